@@ -1,0 +1,2 @@
+//! The `perry-sandbox` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The policy file: reader, tiers, ceilings, meet, decide, explain.

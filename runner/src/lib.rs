@@ -1,0 +1,1 @@
+//! A launch plan and a verified image in, an outcome out.

@@ -1,0 +1,1 @@
+//! What the tests share: loopback registry, layouts, checker, scrubbed commands.

@@ -1,0 +1,1 @@
+//! Requirement and content in, evidence or a denial out.
