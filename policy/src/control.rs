@@ -1,0 +1,188 @@
+//! What a backend can hold: one [`Control`] for every kind of line in a plan, and who enforces it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::isolation::IsolationLevel;
+use crate::names::BackendName;
+
+/// One thing that a plan may demand and a backend must enforce. A missing entry in a [`ControlTable`] means: cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Control {
+    /// Own user, pid, mount, ipc, uts, cgroup and network namespaces (or a kernel of its own).
+    Namespaces,
+    /// All Linux caps dropped but the listed ones, in every set, and none can be gained.
+    LinuxCaps,
+    /// No new privileges at execve.
+    NoNewPrivileges,
+    /// The plan's own seccomp filter.
+    Seccomp,
+    /// Masked and read-only paths under /proc and /sys.
+    MaskedPaths,
+    /// Nothing of the sandbox is left at exit.
+    RemovedAtExit,
+    /// No network but an unconnected loopback.
+    NoNetwork,
+    /// A list of hosts and ports that may be reached, and nothing else.
+    Egress,
+    /// Joining networks of a compose project.
+    ProjectNetworks,
+    /// Ports of the sandbox on the host.
+    Publish,
+    /// A read-only root file system.
+    ReadOnlyRoot,
+    /// A writable root file system, bounded, thrown away at exit.
+    EphemeralRoot,
+    /// A bounded /tmp.
+    Tmp,
+    /// Host folders, read-only.
+    MountsRead,
+    /// Host folders, writable.
+    MountsWrite,
+    /// Named volumes of the project.
+    Volumes,
+    /// Devices of the host.
+    Devices,
+    /// Only the plan's environment.
+    Env,
+    /// Secrets as files that only the sandbox can read.
+    Secrets,
+    /// A given user and group.
+    User,
+    /// A memory limit that the kernel holds for the sandbox as a whole.
+    MemoryExact,
+    /// A memory limit per process, and a supervisor that sums and kills.
+    MemoryWatched,
+    /// A share of processor time.
+    Cpu,
+    /// A number of processes and threads.
+    Pids,
+    /// Time from start to kill.
+    Wall,
+    /// Bytes of output that are passed on.
+    Output,
+    /// Bytes that can be written to disk.
+    Disk,
+    /// Open files per process.
+    OpenFiles,
+    /// A terminal of its own.
+    Terminal,
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespaces => "namespaces",
+            Self::LinuxCaps => "linux-caps",
+            Self::NoNewPrivileges => "no-new-privileges",
+            Self::Seccomp => "seccomp",
+            Self::MaskedPaths => "masked-paths",
+            Self::RemovedAtExit => "removed-at-exit",
+            Self::NoNetwork => "no-network",
+            Self::Egress => "egress",
+            Self::ProjectNetworks => "project-networks",
+            Self::Publish => "publish",
+            Self::ReadOnlyRoot => "read-only-root",
+            Self::EphemeralRoot => "ephemeral-root",
+            Self::Tmp => "tmp",
+            Self::MountsRead => "mounts-read",
+            Self::MountsWrite => "mounts-write",
+            Self::Volumes => "volumes",
+            Self::Devices => "devices",
+            Self::Env => "env",
+            Self::Secrets => "secrets",
+            Self::User => "user",
+            Self::MemoryExact => "memory-exact",
+            Self::MemoryWatched => "memory-watched",
+            Self::Cpu => "cpu",
+            Self::Pids => "pids",
+            Self::Wall => "wall",
+            Self::Output => "output",
+            Self::Disk => "disk",
+            Self::OpenFiles => "open-files",
+            Self::Terminal => "terminal",
+        })
+    }
+}
+
+/// Whether and by whom a control is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enforcement {
+    /// Held, by this enforcer: `cgroup v1 memory.limit_in_bytes`, `user namespace`, …
+    By(String),
+    /// Not held here: why, and what the user can do.
+    Nobody {
+        /// What is missing.
+        why: String,
+        /// What would help, or nothing.
+        remedy: Option<String>,
+    },
+}
+
+/// Which controls a backend enforces on this host, found by probing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct ControlTable(BTreeMap<Control, Enforcement>);
+
+impl ControlTable {
+    /// The answer for one control; a control that is not in the table is not enforced.
+    pub fn enforcer(&self, control: Control) -> Option<&str> {
+        match self.0.get(&control) {
+            Some(Enforcement::By(enforcer)) => Some(enforcer),
+            Some(Enforcement::Nobody { .. }) | None => None,
+        }
+    }
+
+    /// Why a control is not enforced, and what would help.
+    pub fn refusal(&self, control: Control) -> Option<(&str, Option<&str>)> {
+        match self.0.get(&control) {
+            Some(Enforcement::By(_)) => None,
+            Some(Enforcement::Nobody { why, remedy }) => Some((why, remedy.as_deref())),
+            None => Some(("the backend has no such control", None)),
+        }
+    }
+
+    /// Sets one entry.
+    pub fn set(&mut self, control: Control, enforcement: Enforcement) {
+        self.0.insert(control, enforcement);
+    }
+
+    /// All entries in the order of [`Control`].
+    pub fn iter(&self) -> impl Iterator<Item = (Control, &Enforcement)> {
+        self.0.iter().map(|(control, enforcement)| (*control, enforcement))
+    }
+}
+
+impl FromIterator<(Control, Enforcement)> for ControlTable {
+    fn from_iter<I: IntoIterator<Item = (Control, Enforcement)>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+/// One backend that answered a probe on this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackendFacts {
+    /// Which backend.
+    pub name: BackendName,
+    /// Its version, as it says itself.
+    pub version: String,
+    /// The isolation levels that it gives here.
+    pub levels: Vec<IsolationLevel>,
+    /// What it enforces here.
+    pub controls: ControlTable,
+}
+
+/// Everything about the host that a decision may depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostFacts {
+    /// The host's name: exceptions are written for one host.
+    pub hostname: String,
+    /// The user that will own the sandbox; 0 is root.
+    pub uid: u32,
+    /// Backends that are alive, the preferred first. A backend pinned by the user is alone in the list.
+    pub backends: Vec<BackendFacts>,
+}

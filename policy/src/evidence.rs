@@ -1,0 +1,126 @@
+//! What was proved about an image: plain data, made by the verifier, read by [`decide`](crate::decide()) and the trail.
+
+use std::collections::BTreeSet;
+
+use perry_sandbox_reference::{Digest, Platform, Repository};
+use serde::Serialize;
+
+use crate::names::{ImageRuleName, SignerName, TrustRootName};
+
+/// The record of one successful verification.
+///
+/// Holding one proves nothing (it is data); the proof is the verifier's `VerifiedImage`, whose evidence the runner
+/// compares with the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The digest that was asked for: an index or a manifest.
+    pub top: Digest,
+    /// The platform manifest that runs; equal to `top` when that is a manifest.
+    pub manifest: Digest,
+    /// The configuration of that manifest; docker runs by this digest.
+    pub config: Digest,
+    /// The platform of the manifest.
+    pub platform: Platform,
+    /// From the top to the manifest, both included: each one is listed in the verified bytes of the one before.
+    pub path: Vec<Digest>,
+    /// Where the image was read from, if that has a name.
+    pub repository: Option<Repository>,
+    /// The image rule that asked.
+    pub rule: Option<ImageRuleName>,
+    /// Every signature that counted, in the order of signer and digest.
+    pub signatures: Vec<VerifiedSignature>,
+    /// The attestation that satisfied the provenance rule.
+    pub provenance: Option<VerifiedSignature>,
+    /// Digest of the requirement that was met.
+    pub requirement: Digest,
+    /// When it was verified, seconds since 1970.
+    pub verified_at: i64,
+    /// What nobody asked to be checked, or what could not be compared, in sentences for people.
+    pub not_checked: Vec<String>,
+}
+
+impl Evidence {
+    /// The names of all signers whose signature counted.
+    pub fn signers(&self) -> BTreeSet<SignerName> {
+        self.signatures.iter().map(|signature| signature.signer.clone()).collect()
+    }
+}
+
+/// One signature that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifiedSignature {
+    /// The signer it counts for.
+    pub signer: SignerName,
+    /// What was signed: a digest on the path of the evidence.
+    pub signed: Digest,
+    /// How it was stored.
+    pub format: SignatureFormat,
+    /// The object that carries it (layer or bundle blob).
+    pub object: Digest,
+    /// Whose it is.
+    pub by: VerifiedIdentity,
+    /// Every verified time.
+    pub times: Vec<VerifiedTime>,
+    /// The transparency log entry, where one was verified.
+    pub log: Option<LogEntry>,
+    /// The trust root that it was checked against.
+    pub root: Option<(TrustRootName, Digest)>,
+    /// The repository that the signature itself names.
+    pub signed_reference: Option<String>,
+}
+
+/// The storage form of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureFormat {
+    /// cosign 2: a simple-signing payload with annotations.
+    SimpleSigning,
+    /// cosign 3: a Sigstore bundle with a DSSE statement.
+    Bundle,
+}
+
+/// Whose signature it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerifiedIdentity {
+    /// A managed key, by the SHA-256 digest of its DER form.
+    Key {
+        /// `sha256:…` of the `SubjectPublicKeyInfo`.
+        fingerprint: Digest,
+    },
+    /// A certificate's issuer and subject.
+    Keyless {
+        /// The OIDC issuer.
+        issuer: String,
+        /// The subject alternative name.
+        subject: String,
+    },
+}
+
+/// A time that somebody trusted vouches for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifiedTime {
+    /// Who says so.
+    pub source: TimeSource,
+    /// Seconds since 1970.
+    pub at: i64,
+}
+
+/// Who vouches for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeSource {
+    /// A transparency log, by its signed entry timestamp.
+    Log,
+    /// An RFC 3161 time stamp authority.
+    TimestampAuthority,
+}
+
+/// A verified entry of a transparency log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogEntry {
+    /// The log's key id, hex.
+    pub log_id: String,
+    /// The entry's index.
+    pub index: u64,
+}

@@ -1,0 +1,168 @@
+//! The launch plan: everything that a backend needs to start one sandbox, and who enforces each line of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use perry_sandbox_profiles::{LinuxCapSet, SeccompProfile};
+use perry_sandbox_reference::{Digest, Repository};
+use serde::Serialize;
+
+use crate::control::Control;
+use crate::isolation::IsolationLevel;
+use crate::names::{BackendName, CapabilityName, SecretName, TierName};
+use crate::quantity::{ByteSize, Limits};
+
+/// Complete, backend-neutral description of one run. Only [`decide`](crate::decide()) makes one.
+///
+/// INVARIANT: inside the tier's ceiling and inside the request, and every line has an enforcer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct LaunchPlan {
+    /// The capability that is run, or nothing for an ad-hoc image.
+    pub capability: Option<CapabilityName>,
+    /// The tier whose ceiling applied.
+    pub tier: TierName,
+    /// Digest of the resolved policy.
+    pub policy: Digest,
+    /// The manifest that runs; the runner refuses an image whose evidence names another.
+    pub manifest: Digest,
+    /// The configuration of that manifest.
+    pub config: Digest,
+    /// Where the image came from, for people.
+    pub repository: Option<Repository>,
+    /// Who runs it.
+    pub backend: BackendName,
+    /// Which wall.
+    pub isolation: IsolationLevel,
+    /// What is executed.
+    pub process: Process,
+    /// How the root file system is mounted.
+    pub rootfs: RootfsMode,
+    /// Size of `/tmp`, the only writable place under a read-only root.
+    pub tmp: ByteSize,
+    /// The seccomp filter, whole.
+    pub seccomp: SeccompProfile,
+    /// Linux caps that are added after all were dropped.
+    pub linux_caps: LinuxCapSet,
+    /// Host folders that are seen inside.
+    pub mounts: Vec<Mount>,
+    /// What may be reached over the network.
+    pub network: Network,
+    /// Secrets that are given as files under `/run/secrets`, by name; never their values.
+    pub secrets: Vec<SecretName>,
+    /// Devices of the host, by path.
+    pub devices: Vec<String>,
+    /// All limits.
+    pub limits: Limits,
+    /// How the memory limit is held.
+    pub memory_enforcement: MemoryEnforcement,
+    /// Every promise with its enforcer, in the order of [`Control`].
+    pub lines: Vec<PlanLine>,
+}
+
+/// What is executed, as whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Process {
+    /// Program and arguments; the program is looked up in the image's `PATH` if it has no slash. Never empty.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// The working directory: absolute, normal, and not under `/proc`, `/sys` or `/dev`.
+    pub cwd: String,
+    /// The user.
+    pub user: User,
+    /// Whether it gets a terminal of its own.
+    pub terminal: Terminal,
+}
+
+/// User and group inside the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// User id; 0 only where the tier says `user = "any"`.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// Where standard streams go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Terminal {
+    /// Pipes.
+    None,
+    /// A pseudo-terminal made for this sandbox; the host's own is never passed in.
+    Own,
+}
+
+/// How the root file system is mounted; read-only is tighter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootfsMode {
+    /// Nothing can be written.
+    ReadOnly,
+    /// Writes go to memory of `limits.disk` bytes and are gone at exit.
+    Ephemeral,
+}
+
+/// A host folder seen inside, at the same path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mount {
+    /// Absolute, normal path on the host and inside.
+    pub path: String,
+    /// Read or write; never executable device or set-id files.
+    pub access: MountAccess,
+}
+
+/// What a mount allows; reading is tighter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountAccess {
+    /// Read-only.
+    Read,
+    /// Read and write.
+    Write,
+}
+
+/// What the sandbox may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// An own network namespace with an unconnected loopback.
+    None,
+    /// These `host:port` patterns through the proxy, nothing else.
+    Egress(Vec<String>),
+}
+
+/// How the memory limit is held (DESIGN.md §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryEnforcement {
+    /// By the kernel, for the sandbox as a whole.
+    Exact,
+    /// Per process, and a supervisor that sums the sandbox's memory and kills it.
+    Watched,
+}
+
+/// One promise: what, how much, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanLine {
+    /// What is promised.
+    pub control: Control,
+    /// The value, for people: `read-only`, `128MiB`, `perry-minimal, 212 calls`.
+    pub value: String,
+    /// Who holds it, from the backend's control table.
+    pub enforcer: String,
+}
+
+/// The digest of a plan's canonical JSON (RFC 8785): what the trail cites.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct PlanDigest(pub(crate) Digest);
+
+impl fmt::Display for PlanDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,97 @@
+//! What a caller asks for.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::names::{CapabilityName, SecretName, TierName};
+use crate::plan::Terminal;
+use crate::quantity::{ByteSize, MilliCpu, WallTime};
+use perry_sandbox_profiles::LinuxCapSet;
+
+/// A request for one run, before anything is known about the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// What should run.
+    pub target: Target,
+    /// Tier asked for; it can only tighten what the policy's entry says. Nothing: the entry's own
+    /// (`isolated` for an ad-hoc image).
+    pub tier: Option<TierName>,
+    /// Arguments: after the capability's own command, or the whole command of an ad-hoc image (empty: the image's own).
+    pub args: Vec<String>,
+    /// Program that replaces the image's entry point; ad-hoc images only.
+    pub entrypoint: Option<String>,
+    /// Variables wanted, with values. Those that the policy does not grant deny the run.
+    pub env: BTreeMap<String, String>,
+    /// Grants wanted beyond what the entry gives by itself; nothing wider than the ceiling is ever given.
+    pub grants: WantedGrants,
+    /// Limits wanted: each can only lower.
+    pub limits: WantedLimits,
+    /// Whether a terminal is wanted.
+    pub terminal: Terminal,
+}
+
+/// What should run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A capability of the policy.
+    Capability(CapabilityName),
+    /// An image named on the command line, under the policy's `[ad-hoc]` entry or a signer given beside it.
+    AdHoc,
+    /// A compose service or workload node, as `project/name`.
+    Service(String),
+}
+
+/// Grants that the caller wants this time, as text of the policy's grammar.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WantedGrants {
+    /// `host:port` patterns.
+    pub egress: Vec<String>,
+    /// Host folders to read.
+    pub mounts_read: Vec<String>,
+    /// Host folders to write.
+    pub mounts_write: Vec<String>,
+    /// Secrets by name.
+    pub secrets: Vec<SecretName>,
+    /// Devices by path.
+    pub devices: Vec<String>,
+    /// Linux caps.
+    pub linux_caps: LinuxCapSet,
+}
+
+/// Limits that the caller wants this time; none is above the ceiling, or the run is denied.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WantedLimits {
+    /// See [`Limits`](crate::Limits).
+    pub memory: Option<ByteSize>,
+    /// See [`Limits`](crate::Limits).
+    pub cpu: Option<MilliCpu>,
+    /// See [`Limits`](crate::Limits).
+    pub pids: Option<std::num::NonZeroU32>,
+    /// See [`Limits`](crate::Limits).
+    pub wall: Option<WallTime>,
+    /// See [`Limits`](crate::Limits).
+    pub output: Option<ByteSize>,
+    /// See [`Limits`](crate::Limits).
+    pub disk: Option<ByteSize>,
+    /// See [`Limits`](crate::Limits).
+    pub open_files: Option<std::num::NonZeroU32>,
+}
+
+/// What the verified image's own configuration says; hostile data, used only where the policy leaves a gap.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ImageDefaults {
+    /// `Entrypoint`.
+    pub entrypoint: Vec<String>,
+    /// `Cmd`.
+    pub cmd: Vec<String>,
+    /// `Env` as `NAME=value`.
+    pub env: Vec<String>,
+    /// `WorkingDir`.
+    pub working_dir: Option<String>,
+    /// `User`.
+    pub user: Option<String>,
+}

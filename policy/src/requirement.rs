@@ -1,0 +1,218 @@
+//! What must be proved about an image before it may run: the question that the verifier answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use perry_sandbox_reference::{Digest, Repository};
+use serde::Serialize;
+
+use crate::names::{ImageRuleName, SignerName, TrustRootName};
+
+/// The whole question: which signers, how many of them, over what, and how old it may be.
+///
+/// Made by [`decide_requirement`](crate::decide_requirement) from a policy, or by the command line from `--key` or
+/// `--certificate-identity` and `--certificate-oidc-issuer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Requirement {
+    /// The policy's image rule, or nothing where the signer was given on the command line.
+    pub rule: Option<ImageRuleName>,
+    /// Which repository a signed reference must name.
+    pub repository: RepositoryRule,
+    /// If present, only these digests may run, signed or not by others.
+    pub digests: Option<BTreeSet<Digest>>,
+    /// Signers of whom [`Requirement::at_least`] must have signed; each counts once, whatever it signed twice.
+    pub signers: Vec<Signer>,
+    /// How many different signers are needed.
+    pub at_least: NonZeroU32,
+    /// An attestation that must be there as well.
+    pub provenance: Option<ProvenanceRule>,
+    /// The oldest signature that counts, by its logged or stamped time; needs a verified time.
+    pub max_age: Option<Duration>,
+    /// Whether a signature by a managed key needs a transparency log entry.
+    pub log: LogRule,
+}
+
+/// Which repository the signature's own reference (cosign 2's `docker-reference`) must name.
+///
+/// A cosign 3 bundle signs no reference: the report says that there was nothing to check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepositoryRule {
+    /// Exactly this repository.
+    Exact(Repository),
+    /// Nothing is known to compare with (a layout without `--repository`): reported as not checked.
+    Unknown,
+}
+
+/// A signer by name, with what proves that it signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signer {
+    /// The policy's name for it; the command line's signer is called `command-line`.
+    pub name: SignerName,
+    /// Key or identity.
+    pub identity: SignerIdentity,
+}
+
+/// How a signer is recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignerIdentity {
+    /// Whoever holds the private half of this key.
+    Key {
+        /// The public key, PEM (`SubjectPublicKeyInfo`).
+        pem: String,
+        /// Checks a log entry or a time stamp where there is one; without it neither counts.
+        root: Option<TrustRoot>,
+    },
+    /// Whoever an issuer vouched for, by a short-lived certificate. Issuer and subject are both mandatory by type.
+    Keyless {
+        /// The OIDC issuer, compared exactly.
+        issuer: IssuerPattern,
+        /// The certificate's only subject alternative name.
+        subject: SubjectPattern,
+        /// Further certificate claims, by their names in policy files (`source-repository`, `runner`, …), each exact.
+        claims: BTreeMap<String, String>,
+        /// Where the certificate authority, logs and time stamp authorities come from.
+        root: TrustRoot,
+    },
+}
+
+/// A pattern for an OIDC issuer. Policies are always exact; the expression exists for the command line only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssuerPattern {
+    /// This issuer, byte for byte.
+    Exact(String),
+    /// A regular expression that must match the whole issuer (`--certificate-oidc-issuer-regexp`).
+    WholeRegexp(String),
+}
+
+/// A pattern for a certificate's subject, always anchored at both ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubjectPattern {
+    /// This subject, byte for byte.
+    Exact(String),
+    /// Text in which `*` stands for any run of characters without `/`.
+    Star(String),
+    /// A regular expression that must match the whole subject (`--certificate-identity-regexp`).
+    WholeRegexp(String),
+}
+
+impl SubjectPattern {
+    /// Whether a `*` pattern or an exact one matches `subject`; an expression is the verifier's to run.
+    pub fn matches_literally(&self, subject: &str) -> Option<bool> {
+        match self {
+            Self::Exact(text) => Some(text == subject),
+            Self::Star(pattern) => Some(star_matches(pattern.as_bytes(), subject.as_bytes())),
+            Self::WholeRegexp(_) => None,
+        }
+    }
+}
+
+/// Glob match in linear space and `O(pattern × text)` time; `*` never matches `/`.
+fn star_matches(pattern: &[u8], text: &[u8]) -> bool {
+    // `reach[i]`: the pattern read so far can end just before text byte `i`.
+    let mut reach = vec![false; text.len().saturating_add(1)];
+    if let Some(first) = reach.first_mut() {
+        *first = true;
+    }
+    for want in pattern {
+        let mut next = vec![false; reach.len()];
+        let mut open = false;
+        for (at, slot) in next.iter_mut().enumerate() {
+            let before = at.checked_sub(1).and_then(|i| text.get(i));
+            if *want == b'*' {
+                open = reach.get(at).is_some_and(|r| *r) || (open && before != Some(&b'/'));
+                *slot = open;
+            } else {
+                let reached = at.checked_sub(1).and_then(|i| reach.get(i)).is_some_and(|r| *r);
+                *slot = reached && before == Some(want);
+            }
+        }
+        reach = next;
+    }
+    reach.last().is_some_and(|r| *r)
+}
+
+/// Sigstore trust material, already read and hash-checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrustRoot {
+    /// The policy's name, or `command-line` for `--trusted-root`.
+    pub name: TrustRootName,
+    /// The `trusted_root.json` document itself; empty only for [`TrustRootSource::SigstorePublic`], which the verifier gets.
+    #[serde(skip)]
+    pub json: String,
+    /// Digest of `json`.
+    pub digest: Digest,
+    /// Where it came from.
+    pub source: TrustRootSource,
+}
+
+/// Where trust material comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustRootSource {
+    /// A pinned file.
+    File,
+    /// The public-good instance, refreshed through TUF and refused when older than this.
+    SigstorePublic {
+        /// The greatest age of the material.
+        max_age: Duration,
+    },
+}
+
+/// An attestation that must exist: of this predicate type, signed by one of these signers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProvenanceRule {
+    /// The in-toto predicate type, compared exactly.
+    pub predicate: String,
+    /// Any one of these.
+    pub by: Vec<Signer>,
+}
+
+/// Whether a managed key's signature needs an entry in a transparency log. Keyless signatures always need a verified time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogRule {
+    /// An entry is checked when there is one and a trust root to check it with.
+    Optional,
+    /// Without a verified entry the signature does not count.
+    Required,
+}
+
+impl Requirement {
+    /// Whether signatures by `signed` satisfy the quorum: the one place where it is counted. Each of
+    /// [`Requirement::signers`] counts once; names that are not among them count for nothing.
+    pub fn quorum_is_met(&self, signed: &BTreeSet<SignerName>) -> bool {
+        let names: BTreeSet<_> = self.signers.iter().map(|signer| &signer.name).collect();
+        let count = names.into_iter().filter(|name| signed.contains(*name)).count();
+        usize::try_from(self.at_least.get()).is_ok_and(|needed| count >= needed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stops_at_a_slash_and_is_anchored() {
+        let pattern =
+            SubjectPattern::Star("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v*".into());
+        let matches = |text: &str| pattern.matches_literally(text) == Some(true);
+        assert!(matches("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v1.2"));
+        assert!(matches("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v"));
+        assert!(!matches("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v1/x"));
+        assert!(!matches("https://h/acme/tools/.github/workflows/release.yml@refs/heads/v1"));
+        assert!(!matches("xhttps://h/acme/tools/.github/workflows/release.yml@refs/tags/v1"));
+    }
+
+    #[test]
+    fn stars_in_the_middle_backtrack() {
+        let pattern = SubjectPattern::Star("a*b*c".into());
+        assert_eq!(pattern.matches_literally("aXbbYc"), Some(true));
+        assert_eq!(pattern.matches_literally("aXc"), Some(false));
+        assert_eq!(pattern.matches_literally("ab/c"), Some(false));
+    }
+}
