@@ -1,0 +1,233 @@
+//! An OCI image layout: a folder with `oci-layout`, `index.json`, and `blobs/<algorithm>/<hex>`.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use perry_sandbox_reference::{Digest, Repository};
+use serde_json::Value;
+
+use crate::descriptor::{Descriptor, media_type};
+use crate::files::{open_below, open_dir, read_small};
+use crate::json::{MAX_DEPTH, Object, parse_strict};
+use crate::limits::{MAX_INDEX_ENTRIES, MAX_MANIFEST, MAX_REFERRERS, MIB};
+use crate::manifest::{Manifest, RawManifest, is_manifest_type};
+use crate::source::{ReadError, Source, Verified};
+
+/// The annotation that names a layout's entry.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation by which `cosign save` says what an entry is.
+pub const COSIGN_KIND: &str = "kind";
+/// Most bytes of manifests that are read in search of referrers.
+const MAX_SEARCH: u64 = 32 * MIB;
+
+/// An image layout in a folder.
+#[derive(Debug)]
+pub struct Layout {
+    path: PathBuf,
+    dir: File,
+    entries: Vec<Descriptor>,
+}
+
+impl Layout {
+    /// Opens a layout and reads its `index.json`.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the folder is not a layout of version 1.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let shown = path.display();
+        let dir =
+            open_dir(path).map_err(|source| ReadError::Io { what: format!("layout {shown}"), source })?;
+        let small = |name: &str, limit| {
+            let what = format!("{shown}/{name}");
+            let file = open_below(&dir, Path::new(name)).map_err(|source| {
+                if source.kind() == io::ErrorKind::NotFound {
+                    return ReadError::NotFound {
+                        what: format!("{what}: {shown} is not an OCI image layout"),
+                    };
+                }
+                ReadError::Io { what: what.clone(), source }
+            })?;
+            let bytes = read_small(file, &what, limit)?;
+            parse_strict(&bytes, MAX_DEPTH)
+                .map_err(|error| ReadError::Malformed { what, reason: error.to_string() })
+        };
+        let malformed = |reason: String| ReadError::Malformed { what: format!("layout {shown}"), reason };
+        let marker = small("oci-layout", 4096)?;
+        let version =
+            Object::new("oci-layout", &marker).and_then(|object| object.string("imageLayoutVersion"));
+        if !version.as_ref().is_ok_and(|version| version.starts_with("1.")) {
+            return Err(malformed("its `oci-layout` does not name version 1".to_owned()));
+        }
+        let index = small("index.json", MAX_MANIFEST)?;
+        let entries = read_index(&index).map_err(malformed)?;
+        Ok(Self { path: path.to_owned(), dir, entries })
+    }
+
+    /// The entries of `index.json`. Hints: nothing vouches for them.
+    pub fn entries(&self) -> &[Descriptor] {
+        &self.entries
+    }
+
+    fn named(&self, name: &str) -> Result<Option<Digest>, ReadError> {
+        let named = |entry: &&Descriptor| entry.annotations.get(REF_NAME).is_some_and(|it| it == name);
+        let found: BTreeSet<_> = self.entries.iter().filter(named).map(|entry| &entry.digest).collect();
+        if found.len() > 1 {
+            let reason = format!("{} different entries have the name `{name}`; name a digest", found.len());
+            return Err(ReadError::Malformed { what: self.describe(), reason });
+        }
+        Ok(found.first().map(|digest| (*digest).clone()))
+    }
+
+    fn open_blob(&self, digest: &Digest) -> Result<Option<(File, u64)>, ReadError> {
+        let path: PathBuf = ["blobs", digest.algorithm().as_str(), digest.hex()].iter().collect();
+        let io = |source| ReadError::Io { what: format!("{digest} in {}", self.describe()), source };
+        match open_below(&self.dir, &path) {
+            Ok(file) => {
+                let size = file.metadata().map_err(io)?.len();
+                Ok(Some((file, size)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io(error)),
+        }
+    }
+
+    /// Whether the entry could be what somebody means by "the image in this layout".
+    fn is_image(entry: &Descriptor, children: &BTreeSet<Digest>) -> bool {
+        let name = entry.annotations.get(REF_NAME).map_or("", String::as_str);
+        let attached = name.starts_with("sha256-")
+            && [".sig", ".att", ".sbom"].iter().any(|suffix| name.ends_with(suffix));
+        let kind = entry.annotations.get(COSIGN_KIND).map_or("", String::as_str);
+        let cosign = kind.ends_with("/sigs") || kind.ends_with("/atts") || kind.ends_with("/sboms");
+        is_manifest_type(&entry.media_type)
+            && entry.artifact_type.is_none()
+            && !attached
+            && !cosign
+            && !children.contains(&entry.digest)
+    }
+
+    /// Manifests that are reachable from `index.json`, with their descriptors, within the search limits.
+    fn reachable(&self) -> Result<Vec<(Descriptor, Manifest)>, ReadError> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut waiting: Vec<Descriptor> = self.entries.iter().rev().cloned().collect();
+        let mut budget = MAX_SEARCH;
+        while let Some(entry) = waiting.pop() {
+            let known = is_manifest_type(&entry.media_type) && entry.size <= MAX_MANIFEST;
+            if !known || seen.len() >= MAX_INDEX_ENTRIES || !seen.insert(entry.digest.clone()) {
+                continue;
+            }
+            let Some(left) = budget.checked_sub(entry.size) else { break };
+            budget = left;
+            let Some(raw) = self.manifest(&entry.digest)? else { continue };
+            // A manifest that does not parse can neither be an image nor a referrer of one.
+            let Ok(manifest) = Manifest::parse(&raw.bytes, Some(&entry.media_type)) else { continue };
+            if let Manifest::Index(index) = &manifest {
+                waiting.extend(index.manifests.iter().rev().cloned());
+            }
+            found.push((entry, manifest));
+        }
+        Ok(found)
+    }
+}
+
+fn read_index(value: &Value) -> Result<Vec<Descriptor>, String> {
+    let object = Object::new("index.json", value).map_err(|error| error.to_string())?;
+    let list = object.list("manifests", MAX_INDEX_ENTRIES).map_err(|error| error.to_string())?;
+    list.iter().map(|entry| Descriptor::parse(entry).map_err(|error| error.to_string())).collect()
+}
+
+impl Source for Layout {
+    fn tag(&self, tag: &str) -> Result<Option<Digest>, ReadError> {
+        self.named(tag)
+    }
+
+    fn only(&self) -> Result<Digest, ReadError> {
+        let mut children = BTreeSet::new();
+        let mut referrers = BTreeSet::new();
+        for (entry, manifest) in self.reachable()? {
+            if manifest.subject().is_some() {
+                referrers.insert(entry.digest.clone());
+            }
+            if let Manifest::Index(index) = manifest {
+                children.extend(index.manifests.into_iter().map(|child| child.digest));
+            }
+        }
+        let images = self.entries.iter().filter(|entry| Self::is_image(entry, &children));
+        let images: BTreeSet<_> =
+            images.map(|entry| &entry.digest).filter(|digest| !referrers.contains(digest)).collect();
+        match images.len() {
+            1 => images
+                .first()
+                .map(|digest| (*digest).clone())
+                .ok_or_else(|| ReadError::NotFound { what: format!("image in {}", self.describe()) }),
+            0 => Err(ReadError::NotFound { what: format!("image in {}", self.describe()) }),
+            count => {
+                let shown: Vec<_> = images.iter().take(8).map(|digest| digest.as_str()).collect();
+                let what = format!(
+                    "single image in {}: there are {count}; name one by `:TAG` or `@DIGEST`: {}",
+                    self.describe(),
+                    shown.join(", ")
+                );
+                Err(ReadError::NotFound { what })
+            }
+        }
+    }
+
+    fn manifest(&self, digest: &Digest) -> Result<Option<RawManifest>, ReadError> {
+        let Some((file, size)) = self.open_blob(digest)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        Verified::new(file, digest, Some(size), MAX_MANIFEST)?
+            .read_to_end(&mut bytes)
+            .map_err(|error| ReadError::from_io(digest.to_string(), error))?;
+        let entry = self.entries.iter().find(|entry| entry.digest == *digest);
+        Ok(Some(RawManifest { bytes, media_type: entry.map(|entry| entry.media_type.clone()) }))
+    }
+
+    fn blob(
+        &self,
+        digest: &Digest,
+        size: Option<u64>,
+        cap: u64,
+    ) -> Result<Box<dyn Read + Send + '_>, ReadError> {
+        let Some((file, found)) = self.open_blob(digest)? else {
+            return Err(ReadError::NotFound { what: format!("{digest} in {}", self.describe()) });
+        };
+        if let Some(declared) = size.filter(|size| *size != found) {
+            let found = format!("its file has {found}");
+            return Err(ReadError::Size { digest: digest.clone(), declared, found });
+        }
+        Ok(Box::new(Verified::new(file, digest, Some(found), cap)?))
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ReadError> {
+        let mut list = Vec::new();
+        for (mut entry, manifest) in self.reachable()? {
+            let about = manifest.subject().is_some_and(|it| it.digest == *subject);
+            let kind = entry.annotations.get(COSIGN_KIND);
+            let saved = kind.is_some_and(|kind| kind.ends_with("/sigs") || kind.ends_with("/atts"));
+            if !about && !saved {
+                continue;
+            }
+            // `oras cp` copies a wrong artifact type into index.json; the manifest's own word counts.
+            if let Manifest::Image(image) = &manifest {
+                let own = image.artifact_type.clone().or_else(|| Some(image.config.media_type.clone()));
+                entry.artifact_type = own.filter(|kind| kind != media_type::OCI_CONFIG);
+            }
+            list.push(entry);
+            if list.len() >= MAX_REFERRERS {
+                break;
+            }
+        }
+        Ok(list)
+    }
+
+    fn repository(&self) -> Option<&Repository> {
+        None
+    }
+
+    fn describe(&self) -> String {
+        format!("layout {}", self.path.display())
+    }
+}
