@@ -26,8 +26,11 @@ pub mod limits;
 mod manifest;
 mod memory;
 mod name;
+mod progress;
 mod resolve;
 mod source;
+mod store;
+mod unpack;
 
 pub use config::{ConfigError, ImageConfig};
 pub use descriptor::{Descriptor, DescriptorError, media_type};
@@ -36,5 +39,10 @@ pub use manifest::{ImageManifest, Index, Manifest, ManifestError, RawManifest, i
 pub use memory::Memory;
 pub use name::{ImageName, ImageNameError, Wanted};
 pub use perry_sandbox_reference as reference;
+pub use progress::{Progress, Silent};
 pub use resolve::{ResolveError, ResolvedImage, resolve};
 pub use source::{ReadError, Source, Verified, read_blob};
+pub use store::{
+    Attachment, CheckReport, Pruned, Pulled, Rootfs, Store, StoreError, Stored, StoredImage, chain_digest,
+};
+pub use unpack::{EntryFault, MOUNT_POINTS, UnpackError};

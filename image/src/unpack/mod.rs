@@ -1,0 +1,17 @@
+//! From layers to a root file system: streaming, in parallel by layer, and below a directory handle that
+//! nothing in an archive can leave.
+
+mod error;
+mod finish;
+mod layer;
+mod merge;
+mod path;
+mod stream;
+pub(crate) mod tar;
+pub(crate) mod tree;
+mod work;
+
+pub use error::{EntryFault, UnpackError};
+pub use finish::MOUNT_POINTS;
+pub(crate) use stream::check_media_type;
+pub(crate) use work::{Job, unpack};
