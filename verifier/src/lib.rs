@@ -1,1 +1,54 @@
 //! Requirement and content in, evidence or a denial out.
+//!
+//! [`verify()`] decides whether the signatures of an image meet a
+//! [`Requirement`](perry_sandbox_policy::Requirement); what it gives is the only [`VerifiedImage`] there is, and
+//! the runner takes nothing else. A [`Denial`] names every candidate, every signer, and a permanent code for each
+//! reason ([`explain`]).
+//!
+//! It reads cosign 2's simple signing and cosign 3's bundles, from tags, referrers and layouts, checks managed keys
+//! itself, and leaves certificates, logs and time stamps to the `sigstore-verify` crate. That crate accepts a number
+//! of things that must not pass; each is closed here, before or after it runs:
+//!
+//! | left open by the core | closed in |
+//! | --- | --- |
+//! | authorities whose own certificates had expired | `root` narrows every authority's window |
+//! | unknown statement types, other predicates, upper-case digests | `statement` |
+//! | unknown or repeated fields, unbounded lists | `shape`, before anything is parsed |
+//! | one log entry twice, an entry that names another log, a time without a promise | `log` |
+//! | several names, no key usage, two issuers | `certificate` |
+//! | a panic | `core` |
+//!
+//! It does no input or output but through [`Source`](perry_sandbox_image::Source), reads no clock for decisions
+//! (they take [`Clock`]), and uses bounded memory and time on hostile input. It does not fetch trust roots.
+#![forbid(unsafe_code)]
+
+mod budget;
+mod bundle;
+mod certificate;
+mod check;
+mod codes;
+mod core;
+mod denial;
+mod discover;
+mod finding;
+mod identity;
+mod image;
+mod key;
+mod legacy;
+pub mod limits;
+mod log;
+mod parsed;
+mod root;
+mod shape;
+mod simple;
+mod statement;
+mod verify;
+
+pub use budget::Clock;
+pub use bundle::{BundleEvidence, Signed, verify_bundle};
+pub use codes::{Code, Explanation, explain};
+pub use denial::{CandidateReport, Denial, DenialClass, Reason};
+pub use finding::Finding;
+pub use identity::claim_names;
+pub use image::VerifiedImage;
+pub use verify::verify;

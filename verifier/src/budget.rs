@@ -1,0 +1,112 @@
+//! How much one verification may still read, and how long it may still take.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use perry_sandbox_image::{ReadError, Source, read_blob};
+use perry_sandbox_reference::Digest;
+
+use crate::codes::Code;
+use crate::finding::Finding;
+use crate::limits::{DEFAULT_TIME, MAX_TOTAL};
+
+/// The time of day that decisions are made by, and when a verification must have come to an end.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// Now, for decisions: no verified time may lie after it, and ages are counted from it.
+    pub now: Timestamp,
+    /// When to give up; `None` never does.
+    pub deadline: Option<Instant>,
+}
+
+impl Clock {
+    /// A clock at `now` that gives up [`DEFAULT_TIME`] after it was made.
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, deadline: Instant::now().checked_add(DEFAULT_TIME) }
+    }
+
+    /// Whether there is time left.
+    pub(crate) fn check(&self) -> Result<(), Finding> {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Finding::new(Code::FindTimeRanOut, "no time left", "an end within the time allowed"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads through a source, counting.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    source: &'a dyn Source,
+    clock: Clock,
+    left: u64,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(source: &'a dyn Source, clock: Clock) -> Self {
+        Self { source, clock, left: MAX_TOTAL }
+    }
+
+    pub(crate) fn source(&self) -> &'a dyn Source {
+        self.source
+    }
+
+    /// A manifest's bytes and the media type it was handed over with.
+    pub(crate) fn manifest(&mut self, digest: &Digest) -> Result<(Vec<u8>, Option<String>), Finding> {
+        self.clock.check()?;
+        if self.left == 0 {
+            return Err(self.exhausted());
+        }
+        let raw = self.source.manifest(digest).map_err(|error| unreadable(&error))?;
+        let raw = raw.ok_or_else(|| {
+            Finding::new(Code::FindRefused, format!("no {digest}"), "a manifest that is there")
+        })?;
+        // A source checks what it hands over; a false one must not get further than here (CVE-2023-33959).
+        if !digest.matches(&raw.bytes) {
+            let found = Digest::of(&raw.bytes);
+            return Err(Finding::new(Code::FindRefused, format!("content {found}"), digest.as_str()));
+        }
+        self.spend(u64::try_from(raw.bytes.len()).unwrap_or(u64::MAX))?;
+        Ok((raw.bytes, raw.media_type))
+    }
+
+    /// A blob of the size that its descriptor says, at most `cap` bytes.
+    pub(crate) fn blob(&mut self, digest: &Digest, size: u64, cap: u64) -> Result<Vec<u8>, Finding> {
+        self.clock.check()?;
+        if size > cap {
+            return Err(Finding::new(Code::ParseLimit, format!("{size} bytes"), format!("at most {cap}")));
+        }
+        self.spend(size)?;
+        let bytes = read_blob(self.source, digest, Some(size), cap).map_err(|error| unreadable(&error))?;
+        if digest.matches(&bytes) {
+            return Ok(bytes);
+        }
+        Err(Finding::new(Code::FindRefused, format!("content {}", Digest::of(&bytes)), digest.as_str()))
+    }
+
+    fn spend(&mut self, bytes: u64) -> Result<(), Finding> {
+        if let Some(left) = self.left.checked_sub(bytes) {
+            self.left = left;
+            return Ok(());
+        }
+        self.left = 0;
+        Err(self.exhausted())
+    }
+
+    fn exhausted(&self) -> Finding {
+        let found = format!("more than {MAX_TOTAL} bytes in {}", self.source.describe());
+        Finding::new(Code::FindTooLarge, found, format!("at most {MAX_TOTAL} bytes"))
+    }
+}
+
+/// A fault of the content stays one; anything else is a failure to reach it.
+pub(crate) fn unreadable(error: &ReadError) -> Finding {
+    let code = if matches!(error, ReadError::TooLarge { .. }) {
+        Code::ParseLimit
+    } else if error.is_content_fault() || matches!(error, ReadError::NotFound { .. }) {
+        Code::FindRefused
+    } else {
+        Code::FindUnreadable
+    };
+    Finding::new(code, error.to_string(), "content that can be read and is what its digest names")
+}

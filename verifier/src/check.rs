@@ -1,0 +1,268 @@
+//! One candidate against one signer: signature, time, log, certificate, identity.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use perry_sandbox_policy::{
+    IssuerPattern, LogEntry, LogRule, Requirement, Signer, SignerIdentity, SubjectPattern, TimeSource,
+    TrustRoot, TrustRootName, VerifiedIdentity, VerifiedTime,
+};
+use perry_sandbox_reference::Digest;
+use sigstore_verify::types::{
+    Artifact, Bundle, PublicKeyIdentifier, SignatureContent, VerificationMaterialContent,
+};
+use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
+
+use crate::codes::Code;
+use crate::finding::Finding;
+use crate::identity::Holder;
+use crate::key::{Form, ManagedKey, hash_fits};
+use crate::parsed::{Content, Parsed};
+use crate::root::PreparedRoot;
+use crate::{certificate, core, log};
+
+/// A signer whose key or trust root has been read.
+#[derive(Debug)]
+pub(crate) struct PreparedSigner<'a> {
+    pub(crate) signer: &'a Signer,
+    proof: ProofKind<'a>,
+}
+
+#[derive(Debug)]
+enum ProofKind<'a> {
+    Key { key: ManagedKey, root: Option<PreparedRoot> },
+    Keyless { issuer: &'a IssuerPattern, subject: &'a SubjectPattern, claims: &'a Claims, root: PreparedRoot },
+}
+
+type Claims = std::collections::BTreeMap<String, String>;
+
+/// What every check of one verification has in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) now: Timestamp,
+    pub(crate) log: LogRule,
+    pub(crate) max_age: Option<Duration>,
+}
+
+impl Rules {
+    pub(crate) fn of(requirement: &Requirement, now: Timestamp) -> Self {
+        Self { now, log: requirement.log, max_age: requirement.max_age }
+    }
+}
+
+/// What a check proved.
+#[derive(Debug, Clone)]
+pub(crate) struct Proof {
+    pub(crate) by: VerifiedIdentity,
+    pub(crate) times: Vec<VerifiedTime>,
+    pub(crate) log: Option<LogEntry>,
+    pub(crate) root: Option<(TrustRootName, Digest)>,
+    /// What was there and not checked.
+    pub(crate) note: Option<&'static str>,
+}
+
+impl<'a> PreparedSigner<'a> {
+    /// Reads the signer's key or trust root.
+    pub(crate) fn read(signer: &'a Signer, log: LogRule) -> Result<Self, Finding> {
+        let read = |root: &TrustRoot| core::guarded(|| PreparedRoot::read(root));
+        let proof = match &signer.identity {
+            SignerIdentity::Key { pem, root } => {
+                let root = root.as_ref().map(read).transpose()?;
+                if root.is_none() && log == LogRule::Required {
+                    let found = "a key without a trust root, and a log entry is required";
+                    return Err(Finding::new(Code::RootMissing, found, "a trust root that knows the log"));
+                }
+                ProofKind::Key { key: ManagedKey::read(pem)?, root }
+            }
+            SignerIdentity::Keyless { issuer, subject, claims, root } => {
+                ProofKind::Keyless { issuer, subject, claims, root: read(root)? }
+            }
+        };
+        Ok(Self { signer, proof })
+    }
+
+    /// Whether this signer made this signature.
+    pub(crate) fn check(
+        &self,
+        parsed: &Parsed,
+        artifact: &Artifact<'_>,
+        rules: Rules,
+    ) -> Result<Proof, Finding> {
+        let proof = match &self.proof {
+            ProofKind::Key { key, root } => managed(key, root.as_ref(), parsed, artifact, rules)?,
+            ProofKind::Keyless { issuer, subject, claims, root } => {
+                let (proof, holder) = keyless(root, parsed, artifact)?;
+                holder.is(issuer, subject, claims)?;
+                proof
+            }
+        };
+        in_time(&proof.times, rules)?;
+        Ok(proof)
+    }
+}
+
+/// A signature by a certificate's key. Who holds the certificate is still to be compared.
+fn keyless(
+    root: &PreparedRoot,
+    parsed: &Parsed,
+    artifact: &Artifact<'_>,
+) -> Result<(Proof, Holder), Finding> {
+    let bundle = &parsed.bundle;
+    let Some(leaf) = bundle.signing_certificate() else {
+        return Err(Finding::new(Code::SigNeedsKey, "a signature without a certificate", "a certificate"));
+    };
+    let holder = core::guarded(|| certificate::read(leaf))?;
+    log::form(bundle)?;
+    let policy = VerificationPolicy::any_identity();
+    let result = core::run(&root.verifier, artifact.clone(), bundle, &policy)?;
+    // INVARIANT: `any_identity` asks for the chain, the SCT, and the log; a core that skipped one must not pass.
+    if !result.certificate_verified()
+        || !result.sct_verified()
+        || bundle.verification_material.tlog_entries.is_empty()
+    {
+        return Err(Finding::new(Code::CoreBroke, "a check that was left out", "chain, SCT and log checked"));
+    }
+    let times = verified_times(bundle, &result, true);
+    if times.is_empty() {
+        return Err(Finding::new(Code::TimeNone, "no verified time", "a log's promise or a time stamp"));
+    }
+    log::provenance(bundle, root, result.verified_timestamps())?;
+    let by = VerifiedIdentity::Keyless { issuer: holder.issuer.clone(), subject: holder.subject.clone() };
+    let proof =
+        Proof { by, times, log: log::recorded(bundle), root: Some(root.identity.clone()), note: None };
+    Ok((proof, holder))
+}
+
+/// A signature by a managed key.
+fn managed(
+    key: &ManagedKey,
+    root: Option<&PreparedRoot>,
+    parsed: &Parsed,
+    artifact: &Artifact<'_>,
+    rules: Rules,
+) -> Result<Proof, Finding> {
+    let material = &parsed.bundle.verification_material;
+    if !parsed.legacy && parsed.bundle.signing_certificate().is_some() {
+        return Err(Finding::new(
+            Code::SigNeedsIdentity,
+            "a bundle with a certificate",
+            "a bundle signed by a key",
+        ));
+    }
+    direct(key, parsed, artifact)?;
+    let by = VerifiedIdentity::Key { fingerprint: key.fingerprint() };
+    let logged = !material.tlog_entries.is_empty();
+    let stamped = !material.timestamp_verification_data.rfc3161_timestamps.is_empty();
+    if !logged && rules.log == LogRule::Required {
+        return Err(Finding::new(Code::LogNone, "a signature without a log entry", "a log entry"));
+    }
+    let Some(root) = root.filter(|_| logged || stamped) else {
+        let note = (logged || stamped)
+            .then_some("a log entry or time stamp of a managed key was not checked: no trust root was given");
+        return Ok(Proof { by, times: Vec::new(), log: None, root: None, note });
+    };
+    let mut bundle = parsed.bundle.clone();
+    if parsed.legacy {
+        // cosign 2 may store a certificate beside a key's signature; the key is what is asked for.
+        bundle.verification_material.content =
+            VerificationMaterialContent::PublicKey(PublicKeyIdentifier::new(""));
+    }
+    log::form(&bundle)?;
+    let mut policy = PublicKeyVerificationPolicy::new(key.der().clone());
+    if !logged {
+        policy = policy.skip_tlog_unsafe();
+    }
+    let result = core::run(&root.verifier, artifact.clone(), &bundle, &policy)?;
+    log::provenance(&bundle, root, result.verified_timestamps())?;
+    let times = verified_times(&bundle, &result, false);
+    Ok(Proof { by, times, log: log::recorded(&bundle), root: Some(root.identity.clone()), note: None })
+}
+
+/// The signature itself, with the key's own algorithm; needs neither log nor time.
+fn direct(key: &ManagedKey, parsed: &Parsed, artifact: &Artifact<'_>) -> Result<(), Finding> {
+    let form = if parsed.legacy { Form::Legacy } else { Form::Envelope };
+    match (&parsed.content, &parsed.bundle.content) {
+        (_, SignatureContent::DsseEnvelope(envelope)) => {
+            key.verify(form, &envelope.pae(), &envelope.signature.sig)
+        }
+        (Content::Simple { payload, .. }, SignatureContent::MessageSignature(message)) => {
+            key.verify(form, payload, &message.signature)
+        }
+        (_, SignatureContent::MessageSignature(message)) => {
+            if let Some(digest) = &message.message_digest
+                && !hash_fits(key.algorithm(), digest.algorithm)
+            {
+                let found = format!("{} with a key of the kind {:?}", digest.algorithm, key.algorithm());
+                return Err(Finding::new(Code::SigAlgorithm, found, "the hash that goes with the key"));
+            }
+            key.verify_message(message, artifact)
+        }
+        _ => Err(Finding::new(
+            Code::ParseVersion,
+            "content of an unknown kind",
+            "an envelope or a message signature",
+        )),
+    }
+}
+
+/// The core's times with their sources. The core lists the time stamps first for certificates and last for keys.
+fn verified_times(bundle: &Bundle, result: &VerificationResult, stamps_first: bool) -> Vec<VerifiedTime> {
+    let times = result.verified_timestamps();
+    let stamps = bundle.verification_material.timestamp_verification_data.rfc3161_timestamps.len();
+    let split = if stamps_first { stamps } else { times.len().saturating_sub(stamps) };
+    let source = |at: usize| {
+        if (at < split) == stamps_first { TimeSource::TimestampAuthority } else { TimeSource::Log }
+    };
+    times
+        .iter()
+        .enumerate()
+        .map(|(at, time)| VerifiedTime { source: source(at), at: time.as_second() })
+        .collect()
+}
+
+/// Whether every verified time lies in the past, and none longer ago than is allowed.
+fn in_time(times: &[VerifiedTime], rules: Rules) -> Result<(), Finding> {
+    let now = rules.now.as_second();
+    let shown = |seconds: i64| {
+        Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |it| it.to_string())
+    };
+    if let Some(time) = times.iter().find(|time| time.at > now) {
+        return Err(Finding::new(Code::TimeFuture, shown(time.at), format!("a time up to {}", rules.now)));
+    }
+    let Some(most) = rules.max_age else { return Ok(()) };
+    let oldest = now.saturating_sub(i64::try_from(most.as_secs()).unwrap_or(i64::MAX));
+    let expected = format!("a verified time from {} on", shown(oldest));
+    match times.iter().map(|time| time.at).min() {
+        None => Err(Finding::new(Code::TimeTooOld, "no verified time, so the age is not proved", expected)),
+        Some(time) if time < oldest => Err(Finding::new(Code::TimeTooOld, shown(time), expected)),
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(max_age: Option<u64>) -> Rules {
+        Rules {
+            now: Timestamp::from_second(1_000_000).unwrap(),
+            log: LogRule::Optional,
+            max_age: max_age.map(Duration::from_secs),
+        }
+    }
+
+    fn at(seconds: &[i64]) -> Vec<VerifiedTime> {
+        seconds.iter().map(|at| VerifiedTime { source: TimeSource::Log, at: *at }).collect()
+    }
+
+    #[test]
+    fn every_time_must_lie_in_the_past_and_be_young_enough() {
+        let code = |times: &[i64], age| in_time(&at(times), rules(age)).err().map(|finding| finding.code);
+        assert_eq!(code(&[1_000_000], None), None);
+        assert_eq!(code(&[999_999, 1_000_001], None), Some(Code::TimeFuture));
+        assert_eq!(code(&[999_900, 999_000], Some(1000)), None);
+        assert_eq!(code(&[999_900, 998_999], Some(1000)), Some(Code::TimeTooOld));
+        assert_eq!(code(&[], Some(u64::MAX)), Some(Code::TimeTooOld));
+        assert_eq!(code(&[], None), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! The one call into the core, its unwinding caught, its errors turned into findings.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sigstore_verify::types::{Artifact, Bundle};
+use sigstore_verify::{
+    CertificateError, Error, Policy, TimestampError, TransparencyLogError, VerificationResult, Verifier,
+};
+
+use crate::codes::Code;
+use crate::finding::Finding;
+
+/// Runs the core.
+// SECURITY: a panic on hostile input must deny, not end the program with whatever code (CVE-2026-44310).
+pub(crate) fn run(
+    verifier: &Verifier,
+    artifact: Artifact<'_>,
+    bundle: &Bundle,
+    policy: &dyn Policy,
+) -> Result<VerificationResult, Finding> {
+    guarded(|| verifier.verify(artifact, bundle, policy).map_err(|error| finding(&error)))
+}
+
+/// Runs something that may unwind and turns that into a denial.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Finding>) -> Result<T, Finding> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Finding::new(Code::CoreBroke, "a panic while checking", "a check that comes to an end"))
+    })
+}
+
+fn finding(error: &Error) -> Finding {
+    let found = error.to_string();
+    let (code, expected) = match error {
+        Error::SignatureInvalid(_) => {
+            (Code::SigInvalid, "a signature by the key of the certificate or policy")
+        }
+        Error::ArtifactMismatch(_) => (Code::BindDigest, "a signature over this content"),
+        Error::UnsupportedArtifact(_) | Error::ArtifactRead(_) => (Code::BindNeedsBytes, "the file itself"),
+        Error::Certificate(error) => certificate(error),
+        Error::TransparencyLog(error) => log(error),
+        Error::Timestamp(error) => time(error),
+        Error::InvalidBundle(_) | Error::Types(_) => (Code::ParseField, "a complete bundle"),
+        Error::UnsupportedBundle(_) => {
+            (Code::ParseVersion, "content and entries of a known kind that go together")
+        }
+        Error::InvalidTrustRoot(_) | Error::TrustRoot(_) | Error::TrustedCertificate(_) => {
+            (Code::RootMalformed, "a usable trust root")
+        }
+        Error::Crypto(_) => (Code::SigAlgorithm, "the algorithm that goes with the key"),
+        Error::Bundle(error) => bundle(error),
+        Error::IdentityMismatch { .. } => (Code::IdSubject, "the identity asked for"),
+        Error::IssuerMismatch { .. } => (Code::IdIssuer, "the issuer asked for"),
+        _ => (Code::CoreBroke, "an error of a known kind"),
+    };
+    Finding::new(code, found, expected)
+}
+
+fn certificate(error: &CertificateError) -> (Code, &'static str) {
+    match error {
+        CertificateError::Malformed(_) => (Code::CertMalformed, "an X.509 certificate"),
+        CertificateError::ChainInvalid(_) => (Code::CertChain, "a chain to an authority of the trust root"),
+        CertificateError::NoValidAuthority { .. } => {
+            (Code::TimeOutside, "a time at which an authority was valid")
+        }
+        CertificateError::NotYetValid { .. } | CertificateError::Expired { .. } => {
+            (Code::TimeOutside, "a time within the certificate's validity")
+        }
+        CertificateError::Sct(_) => (Code::CertSct, "an SCT of a certificate log of the trust root"),
+        _ => (Code::CoreBroke, "an error of a known kind"),
+    }
+}
+
+fn log(error: &TransparencyLogError) -> (Code, &'static str) {
+    match error {
+        TransparencyLogError::UnknownLog { .. } => (Code::LogUnknown, "a log of the trust root"),
+        TransparencyLogError::InclusionProof(_) => {
+            (Code::LogProof, "a proof that leads to the log's checkpoint")
+        }
+        TransparencyLogError::Checkpoint(_) => (Code::LogCheckpoint, "a checkpoint signed by the log"),
+        TransparencyLogError::InclusionPromise(_) => (Code::LogPromise, "a promise signed by the log"),
+        TransparencyLogError::EntryMismatch(_) => (Code::LogForeign, "an entry of this very signature"),
+        TransparencyLogError::IntegratedTime(_) => {
+            (Code::TimeOutside, "a time within the certificate's validity")
+        }
+        TransparencyLogError::MalformedEntry(_) => (Code::LogBody, "a log entry of a known form"),
+        _ => (Code::CoreBroke, "an error of a known kind"),
+    }
+}
+
+fn time(error: &TimestampError) -> (Code, &'static str) {
+    match error {
+        TimestampError::Invalid(_) => (Code::TimeStamp, "a time stamp of an authority of the trust root"),
+        TimestampError::OutsideAuthorityValidity { .. } => {
+            (Code::TimeOutside, "a time at which the authority was valid")
+        }
+        TimestampError::NoVerifiedTimestamp(_) => (Code::TimeNone, "a log's promise or a time stamp"),
+        _ => (Code::CoreBroke, "an error of a known kind"),
+    }
+}
+
+fn bundle(error: &sigstore_verify::bundle::Error) -> (Code, &'static str) {
+    use sigstore_verify::bundle::Error as Fault;
+    match error {
+        Fault::MissingInclusionProof(_) => (Code::LogProof, "an inclusion proof"),
+        Fault::MissingInclusionPromise(_) => (Code::LogPromise, "a promise (SET)"),
+        Fault::MissingSigningTimeEvidence => (Code::LogNone, "a log entry"),
+        Fault::UnsupportedMediaType(_) => (Code::ParseVersion, "a bundle 0.1, 0.2 or 0.3"),
+        Fault::UnsupportedVerificationMaterial
+        | Fault::CertificateChainNotAllowed(_)
+        | Fault::MissingTimestamp
+        | Fault::MissingCheckpoint
+        | Fault::LogIndexOutOfRange { .. }
+        | Fault::CheckpointRootMismatch
+        | _ => (Code::ParseField, "a bundle as its version wants it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cve_2026_44310_a_panic_denies() {
+        let outcome: Result<(), _> = guarded(|| panic!("on purpose"));
+        assert_eq!(outcome.unwrap_err().code, Code::CoreBroke);
+    }
+}

@@ -1,0 +1,50 @@
+//! The proof that an image was verified.
+
+use perry_sandbox_image::ResolvedImage;
+use perry_sandbox_policy::Evidence;
+use perry_sandbox_reference::Digest;
+
+/// An image whose requirement was met. Only [`verify`](crate::verify()) makes one, and nothing changes it.
+///
+/// ```compile_fail
+/// # fn forge(image: perry_sandbox_image::ResolvedImage, evidence: perry_sandbox_policy::Evidence) {
+/// let forged = perry_sandbox_verifier::VerifiedImage { image, evidence };
+/// # }
+/// ```
+// INVARIANT: `evidence` is about `image`: both are private, set together, and there is no way to change either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedImage {
+    image: ResolvedImage,
+    evidence: Evidence,
+}
+
+impl VerifiedImage {
+    pub(crate) fn new(image: ResolvedImage, evidence: Evidence) -> Self {
+        Self { image, evidence }
+    }
+
+    /// The image: manifest bytes, layers, config digest.
+    pub fn image(&self) -> &ResolvedImage {
+        &self.image
+    }
+
+    /// What was proved.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The digest of the platform's manifest: what runs.
+    pub fn manifest_digest(&self) -> &Digest {
+        self.image.manifest_digest()
+    }
+
+    /// The digest that was asked for: an index, or the manifest.
+    pub fn top(&self) -> &Digest {
+        self.image.top()
+    }
+
+    /// The digest of the config.
+    pub fn config_digest(&self) -> &Digest {
+        self.image.config_digest()
+    }
+}

@@ -1,0 +1,131 @@
+//! What the core leaves open about log entries: one entry twice, an entry that names another log than the one
+//! whose checkpoint proves it, times that nobody vouches for, missing proofs.
+
+use jiff::Timestamp;
+use perry_sandbox_policy::LogEntry;
+use sigstore_verify::crypto::{VerificationKey, sha256};
+use sigstore_verify::trust_root::TransparencyLog;
+use sigstore_verify::types::{
+    Bundle, Checkpoint, CheckpointSignature, KindVersion, MediaType, TransparencyLogEntry,
+};
+
+use crate::codes::Code;
+use crate::finding::Finding;
+use crate::root::PreparedRoot;
+
+/// Length of an Ed25519 key in its DER form, and of the key itself.
+const ED25519_DER: usize = 44;
+const ED25519_PREFIX: usize = 12;
+
+/// Checks that need no key: every entry is proved in the way of its kind, once.
+pub(crate) fn form(bundle: &Bundle) -> Result<(), Finding> {
+    let entries = &bundle.verification_material.tlog_entries;
+    for (at, entry) in entries.iter().enumerate() {
+        let twice = entries.iter().take(at).any(|before| {
+            before.canonicalized_body == entry.canonicalized_body
+                || (before.log_id == entry.log_id && before.log_index == entry.log_index)
+        });
+        // SECURITY: a log that counts twice meets a threshold of two alone (CVE-2026-49834).
+        if twice {
+            return Err(Finding::new(
+                Code::LogTwice,
+                format!("entry {} twice", entry.log_index.get()),
+                "each entry once",
+            ));
+        }
+        if is_v2(entry) && entry.integrated_time.is_some() {
+            return Err(Finding::new(Code::LogTime, "a time in an entry of Rekor v2", "no time"));
+        }
+        // The core asks whether *any* entry has its proof.
+        if bundle.media_type == MediaType::Bundle0_1 {
+            if entry.inclusion_promise.is_none() {
+                return Err(Finding::new(Code::LogPromise, "an entry without promise", "a promise (SET)"));
+            }
+        } else if entry.inclusion_proof.is_none() {
+            return Err(Finding::new(
+                Code::LogProof,
+                "an entry without inclusion proof",
+                "an inclusion proof",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that need the trust root: each entry is of the log that it names, at a time when that log was trusted.
+pub(crate) fn provenance(bundle: &Bundle, root: &PreparedRoot, times: &[Timestamp]) -> Result<(), Finding> {
+    for entry in &bundle.verification_material.tlog_entries {
+        let log = root.material.tlogs.iter().find(|log| log.log_id == entry.log_id).ok_or_else(|| {
+            Finding::new(
+                Code::LogUnknown,
+                hex(entry),
+                format!("a log of the trust root `{}`", root.identity.0),
+            )
+        })?;
+        if let Some(range) = log.public_key.valid_for
+            && let Some(time) = times.iter().find(|time| !range.contains(**time))
+        {
+            let found = format!("a signature of {time} in a log");
+            return Err(Finding::new(
+                Code::TimeOutside,
+                found,
+                format!("a time from {} on, while the log was trusted", range.start),
+            ));
+        }
+        if let Some(checkpoint) = entry.inclusion_proof.as_ref().and_then(|it| it.checkpoint.checkpoint()) {
+            signed_by(checkpoint, log, is_v2(entry))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first entry, for the evidence.
+pub(crate) fn recorded(bundle: &Bundle) -> Option<LogEntry> {
+    let entry = bundle.verification_material.tlog_entries.first()?;
+    Some(LogEntry { log_id: hex(entry), index: entry.log_index.get() })
+}
+
+/// Whether this very log signed the checkpoint.
+// SECURITY: the core accepts a checkpoint of any log of the trust root, whichever log the entry names.
+fn signed_by(checkpoint: &Checkpoint, log: &TransparencyLog, v2: bool) -> Result<(), Finding> {
+    let wrong = |found: &str| {
+        Finding::new(Code::LogCheckpoint, found, format!("a checkpoint signed by {}", log.base_url))
+    };
+    let key = VerificationKey::from_spki(&log.public_key.raw_bytes)
+        .map_err(|_| wrong("a log key of a kind that is not known"))?;
+    let id = log.log_id.key_id.as_bytes();
+    if v2 && origin_id(checkpoint.origin(), log).is_some_and(|expected| expected != id) {
+        return Err(wrong(&format!("a checkpoint of the origin {}", checkpoint.origin())));
+    }
+    let by_log = |it: &&CheckpointSignature| {
+        id.starts_with(it.key_id.as_slice()) && (!v2 || it.name == checkpoint.origin())
+    };
+    let signed = checkpoint
+        .signatures()
+        .iter()
+        .filter(by_log)
+        .any(|it| key.verify(checkpoint.signed_data(), &it.signature).is_ok());
+    if signed { Ok(()) } else { Err(wrong("a checkpoint that this log did not sign")) }
+}
+
+/// A tiled log's id binds its origin to its key: SHA-256 over origin, line feed, 1, and the Ed25519 key.
+fn origin_id(origin: &str, log: &TransparencyLog) -> Option<Vec<u8>> {
+    let der = log.public_key.raw_bytes.as_bytes();
+    let key = der.get(ED25519_PREFIX..).filter(|_| der.len() == ED25519_DER)?;
+    let bytes = [origin.as_bytes(), b"\n\x01", key].concat();
+    Some(sha256(&bytes).as_bytes().to_vec())
+}
+
+fn is_v2(entry: &TransparencyLogEntry) -> bool {
+    entry.kind_version == KindVersion::HashedRekordV002
+}
+
+fn hex(entry: &TransparencyLogEntry) -> String {
+    let mut text = String::new();
+    for byte in entry.log_id.key_id.as_bytes() {
+        for nibble in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(u32::from(nibble), 16));
+        }
+    }
+    text
+}

@@ -1,0 +1,146 @@
+//! Simple signing: the payload that cosign 2 signs, and the checks that cosign itself leaves out.
+
+use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
+use perry_sandbox_policy::RepositoryRule;
+use perry_sandbox_reference::{Digest, Reference};
+use serde_json::{Map, Value};
+
+use crate::codes::Code;
+use crate::finding::Finding;
+use crate::statement::list;
+
+const IMAGE_SIGNATURE: &str = "cosign container image signature";
+
+/// What a payload says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SimpleFacts {
+    /// The `critical.type`.
+    kind: String,
+    /// The manifest or index that was signed.
+    digest: String,
+    /// The `docker-reference`.
+    pub(crate) reference: String,
+}
+
+/// Reads a payload whose signature is not checked yet.
+pub(crate) fn read(payload: &[u8]) -> Result<SimpleFacts, Finding> {
+    let malformed = |found: &str| Finding::new(Code::BindPayload, found, "a simple-signing payload");
+    let value = parse_strict(payload, MAX_DEPTH).map_err(|error| malformed(&error.to_string()))?;
+    let root = members(&value, &["critical", "optional"]).map_err(|found| malformed(&found))?;
+    let critical = members(root.get("critical").unwrap_or(&Value::Null), &["identity", "image", "type"])
+        .map_err(|found| malformed(&found))?;
+    let inner = |name: &str, field: &str| -> Result<String, Finding> {
+        let map = members(critical.get(name).unwrap_or(&Value::Null), &[field])
+            .map_err(|found| malformed(&found))?;
+        let text = map.get(field).and_then(Value::as_str);
+        Ok(text.ok_or_else(|| malformed(&format!("no text in `{field}`")))?.to_owned())
+    };
+    let kind = critical.get("type").and_then(Value::as_str).ok_or_else(|| malformed("no `type`"))?;
+    Ok(SimpleFacts {
+        kind: kind.to_owned(),
+        digest: inner("image", "docker-manifest-digest")?,
+        reference: inner("identity", "docker-reference")?,
+    })
+}
+
+/// An object with no other members than these: `critical` means that a reader must understand all of it.
+fn members<'a>(value: &'a Value, known: &[&str]) -> Result<&'a Map<String, Value>, String> {
+    let map = value.as_object().ok_or_else(|| format!("no object with `{}`", known.join("`, `")))?;
+    match map.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(map),
+        Some(key) => Err(format!("the unknown member `{key}`")),
+    }
+}
+
+impl SimpleFacts {
+    /// The first of `wanted` that the payload is about; also checks that it is an image signature at all.
+    // SECURITY: cosign's SimpleClaimVerifier compares the digest only, not the type.
+    pub(crate) fn about<'a>(&self, wanted: &'a [Digest]) -> Result<&'a Digest, Finding> {
+        if self.kind != IMAGE_SIGNATURE {
+            return Err(Finding::new(Code::BindType, &self.kind, IMAGE_SIGNATURE));
+        }
+        let found = wanted.iter().find(|digest| digest.as_str() == self.digest);
+        found.ok_or_else(|| Finding::new(Code::BindDigest, &self.digest, list(wanted)))
+    }
+
+    /// Whether the signature was made for this repository.
+    // SECURITY: cosign ignores `docker-reference`, so a signature copied to another repository verifies there.
+    pub(crate) fn for_repository(&self, rule: &RepositoryRule) -> Result<(), Finding> {
+        let RepositoryRule::Exact(wanted) = rule else { return Ok(()) };
+        // cosign's library spells docker's registry `index.docker.io`.
+        let text = match self.reference.strip_prefix("index.docker.io/") {
+            Some(rest) => format!("docker.io/{rest}"),
+            None => self.reference.clone(),
+        };
+        let signed = text.parse::<Reference>().ok();
+        if signed.is_some_and(|signed| signed.repository() == wanted) {
+            return Ok(());
+        }
+        Err(Finding::new(Code::BindRepository, &self.reference, wanted.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn payload() -> Value {
+        json!({
+            "critical": {
+                "identity": {"docker-reference": "registry.example/acme/app"},
+                "image": {"docker-manifest-digest": Digest::of(b"x").as_str()},
+                "type": IMAGE_SIGNATURE,
+            },
+            "optional": {"any": "thing"},
+        })
+    }
+
+    fn exact(text: &str) -> RepositoryRule {
+        RepositoryRule::Exact(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_plain_payload_is_read() {
+        let facts = read(payload().to_string().as_bytes()).unwrap();
+        assert!(facts.about(&[Digest::of(b"x")]).is_ok());
+        assert_eq!(facts.about(&[Digest::of(b"y")]).unwrap_err().code, Code::BindDigest);
+        assert!(facts.for_repository(&exact("registry.example/acme/app")).is_ok());
+        assert!(facts.for_repository(&RepositoryRule::Unknown).is_ok());
+    }
+
+    #[test]
+    fn simple_claim_verifier_another_repository_is_refused() {
+        let facts = read(payload().to_string().as_bytes()).unwrap();
+        for other in ["registry.example/acme/app-evil", "registry.example/acme", "evil.example/acme/app"] {
+            assert_eq!(facts.for_repository(&exact(other)).unwrap_err().code, Code::BindRepository);
+        }
+    }
+
+    #[test]
+    fn dockers_registry_has_two_names() {
+        let mut value = payload();
+        value["critical"]["identity"]["docker-reference"] = json!("index.docker.io/library/busybox");
+        let facts = read(value.to_string().as_bytes()).unwrap();
+        assert!(facts.for_repository(&exact("busybox")).is_ok());
+    }
+
+    #[test]
+    fn simple_claim_verifier_another_type_is_refused() {
+        let mut value = payload();
+        value["critical"]["type"] = json!("atomic container signature");
+        let facts = read(value.to_string().as_bytes()).unwrap();
+        assert_eq!(facts.about(&[Digest::of(b"x")]).unwrap_err().code, Code::BindType);
+    }
+
+    #[test]
+    fn unknown_critical_members_and_malformed_payloads_are_refused() {
+        let mut value = payload();
+        value["critical"]["expires"] = json!("now");
+        assert_eq!(read(value.to_string().as_bytes()).unwrap_err().code, Code::BindPayload);
+        for text in ["", "{}", "null", "{\"critical\":null}", "{\"critical\":{\"type\":\"x\"}}"] {
+            assert_eq!(read(text.as_bytes()).unwrap_err().code, Code::BindPayload, "{text}");
+        }
+    }
+}

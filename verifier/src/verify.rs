@@ -1,0 +1,310 @@
+//! The one public verb: requirement and content in, a verified image or a denial out.
+
+use std::collections::BTreeSet;
+
+use perry_sandbox_image::{ResolvedImage, Source};
+use perry_sandbox_policy::{Evidence, RepositoryRule, Requirement, Signer, SignerName, VerifiedSignature};
+use perry_sandbox_reference::{Algorithm, Digest};
+use sigstore_verify::types::{Artifact, ArtifactDigest, HashAlgorithm};
+
+use crate::budget::{Clock, Reader};
+use crate::check::{PreparedSigner, Rules};
+use crate::codes::Code;
+use crate::denial::{CandidateReport, Denial, Reason};
+use crate::discover::{Candidate, discover};
+use crate::finding::Finding;
+use crate::image::VerifiedImage;
+use crate::parsed::{Content, Parsed, Purpose};
+use crate::statement;
+
+/// Verifies an image: finds what claims to sign it, checks every candidate against every signer, and decides once.
+///
+/// The digests on the image's path (an index and the child that runs) count as signed each by itself: a signature
+/// over the index covers the child, because the child stands in that very index's bytes.
+///
+/// # Errors
+/// A [`Denial`] with every reason. Its class tells a "no" from a world that broke; neither is an approval.
+pub fn verify(
+    source: &dyn Source,
+    image: &ResolvedImage,
+    requirement: &Requirement,
+    clock: Clock,
+) -> Result<VerifiedImage, Denial> {
+    let mut run = Run::new(source.describe(), image, requirement, clock);
+    run.check_content();
+    run.check_digests();
+    let signers = run.prepare(&requirement.signers);
+    let attesters = run.prepare(requirement.provenance.as_ref().map_or(&[], |rule| &rule.by));
+    if signers.is_empty() {
+        // Nobody could sign: nothing is fetched.
+        return Err(run.deny());
+    }
+    let mut reader = Reader::new(source, clock);
+    let found = discover(&mut reader, &run.path, requirement.provenance.is_some());
+    run.reasons.extend(found.problems.into_iter().map(for_all));
+    if found.candidates.is_empty() {
+        run.refuse(Code::FindNone, "neither signature nor bundle", "a signature of this digest");
+    }
+    for candidate in &found.candidates {
+        run.examine(candidate, &mut reader, &signers, &attesters);
+    }
+    run.decide()
+}
+
+/// One verification under way.
+struct Run<'a> {
+    place: String,
+    image: &'a ResolvedImage,
+    requirement: &'a Requirement,
+    clock: Clock,
+    path: Vec<Digest>,
+    refused: bool,
+    reasons: Vec<Reason>,
+    reports: Vec<CandidateReport>,
+    attestations: usize,
+    signatures: Vec<VerifiedSignature>,
+    provenance: Vec<VerifiedSignature>,
+    notes: BTreeSet<String>,
+}
+
+fn for_all(finding: Finding) -> Reason {
+    Reason { signer: None, finding }
+}
+
+impl<'a> Run<'a> {
+    fn new(place: String, image: &'a ResolvedImage, requirement: &'a Requirement, clock: Clock) -> Self {
+        Self {
+            place,
+            image,
+            requirement,
+            clock,
+            path: image.path().iter().map(|it| it.digest.clone()).collect(),
+            refused: false,
+            reasons: Vec::new(),
+            reports: Vec::new(),
+            attestations: 0,
+            signatures: Vec::new(),
+            provenance: Vec::new(),
+            notes: BTreeSet::new(),
+        }
+    }
+
+    /// A reason that no signature can outweigh or that explains why there is none.
+    fn refuse(&mut self, code: Code, found: impl AsRef<str>, expected: impl AsRef<str>) {
+        self.reasons.push(for_all(Finding::new(code, found, expected)));
+    }
+
+    /// What was resolved must be what its digests name, whatever source handed it over.
+    fn check_content(&mut self) {
+        let image = self.image;
+        for (descriptor, bytes) in image.path_bytes() {
+            if !descriptor.digest.matches(bytes) {
+                self.refused = true;
+                let found = Digest::of(bytes).to_string();
+                self.refuse(Code::FindRefused, found, descriptor.digest.as_str());
+            }
+        }
+    }
+
+    fn check_digests(&mut self) {
+        let Some(listed) = &self.requirement.digests else { return };
+        if !self.path.iter().any(|digest| listed.contains(digest)) {
+            self.refused = true;
+            let found = statement::list(&self.path);
+            let listed = listed.iter().map(Digest::as_str).collect::<Vec<_>>().join(" or ");
+            self.refuse(Code::QuorumDigest, found, listed);
+        }
+    }
+
+    /// Reads the signers' keys and roots; one that cannot be read cannot sign.
+    fn prepare(&mut self, signers: &'a [Signer]) -> Vec<PreparedSigner<'a>> {
+        let mut ready = Vec::new();
+        for signer in signers {
+            match PreparedSigner::read(signer, self.requirement.log) {
+                Ok(signer) => ready.push(signer),
+                Err(finding) => self.reasons.push(Reason { signer: Some(signer.name.clone()), finding }),
+            }
+        }
+        ready
+    }
+
+    fn examine(
+        &mut self,
+        candidate: &Candidate,
+        reader: &mut Reader<'_>,
+        signers: &[PreparedSigner<'_>],
+        attesters: &[PreparedSigner<'_>],
+    ) {
+        let mut report = CandidateReport {
+            object: candidate.layer.digest.clone(),
+            place: candidate.place.clone(),
+            counts_for: Vec::new(),
+            reasons: Vec::new(),
+        };
+        match candidate.read(reader) {
+            Err(finding) => report.reasons.push(for_all(finding)),
+            Ok(parsed) => {
+                let wanted = self.requirement.provenance.as_ref().map(|rule| rule.predicate.as_str());
+                let (purpose, signers) = match wanted.filter(|_| parsed.is_attestation()) {
+                    Some(predicate) => (Purpose::Attestation(predicate), attesters),
+                    None => (Purpose::Signature, signers),
+                };
+                self.weigh(&parsed, purpose, signers, &mut report);
+                self.attestations = self.attestations.saturating_add(usize::from(parsed.is_attestation()));
+            }
+        }
+        self.reports.push(report);
+    }
+
+    /// One candidate against all signers of its kind.
+    fn weigh(
+        &mut self,
+        parsed: &Parsed,
+        purpose: Purpose<'_>,
+        signers: &[PreparedSigner<'_>],
+        report: &mut CandidateReport,
+    ) {
+        let signed = match parsed.binds(purpose, &self.path, &self.requirement.repository) {
+            Ok(digest) => digest.clone(),
+            Err(finding) => return report.reasons.push(for_all(finding)),
+        };
+        let rules = Rules::of(self.requirement, self.clock.now);
+        for signer in signers {
+            let name = &signer.signer.name;
+            let checked = self.clock.check().and_then(|()| {
+                let artifact = artifact(parsed, &signed);
+                signer.check(parsed, &artifact, rules)
+            });
+            let proof = match checked {
+                Ok(proof) => proof,
+                Err(finding) => {
+                    report.reasons.push(Reason { signer: Some(name.clone()), finding });
+                    continue;
+                }
+            };
+            self.notes.extend(proof.note.map(str::to_owned));
+            self.notes.extend(unchecked_repository(parsed, &self.requirement.repository));
+            report.counts_for.push(name.clone());
+            let signature = VerifiedSignature {
+                signer: name.clone(),
+                signed: signed.clone(),
+                format: parsed.format,
+                object: report.object.clone(),
+                by: proof.by,
+                times: proof.times,
+                log: proof.log,
+                root: proof.root,
+                signed_reference: parsed.signed_reference(),
+            };
+            match purpose {
+                Purpose::Signature => self.signatures.push(signature),
+                Purpose::Attestation(_) => self.provenance.push(signature),
+            }
+        }
+    }
+
+    /// The one decision, over everything that was found.
+    fn decide(mut self) -> Result<VerifiedImage, Denial> {
+        let order = |it: &VerifiedSignature| (it.signer.clone(), it.signed.clone(), it.object.clone());
+        self.signatures.sort_by_key(order);
+        self.provenance.sort_by_key(order);
+        let signed: BTreeSet<SignerName> = self.signatures.iter().map(|it| it.signer.clone()).collect();
+        let met = self.requirement.quorum_is_met(&signed) && !self.requirement.signers.is_empty();
+        let attested = self.requirement.provenance.is_none() || !self.provenance.is_empty();
+        if !met || !attested || self.refused {
+            return Err(self.deny());
+        }
+        let evidence = Evidence {
+            top: self.image.top().clone(),
+            manifest: self.image.manifest_digest().clone(),
+            config: self.image.config_digest().clone(),
+            platform: self.image.platform().clone(),
+            path: self.path,
+            repository: self.image.repository().cloned(),
+            rule: self.requirement.rule.clone(),
+            signatures: self.signatures,
+            provenance: self.provenance.into_iter().next(),
+            requirement: requirement_digest(self.requirement),
+            verified_at: self.clock.now.as_second(),
+            not_checked: self.notes.into_iter().collect(),
+        };
+        Ok(VerifiedImage::new(self.image.clone(), evidence))
+    }
+
+    fn deny(mut self) -> Denial {
+        let requirement = self.requirement;
+        let signed: BTreeSet<SignerName> = self.signatures.iter().map(|it| it.signer.clone()).collect();
+        if let Some(rule) = requirement.provenance.as_ref().filter(|_| self.provenance.is_empty()) {
+            let by = rule.by.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" or ");
+            self.refuse(Code::ProvenanceMissing, "none", format!("{} signed by {by}", rule.predicate));
+        }
+        if requirement.signers.is_empty() {
+            self.refuse(Code::QuorumEmpty, "no signer", "at least one signer");
+        } else if !requirement.quorum_is_met(&signed) {
+            if self.attestations > 0 && self.attestations == self.reports.len() {
+                let found = format!("{} attestations", self.attestations);
+                self.refuse(Code::FindOnlyAttestations, found, "a signature");
+            }
+            self.refuse(Code::QuorumUnmet, names(&signed), wanted(requirement));
+        }
+        Denial::new(self.image.top().to_string(), self.place, self.reasons, self.reports)
+    }
+}
+
+/// Who has signed, for people.
+pub(crate) fn names(signed: &BTreeSet<SignerName>) -> String {
+    if signed.is_empty() {
+        return "signed by none of them".to_owned();
+    }
+    format!("signed by {}", signed.iter().map(SignerName::as_str).collect::<Vec<_>>().join(", "))
+}
+
+/// Who must sign, for people.
+pub(crate) fn wanted(requirement: &Requirement) -> String {
+    let names: Vec<_> = requirement.signers.iter().map(|it| it.name.as_str()).collect();
+    format!("{} of {}", requirement.at_least, names.join(", "))
+}
+
+/// What the core compares the signature with.
+fn artifact<'a>(parsed: &'a Parsed, signed: &Digest) -> Artifact<'a> {
+    match &parsed.content {
+        Content::Simple { payload, .. } => Artifact::Blob(payload),
+        Content::Statement { .. } | Content::Message => digest_artifact(signed),
+    }
+}
+
+/// A digest in the core's form.
+pub(crate) fn digest_artifact(digest: &Digest) -> Artifact<'static> {
+    let algorithm = match digest.algorithm() {
+        Algorithm::Sha256 => HashAlgorithm::Sha2256,
+        Algorithm::Sha512 => HashAlgorithm::Sha2512,
+    };
+    let bytes: Vec<u8> = digest
+        .hex()
+        .as_bytes()
+        .chunks(2)
+        .filter_map(|pair| std::str::from_utf8(pair).ok().and_then(|text| u8::from_str_radix(text, 16).ok()))
+        .collect();
+    // A digest has the right length by its type; bytes of no content match nothing.
+    ArtifactDigest::new(algorithm, bytes).map_or(Artifact::Blob(&[]), Artifact::Digest)
+}
+
+/// What could not be compared about the repository.
+fn unchecked_repository(parsed: &Parsed, rule: &RepositoryRule) -> Option<String> {
+    match (parsed.signed_reference(), rule) {
+        (Some(signed), RepositoryRule::Unknown) => Some(format!(
+            "the signature was made for {}; there was no repository to compare that with",
+            crate::finding::shown(&signed)
+        )),
+        (None, _) => {
+            Some("a cosign 3 bundle signs a digest, not a repository: nothing to compare".to_owned())
+        }
+        (Some(_), RepositoryRule::Exact(_)) => None,
+    }
+}
+
+/// Digest of a requirement, over its JSON form, whose maps and sets are ordered.
+pub(crate) fn requirement_digest(requirement: &Requirement) -> Digest {
+    // Serialising plain data into memory cannot fail; if it did, the digest of nothing matches no requirement.
+    Digest::of(&serde_json::to_vec(requirement).unwrap_or_default())
+}
