@@ -91,7 +91,17 @@ pub(super) fn read(text: &str) -> Result<SeccompProfile, ProfileError> {
     sized("the description", file.description.get_ref().len(), LONGEST_REASON, "bytes", line)?;
     let line = line_of(text, file.unknown.span().start);
     let unknown = answer(file.unknown.get_ref(), line)?;
-    sized("the profile", file.allow.len().saturating_add(file.refuse.len()), MOST_ENTRIES, "entries", 1)?;
+    let entries = file.allow.len().saturating_add(file.refuse.len());
+    if entries > MOST_ENTRIES {
+        let what = "the profile";
+        return Err(ProfileError::Size {
+            line: 1,
+            what,
+            most: MOST_ENTRIES,
+            unit: "entries",
+            found: entries,
+        });
+    }
 
     let mut book = Book::default();
     for entry in file.allow {
