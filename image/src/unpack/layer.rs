@@ -273,7 +273,7 @@ impl Writer<'_> {
         let mut file = File::from(tree::create_file(dir, name).map_err(|error| place.failed(error))?);
         if let Kind::Sparse(pieces) = &entry.kind {
             // Holes take no space, but whoever reads the file pays for them.
-            self.budget.take_bytes(place.layer, entry.size)?;
+            archive.get_mut().count(entry.size)?;
             for piece in pieces {
                 file.seek(SeekFrom::Start(piece.offset)).map_err(|error| place.failed_io(error))?;
                 copy(archive, &mut file, piece.length, place)?;

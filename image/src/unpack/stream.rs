@@ -159,8 +159,8 @@ impl<'a> LayerStream<'a> {
         Err(UnpackError::DiffId { layer: self.layer.digest.clone(), expected: diff_id.clone(), found })
     }
 
-    fn count(&mut self, count: usize) -> Result<(), UnpackError> {
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
+    /// Counts bytes that come out of the layer: read from it, or holes in a file.
+    pub(crate) fn count(&mut self, count: u64) -> Result<(), UnpackError> {
         self.done = self.done.saturating_add(count);
         self.budget.take_bytes(&self.layer.digest, count)?;
         let limits = &self.budget.limits;
@@ -176,7 +176,8 @@ impl<'a> LayerStream<'a> {
 impl Read for LayerStream<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buf)?;
-        self.count(count).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.count(u64::try_from(count).unwrap_or(u64::MAX))
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         self.hasher.update(buf.get(..count).unwrap_or_default());
         Ok(count)
     }

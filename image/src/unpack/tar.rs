@@ -93,6 +93,10 @@ impl<R: Read> TarReader<R> {
         Self { inner, left: 0, padding: 0, ended: false }
     }
 
+    pub(crate) fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     /// The stream, to read what follows the archive's end.
     pub(crate) fn into_inner(self) -> R {
         self.inner

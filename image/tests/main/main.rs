@@ -1,0 +1,18 @@
+//! Integration tests of the image crate, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, says why it was skipped, and talks to its own copies"
+)]
+
+mod bench;
+mod hostile_layers;
+mod layouts;
+mod ordinary_user;
+mod properties;
+mod store;
+mod unpacked_layers;
