@@ -1,6 +1,6 @@
 //! What the core leaves open about a leaf certificate: its usage, its one name, its one issuer.
 
-use sigstore_verify::crypto::{SubjectAltName, parse_certificate_info};
+use sigstore_verify::crypto::{KeyAlgorithm, SubjectAltName, parse_certificate_info};
 use sigstore_verify::types::DerCertificate;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -17,8 +17,8 @@ const ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264
 const ISSUER_OLD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.1");
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 
-/// Checks a leaf's form and gives who it says holds it. The chain is the core's to check.
-pub(crate) fn read(der: &DerCertificate) -> Result<Holder, Finding> {
+/// Checks a leaf's form and gives who it says holds it, and the kind of its key. The chain is the core's to check.
+pub(crate) fn read(der: &DerCertificate) -> Result<(Holder, KeyAlgorithm), Finding> {
     let malformed = |found: String| Finding::new(Code::CertMalformed, found, "an X.509 certificate");
     let certificate = Certificate::from_der(der.as_bytes()).map_err(|error| malformed(error.to_string()))?;
     let extensions = certificate.tbs_certificate.extensions.as_deref().unwrap_or_default();
@@ -39,7 +39,7 @@ pub(crate) fn read(der: &DerCertificate) -> Result<Holder, Finding> {
     {
         return Err(malformed("a name that two readers read differently".to_owned()));
     }
-    Ok(Holder { issuer, subject, claims: facts.ci_claims })
+    Ok((Holder { issuer, subject, claims: facts.ci_claims }, facts.key_algorithm))
 }
 
 fn usage(certificate: &Certificate) -> Result<(), Finding> {

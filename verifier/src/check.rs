@@ -8,6 +8,7 @@ use perry_sandbox_policy::{
     TrustRoot, TrustRootName, VerifiedIdentity, VerifiedTime,
 };
 use perry_sandbox_reference::Digest;
+use sigstore_verify::crypto::KeyAlgorithm;
 use sigstore_verify::types::{
     Artifact, Bundle, PublicKeyIdentifier, SignatureContent, VerificationMaterialContent,
 };
@@ -111,7 +112,8 @@ fn keyless(
     let Some(leaf) = bundle.signing_certificate() else {
         return Err(Finding::new(Code::SigNeedsKey, "a signature without a certificate", "a certificate"));
     };
-    let holder = core::guarded(|| certificate::read(leaf))?;
+    let (holder, algorithm) = core::guarded(|| certificate::read(leaf))?;
+    own_hash(algorithm, &bundle.content)?;
     log::form(bundle)?;
     let policy = VerificationPolicy::any_identity();
     let result = core::run(&root.verifier, artifact.clone(), bundle, &policy)?;
@@ -180,6 +182,7 @@ fn managed(
 
 /// The signature itself, with the key's own algorithm; needs neither log nor time.
 fn direct(key: &ManagedKey, parsed: &Parsed, artifact: &Artifact<'_>) -> Result<(), Finding> {
+    own_hash(key.algorithm(), &parsed.bundle.content)?;
     let form = if parsed.legacy { Form::Legacy } else { Form::Envelope };
     match (&parsed.content, &parsed.bundle.content) {
         (_, SignatureContent::DsseEnvelope(envelope)) => {
@@ -188,20 +191,24 @@ fn direct(key: &ManagedKey, parsed: &Parsed, artifact: &Artifact<'_>) -> Result<
         (Content::Simple { payload, .. }, SignatureContent::MessageSignature(message)) => {
             key.verify(form, payload, &message.signature)
         }
-        (_, SignatureContent::MessageSignature(message)) => {
-            if let Some(digest) = &message.message_digest
-                && !hash_fits(key.algorithm(), digest.algorithm)
-            {
-                let found = format!("{} with a key of the kind {:?}", digest.algorithm, key.algorithm());
-                return Err(Finding::new(Code::SigAlgorithm, found, "the hash that goes with the key"));
-            }
-            key.verify_message(message, artifact)
-        }
+        (_, SignatureContent::MessageSignature(message)) => key.verify_message(message, artifact),
         _ => Err(Finding::new(
             Code::ParseVersion,
             "content of an unknown kind",
             "an envelope or a message signature",
         )),
+    }
+}
+
+/// Whether the hash that a message names is the key's own. Statements name none.
+fn own_hash(algorithm: KeyAlgorithm, content: &SignatureContent) -> Result<(), Finding> {
+    let SignatureContent::MessageSignature(message) = content else { return Ok(()) };
+    match &message.message_digest {
+        Some(digest) if !hash_fits(algorithm, digest.algorithm) => {
+            let found = format!("{} with a key of the kind {algorithm:?}", digest.algorithm);
+            Err(Finding::new(Code::SigAlgorithm, found, "the hash that goes with the key"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -58,6 +58,12 @@ fn finding(error: &Error) -> Finding {
 fn certificate(error: &CertificateError) -> (Code, &'static str) {
     match error {
         CertificateError::Malformed(_) => (Code::CertMalformed, "an X.509 certificate"),
+        // webpki's own words; only the code depends on them, not the verdict.
+        CertificateError::ChainInvalid(text)
+            if text.contains("CertExpired") || text.contains("CertNotValidYet") =>
+        {
+            (Code::TimeOutside, "a time within the certificate's validity")
+        }
         CertificateError::ChainInvalid(_) => (Code::CertChain, "a chain to an authority of the trust root"),
         CertificateError::NoValidAuthority { .. } => {
             (Code::TimeOutside, "a time at which an authority was valid")

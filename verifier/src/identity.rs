@@ -23,12 +23,12 @@ const CLAIMS: [(&str, u32, Claim); 16] = [
     ("source-repository-id", 15, |it| it.source_repository_identifier.as_ref()),
     ("source-owner", 16, |it| it.source_repository_owner_uri.as_ref()),
     ("source-owner-id", 17, |it| it.source_repository_owner_identifier.as_ref()),
-    ("workflow", 18, |it| it.build_config_uri.as_ref()),
-    ("workflow-digest", 19, |it| it.build_config_digest.as_ref()),
-    ("trigger", 20, |it| it.build_trigger.as_ref()),
+    ("build-config", 18, |it| it.build_config_uri.as_ref()),
+    ("build-config-digest", 19, |it| it.build_config_digest.as_ref()),
+    ("build-trigger", 20, |it| it.build_trigger.as_ref()),
     ("run", 21, |it| it.run_invocation_uri.as_ref()),
     ("visibility", 22, |it| it.source_repository_visibility_at_signing.as_ref()),
-    ("environment", 23, |it| it.deployment_environment.as_ref()),
+    ("deployment-environment", 23, |it| it.deployment_environment.as_ref()),
     ("token-subject", 24, |it| it.token_subject.as_ref()),
 ];
 

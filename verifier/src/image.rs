@@ -6,10 +6,28 @@ use perry_sandbox_reference::Digest;
 
 /// An image whose requirement was met. Only [`verify`](crate::verify()) makes one, and nothing changes it.
 ///
-/// ```compile_fail
-/// # fn forge(image: perry_sandbox_image::ResolvedImage, evidence: perry_sandbox_policy::Evidence) {
-/// let forged = perry_sandbox_verifier::VerifiedImage { image, evidence };
-/// # }
+/// It can be read, and not be made:
+///
+/// ```
+/// use perry_sandbox_verifier::VerifiedImage;
+/// fn digest(image: &VerifiedImage) -> String {
+///     image.manifest_digest().to_string()
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// use perry_sandbox_verifier::VerifiedImage;
+/// fn forge(image: perry_sandbox_image::ResolvedImage, evidence: perry_sandbox_policy::Evidence) -> VerifiedImage {
+///     VerifiedImage { image, evidence }
+/// }
+/// ```
+/// ```compile_fail,E0277
+/// let forged: perry_sandbox_verifier::VerifiedImage = serde_json::from_str("{}")?;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+/// ```compile_fail,E0616
+/// fn swap(mut verified: perry_sandbox_verifier::VerifiedImage, other: perry_sandbox_image::ResolvedImage) {
+///     verified.image = other;
+/// }
 /// ```
 // INVARIANT: `evidence` is about `image`: both are private, set together, and there is no way to change either.
 #[derive(Debug, Clone, PartialEq, Eq)]

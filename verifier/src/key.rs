@@ -2,7 +2,8 @@
 
 use perry_sandbox_reference::Digest;
 use sigstore_verify::crypto::{
-    KeyAlgorithm, SigningScheme, validate_raw_public_key, verify_signature, verify_signature_prehashed,
+    KeyAlgorithm, SigningScheme, sha256, sha384, sha512, validate_raw_public_key, verify_signature,
+    verify_signature_prehashed,
 };
 use sigstore_verify::types::{Artifact, DerPublicKey, HashAlgorithm, MessageSignature, SignatureBytes};
 use x509_cert::der::Decode as _;
@@ -89,6 +90,7 @@ impl ManagedKey {
         message: &MessageSignature,
         artifact: &Artifact<'_>,
     ) -> Result<(), Finding> {
+        declared(message, artifact)?;
         let scheme = match (&message.message_digest, self.algorithm) {
             (Some(digest), KeyAlgorithm::EcdsaP384) if digest.algorithm == HashAlgorithm::Sha2256 => {
                 SigningScheme::EcdsaP384Sha256
@@ -115,6 +117,30 @@ impl ManagedKey {
             format!("a {} signature by the key {}", scheme.name(), self.fingerprint()),
         )
     }
+}
+
+/// The digest that the bundle declares must be the content's, although the signature would hold without it.
+fn declared(message: &MessageSignature, artifact: &Artifact<'_>) -> Result<(), Finding> {
+    let Some(declared) = &message.message_digest else { return Ok(()) };
+    let found = match (artifact.blob(), artifact.digest(), declared.algorithm) {
+        (Some(bytes), _, HashAlgorithm::Sha2256) => sha256(bytes).as_bytes().to_vec(),
+        (Some(bytes), _, HashAlgorithm::Sha2384) => sha384(bytes).as_bytes().to_vec(),
+        (Some(bytes), _, HashAlgorithm::Sha2512) => sha512(bytes).as_bytes().to_vec(),
+        (None, Some(digest), algorithm) if digest.algorithm() == algorithm => digest.as_bytes().to_vec(),
+        _ => {
+            let found =
+                format!("a {} digest in the bundle, and a digest of another kind", declared.algorithm);
+            return Err(Finding::new(Code::BindNeedsBytes, found, "the file itself"));
+        }
+    };
+    if declared.digest.as_bytes() == found {
+        return Ok(());
+    }
+    Err(Finding::new(
+        Code::BindDigest,
+        "a bundle that declares the digest of other content",
+        "this content's digest",
+    ))
 }
 
 /// Whether a message may name this hash, given the key.

@@ -2,7 +2,9 @@
 //! whose checkpoint proves it, times that nobody vouches for, missing proofs.
 
 use jiff::Timestamp;
+use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
 use perry_sandbox_policy::LogEntry;
+use serde_json::Value;
 use sigstore_verify::crypto::{VerificationKey, sha256};
 use sigstore_verify::trust_root::TransparencyLog;
 use sigstore_verify::types::{
@@ -33,6 +35,7 @@ pub(crate) fn form(bundle: &Bundle) -> Result<(), Finding> {
                 "each entry once",
             ));
         }
+        named_by_body(entry)?;
         if is_v2(entry) && entry.integrated_time.is_some() {
             return Err(Finding::new(Code::LogTime, "a time in an entry of Rekor v2", "no time"));
         }
@@ -50,6 +53,19 @@ pub(crate) fn form(bundle: &Bundle) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+/// The body, which the log proves, must be of the kind that the bundle says, and say everything once.
+fn named_by_body(entry: &TransparencyLogEntry) -> Result<(), Finding> {
+    let wrong = |found: String| Finding::new(Code::LogBody, found, "a body of the kind that the entry names");
+    let body = parse_strict(entry.canonicalized_body.as_bytes(), MAX_DEPTH)
+        .map_err(|error| wrong(error.to_string()))?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("none");
+    let (kind, version) = (text("kind"), text("apiVersion"));
+    if kind == entry.kind_version.kind() && version == entry.kind_version.version() {
+        return Ok(());
+    }
+    Err(wrong(format!("{kind} {version}")))
 }
 
 /// Checks that need the trust root: each entry is of the log that it names, at a time when that log was trusted.

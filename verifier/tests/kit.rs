@@ -6,13 +6,14 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use perry_sandbox_image::{Layout, ResolvedImage, Source, Wanted, resolve};
+use perry_sandbox_image::{Layout, Memory, ResolvedImage, Source, Wanted, media_type, resolve};
 use perry_sandbox_policy::{
     IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
     TrustRootSource,
 };
 use perry_sandbox_reference::{Digest, Platform};
 use perry_sandbox_verifier::{Clock, Code, Denial, VerifiedImage, verify};
+use serde_json::{Value, json};
 
 pub(crate) const INDEX: &str = "sha256:b95c9630cd7cb679d1382a7107a5c86cfc62cf9814f4c31008d4ce957081206f";
 pub(crate) const IDENTITY: &str = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main";
@@ -98,4 +99,108 @@ pub(crate) fn denied(outcome: Result<VerifiedImage, Denial>, code: Code) {
         Ok(image) => panic!("accepted, wanted {code}: {:?}", image.evidence()),
         Err(denial) => assert!(denial.findings().any(|it| it.code == code), "wanted {code}:\n{denial}"),
     }
+}
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/// Every blob of a layout, without its signatures: nothing points at those.
+pub(crate) fn bare(name: &str) -> Memory {
+    let mut source = Memory::default();
+    for entry in fs::read_dir(data(&format!("signed/{name}/blobs/sha256"))).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let value: Option<Value> = serde_json::from_slice(&bytes).ok();
+        let simple = "application/vnd.dev.cosign.simplesigning.v1+json";
+        let signature = value
+            .as_ref()
+            .is_some_and(|it| it.get("subject").is_some() || it["layers"][0]["mediaType"] == simple);
+        if !signature {
+            match value.as_ref().and_then(|it| it["mediaType"].as_str()) {
+                Some(kind) => source.add_manifest(bytes, kind),
+                None => source.add(bytes),
+            };
+        }
+    }
+    source
+}
+
+/// The bundle in a layout of cosign 3.
+pub(crate) fn bundle_of(name: &str) -> Value {
+    let blobs = fs::read_dir(data(&format!("signed/{name}/blobs/sha256"))).unwrap();
+    let values =
+        blobs.filter_map(|it| serde_json::from_slice::<Value>(&fs::read(it.unwrap().path()).unwrap()).ok());
+    values.into_iter().find(|it| it.get("verificationMaterial").is_some()).unwrap()
+}
+
+/// Attaches a bundle as cosign 3 does; gives the referrer's digest.
+pub(crate) fn attach(source: &mut Memory, bundle: &Value, subject: &Digest) -> Digest {
+    attach_bytes(source, bundle.to_string().as_bytes(), subject)
+}
+
+pub(crate) fn attach_bytes(source: &mut Memory, bundle: &[u8], subject: &Digest) -> Digest {
+    let layer = source.add(bundle);
+    let config = source.add(b"{}".to_vec());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "artifactType": BUNDLE,
+        "config": {"mediaType": media_type::EMPTY, "digest": config.as_str(), "size": 2},
+        "layers": [{"mediaType": BUNDLE, "digest": layer.as_str(), "size": bundle.len()}],
+        "subject": {"mediaType": media_type::OCI_INDEX, "digest": subject.as_str(), "size": 517},
+    });
+    source.add_manifest(manifest.to_string(), media_type::OCI_MANIFEST)
+}
+
+/// A layout of cosign 3 whose bundle was changed, with everything around it put right again.
+pub(crate) fn replaced(name: &str, change: impl FnOnce(&mut Value)) -> Memory {
+    let mut bundle = bundle_of(name);
+    change(&mut bundle);
+    let mut source = bare(name);
+    attach(&mut source, &bundle, &INDEX.parse().unwrap());
+    source
+}
+
+const SIMPLE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+
+/// The payload and the annotations in a layout of cosign 2.
+pub(crate) fn simple_of(name: &str) -> (Vec<u8>, Value) {
+    let folder = data(&format!("signed/{name}/blobs/sha256"));
+    let blobs = fs::read_dir(&folder).unwrap();
+    let values =
+        blobs.filter_map(|it| serde_json::from_slice::<Value>(&fs::read(it.unwrap().path()).unwrap()).ok());
+    let manifest = values.into_iter().find(|it| it["layers"][0]["mediaType"] == SIMPLE).unwrap();
+    let layer = &manifest["layers"][0];
+    let digest: Digest = layer["digest"].as_str().unwrap().parse().unwrap();
+    (fs::read(folder.join(digest.hex())).unwrap(), layer["annotations"].clone())
+}
+
+/// A manifest with simple-signing layers, about `subject` or found by its tag.
+pub(crate) fn simple_manifest(
+    source: &mut Memory,
+    layers: &[(&[u8], &Value)],
+    subject: Option<&Digest>,
+) -> Digest {
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|(payload, annotations)| {
+            let digest = source.add(*payload);
+            json!({"mediaType": SIMPLE, "digest": digest.as_str(), "size": payload.len(), "annotations": annotations})
+        })
+        .collect();
+    let config = source.add(b"{}".to_vec());
+    let mut manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.dev.cosign.artifact.sig.v1+json", "digest": config.as_str(), "size": 2},
+        "layers": layers,
+    });
+    if let Some(subject) = subject {
+        manifest["subject"] =
+            json!({"mediaType": media_type::OCI_INDEX, "digest": subject.as_str(), "size": 517});
+    }
+    source.add_manifest(manifest.to_string(), media_type::OCI_MANIFEST)
+}
+
+/// The layout's image with one simple signature under the tag that cosign 2 uses.
+pub(crate) fn with_simple(name: &str, payload: &[u8], annotations: &Value) -> Memory {
+    let mut source = bare(name);
+    let manifest = simple_manifest(&mut source, &[(payload, annotations)], None);
+    source.set_tag(&format!("{}.sig", INDEX.replace(':', "-")), manifest);
+    source
 }

@@ -2,9 +2,15 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking, and is documented by its name"
 )]
 
 mod conformance;
+mod discovery;
+mod holes;
+mod keys;
 mod kit;
+mod mutation;
+mod pki;
 mod signed;

@@ -113,7 +113,7 @@ fn claims_are_compared() {
     };
     assert!(with("source-repository", "https://github.com/acme/app").is_ok());
     assert!(with("source-ref", "refs/heads/main").is_ok());
-    assert!(with("trigger", "push").is_ok());
+    assert!(with("build-trigger", "push").is_ok());
     denied(with("source-ref", "refs/heads/dev"), Code::IdClaim);
     denied(with("runner", "github-hosted"), Code::IdClaim);
     denied(with("repository", "https://github.com/acme/app"), Code::IdClaimName);
