@@ -76,6 +76,8 @@ names! {
     TrustRootName;
     /// A secret that the policy may grant; never its value.
     SecretName;
+    /// A policy's own name, or the id of an exception.
+    PolicyName;
     /// A backend, e.g. `native` or `podman`.
     BackendName;
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use perry_sandbox_profiles::{LinuxCapSet, SeccompProfile};
+use perry_sandbox_profiles::LinuxCapSet;
 use perry_sandbox_reference::{Digest, Repository};
 use serde::Serialize;
 
 use crate::control::Control;
+use crate::decide::UsedException;
 use crate::isolation::IsolationLevel;
 use crate::names::{BackendName, CapabilityName, SecretName, TierName};
 use crate::quantity::{ByteSize, Limits};
+use crate::seccomp::SharedProfile;
 
 /// Complete, backend-neutral description of one run. Only [`decide`](crate::decide()) makes one.
 ///
@@ -35,14 +37,16 @@ pub struct LaunchPlan {
     pub backend: BackendName,
     /// Which wall.
     pub isolation: IsolationLevel,
+    /// The exception without which this level would not be accepted.
+    pub exception: Option<UsedException>,
     /// What is executed.
     pub process: Process,
     /// How the root file system is mounted.
     pub rootfs: RootfsMode,
     /// Size of `/tmp`, the only writable place under a read-only root.
     pub tmp: ByteSize,
-    /// The seccomp filter, whole.
-    pub seccomp: SeccompProfile,
+    /// The seccomp filter, whole; derefs to the profile.
+    pub seccomp: SharedProfile,
     /// Linux caps that are added after all were dropped.
     pub linux_caps: LinuxCapSet,
     /// Host folders that are seen inside.
@@ -53,12 +57,27 @@ pub struct LaunchPlan {
     pub secrets: Vec<SecretName>,
     /// Devices of the host, by path.
     pub devices: Vec<String>,
+    /// Networks of the compose project that it joins.
+    pub networks: Vec<String>,
+    /// Addresses of the host on which it is published.
+    pub publish: Vec<String>,
+    /// Named volumes of the project.
+    pub volumes: Vec<String>,
     /// All limits.
     pub limits: Limits,
     /// How the memory limit is held.
     pub memory_enforcement: MemoryEnforcement,
     /// Every promise with its enforcer, in the order of [`Control`].
     pub lines: Vec<PlanLine>,
+    /// What was left out of the image's own wishes, and why, in sentences for people.
+    pub notes: Vec<String>,
+}
+
+impl LaunchPlan {
+    /// The digest of the plan's canonical JSON (RFC 8785).
+    pub fn digest(&self) -> PlanDigest {
+        PlanDigest(crate::canonical::digest_of(self))
+    }
 }
 
 /// What is executed, as whom.
@@ -160,6 +179,13 @@ pub struct PlanLine {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PlanDigest(pub(crate) Digest);
+
+impl PlanDigest {
+    /// The digest itself.
+    pub const fn as_digest(&self) -> &Digest {
+        &self.0
+    }
+}
 
 impl fmt::Display for PlanDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,6 +16,11 @@ pub enum QuantityError {
         "`{0}` is not a size: expected a whole number above 0 and a unit, such as `64MiB` or `2GiB` (units: B, KiB, MiB, GiB, TiB)"
     )]
     Size(String),
+    /// Not a number of cores.
+    #[error(
+        "`{0}` is not a number of cores: expected 0.001 to 4096, with up to three decimals, such as `1.5`"
+    )]
+    Cores(String),
     /// Not a duration.
     #[error(
         "`{0}` is not a duration: expected a whole number above 0 and a unit, such as `30s`, `15m`, `24h` or `180d`"
@@ -134,6 +139,35 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
 #[serde(transparent)]
 pub struct MilliCpu(pub std::num::NonZeroU32);
 
+impl MilliCpu {
+    /// More cores than any machine has.
+    const MOST: u32 = 4_096_000;
+}
+
+impl FromStr for MilliCpu {
+    type Err = QuantityError;
+
+    /// Reads a plain decimal; no float is involved, so `0.1` is exactly 100 thousandths.
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let refuse = || QuantityError::Cores(text.chars().take(80).collect());
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let significant = decimals.trim_end_matches('0');
+        if !plain(whole) || !plain(decimals) || significant.len() > 3 {
+            return Err(refuse());
+        }
+        let thousandths: u32 = format!("{significant:0<3}").parse().map_err(|_| refuse())?;
+        whole
+            .parse::<u32>()
+            .ok()
+            .and_then(|whole| whole.checked_mul(1000)?.checked_add(thousandths))
+            .filter(|total| *total <= Self::MOST)
+            .and_then(std::num::NonZeroU32::new)
+            .map(Self)
+            .ok_or_else(refuse)
+    }
+}
+
 impl fmt::Display for MilliCpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", f64::from(self.0.get()) / 1000.0)
@@ -190,5 +224,15 @@ mod tests {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }
         assert!("0s".parse::<WallTime>().is_err() && "1w".parse::<WallTime>().is_err());
+        for text in ["0", "0.0", "1.0005", ".5", "5.", "-1", "1e3", "5000", "inf", "nan", ""] {
+            assert!(text.parse::<MilliCpu>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn cores_are_exact_decimals() {
+        for (text, thousandths) in [("2", 2000), ("2.0", 2000), ("0.1", 100), ("1.525", 1525), ("0.001", 1)] {
+            assert_eq!(text.parse::<MilliCpu>().unwrap().0.get(), thousandths, "{text}");
+        }
     }
 }

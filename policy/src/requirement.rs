@@ -183,6 +183,12 @@ pub enum LogRule {
 }
 
 impl Requirement {
+    /// The digest that evidence cites: over the JSON form, whose maps and sets are ordered.
+    pub fn digest(&self) -> Digest {
+        // Serialising plain data into memory cannot fail; if it did, the digest of nothing matches no requirement.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
     /// Whether signatures by `signed` satisfy the quorum: the one place where it is counted. Each of
     /// [`Requirement::signers`] counts once; names that are not among them count for nothing.
     pub fn quorum_is_met(&self, signed: &BTreeSet<SignerName>) -> bool {

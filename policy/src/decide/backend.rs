@@ -1,0 +1,222 @@
+//! Which backend, at which isolation level: the first that can hold every line of the plan.
+
+use std::collections::BTreeMap;
+
+use crate::ceiling::Ceiling;
+use crate::control::{BackendFacts, Control, HostFacts};
+use crate::denial::{DenyCode, DenyReason, Reasons};
+use crate::isolation::IsolationLevel;
+use crate::plan::{MemoryEnforcement, PlanLine, RootfsMode};
+use crate::source::Span;
+
+use super::ceiling::AcceptedLevel;
+
+/// Lines that every backend must hold, and those where one of two will do.
+#[derive(Debug)]
+pub(crate) struct Demands {
+    /// Each control with its value, for people.
+    pub(crate) lines: BTreeMap<Control, String>,
+    /// Places in the policy behind a control.
+    pub(crate) spans: BTreeMap<Control, Option<Span>>,
+}
+
+impl Demands {
+    fn value(&self, control: Control) -> String {
+        self.lines.get(&control).cloned().unwrap_or_default()
+    }
+}
+
+/// A backend that holds the whole plan.
+#[derive(Debug)]
+pub(crate) struct Choice<'a> {
+    pub(crate) backend: &'a BackendFacts,
+    pub(crate) level: AcceptedLevel<'a>,
+    pub(crate) rootfs: RootfsMode,
+    pub(crate) memory: MemoryEnforcement,
+    pub(crate) lines: Vec<PlanLine>,
+}
+
+/// Finds the first accepted level with a backend that holds everything.
+///
+/// SECURITY: the search is over what is *known* to be held. Nothing here is tried and then done without.
+pub(crate) fn choose<'a>(
+    levels: &[AcceptedLevel<'a>],
+    is_wasm: bool,
+    host: &'a HostFacts,
+    ceiling: &Ceiling,
+    demands: &Demands,
+    reasons: &mut Reasons,
+) -> Option<Choice<'a>> {
+    let mut nearest: Option<(IsolationLevel, &BackendFacts, Vec<Lacking>)> = None;
+    for level in levels.iter().filter(|accepted| (accepted.level == IsolationLevel::Wasm) == is_wasm) {
+        for backend in host.backends.iter().filter(|backend| backend.levels.contains(&level.level)) {
+            match held(backend, *level, ceiling, demands) {
+                Ok(choice) => return Some(choice),
+                Err(lacking) => drop(nearest.get_or_insert((level.level, backend, lacking))),
+            }
+        }
+    }
+    match nearest {
+        Some((level, backend, lacking)) => {
+            for lack in lacking {
+                reasons.add(lack.reason(level, backend, ceiling, demands));
+            }
+        }
+        None => reasons.add(unavailable(levels, is_wasm, host, ceiling)),
+    }
+    None
+}
+
+fn unavailable(
+    levels: &[AcceptedLevel<'_>],
+    is_wasm: bool,
+    host: &HostFacts,
+    ceiling: &Ceiling,
+) -> DenyReason {
+    let names: Vec<&str> = levels.iter().map(|accepted| accepted.level.as_str()).collect();
+    let mut present: Vec<String> = host
+        .backends
+        .iter()
+        .flat_map(|backend| backend.levels.iter().map(|level| format!("{level} ({})", backend.name)))
+        .collect();
+    present.dedup();
+    let found = if present.is_empty() {
+        "no backend is alive here".to_owned()
+    } else if is_wasm {
+        format!("a wasm module runs at the level wasm only, and here are {}", present.join(", "))
+    } else {
+        format!("here are {}", present.join(", "))
+    };
+    let span = ceiling.isolation.accept.span;
+    if names.is_empty() {
+        return DenyReason::new(
+            DenyCode::NoIsolation,
+            "isolation",
+            "an isolation level",
+            "the tiers that apply accept none in common",
+            [span],
+        );
+    }
+    DenyReason::new(
+        DenyCode::IsolationUnavailable,
+        "isolation",
+        format!("one of {}", names.join(", ")),
+        found,
+        [span],
+    )
+    .remedy("see what this machine can do with `perry-sandbox backends`")
+}
+
+/// A control that a backend does not hold.
+#[derive(Debug)]
+struct Lacking(Control);
+
+impl Lacking {
+    fn reason(
+        &self,
+        level: IsolationLevel,
+        backend: &BackendFacts,
+        ceiling: &Ceiling,
+        demands: &Demands,
+    ) -> DenyReason {
+        let control = self.0;
+        let (why, remedy) = backend.controls.refusal(control).unwrap_or(("it is not held", None));
+        let (value, span) = if control == Control::MemoryExact {
+            let span = ceiling.memory_enforcement.span.or(ceiling.limits.memory.span);
+            (format!("{}, exactly", demands.value(control)), span)
+        } else if control == Control::ReadOnlyRoot {
+            ("read-only".to_owned(), ceiling.rootfs.span)
+        } else if control == Control::MemoryWatched {
+            (demands.value(Control::MemoryExact), ceiling.limits.memory.span)
+        } else {
+            (demands.value(control), demands.spans.get(&control).copied().flatten())
+        };
+        let found = format!("nothing here holds it: {} at level {level}: {why}", backend.name);
+        let reason = DenyReason::new(DenyCode::NotEnforced, row_of(control), value, found, [span]);
+        match remedy {
+            Some(remedy) => reason.remedy(remedy),
+            None => reason,
+        }
+    }
+}
+
+/// The line of an explanation that a control belongs to.
+pub(crate) const fn row_of(control: Control) -> &'static str {
+    match control {
+        Control::Namespaces => "namespaces",
+        Control::LinuxCaps => "linux-caps",
+        Control::NoNewPrivileges => "no-new-privs",
+        Control::Seccomp => "seccomp",
+        Control::MaskedPaths => "masked-paths",
+        Control::RemovedAtExit => "removed",
+        Control::NoNetwork => "network",
+        Control::Egress => "egress",
+        Control::ProjectNetworks => "networks",
+        Control::Publish => "publish",
+        Control::ReadOnlyRoot | Control::EphemeralRoot => "rootfs",
+        Control::Tmp => "tmp",
+        Control::MountsRead | Control::MountsWrite => "mounts",
+        Control::Volumes => "volumes",
+        Control::Devices => "devices",
+        Control::Env => "env",
+        Control::Secrets => "secrets",
+        Control::User => "user",
+        Control::MemoryExact | Control::MemoryWatched => "memory",
+        Control::Cpu => "cpu",
+        Control::Pids => "pids",
+        Control::Wall => "wall",
+        Control::Output => "output",
+        Control::Disk => "disk",
+        Control::OpenFiles => "open-files",
+        Control::Terminal => "terminal",
+    }
+}
+
+fn held<'a>(
+    backend: &'a BackendFacts,
+    level: AcceptedLevel<'a>,
+    ceiling: &Ceiling,
+    demands: &Demands,
+) -> Result<Choice<'a>, Vec<Lacking>> {
+    let holds = |control: Control| backend.controls.enforcer(control).is_some();
+    let (rootfs, root) = match ceiling.rootfs.value {
+        // A root that cannot be made writable and bounded is still inside the ceiling when it is read-only.
+        RootfsMode::Ephemeral if holds(Control::EphemeralRoot) => {
+            (RootfsMode::Ephemeral, Control::EphemeralRoot)
+        }
+        RootfsMode::Ephemeral | RootfsMode::ReadOnly => (RootfsMode::ReadOnly, Control::ReadOnlyRoot),
+    };
+    let (memory, memory_control) = match ceiling.memory_enforcement.value {
+        MemoryEnforcement::Watched if !holds(Control::MemoryExact) => {
+            (MemoryEnforcement::Watched, Control::MemoryWatched)
+        }
+        MemoryEnforcement::Watched | MemoryEnforcement::Exact => {
+            (MemoryEnforcement::Exact, Control::MemoryExact)
+        }
+    };
+    let root_value = match rootfs {
+        RootfsMode::ReadOnly => "read-only".to_owned(),
+        RootfsMode::Ephemeral => "ephemeral".to_owned(),
+    };
+    let memory_value = demands.value(Control::MemoryExact);
+    let own = [(root, &root_value), (memory_control, &memory_value)];
+    let mut wanted: Vec<(Control, &String)> = demands
+        .lines
+        .iter()
+        .filter(|(control, _)| **control != Control::MemoryExact)
+        .map(|(control, value)| (*control, value))
+        .chain(own)
+        .collect();
+    wanted.sort_unstable_by_key(|(control, _)| *control);
+    let mut lines = Vec::with_capacity(wanted.len());
+    let mut lacking = Vec::new();
+    for (control, value) in wanted {
+        match backend.controls.enforcer(control) {
+            Some(enforcer) => {
+                lines.push(PlanLine { control, value: value.clone(), enforcer: enforcer.to_owned() });
+            }
+            None => lacking.push(Lacking(control)),
+        }
+    }
+    if lacking.is_empty() { Ok(Choice { backend, level, rootfs, memory, lines }) } else { Err(lacking) }
+}

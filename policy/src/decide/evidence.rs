@@ -1,0 +1,216 @@
+//! Whether what was proved is what the policy asks for, now.
+//!
+//! The verifier has answered the same question already. It is asked again here because evidence may have been kept,
+//! and the policy changed or the signature grown old meanwhile.
+
+use std::collections::BTreeSet;
+
+use perry_sandbox_reference::Digest;
+
+use crate::denial::{DenyCode, DenyReason, Reasons};
+use crate::evidence::{Evidence, VerifiedIdentity, VerifiedSignature};
+use crate::names::SignerName;
+use crate::policy::Policy;
+use crate::require::{Rule, requirement};
+use crate::requirement::{
+    IssuerPattern, LogRule, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource,
+};
+use crate::source::Span;
+
+/// Checks evidence against the image rule; the requirement that was checked, if there is one.
+pub(crate) fn check(
+    policy: &Policy,
+    rule: Option<Rule<'_>>,
+    evidence: &Evidence,
+    now: jiff::Timestamp,
+    reasons: &mut Reasons,
+) -> Option<Requirement> {
+    let wanted = requirement(policy, rule, evidence.repository.as_ref(), reasons)?;
+    let spans = Places {
+        rule: rule.and_then(|(_, _, span)| span),
+        signers: rule.and_then(|(_, rule, _)| rule.signers.span),
+        digests: rule.and_then(|(_, rule, _)| rule.digests.as_ref()?.span),
+        provenance: rule.and_then(|(_, rule, _)| rule.provenance.as_ref()?.span),
+        max_age: rule.and_then(|(_, rule, _)| rule.max_age.as_ref()?.span),
+    };
+    let name = |rule: Option<&crate::names::ImageRuleName>| {
+        rule.map_or_else(|| "the command line's signer".to_owned(), |rule| format!("the image rule `{rule}`"))
+    };
+    if evidence.rule != wanted.rule {
+        let (asked, found) = (name(wanted.rule.as_ref()), name(evidence.rule.as_ref()));
+        let found = format!("it was made for {found}");
+        reasons.add(DenyReason::new(
+            DenyCode::OtherEvidence,
+            "image",
+            format!("evidence for {asked}"),
+            found,
+            [spans.rule],
+        ));
+    }
+    if let Some(listed) = &wanted.digests
+        && !evidence.path.iter().any(|digest| listed.contains(digest))
+    {
+        let found = format!("{} is not listed", evidence.manifest);
+        let spans = [spans.digests, spans.rule];
+        reasons.add(DenyReason::new(
+            DenyCode::DigestNotListed,
+            "image",
+            "a digest of the image rule's list",
+            found,
+            spans,
+        ));
+    }
+    check_quorum(policy, &wanted, evidence, now, &spans, reasons);
+    check_provenance(policy, &wanted, evidence, &spans, reasons);
+    Some(wanted)
+}
+
+/// The places of an image rule.
+struct Places {
+    rule: Option<Span>,
+    signers: Option<Span>,
+    digests: Option<Span>,
+    provenance: Option<Span>,
+    max_age: Option<Span>,
+}
+
+fn check_quorum(
+    policy: &Policy,
+    wanted: &Requirement,
+    evidence: &Evidence,
+    now: jiff::Timestamp,
+    spans: &Places,
+    reasons: &mut Reasons,
+) {
+    let holds = |signature: &&VerifiedSignature| counts(policy, &wanted.signers, signature, evidence);
+    let genuine: Vec<&VerifiedSignature> = evidence.signatures.iter().filter(holds).collect();
+    let fresh: Vec<&VerifiedSignature> =
+        genuine.iter().copied().filter(|signature| is_fresh(wanted, signature, now)).collect();
+    let names: BTreeSet<SignerName> = fresh.iter().map(|signature| signature.signer.clone()).collect();
+    let needed = usize::try_from(wanted.at_least.get()).unwrap_or(usize::MAX);
+    if wanted.quorum_is_met(&names) && independent(&fresh) >= needed {
+        return;
+    }
+    let listed: Vec<&str> = wanted.signers.iter().map(|signer| signer.name.as_str()).collect();
+    let wish = format!("{needed} of {} to have signed", listed.join(", "));
+    let found = if independent(&genuine) >= needed {
+        "signatures that count are too old, or are in no transparency log".to_owned()
+    } else if names.len() >= needed {
+        "one key or identity stands behind several signers, and counts once".to_owned()
+    } else if genuine.is_empty() {
+        "none of them has".to_owned()
+    } else {
+        let signed: BTreeSet<&str> = genuine.iter().map(|signature| signature.signer.as_str()).collect();
+        format!("only {}", signed.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let spans = [spans.signers, spans.max_age, spans.rule];
+    reasons.add(DenyReason::new(DenyCode::Quorum, "image", wish, found, spans));
+}
+
+fn check_provenance(
+    policy: &Policy,
+    wanted: &Requirement,
+    evidence: &Evidence,
+    spans: &Places,
+    reasons: &mut Reasons,
+) {
+    let Some(rule) = &wanted.provenance else { return };
+    let holds = evidence.provenance.as_ref().is_some_and(|found| counts(policy, &rule.by, found, evidence));
+    if !holds {
+        let listed: Vec<&str> = rule.by.iter().map(|signer| signer.name.as_str()).collect();
+        let wish = format!("an attestation {} by {}", rule.predicate, listed.join(" or "));
+        let found = if evidence.provenance.is_some() { "another signer's" } else { "none" };
+        let spans = [spans.provenance, spans.rule];
+        reasons.add(DenyReason::new(DenyCode::Provenance, "image", wish, found, spans));
+    }
+}
+
+/// Whether a signature is over this image and by whom the policy now means by the signer's name.
+fn counts(policy: &Policy, signers: &[Signer], signature: &VerifiedSignature, evidence: &Evidence) -> bool {
+    let over_this = evidence.path.contains(&signature.signed);
+    let signer = signers.iter().find(|signer| signer.name == signature.signer);
+    over_this && signer.is_some_and(|signer| is_by(policy, signer, signature))
+}
+
+fn is_by(policy: &Policy, signer: &Signer, signature: &VerifiedSignature) -> bool {
+    match (&signer.identity, &signature.by) {
+        (SignerIdentity::Key { .. }, VerifiedIdentity::Key { fingerprint }) => {
+            policy.fingerprints.get(&signer.name) == Some(fingerprint)
+        }
+        (
+            SignerIdentity::Keyless { issuer, subject, root, .. },
+            VerifiedIdentity::Keyless { issuer: by, subject: who },
+        ) => {
+            let same_issuer = match issuer {
+                IssuerPattern::Exact(issuer) => issuer == by,
+                // Expressions come from the command line of this very run, and the verifier has matched them.
+                IssuerPattern::WholeRegexp(_) => true,
+            };
+            same_issuer && subject.matches_literally(who).unwrap_or(true) && is_of_root(root, signature)
+        }
+        (SignerIdentity::Key { .. }, VerifiedIdentity::Keyless { .. })
+        | (SignerIdentity::Keyless { .. }, VerifiedIdentity::Key { .. }) => false,
+    }
+}
+
+/// Whether a signature was checked against this trust root. The public one changes as it is refreshed, so its name
+/// must do; a pinned one has its digest.
+fn is_of_root(root: &TrustRoot, signature: &VerifiedSignature) -> bool {
+    let checked: Option<&(_, Digest)> = signature.root.as_ref();
+    checked.is_some_and(|(name, digest)| match root.source {
+        TrustRootSource::File => *digest == root.digest,
+        TrustRootSource::SigstorePublic { .. } => *name == root.name,
+    })
+}
+
+/// Whether a signature is young enough, and logged where the policy asks for that.
+fn is_fresh(wanted: &Requirement, signature: &VerifiedSignature, now: jiff::Timestamp) -> bool {
+    let is_key = matches!(signature.by, VerifiedIdentity::Key { .. });
+    if wanted.log == LogRule::Required && is_key && signature.log.is_none() {
+        return false;
+    }
+    let Some(max_age) = wanted.max_age else { return true };
+    let oldest = i64::try_from(max_age.as_secs()).map_or(i64::MIN, |age| now.as_second().saturating_sub(age));
+    // The earliest time that somebody vouches for: a later stamp does not make an old signature young.
+    signature.times.iter().map(|time| time.at).min().is_some_and(|at| at >= oldest)
+}
+
+/// How many signers have signed by different keys or identities: the greatest matching between the two.
+fn independent(signatures: &[&VerifiedSignature]) -> usize {
+    let identity = |signature: &VerifiedSignature| match &signature.by {
+        VerifiedIdentity::Key { fingerprint } => fingerprint.to_string(),
+        VerifiedIdentity::Keyless { issuer, subject } => format!("{issuer}\n{subject}"),
+    };
+    let edges: BTreeSet<(&SignerName, String)> =
+        signatures.iter().map(|signature| (&signature.signer, identity(signature))).collect();
+    let signers: BTreeSet<&SignerName> = edges.iter().map(|(signer, _)| *signer).collect();
+    let mut taken: Vec<(&SignerName, &String)> = Vec::new();
+    signers.into_iter().filter(|signer| augment(signer, &edges, &mut taken, &mut BTreeSet::new())).count()
+}
+
+/// Finds an identity for a signer, moving others if needed (Kuhn's algorithm).
+fn augment<'e>(
+    signer: &'e SignerName,
+    edges: &'e BTreeSet<(&'e SignerName, String)>,
+    taken: &mut Vec<(&'e SignerName, &'e String)>,
+    seen: &mut BTreeSet<&'e String>,
+) -> bool {
+    for (_, identity) in edges.iter().filter(|(known, _)| *known == signer) {
+        if !seen.insert(identity) {
+            continue;
+        }
+        let holder = taken.iter().position(|(_, known)| *known == identity);
+        let Some(at) = holder else {
+            taken.push((signer, identity));
+            return true;
+        };
+        let other = taken.get(at).map(|(other, _)| *other);
+        if other.is_some_and(|other| augment(other, edges, taken, seen)) {
+            if let Some(slot) = taken.get_mut(at) {
+                *slot = (signer, identity);
+            }
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,11 @@
+//! The second desk: one pure function from what is known to a verdict.
+
+mod backend;
+mod ceiling;
+mod evidence;
+mod grants;
+mod process;
+mod verdict;
+
+pub(crate) use ceiling::ceiling_of;
+pub use verdict::{UsedException, Verdict, decide};

@@ -1,0 +1,315 @@
+//! The verdict.
+
+use std::collections::BTreeMap;
+
+use perry_sandbox_profiles::{Arch, LinuxCapSet};
+use serde::Serialize;
+
+use super::backend::{Choice, Demands, choose};
+use super::ceiling::{Applied, ceiling_of, levels};
+use super::evidence::check;
+use super::grants::{granted, limited, listed};
+use super::process::process;
+use crate::control::{Control, HostFacts};
+use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
+use crate::evidence::Evidence;
+use crate::grants::{Grants, ProjectGrants};
+use crate::pattern::PatternSet;
+use crate::plan::{LaunchPlan, Mount, MountAccess, Network, Process, Terminal};
+use crate::policy::Policy;
+use crate::quantity::Limits;
+use crate::request::{ImageDefaults, Request, Target};
+use crate::require::{entry_of, rule_for};
+
+/// The answer to a request: a plan that every line of is held, or every reason why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[must_use = "a verdict that nobody looks at protects nobody"]
+pub enum Verdict {
+    /// It may run, exactly so.
+    Allow(Box<LaunchPlan>),
+    /// It may not run.
+    #[serde(serialize_with = "codes")]
+    Deny(Denial),
+}
+
+fn codes<S: serde::Serializer>(denial: &Denial, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer
+        .collect_seq(denial.iter().map(|reason| (reason.code, reason.row, &reason.wanted, &reason.found)))
+}
+
+/// An exception without which a run would have been denied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UsedException {
+    /// Its id.
+    pub id: String,
+    /// Why it exists.
+    pub reason: String,
+    /// Whom to ask.
+    pub owner: String,
+    /// The last day on which it holds.
+    pub until: String,
+}
+
+/// Decides about one request. Pure: no clock, no files, no environment; the same arguments give the same verdict.
+///
+/// Every reason is collected, in the order in which a policy is read, so the answer does not depend on which check
+/// ran first.
+pub fn decide(
+    policy: &Policy,
+    request: &Request,
+    evidence: &Evidence,
+    image: &ImageDefaults,
+    host: &HostFacts,
+    now: jiff::Timestamp,
+) -> Verdict {
+    let mut reasons = Reasons::new(policy.anchor());
+    let plan = plan(policy, request, evidence, image, host, now, &mut reasons);
+    if let Some(denial) = reasons.into_denial() {
+        return Verdict::Deny(denial);
+    }
+    match plan {
+        Some(plan) => Verdict::Allow(Box::new(plan)),
+        // No plan without a reason cannot be, and if it were, nothing would run.
+        None => Verdict::Deny(Denial::one(DenyReason::new(
+            DenyCode::NoEntry,
+            "policy",
+            "a plan",
+            "none could be made",
+            [Some(policy.anchor())],
+        ))),
+    }
+}
+
+fn plan(
+    policy: &Policy,
+    request: &Request,
+    evidence: &Evidence,
+    image: &ImageDefaults,
+    host: &HostFacts,
+    now: jiff::Timestamp,
+    reasons: &mut Reasons,
+) -> Option<LaunchPlan> {
+    let entry = entry_of(policy, request, reasons)?;
+    let rule = rule_for(policy, &entry, evidence.repository.as_ref(), evidence.rule.as_ref(), reasons);
+    if let Some(rule) = rule {
+        check(policy, rule, evidence, now, reasons);
+    }
+    let applied = ceiling_of(policy, request, &entry, reasons)?;
+    let ceiling = &applied.ceiling;
+    let mut notes = Vec::new();
+    let process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
+    let grants = granted(request, &entry, ceiling, reasons);
+    let limits = limited(request, &entry, ceiling, reasons);
+    let empty = ProjectGrants::default();
+    let project = entry.project.unwrap_or(&empty);
+    let wanted = Wanted { process: &process, grants: &grants, project, limits: &limits, evidence };
+    let demands = wanted.demands(&applied);
+    let levels = levels(policy, &applied, &host.hostname, now);
+    let is_wasm = evidence.platform.architecture() == "wasm";
+    let choice = choose(&levels, is_wasm, host, ceiling, &demands, reasons)?;
+    // Nothing is built for a request that is denied.
+    if !reasons.is_empty() {
+        return None;
+    }
+    if let Some((id, exception)) = choice.level.exception {
+        notes.push(format!(
+            "the exception {id} allows {} here until {}: {} ({})",
+            choice.level.level, exception.until, exception.reason, exception.owner
+        ));
+    }
+    Some(assemble(
+        policy,
+        request,
+        &applied,
+        choice,
+        Parts { process, grants, project, limits, evidence, notes },
+    ))
+}
+
+/// What a plan is put together from.
+struct Parts<'a> {
+    process: Process,
+    grants: Grants,
+    project: &'a ProjectGrants,
+    limits: Limits,
+    evidence: &'a Evidence,
+    notes: Vec<String>,
+}
+
+fn assemble(
+    policy: &Policy,
+    request: &Request,
+    applied: &Applied<'_>,
+    choice: Choice<'_>,
+    parts: Parts<'_>,
+) -> LaunchPlan {
+    let Parts { process, grants, project, limits, evidence, notes } = parts;
+    LaunchPlan {
+        capability: match &request.target {
+            Target::Capability(name) => Some(name.clone()),
+            Target::AdHoc | Target::Service(_) => None,
+        },
+        tier: applied.name.clone(),
+        policy: policy.digest().as_digest().clone(),
+        manifest: evidence.manifest.clone(),
+        config: evidence.config.clone(),
+        repository: evidence.repository.clone(),
+        backend: choice.backend.name.clone(),
+        isolation: choice.level.level,
+        exception: choice.level.exception.map(|(id, exception)| UsedException {
+            id: id.to_owned(),
+            reason: exception.reason.clone(),
+            owner: exception.owner.clone(),
+            until: exception.until.to_string(),
+        }),
+        process,
+        rootfs: choice.rootfs,
+        tmp: limits.disk,
+        seccomp: applied.ceiling.seccomp.value.clone(),
+        linux_caps: linux_caps(&grants),
+        mounts: mounts(&grants),
+        network: if grants.egress.is_empty() {
+            Network::None
+        } else {
+            Network::Egress(texts(&grants.egress))
+        },
+        secrets: grants.secrets.iter().map(|(name, _)| name.clone()).collect(),
+        devices: texts(&grants.devices),
+        networks: texts(&project.networks),
+        publish: texts(&project.publish),
+        volumes: texts(&project.volumes),
+        limits,
+        memory_enforcement: choice.memory,
+        lines: choice.lines,
+        notes,
+    }
+}
+
+fn linux_caps(grants: &Grants) -> LinuxCapSet {
+    grants.linux_caps.iter().map(|(cap, _)| *cap).collect()
+}
+
+fn texts<T: crate::pattern::Pattern + std::fmt::Display>(set: &PatternSet<T>) -> Vec<String> {
+    set.iter().map(|(item, _)| item.to_string()).collect()
+}
+
+/// Folders in order of path, so that a deeper one is mounted over the one that holds it.
+fn mounts(grants: &Grants) -> Vec<Mount> {
+    let mount = |access| move |path: String| Mount { path, access };
+    let mut mounts: Vec<Mount> =
+        texts(&grants.mounts_write).into_iter().map(mount(MountAccess::Write)).collect();
+    let read = grants.mounts_read.iter().filter(|(path, _)| !grants.mounts_write.includes(path));
+    mounts.extend(read.map(|(path, _)| path.to_string()).map(mount(MountAccess::Read)));
+    mounts.sort_by(|a, b| a.path.cmp(&b.path));
+    mounts
+}
+
+/// What a plan will promise, before anybody is asked to hold it.
+struct Wanted<'a> {
+    process: &'a Process,
+    grants: &'a Grants,
+    project: &'a ProjectGrants,
+    limits: &'a Limits,
+    evidence: &'a Evidence,
+}
+
+impl Wanted<'_> {
+    fn demands(&self, applied: &Applied<'_>) -> Demands {
+        let ceiling = &applied.ceiling;
+        let mut demands = Demands { lines: BTreeMap::new(), spans: BTreeMap::new() };
+        let lines = &mut demands.lines;
+        let seccomp = &ceiling.seccomp.value;
+        let arch = match self.evidence.platform.architecture() {
+            "amd64" => Some(Arch::X86_64),
+            "arm64" => Some(Arch::Aarch64),
+            _ => Arch::host(),
+        };
+        let calls = arch.map_or_else(String::new, |arch| format!(", {} calls", seccomp.call_count(arch)));
+        let user = self.process.user;
+        lines.extend([
+            (Control::Namespaces, "user, pid, mount, ipc, uts, cgroup, net".to_owned()),
+            (Control::LinuxCaps, linux_caps(self.grants).to_string()),
+            (Control::NoNewPrivileges, "none can be gained".to_owned()),
+            (Control::Seccomp, format!("{}{calls}", seccomp.name())),
+            (Control::MaskedPaths, "/proc and /sys".to_owned()),
+            (Control::RemovedAtExit, "nothing is left".to_owned()),
+            (Control::Tmp, self.limits.disk.to_string()),
+            (Control::Env, format!("{} variables", self.process.env.len())),
+            (Control::User, format!("{}:{}", user.uid, user.gid)),
+            // Stands for watched memory too, until the backend is known.
+            (Control::MemoryExact, self.limits.memory.to_string()),
+            (Control::Cpu, self.limits.cpu.to_string()),
+            (Control::Pids, self.limits.pids.to_string()),
+            (Control::Wall, self.limits.wall.to_string()),
+            (Control::Output, self.limits.output.to_string()),
+            (Control::Disk, self.limits.disk.to_string()),
+            (Control::OpenFiles, self.limits.open_files.to_string()),
+        ]);
+        self.granted(&mut demands);
+        demands.spans.extend([
+            (Control::Seccomp, ceiling.seccomp.span),
+            (Control::User, ceiling.user.span),
+            (Control::Cpu, ceiling.limits.cpu.span),
+            (Control::Pids, ceiling.limits.pids.span),
+            (Control::Wall, ceiling.limits.wall.span),
+            (Control::Output, ceiling.limits.output.span),
+            (Control::Disk, ceiling.limits.disk.span),
+            (Control::Tmp, ceiling.limits.disk.span),
+            (Control::OpenFiles, ceiling.limits.open_files.span),
+        ]);
+        demands
+    }
+
+    /// Lines that are there only if something is granted.
+    fn granted(&self, demands: &mut Demands) {
+        let (grants, project) = (self.grants, self.project);
+        let mut add = |control: Control, value: String, span: Option<Option<crate::source::Span>>| {
+            demands.lines.insert(control, value);
+            demands.spans.insert(control, span.flatten());
+        };
+        if project.networks.is_empty() {
+            // A list of hosts needs the absence of every other way out as well.
+            let value = if grants.egress.is_empty() { "none" } else { "none but the egress proxy" };
+            add(Control::NoNetwork, value.to_owned(), None);
+        } else {
+            add(
+                Control::ProjectNetworks,
+                listed(&project.networks),
+                project.networks.iter().next().map(|(_, at)| at),
+            );
+        }
+        if !grants.egress.is_empty() {
+            add(Control::Egress, listed(&grants.egress), grants.egress.iter().next().map(|(_, at)| at));
+        }
+        if !project.publish.is_empty() {
+            add(Control::Publish, listed(&project.publish), project.publish.iter().next().map(|(_, at)| at));
+        }
+        if !project.volumes.is_empty() {
+            add(Control::Volumes, listed(&project.volumes), project.volumes.iter().next().map(|(_, at)| at));
+        }
+        if !grants.mounts_read.is_empty() {
+            add(
+                Control::MountsRead,
+                listed(&grants.mounts_read),
+                grants.mounts_read.iter().next().map(|(_, at)| at),
+            );
+        }
+        if !grants.mounts_write.is_empty() {
+            add(
+                Control::MountsWrite,
+                listed(&grants.mounts_write),
+                grants.mounts_write.iter().next().map(|(_, at)| at),
+            );
+        }
+        if !grants.devices.is_empty() {
+            add(Control::Devices, listed(&grants.devices), grants.devices.iter().next().map(|(_, at)| at));
+        }
+        if !grants.secrets.is_empty() {
+            add(Control::Secrets, listed(&grants.secrets), grants.secrets.iter().next().map(|(_, at)| at));
+        }
+        if self.process.terminal == Terminal::Own {
+            add(Control::Terminal, "its own".to_owned(), None);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The reader: bytes to one file's entries, each with its place, or everything that is wrong at once.
+
+mod document;
+mod entries;
+mod grants;
+mod json;
+mod reader;
+pub(crate) mod shape;
+mod tier;
+mod toml;
+pub(crate) mod tree;
+mod trust;
+
+pub(crate) use document::{Document, RootDoc, SignerDoc, read};
+pub(crate) use tier::TierDoc;

@@ -1,0 +1,368 @@
+//! The one table of keys: what a policy may contain. The reader refuses by it, the JSON Schema and the canonical
+//! form are made from it, so none of them can know a key that another does not.
+
+/// A table of a policy.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// What the table is called in messages.
+    pub(crate) called: &'static str,
+    /// Its keys, in canonical order.
+    pub(crate) keys: &'static [Key],
+}
+
+/// One key of a table.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) required: bool,
+    /// What it means, for the schema.
+    pub(crate) about: &'static str,
+}
+
+/// What a key holds.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Text of a grammar.
+    Text(Grammar),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A whole number from 1.
+    Whole,
+    /// A decimal number above 0.
+    Decimal,
+    /// A calendar date.
+    Date,
+    /// A list of such items.
+    List(&'static Kind),
+    /// A table with known keys.
+    Table(&'static Shape),
+    /// Tables by names that the author chooses.
+    Named(Grammar, &'static Shape),
+}
+
+/// The grammar of some text; the patterns are for the JSON Schema, the reader's own parsers are stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grammar {
+    Free,
+    Schema,
+    Name,
+    ServicePattern,
+    Duration,
+    Size,
+    Sha256,
+    Repository,
+    Egress,
+    Path,
+    Env,
+    LinuxCap,
+    Publish,
+}
+
+impl Grammar {
+    /// A regular expression (ECMA-262) for the schema; nothing where any text will do.
+    pub(crate) const fn pattern(self) -> Option<&'static str> {
+        match self {
+            Self::Free => None,
+            Self::Schema => Some("^perry-sandbox/policy/v1$"),
+            Self::Name => Some("^[a-z0-9][a-z0-9._-]{0,63}$"),
+            Self::ServicePattern => Some("^[a-z0-9][a-z0-9._-]*/(\\*|[a-z0-9][a-z0-9._-]*)$"),
+            Self::Duration => Some("^[0-9]+(s|m|h|d)$"),
+            Self::Size => Some("^[0-9]+(B|KiB|MiB|GiB|TiB)$"),
+            Self::Sha256 => Some("^[0-9a-f]{64}$"),
+            Self::Repository => Some("^[^@]+$"),
+            Self::Egress => Some("^[^A-Z/]+:(\\*|[1-9][0-9]*)$"),
+            Self::Path => Some("^/"),
+            Self::Env => Some("^[A-Za-z_][A-Za-z0-9_]*\\*?$"),
+            Self::LinuxCap => Some("^[A-Z_]+$"),
+            Self::Publish => Some("[0-9]+$"),
+        }
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, kind, required: false, about }
+}
+
+const fn required(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, kind, required: true, about }
+}
+
+use Kind::{Date, Decimal, List, Named, Table, Text, Whole, Word};
+
+/// Names of isolation levels.
+pub(crate) const LEVELS: &[&str] = &["oci", "gvisor", "microvm", "wasm"];
+/// Kinds of entries that a file may leave open.
+pub(crate) const KINDS: &[&str] =
+    &["trust-root", "signer", "image", "tier", "capability", "service", "ad-hoc", "exception"];
+const NAMES: Kind = List(&Text(Grammar::Name));
+
+/// The whole file.
+pub(crate) static POLICY: Shape = Shape {
+    called: "a policy",
+    keys: &[
+        required("schema", Text(Grammar::Schema), "The format; always `perry-sandbox/policy/v1`."),
+        key("name", Text(Grammar::Name), "What the policy is called in verdicts."),
+        key("description", Text(Grammar::Free), "For people."),
+        key(
+            "open",
+            List(&Word(KINDS)),
+            "Kinds of entries that another file may add to; others it can only take away.",
+        ),
+        key("trust-root", Named(Grammar::Name, &TRUST_ROOT), "Where trust hangs from."),
+        key("signer", Named(Grammar::Name, &SIGNER), "Who may sign: a key, or an issuer and a subject."),
+        key("image", Named(Grammar::Name, &IMAGE), "Which images, and whose signature each needs."),
+        key("tier", Named(Grammar::Name, &TIER), "Ceilings; a tier can only take away from what it extends."),
+        key("capability", Named(Grammar::Name, &CAPABILITY), "What may be run, and the least it needs."),
+        key(
+            "service",
+            Named(Grammar::ServicePattern, &SERVICE),
+            "Compose services and workload nodes, as `project/name`; the last part may be `*`.",
+        ),
+        key("ad-hoc", Table(&AD_HOC), "Images that may be run without a capability."),
+        key(
+            "exception",
+            List(&Table(&EXCEPTION)),
+            "Named, owned, expiring ways out; each shows up in every report.",
+        ),
+        key("audit", Table(&AUDIT), "What is written down about every decision."),
+    ],
+};
+
+static TRUST_ROOT: Shape = Shape {
+    called: "a trust root",
+    keys: &[
+        required("kind", Word(&["sigstore-public", "file"]), "The public-good instance, or a pinned file."),
+        key("max-age", Text(Grammar::Duration), "The greatest age of the public instance's trust material."),
+        key("path", Text(Grammar::Free), "The trusted-root document, beside the policy."),
+        key("sha256", Text(Grammar::Sha256), "The document's digest."),
+    ],
+};
+
+static SIGNER: Shape = Shape {
+    called: "a signer",
+    keys: &[
+        key("root", Text(Grammar::Name), "The trust root that vouches for it."),
+        key("issuer", Text(Grammar::Free), "The OIDC issuer, always exact."),
+        key(
+            "subject",
+            Text(Grammar::Free),
+            "The certificate's subject, anchored at both ends; `*` stops at `/`.",
+        ),
+        key("claims", Table(&CLAIM), "Further claims of the certificate, each exact."),
+        key("public-key", Text(Grammar::Free), "A public key in PEM, beside the policy."),
+    ],
+};
+
+/// The names are those of the verifier's table of certificate extensions.
+static CLAIM: Shape = Shape {
+    called: "claims",
+    keys: &[
+        key("build-signer", Text(Grammar::Free), "URI of the definition that asked for the signature."),
+        key("build-signer-digest", Text(Grammar::Free), "Its digest."),
+        key("environment", Text(Grammar::Free), "The deployment environment."),
+        key("run", Text(Grammar::Free), "URI of the run."),
+        key("runner", Text(Grammar::Free), "`github-hosted` or `self-hosted`."),
+        key("source-digest", Text(Grammar::Free), "The source's commit."),
+        key("source-owner", Text(Grammar::Free), "URI of the owner of the source repository."),
+        key("source-owner-id", Text(Grammar::Free), "The owner's unchanging id."),
+        key("source-ref", Text(Grammar::Free), "The source's branch or tag."),
+        key("source-repository", Text(Grammar::Free), "URI of the source repository."),
+        key("source-repository-id", Text(Grammar::Free), "The repository's unchanging id."),
+        key("token-subject", Text(Grammar::Free), "The subject of the token that the issuer gave."),
+        key("trigger", Text(Grammar::Free), "The event that started the build."),
+        key("visibility", Text(Grammar::Free), "Whether the source was public when it was signed."),
+        key("workflow", Text(Grammar::Free), "URI of the top-level build definition."),
+        key("workflow-digest", Text(Grammar::Free), "Its digest."),
+    ],
+};
+
+static IMAGE: Shape = Shape {
+    called: "an image rule",
+    keys: &[
+        required(
+            "repository",
+            Text(Grammar::Repository),
+            "A registry and path; what lies below it by whole components matches too.",
+        ),
+        key("digests", List(&Text(Grammar::Free)), "Only these digests may run."),
+        required("signed-by", Table(&QUORUM), "How many of which signers."),
+        key("provenance", Table(&PROVENANCE), "An attestation that must be there as well."),
+        key("max-age", Text(Grammar::Duration), "The oldest signature that counts, by its logged time."),
+        key(
+            "log",
+            Word(&["optional", "required"]),
+            "Whether a key's signature needs a transparency log entry.",
+        ),
+    ],
+};
+
+static QUORUM: Shape = Shape {
+    called: "a quorum",
+    keys: &[
+        required("at-least", Whole, "How many different signers."),
+        required("of", NAMES, "The signers."),
+    ],
+};
+
+static PROVENANCE: Shape = Shape {
+    called: "a provenance rule",
+    keys: &[
+        required("predicate", Text(Grammar::Free), "The in-toto predicate type, exact."),
+        required("by", NAMES, "Signers, any one of them."),
+    ],
+};
+
+/// A ceiling.
+pub(crate) static TIER: Shape = Shape {
+    called: "a tier",
+    keys: &[
+        key("extends", NAMES, "Tiers of this file, or built-in ones; the meet of all."),
+        key("isolation", Table(&ISOLATION), "Which walls are accepted and preferred."),
+        key("rootfs", Word(&["read-only", "ephemeral"]), "How the root file system is mounted."),
+        key("user", Word(&["non-root", "any"]), "Whether the program may be root inside."),
+        key("seccomp", Text(Grammar::Name), "The seccomp profile."),
+        key("linux-caps", List(&Text(Grammar::LinuxCap)), "Linux caps that may be granted."),
+        key("egress", List(&Text(Grammar::Egress)), "Hosts and ports that may be granted."),
+        key("mounts", Table(&MOUNTS), "Host folders that may be granted."),
+        key("env", List(&Text(Grammar::Env)), "Variables that may be granted."),
+        key("secrets", NAMES, "Secrets that may be granted."),
+        key("devices", List(&Text(Grammar::Path)), "Devices that may be granted."),
+        key("memory-enforcement", Word(&["exact", "watched"]), "How the memory limit must be held at least."),
+        key("limits", Table(&LIMITS), "The greatest limits."),
+    ],
+};
+
+static ISOLATION: Shape = Shape {
+    called: "isolation",
+    keys: &[
+        key("accept", List(&Word(LEVELS)), "Every level that may be used."),
+        key("prefer", List(&Word(LEVELS)), "The order in which they are tried."),
+    ],
+};
+
+static MOUNTS: Shape = Shape {
+    called: "mounts",
+    keys: &[
+        key("read", List(&Text(Grammar::Path)), "Folders to read."),
+        key("write", List(&Text(Grammar::Path)), "Folders to write, which includes reading."),
+    ],
+};
+
+static LIMITS: Shape = Shape {
+    called: "limits",
+    keys: &[
+        key("memory", Text(Grammar::Size), "Memory of the whole sandbox."),
+        key("cpu", Decimal, "Cores."),
+        key("pids", Whole, "Processes and threads."),
+        key("wall", Text(Grammar::Duration), "From start to kill."),
+        key("output", Text(Grammar::Size), "Standard output and error together."),
+        key("disk", Text(Grammar::Size), "Writable bytes."),
+        key("open-files", Whole, "Open files per process."),
+    ],
+};
+
+static CAPABILITY: Shape = Shape {
+    called: "a capability",
+    keys: &[
+        required("tier", Text(Grammar::Name), "Its ceiling."),
+        required("image", Text(Grammar::Name), "The image rule."),
+        required("command", List(&Text(Grammar::Free)), "Program and fixed arguments."),
+        key("args", Table(&ARGS), "Arguments that a caller may add; without it none."),
+        key("grants", Table(&GRANTS), "What it may touch."),
+        key("limits", Table(&LIMITS), "Limits below the tier's."),
+    ],
+};
+
+static ARGS: Shape = Shape {
+    called: "args",
+    keys: &[
+        required("max", Whole, "The greatest number of arguments."),
+        required("each-max", Whole, "The greatest length of each, in bytes."),
+    ],
+};
+
+static GRANTS: Shape = Shape {
+    called: "grants",
+    keys: &[
+        key("egress", List(&Text(Grammar::Egress)), "Hosts and ports."),
+        key("mounts", Table(&MOUNTS), "Host folders."),
+        key("env", List(&Text(Grammar::Env)), "Variables of the caller that are passed on."),
+        key("secrets", List(&Table(&SECRET)), "Secrets."),
+        key("devices", List(&Text(Grammar::Path)), "Devices."),
+        key("linux-caps", List(&Text(Grammar::LinuxCap)), "Linux caps."),
+        key("networks", List(&Text(Grammar::Free)), "Networks of the project; services only."),
+        key("publish", List(&Text(Grammar::Publish)), "Addresses to publish on; services only."),
+        key("volumes", List(&Text(Grammar::Free)), "Named volumes of the project; services only."),
+    ],
+};
+
+static SECRET: Shape = Shape {
+    called: "a secret",
+    keys: &[
+        required("name", Text(Grammar::Name), "Its name."),
+        required("as", Word(&["file"]), "How it is given: always as a file under `/run/secrets`."),
+    ],
+};
+
+static SERVICE: Shape = Shape {
+    called: "a service",
+    keys: &[
+        required("tier", Text(Grammar::Name), "Its ceiling."),
+        required("image", NAMES, "Image rules that may be used."),
+        key("grants", Table(&GRANTS), "What it may touch."),
+        key("limits", Table(&LIMITS), "Limits below the tier's."),
+    ],
+};
+
+static AD_HOC: Shape = Shape {
+    called: "ad-hoc runs",
+    keys: &[
+        required("tier", Text(Grammar::Name), "The widest tier of an ad-hoc run."),
+        required("image", NAMES, "Image rules that may be used."),
+    ],
+};
+
+static EXCEPTION: Shape = Shape {
+    called: "an exception",
+    keys: &[
+        required("id", Text(Grammar::Name), "Its name in reports."),
+        required("allows", Table(&ALLOWS), "What it allows."),
+        required("host", Text(Grammar::Free), "The one host that it is for."),
+        required("reason", Text(Grammar::Free), "Why."),
+        required("owner", Text(Grammar::Free), "Whom to ask."),
+        required("until", Date, "The last day on which it holds, in UTC."),
+    ],
+};
+
+static ALLOWS: Shape = Shape {
+    called: "what an exception allows",
+    keys: &[
+        required("tier", Text(Grammar::Name), "The tier."),
+        required("isolation", List(&Word(LEVELS)), "Levels that this tier accepts besides its own."),
+    ],
+};
+
+static AUDIT: Shape = Shape {
+    called: "audit",
+    keys: &[
+        key("log", Word(&["chained", "off"]), "`chained`: hash-chained JSON lines, and no run without them."),
+        key(
+            "include",
+            List(&Word(&["decision", "explain", "resource-use", "arguments"])),
+            "What each line holds.",
+        ),
+    ],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_levels_are_those_of_the_type() {
+        let names: Vec<_> =
+            crate::isolation::IsolationLevel::ALL.iter().map(|level| level.as_str()).collect();
+        assert_eq!(names, LEVELS);
+    }
+}

@@ -1,0 +1,95 @@
+//! A tier as written: what it says, before inheritance.
+
+use perry_sandbox_profiles::LinuxCap;
+
+use super::reader::Reader;
+use super::tree::Node;
+use crate::at::At;
+use crate::ceiling::UserRule;
+use crate::isolation::IsolationLevel;
+use crate::limits::EntryLimits;
+use crate::names::{SecretName, TierName};
+use crate::pattern::{DevicePath, EgressPattern, EnvPattern, HostPath, PatternSet};
+use crate::plan::{MemoryEnforcement, RootfsMode};
+use crate::refusal::{Refusal, RefusalCode, shown, suggestion};
+use crate::seccomp::SharedProfile;
+use crate::source::Span;
+
+/// One tier of one file; what is absent is inherited or has its default.
+#[derive(Debug)]
+pub(crate) struct TierDoc {
+    pub(crate) span: Span,
+    pub(crate) extends: Vec<At<TierName>>,
+    pub(crate) accept: Option<At<Vec<At<IsolationLevel>>>>,
+    pub(crate) prefer: Option<At<Vec<At<IsolationLevel>>>>,
+    pub(crate) rootfs: Option<At<RootfsMode>>,
+    pub(crate) user: Option<At<UserRule>>,
+    pub(crate) seccomp: Option<At<SharedProfile>>,
+    pub(crate) memory_enforcement: Option<At<MemoryEnforcement>>,
+    pub(crate) egress: Option<PatternSet<EgressPattern>>,
+    pub(crate) mounts_read: Option<PatternSet<HostPath>>,
+    pub(crate) mounts_write: Option<PatternSet<HostPath>>,
+    pub(crate) env: Option<PatternSet<EnvPattern>>,
+    pub(crate) secrets: Option<PatternSet<SecretName>>,
+    pub(crate) devices: Option<PatternSet<DevicePath>>,
+    pub(crate) linux_caps: Option<PatternSet<LinuxCap>>,
+    pub(crate) limits: EntryLimits,
+}
+
+impl Reader<'_> {
+    pub(super) fn tier(&mut self, node: &Node) -> Option<TierDoc> {
+        let (mounts_read, mounts_write) = self.mounts(node);
+        let isolation = node.entry("isolation").map(|entry| &entry.node);
+        Some(TierDoc {
+            span: node.span,
+            extends: node.entry("extends").map(|entry| self.parsed_list(&entry.node)).unwrap_or_default(),
+            accept: isolation.and_then(|node| self.levels(node, "accept")),
+            prefer: isolation.and_then(|node| self.levels(node, "prefer")),
+            rootfs: self.choice(
+                node,
+                "rootfs",
+                [("read-only", RootfsMode::ReadOnly), ("ephemeral", RootfsMode::Ephemeral)],
+            ),
+            user: self.choice(node, "user", [("non-root", UserRule::NonRoot), ("any", UserRule::Any)]),
+            seccomp: self.optional(node, "seccomp", Self::profile),
+            memory_enforcement: self.choice(
+                node,
+                "memory-enforcement",
+                [("exact", MemoryEnforcement::Exact), ("watched", MemoryEnforcement::Watched)],
+            ),
+            egress: self.set(node, "egress"),
+            mounts_read,
+            mounts_write,
+            env: self.set(node, "env"),
+            secrets: self.set(node, "secrets"),
+            devices: self.set(node, "devices"),
+            linux_caps: self.set(node, "linux-caps"),
+            limits: self.limits(node),
+        })
+    }
+
+    pub(super) fn levels(&mut self, node: &Node, key: &str) -> Option<At<Vec<At<IsolationLevel>>>> {
+        let entry = node.entry(key)?;
+        let levels = self.parsed_list::<IsolationLevel>(&entry.node);
+        if levels.is_empty() {
+            self.bad(&entry.node, "list at least one isolation level");
+        }
+        Some(At::new(levels, entry.node.span))
+    }
+
+    fn profile(&mut self, node: &Node) -> Option<At<SharedProfile>> {
+        let name = self.text(node)?;
+        let profile = SharedProfile::builtin(name);
+        if profile.is_none() {
+            self.refusals.push(
+                Refusal::new(
+                    RefusalCode::UnknownName,
+                    node.span,
+                    format!("there is no seccomp profile `{}`", shown(name)),
+                )
+                .help(suggestion(name, SharedProfile::names().iter().copied())),
+            );
+        }
+        profile.map(|profile| At::new(profile, node.span))
+    }
+}

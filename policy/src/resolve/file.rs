@@ -1,0 +1,312 @@
+//! One file, resolved: trust files read and checked, names looked up, entries held against their tiers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use perry_sandbox_reference::Digest;
+
+use super::parts::{Parts, SignerEntry, Tier};
+use super::references::Missing;
+use super::tiers::resolve_tiers;
+use crate::at::At;
+use crate::grants::Grants;
+use crate::limits::EntryLimits;
+use crate::names::{ImageRuleName, TierName};
+use crate::pattern::{Pattern, PatternSet};
+use crate::read::{Document, RootDoc, SignerDoc};
+use crate::refusal::{Refusal, RefusalCode, Refusals};
+use crate::requirement::{SubjectPattern, TrustRoot, TrustRootSource};
+use crate::source::{PolicyFiles, SourceName, Span};
+
+/// Larger than any key or trust root that is meant seriously.
+const MAX_KEY_BYTES: usize = 64 << 10;
+const MAX_ROOT_BYTES: usize = 4 << 20;
+
+/// Resolves one file; names that other files may define are returned beside it.
+pub(crate) fn resolve_file(
+    document: Document,
+    name: &SourceName,
+    files: &dyn PolicyFiles,
+    builtin: &BTreeMap<TierName, Tier>,
+    refusals: &mut Refusals,
+) -> (Parts, Vec<Missing>) {
+    let mut tiers = resolve_tiers(&document.tiers, builtin, refusals);
+    let defined: BTreeSet<TierName> = document.tiers.keys().chain(builtin.keys()).cloned().collect();
+    let open_tiers = document.open.contains("tier");
+    for (name, tier) in builtin.iter().filter(|_| !open_tiers) {
+        if !document.tiers.contains_key(name) {
+            tiers.insert(name.clone(), tier.clone());
+        }
+    }
+    let mut resolver = FileResolver { name, files, refusals };
+    let trust_roots = document
+        .roots
+        .iter()
+        .filter_map(|(name, root)| Some((name.clone(), resolver.trust_root(name, root)?)))
+        .collect();
+    let signers = document
+        .signers
+        .iter()
+        .filter_map(|(name, signer)| Some((name.clone(), resolver.signer(signer)?)))
+        .collect();
+    let missing = resolver.references(&document, &defined);
+    let parts = Parts {
+        names: document.name.into_iter().collect(),
+        open: document.open,
+        trust_roots,
+        signers,
+        images: document.images,
+        tiers,
+        capabilities: document.capabilities,
+        services: document.services,
+        ad_hoc: document.ad_hoc,
+        exceptions: document.exceptions,
+        audit: document.audit,
+    };
+    resolver.entries_under_tiers(&parts, builtin);
+    resolver.ambiguous_lists(&parts);
+    let (deferred, refused): (Vec<_>, Vec<_>) =
+        missing.into_iter().partition(|(missing, _)| parts.is_open(missing.kind));
+    for (missing, known) in refused {
+        refusals.push(missing.refusal(known.iter().map(String::as_str)));
+    }
+    (parts, deferred.into_iter().map(|(missing, _)| missing).collect())
+}
+
+struct FileResolver<'a> {
+    name: &'a SourceName,
+    files: &'a dyn PolicyFiles,
+    refusals: &'a mut Refusals,
+}
+
+type Dangling = Vec<(Missing, Vec<String>)>;
+
+impl FileResolver<'_> {
+    fn read(&mut self, path: &At<String>, most: usize) -> Option<String> {
+        let span = path.span?;
+        let bytes = match self.files.read(self.name, &path.value) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.refusals.push(Refusal::new(RefusalCode::File, span, error.to_string()));
+                return None;
+            }
+        };
+        let problem = if bytes.len() > most {
+            format!("`{}` has {} bytes, at most {most} are read", path.value, bytes.len())
+        } else if let Ok(text) = String::from_utf8(bytes) {
+            return Some(text);
+        } else {
+            format!("`{}` is not text", path.value)
+        };
+        self.refusals.push(Refusal::new(RefusalCode::File, span, problem));
+        None
+    }
+
+    fn trust_root(
+        &mut self,
+        name: &crate::names::TrustRootName,
+        root: &At<RootDoc>,
+    ) -> Option<At<TrustRoot>> {
+        let value = match &root.value {
+            RootDoc::Public { max_age } => TrustRoot {
+                name: name.clone(),
+                json: String::new(),
+                digest: Digest::of(b""),
+                source: TrustRootSource::SigstorePublic { max_age: max_age.duration() },
+            },
+            RootDoc::File { path, sha256 } => {
+                let json = self.read(path, MAX_ROOT_BYTES)?;
+                let digest = Digest::of(json.as_bytes());
+                if digest.hex() != sha256.value {
+                    let message = format!("`{}` has changed: its digest is {digest}", path.value);
+                    let span = sha256.span.or(path.span)?;
+                    self.refusals.push(
+                        Refusal::new(RefusalCode::File, span, message)
+                            .label("the policy pins another digest")
+                            .help("find out who changed the file before pinning the new digest"),
+                    );
+                    return None;
+                }
+                TrustRoot { name: name.clone(), json, digest, source: TrustRootSource::File }
+            }
+        };
+        Some(At { value, span: root.span })
+    }
+
+    fn signer(&mut self, signer: &At<SignerDoc>) -> Option<At<SignerEntry>> {
+        let value = match &signer.value {
+            SignerDoc::Key { path, root } => {
+                let pem = self.read(path, MAX_KEY_BYTES)?;
+                if crate::key::fingerprint(&pem).is_none() {
+                    let private = if pem.contains("PRIVATE KEY") { ": it holds a private key" } else { "" };
+                    let message = format!("`{}` is not a public key in PEM{private}", path.value);
+                    self.refusals.push(Refusal::new(RefusalCode::File, path.span?, message));
+                    return None;
+                }
+                SignerEntry::Key { pem, root: root.as_ref().map(|root| root.value.clone()) }
+            }
+            SignerDoc::Keyless { root, issuer, subject, claims } => SignerEntry::Keyless {
+                issuer: issuer.value.clone(),
+                subject: if subject.value.contains('*') {
+                    SubjectPattern::Star(subject.value.clone())
+                } else {
+                    SubjectPattern::Exact(subject.value.clone())
+                },
+                claims: claims.clone(),
+                root: root.value.clone(),
+            },
+        };
+        Some(At { value, span: signer.span })
+    }
+
+    /// Every name that is mentioned and not defined here, with the names that are.
+    fn references(&mut self, document: &Document, tiers: &BTreeSet<TierName>) -> Dangling {
+        let mut dangling = Vec::new();
+        let mut look = |kind: &'static str, name: &dyn Display, span: Option<Span>, known: Vec<String>| {
+            let name = name.to_string();
+            if let Some(span) = span.filter(|_| !known.contains(&name)) {
+                dangling.push((Missing { kind, name, span }, known));
+            }
+        };
+        let roots = || document.roots.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let signers = || document.signers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let images = || document.images.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let tiers = || tiers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for signer in document.signers.values() {
+            let root = match &signer.value {
+                SignerDoc::Key { root, .. } => root.as_ref(),
+                SignerDoc::Keyless { root, .. } => Some(root),
+            };
+            if let Some(root) = root {
+                look("trust-root", &root.value, root.span, roots());
+            }
+        }
+        for rule in document.images.values().map(|rule| &rule.value) {
+            for signer in &rule.signers.value {
+                look("signer", signer, rule.signers.span, signers());
+            }
+            if let Some(provenance) = &rule.provenance {
+                for signer in &provenance.value.by {
+                    look("signer", signer, provenance.span, signers());
+                }
+            }
+        }
+        for capability in document.capabilities.values().map(|capability| &capability.value) {
+            look("image", &capability.image.value, capability.image.span, images());
+            for tier in &capability.tiers.value {
+                look("tier", tier, capability.tiers.span, tiers());
+            }
+        }
+        let lists = document
+            .services
+            .values()
+            .map(|service| (&service.value.tiers, service.value.images.as_ref()))
+            .chain(document.ad_hoc.iter().map(|entry| (&entry.value.tiers, Some(&entry.value.images))));
+        for (entry_tiers, list) in lists {
+            for tier in &entry_tiers.value {
+                look("tier", tier, entry_tiers.span, tiers());
+            }
+            for (image, span) in
+                list.iter().flat_map(|list| list.value.iter().map(|image| (image, list.span)))
+            {
+                look("image", image, span, images());
+            }
+        }
+        for exception in document.exceptions.values() {
+            look("tier", &exception.tier, exception.span, tiers());
+        }
+        dangling
+    }
+
+    /// Refuses entries that grant more than their own file's tier allows.
+    fn entries_under_tiers(&mut self, parts: &Parts, builtin: &BTreeMap<TierName, Tier>) {
+        let capabilities = parts.capabilities.iter().map(|(name, entry)| {
+            let capability = &entry.value;
+            (format!("the capability `{name}`"), &capability.tiers, &capability.grants, &capability.limits)
+        });
+        let services = parts.services.iter().map(|(name, entry)| {
+            let service = &entry.value;
+            (format!("the service `{name}`"), &service.tiers, &service.grants, &service.limits)
+        });
+        for (what, tiers, grants, limits) in capabilities.chain(services) {
+            for name in &tiers.value {
+                if let Some(tier) = parts.tiers.get(name).or_else(|| builtin.get(name)) {
+                    self.under_tier(&what, name, tier, grants, limits);
+                }
+            }
+        }
+    }
+
+    fn under_tier(
+        &mut self,
+        what: &str,
+        name: &TierName,
+        tier: &Tier,
+        grants: &Grants,
+        limits: &EntryLimits,
+    ) {
+        let ceiling = &tier.ceiling.grants;
+        self.inside(what, name, "egress", &grants.egress, &ceiling.egress);
+        self.inside(what, name, "mounts.read", &grants.mounts_read, &ceiling.mounts_read);
+        self.inside(what, name, "mounts.write", &grants.mounts_write, &ceiling.mounts_write);
+        self.inside(what, name, "env", &grants.env, &ceiling.env);
+        self.inside(what, name, "secrets", &grants.secrets, &ceiling.secrets);
+        self.inside(what, name, "devices", &grants.devices, &ceiling.devices);
+        self.inside(what, name, "linux-caps", &grants.linux_caps, &ceiling.linux_caps);
+        for limit in tier.ceiling.limits.exceeded(limits) {
+            let Some(span) = limit.wanted_at else { continue };
+            let message = format!(
+                "{what} sets limits.{} = {}, and its tier `{name}` allows at most {}",
+                limit.name, limit.wanted, limit.ceiling
+            );
+            self.wider(span, limit.ceiling_at, message);
+        }
+    }
+
+    fn inside<T: Pattern + Display>(
+        &mut self,
+        what: &str,
+        tier: &TierName,
+        field: &str,
+        granted: &PatternSet<T>,
+        ceiling: &PatternSet<T>,
+    ) {
+        for (item, span) in granted.iter().filter(|(item, _)| !ceiling.includes(item)) {
+            let Some(span) = span else { continue };
+            let message = format!("{what} is granted {field} {item}, which its tier `{tier}` does not allow");
+            self.wider(span, ceiling.iter().find_map(|(_, span)| span), message);
+        }
+    }
+
+    fn wider(&mut self, span: Span, ceiling: Option<Span>, message: String) {
+        let mut refusal = Refusal::new(RefusalCode::Wider, span, message)
+            .label("outside of the tier's ceiling")
+            .help("drop it here, or allow it in the tier and in what the tier extends");
+        if let Some(span) = ceiling {
+            refusal = refusal.related(span, "the ceiling");
+        }
+        self.refusals.push(refusal);
+    }
+
+    /// Two rules of one list for one repository could never be told apart.
+    fn ambiguous_lists(&mut self, parts: &Parts) {
+        let lists = parts
+            .services
+            .values()
+            .filter_map(|service| service.value.images.as_ref())
+            .chain(parts.ad_hoc.iter().map(|entry| &entry.value.images));
+        for list in lists {
+            let mut seen: BTreeMap<&perry_sandbox_reference::Repository, &ImageRuleName> = BTreeMap::new();
+            for name in &list.value {
+                let Some(rule) = parts.images.get(name) else { continue };
+                let first = seen.insert(&rule.value.repository.value, name);
+                if let (Some(first), Some(span)) = (first, list.span) {
+                    let message =
+                        format!("the image rules `{first}` and `{name}` are for the same repository");
+                    self.refusals
+                        .push(Refusal::new(RefusalCode::Ambiguous, span, message).help("list one of them"));
+                }
+            }
+        }
+    }
+}

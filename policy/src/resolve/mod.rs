@@ -1,0 +1,13 @@
+//! Resolution: names looked up, tiers flattened, trust files read, files composed by meet.
+
+mod compose;
+mod file;
+mod parts;
+mod references;
+mod tiers;
+
+pub(crate) use compose::{compose, includes};
+pub(crate) use file::resolve_file;
+pub(crate) use parts::{Parts, SignerEntry, Tier};
+pub(crate) use references::Missing;
+pub(crate) use tiers::{BUILTIN_TIERS, builtin_tiers};

@@ -1,0 +1,54 @@
+//! The resolved content of a policy: what its digest is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::at::At;
+use crate::ceiling::Ceiling;
+use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
+use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
+use crate::requirement::{SubjectPattern, TrustRoot};
+
+/// Everything that a policy says, with names resolved. Places are kept but do not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Parts {
+    pub(crate) names: BTreeSet<String>,
+    pub(crate) open: BTreeSet<&'static str>,
+    pub(crate) trust_roots: BTreeMap<TrustRootName, At<TrustRoot>>,
+    pub(crate) signers: BTreeMap<SignerName, At<SignerEntry>>,
+    pub(crate) images: BTreeMap<ImageRuleName, At<ImageRule>>,
+    pub(crate) tiers: BTreeMap<TierName, Tier>,
+    pub(crate) capabilities: BTreeMap<CapabilityName, At<Capability>>,
+    pub(crate) services: BTreeMap<ServicePattern, At<Service>>,
+    pub(crate) ad_hoc: Option<At<AdHoc>>,
+    pub(crate) exceptions: BTreeMap<String, Exception>,
+    pub(crate) audit: Option<Audit>,
+}
+
+impl Parts {
+    /// Whether other files may add entries of this kind.
+    pub(crate) fn is_open(&self, kind: &str) -> bool {
+        self.open.contains(kind)
+    }
+}
+
+/// A tier with everything that it inherits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Tier {
+    /// What it allows.
+    #[serde(flatten)]
+    pub(crate) ceiling: Ceiling,
+    /// What it is the meet of, for people: `default ∧ hardened`.
+    #[serde(skip)]
+    pub(crate) chain: At<BTreeSet<TierName>>,
+}
+
+/// A signer whose trust root is still a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SignerEntry {
+    Key { pem: String, root: Option<TrustRootName> },
+    Keyless { issuer: String, subject: SubjectPattern, claims: BTreeMap<String, String>, root: TrustRootName },
+}

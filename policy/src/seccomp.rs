@@ -1,0 +1,84 @@
+//! Seccomp profiles that many tiers and plans share.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use perry_sandbox_profiles::SeccompProfile;
+use serde::{Serialize, Serializer};
+
+/// A seccomp profile: a built-in one, or one that was computed from two.
+#[derive(Clone)]
+pub struct SharedProfile(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Builtin(&'static SeccompProfile),
+    Computed(Arc<SeccompProfile>),
+}
+
+impl SharedProfile {
+    /// The built-in profile of that name.
+    pub fn builtin(name: &str) -> Option<Self> {
+        SeccompProfile::builtin(name).map(|profile| Self(Inner::Builtin(profile)))
+    }
+
+    /// The names of all built-in profiles.
+    pub fn names() -> &'static [&'static str] {
+        SeccompProfile::builtin_names()
+    }
+
+    /// Whether both are one and the same object; a fast yes, never a wrong one.
+    fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq::<SeccompProfile>(&**self, &**other)
+    }
+
+    /// Whether everything that this profile admits is admitted by `other`.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.is_same(other) || self.admits_no_more_than(other)
+    }
+
+    /// The profile that is a subset of the other, or their computed intersection.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        if self.is_within(other) {
+            self.clone()
+        } else if other.is_within(self) {
+            other.clone()
+        } else {
+            Self(Inner::Computed(Arc::new(SeccompProfile::meet(self, other))))
+        }
+    }
+}
+
+impl Deref for SharedProfile {
+    type Target = SeccompProfile;
+
+    fn deref(&self) -> &SeccompProfile {
+        match &self.0 {
+            Inner::Builtin(profile) => profile,
+            Inner::Computed(profile) => profile,
+        }
+    }
+}
+
+impl fmt::Debug for SharedProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SharedProfile({})", self.name())
+    }
+}
+
+impl PartialEq for SharedProfile {
+    /// Whether both admit the same; names do not count.
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) || (self.admits_no_more_than(other) && other.admits_no_more_than(self))
+    }
+}
+
+impl Eq for SharedProfile {}
+
+impl Serialize for SharedProfile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
