@@ -10,6 +10,7 @@ use sigstore_verify::types::Artifact;
 use crate::budget::Clock;
 use crate::check::{PreparedSigner, Rules};
 use crate::codes::Code;
+use crate::core;
 use crate::denial::{CandidateReport, Denial, Reason};
 use crate::finding::Finding;
 use crate::parsed::{self, Content, Parsed};
@@ -76,7 +77,7 @@ pub fn verify_bundle(
         verified_at: clock.now.as_second(),
         not_checked: Vec::new(),
     };
-    match read(bundle, &digests) {
+    match core::guarded(|| read(bundle, &digests)) {
         Err(finding) => report.reasons.push(Reason { signer: None, finding }),
         Ok((parsed, digest)) => {
             if let Content::Statement { facts } = &parsed.content {
@@ -142,9 +143,9 @@ fn weigh(
     };
     let rules = Rules::of(requirement, clock.now);
     for signer in &requirement.signers {
-        let checked = clock
-            .check()
-            .and_then(|()| PreparedSigner::read(signer, requirement.log)?.check(parsed, &artifact, rules));
+        let checked = clock.check().and_then(|()| {
+            core::guarded(|| PreparedSigner::read(signer, requirement.log)?.check(parsed, &artifact, rules))
+        });
         match checked {
             Err(finding) => report.reasons.push(Reason { signer: Some(signer.name.clone()), finding }),
             Ok(proof) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use perry_sandbox_policy::{
     IssuerPattern, LogEntry, LogRule, Requirement, Signer, SignerIdentity, SubjectPattern, TimeSource,
-    TrustRoot, TrustRootName, VerifiedIdentity, VerifiedTime,
+    TrustRootName, VerifiedIdentity, VerifiedTime,
 };
 use perry_sandbox_reference::Digest;
 use sigstore_verify::crypto::KeyAlgorithm;
@@ -65,10 +65,9 @@ pub(crate) struct Proof {
 impl<'a> PreparedSigner<'a> {
     /// Reads the signer's key or trust root.
     pub(crate) fn read(signer: &'a Signer, log: LogRule) -> Result<Self, Finding> {
-        let read = |root: &TrustRoot| core::guarded(|| PreparedRoot::read(root));
         let proof = match &signer.identity {
             SignerIdentity::Key { pem, root } => {
-                let root = root.as_ref().map(read).transpose()?;
+                let root = root.as_ref().map(PreparedRoot::read).transpose()?;
                 if root.is_none() && log == LogRule::Required {
                     let found = "a key without a trust root, and a log entry is required";
                     return Err(Finding::new(Code::RootMissing, found, "a trust root that knows the log"));
@@ -76,7 +75,7 @@ impl<'a> PreparedSigner<'a> {
                 ProofKind::Key { key: ManagedKey::read(pem)?, root }
             }
             SignerIdentity::Keyless { issuer, subject, claims, root } => {
-                ProofKind::Keyless { issuer, subject, claims, root: read(root)? }
+                ProofKind::Keyless { issuer, subject, claims, root: PreparedRoot::read(root)? }
             }
         };
         Ok(Self { signer, proof })
@@ -112,7 +111,7 @@ fn keyless(
     let Some(leaf) = bundle.signing_certificate() else {
         return Err(Finding::new(Code::SigNeedsKey, "a signature without a certificate", "a certificate"));
     };
-    let (holder, algorithm) = core::guarded(|| certificate::read(leaf))?;
+    let (holder, algorithm) = certificate::read(leaf)?;
     own_hash(algorithm, &bundle.content)?;
     log::form(bundle)?;
     let policy = VerificationPolicy::any_identity();

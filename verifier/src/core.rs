@@ -1,4 +1,5 @@
-//! The one call into the core, its unwinding caught, its errors turned into findings.
+//! The one call into the core, its errors turned into findings, and the net under everything that reads hostile
+//! bytes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,17 +12,17 @@ use crate::codes::Code;
 use crate::finding::Finding;
 
 /// Runs the core.
-// SECURITY: a panic on hostile input must deny, not end the program with whatever code (CVE-2026-44310).
 pub(crate) fn run(
     verifier: &Verifier,
     artifact: Artifact<'_>,
     bundle: &Bundle,
     policy: &dyn Policy,
 ) -> Result<VerificationResult, Finding> {
-    guarded(|| verifier.verify(artifact, bundle, policy).map_err(|error| finding(&error)))
+    verifier.verify(artifact, bundle, policy).map_err(|error| finding(&error))
 }
 
 /// Runs something that may unwind and turns that into a denial.
+// SECURITY: a panic on hostile input must deny, not end the program with whatever code (CVE-2026-44310).
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Finding>) -> Result<T, Finding> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Finding::new(Code::CoreBroke, "a panic while checking", "a check that comes to an end"))

@@ -6,6 +6,7 @@ use perry_sandbox_policy::SignerName;
 use perry_sandbox_reference::Digest;
 use serde::Serialize;
 
+use crate::codes::Code;
 use crate::finding::Finding;
 
 /// Why nothing was proved. Never an approval, whatever its class.
@@ -59,16 +60,23 @@ pub struct CandidateReport {
 }
 
 impl Denial {
-    /// The class follows from the reasons: one failure anywhere means that nothing can be said for sure.
+    /// The class follows from the reasons: where something could not be read, nothing can be said for sure.
     pub(crate) fn new(
         subject: String,
         source: String,
         reasons: Vec<Reason>,
         candidates: Vec<CandidateReport>,
     ) -> Self {
-        let all = reasons.iter().chain(candidates.iter().flat_map(|it| &it.reasons));
-        let failed = all.into_iter().any(|reason| reason.finding.failure);
-        let class = if failed { DenialClass::Failure } else { DenialClass::NotVerified };
+        let failed = |reason: &Reason| reason.finding.failure;
+        // What the requirement itself rules out stays ruled out, whatever could not be read.
+        let ruled_out =
+            |reason: &Reason| matches!(reason.finding.code, Code::QuorumDigest | Code::QuorumEmpty);
+        let unread = reasons.iter().any(failed) || candidates.iter().any(|it| it.reasons.iter().any(failed));
+        let class = if unread && !reasons.iter().any(ruled_out) {
+            DenialClass::Failure
+        } else {
+            DenialClass::NotVerified
+        };
         Self { class, subject, source, reasons, candidates }
     }
 

@@ -28,7 +28,9 @@ pub(crate) struct Candidate {
     /// How and where it was found, for people.
     pub(crate) place: String,
     kind: Kind,
-    /// Examined first; a hint only.
+    /// The predicate type that an annotation names: a hint, good for the order only.
+    predicate: Option<String>,
+    /// Examined first.
     likely: bool,
     manifest: Digest,
     at: usize,
@@ -52,12 +54,12 @@ pub(crate) struct Found {
     pub(crate) problems: Vec<Finding>,
 }
 
-/// Looks for candidates about any digest on the path; attestations of cosign 2 only if they are asked for.
-pub(crate) fn discover(reader: &mut Reader<'_>, path: &[Digest], attestations: bool) -> Found {
+/// Looks for candidates about any digest on the path; attestations of cosign 2 only if a predicate is asked for.
+pub(crate) fn discover(reader: &mut Reader<'_>, path: &[Digest], predicate: Option<&str>) -> Found {
     let mut found = Found::default();
     let mut places = BTreeMap::new();
     for digest in path {
-        list(reader, digest, attestations, &mut places, &mut found.problems);
+        list(reader, digest, predicate.is_some(), &mut places, &mut found.problems);
     }
     for (digest, place) in places {
         if let Err(finding) = look(reader, path, &digest, &place, &mut found.candidates) {
@@ -67,6 +69,10 @@ pub(crate) fn discover(reader: &mut Reader<'_>, path: &[Digest], attestations: b
                 break;
             }
         }
+    }
+    for candidate in &mut found.candidates {
+        let hint = candidate.predicate.as_deref();
+        candidate.likely = hint.is_none_or(|it| it == SIGN_PREDICATE || Some(it) == predicate);
     }
     found.candidates.sort_by(|a, b| a.order().cmp(&b.order()));
     let count = found.candidates.len();
@@ -139,7 +145,8 @@ fn look(
             place: shown(&format!("{what} {} ({place})", layer.digest)),
             layer: layer.clone(),
             kind,
-            likely: kind == Kind::Simple || predicate.is_none_or(|it| it == SIGN_PREDICATE),
+            likely: true,
+            predicate: predicate.cloned(),
             manifest: digest.clone(),
             at,
             stray: stray.clone(),

@@ -11,6 +11,7 @@ const MAX_SHOWN: usize = 240;
 
 /// One reason, complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Finding {
     /// The permanent code.
     pub code: Code,

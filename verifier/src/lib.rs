@@ -18,6 +18,21 @@
 //! | several names, no key usage, two issuers | `certificate` |
 //! | a panic | `core` |
 //!
+//! ```
+//! use std::num::NonZeroU32;
+//! use perry_sandbox_policy::{LogRule, RepositoryRule, Requirement};
+//! use perry_sandbox_verifier::{Clock, Code, Signed, verify_bundle};
+//!
+//! let nobody = Requirement {
+//!     rule: None, repository: RepositoryRule::Unknown, digests: None, signers: vec![], at_least: NonZeroU32::MIN,
+//!     provenance: None, max_age: None, log: LogRule::Optional,
+//! };
+//! let now = "2026-11-21T12:00:00Z".parse()?;
+//! let denial = verify_bundle(b"{}", Signed::Bytes(b"content"), &nobody, Clock::at(now)).unwrap_err();
+//! assert!(denial.findings().any(|finding| finding.code == Code::QuorumEmpty));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! It does no input or output but through [`Source`](perry_sandbox_image::Source), reads no clock for decisions
 //! (they take [`Clock`]), and uses bounded memory and time on hostile input. It does not fetch trust roots.
 #![forbid(unsafe_code)]

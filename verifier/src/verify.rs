@@ -15,7 +15,7 @@ use crate::discover::{Candidate, discover};
 use crate::finding::Finding;
 use crate::image::VerifiedImage;
 use crate::parsed::{Content, Parsed, Purpose};
-use crate::statement;
+use crate::{core, statement};
 
 /// Verifies an image: finds what claims to sign it, checks every candidate against every signer, and decides once.
 ///
@@ -40,9 +40,12 @@ pub fn verify(
         return Err(run.deny());
     }
     let mut reader = Reader::new(source, clock);
-    let found = discover(&mut reader, &run.path, requirement.provenance.is_some());
+    let predicate = requirement.provenance.as_ref().map(|rule| rule.predicate.as_str());
+    let found = discover(&mut reader, &run.path, predicate);
+    let unread = found.problems.iter().any(|it| it.failure);
     run.reasons.extend(found.problems.into_iter().map(for_all));
-    if found.candidates.is_empty() {
+    // Where a place could not be read, nobody knows whether there was a signature.
+    if found.candidates.is_empty() && !unread {
         run.refuse(Code::FindNone, "neither signature nor bundle", "a signature of this digest");
     }
     for candidate in &found.candidates {
@@ -120,7 +123,7 @@ impl<'a> Run<'a> {
     fn prepare(&mut self, signers: &'a [Signer]) -> Vec<PreparedSigner<'a>> {
         let mut ready = Vec::new();
         for signer in signers {
-            match PreparedSigner::read(signer, self.requirement.log) {
+            match core::guarded(|| PreparedSigner::read(signer, self.requirement.log)) {
                 Ok(signer) => ready.push(signer),
                 Err(finding) => self.reasons.push(Reason { signer: Some(signer.name.clone()), finding }),
             }
@@ -141,7 +144,7 @@ impl<'a> Run<'a> {
             counts_for: Vec::new(),
             reasons: Vec::new(),
         };
-        match candidate.read(reader) {
+        match core::guarded(|| candidate.read(reader)) {
             Err(finding) => report.reasons.push(for_all(finding)),
             Ok(parsed) => {
                 let wanted = self.requirement.provenance.as_ref().map(|rule| rule.predicate.as_str());
@@ -173,7 +176,7 @@ impl<'a> Run<'a> {
             let name = &signer.signer.name;
             let checked = self.clock.check().and_then(|()| {
                 let artifact = artifact(parsed, &signed);
-                signer.check(parsed, &artifact, rules)
+                core::guarded(|| signer.check(parsed, &artifact, rules))
             });
             let proof = match checked {
                 Ok(proof) => proof,
@@ -183,7 +186,9 @@ impl<'a> Run<'a> {
                 }
             };
             self.notes.extend(proof.note.map(str::to_owned));
-            self.notes.extend(unchecked_repository(parsed, &self.requirement.repository));
+            if matches!(purpose, Purpose::Signature) {
+                self.notes.extend(unchecked_repository(parsed, &self.requirement.repository));
+            }
             report.counts_for.push(name.clone());
             let signature = VerifiedSignature {
                 signer: name.clone(),
