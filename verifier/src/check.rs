@@ -113,7 +113,7 @@ fn keyless(
     };
     let (holder, algorithm) = certificate::read(leaf)?;
     own_hash(algorithm, &bundle.content)?;
-    log::form(bundle)?;
+    log::form(bundle, root)?;
     let policy = VerificationPolicy::any_identity();
     let result = core::run(&root.verifier, artifact.clone(), bundle, &policy)?;
     // INVARIANT: `any_identity` asks for the chain, the SCT, and the log; a core that skipped one must not pass.
@@ -168,7 +168,7 @@ fn managed(
         bundle.verification_material.content =
             VerificationMaterialContent::PublicKey(PublicKeyIdentifier::new(""));
     }
-    log::form(&bundle)?;
+    log::form(&bundle, root)?;
     let mut policy = PublicKeyVerificationPolicy::new(key.der().clone());
     if !logged {
         policy = policy.skip_tlog_unsafe();

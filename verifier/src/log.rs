@@ -19,8 +19,8 @@ use crate::root::PreparedRoot;
 const ED25519_DER: usize = 44;
 const ED25519_PREFIX: usize = 12;
 
-/// Checks that need no key: every entry is proved in the way of its kind, once.
-pub(crate) fn form(bundle: &Bundle) -> Result<(), Finding> {
+/// Checks before the core's: every entry is of a log that is known, and proved in the way of its kind, once.
+pub(crate) fn form(bundle: &Bundle, root: &PreparedRoot) -> Result<(), Finding> {
     let entries = &bundle.verification_material.tlog_entries;
     for (at, entry) in entries.iter().enumerate() {
         let twice = entries.iter().take(at).any(|before| {
@@ -35,6 +35,7 @@ pub(crate) fn form(bundle: &Bundle) -> Result<(), Finding> {
                 "each entry once",
             ));
         }
+        log_of(entry, root)?;
         named_by_body(entry)?;
         if is_v2(entry) && entry.integrated_time.is_some() {
             return Err(Finding::new(Code::LogTime, "a time in an entry of Rekor v2", "no time"));
@@ -68,16 +69,17 @@ fn named_by_body(entry: &TransparencyLogEntry) -> Result<(), Finding> {
     Err(wrong(format!("{kind} {version}")))
 }
 
-/// Checks that need the trust root: each entry is of the log that it names, at a time when that log was trusted.
+/// The log that an entry names.
+fn log_of<'a>(entry: &TransparencyLogEntry, root: &'a PreparedRoot) -> Result<&'a TransparencyLog, Finding> {
+    root.material.tlogs.iter().find(|log| log.log_id == entry.log_id).ok_or_else(|| {
+        Finding::new(Code::LogUnknown, hex(entry), format!("a log of the trust root `{}`", root.identity.0))
+    })
+}
+
+/// Checks after the core's: each entry is of the log that it names, at a time when that log was trusted.
 pub(crate) fn provenance(bundle: &Bundle, root: &PreparedRoot, times: &[Timestamp]) -> Result<(), Finding> {
     for entry in &bundle.verification_material.tlog_entries {
-        let log = root.material.tlogs.iter().find(|log| log.log_id == entry.log_id).ok_or_else(|| {
-            Finding::new(
-                Code::LogUnknown,
-                hex(entry),
-                format!("a log of the trust root `{}`", root.identity.0),
-            )
-        })?;
+        let log = log_of(entry, root)?;
         if let Some(range) = log.public_key.valid_for
             && let Some(time) = times.iter().find(|time| !range.contains(**time))
         {

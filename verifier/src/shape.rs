@@ -248,4 +248,19 @@ mod tests {
             json!({"rfc3161Timestamps": vec![json!({"signedTimestamp": ""}); 64]});
         assert_eq!(code(&value), Some(Code::ParseLimit));
     }
+
+    #[test]
+    fn rustsec_2023_0053_long_chains_and_hostile_checkpoints_are_refused_before_they_are_read() {
+        let mut value = bundle();
+        let chain = vec![json!({"rawBytes": ""}); 9];
+        value["verificationMaterial"] = json!({"x509CertificateChain": {"certificates": chain}});
+        assert_eq!(code(&value), Some(Code::ParseLimit));
+        for proof in [json!({"checkpoint": {"envelope": "x\n".repeat(65)}}), json!({"hashes": vec![""; 65]})]
+        {
+            let mut value = bundle();
+            let entry = json!({"logId": {}, "kindVersion": {}, "inclusionProof": proof});
+            value["verificationMaterial"]["tlogEntries"] = json!([entry]);
+            assert_eq!(code(&value), Some(Code::ParseLimit));
+        }
+    }
 }

@@ -309,7 +309,23 @@ fn cve_2023_47122_the_trust_root_is_the_only_source_of_keys() {
     let requirement = require(vec![pki.signer()]);
     refused(
         verify_bundle(bundle.as_bytes(), Signed::Digest(&artifact()), &requirement, clock()),
-        Code::LogPromise,
+        Code::LogUnknown,
+    );
+}
+
+#[test]
+fn another_authority_with_the_right_logs_is_refused() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let mut root = pki.trusted_root();
+    root["certificateAuthorities"] = other.trusted_root()["certificateAuthorities"].clone();
+    let mut signer = pki.signer();
+    if let SignerIdentity::Keyless { root: own, .. } = &mut signer.identity {
+        *own = kit::root_of(root.to_string());
+    }
+    let bundle = pki.bundle(SIGN, &subject(&artifact())).to_string();
+    refused(
+        verify_bundle(bundle.as_bytes(), Signed::Digest(&artifact()), &require(vec![signer]), clock()),
+        Code::CertChain,
     );
 }
 

@@ -204,3 +204,19 @@ pub(crate) fn with_simple(name: &str, payload: &[u8], annotations: &Value) -> Me
     source.set_tag(&format!("{}.sig", INDEX.replace(':', "-")), manifest);
     source
 }
+
+/// A manifest as cosign 2's `attest` stores it, under its tag.
+pub(crate) fn attach_legacy_attestation(source: &mut Memory, envelope: &str, annotations: &Value) {
+    let layer = source.add(envelope.as_bytes());
+    let config = source.add(b"{}".to_vec());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+        "config": {"mediaType": media_type::OCI_CONFIG, "digest": config.as_str(), "size": 2},
+        "layers": [{
+            "mediaType": "application/vnd.dsse.envelope.v1+json", "digest": layer.as_str(),
+            "size": envelope.len(), "annotations": annotations,
+        }],
+    });
+    let manifest = source.add_manifest(manifest.to_string(), media_type::OCI_MANIFEST);
+    source.set_tag(&format!("{}.att", INDEX.replace(':', "-")), manifest);
+}

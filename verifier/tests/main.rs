@@ -13,4 +13,5 @@ mod keys;
 mod kit;
 mod mutation;
 mod pki;
+mod proofs;
 mod signed;

@@ -159,34 +159,72 @@ impl Pki {
 
     /// A bundle 0.3 with a statement of this predicate type over these subjects.
     pub(crate) fn bundle(&self, predicate: &str, subjects: &Value) -> Value {
-        let statement = json!({"_type": self.statement_type, "subject": subjects, "predicateType": predicate, "predicate": {}});
-        self.bundle_over(statement.to_string().as_bytes())
+        self.bundle_over(self.statement(predicate, subjects).as_bytes())
     }
 
     /// A bundle 0.3 with an envelope over any payload.
     pub(crate) fn bundle_over(&self, payload: &[u8]) -> Value {
-        let kind = "application/vnd.in-toto+json";
-        let signature = self.leaf.sign(&pae(kind, payload)).unwrap().to_base64();
         let certificate = self.leaf_certificate();
         let pem = sigstore_verify::types::DerCertificate::new(certificate.clone()).to_pem();
+        self.assemble(payload, &pem, &json!({"certificate": {"rawBytes": STANDARD.encode(&certificate)}}))
+    }
+
+    /// A bundle 0.3 by the leaf's key alone, with a log entry for that key.
+    pub(crate) fn key_bundle(&self, subjects: &Value) -> Value {
+        let payload = self.statement(SIGN, subjects);
+        self.assemble(payload.as_bytes(), &self.leaf_pem(), &json!({"publicKey": {"hint": "any"}}))
+    }
+
+    /// The leaf's key as a managed key.
+    pub(crate) fn leaf_pem(&self) -> String {
+        self.leaf.public_key_der().unwrap().to_pem()
+    }
+
+    fn statement(&self, predicate: &str, subjects: &Value) -> String {
+        let kind = &self.statement_type;
+        json!({"_type": kind, "subject": subjects, "predicateType": predicate, "predicate": {}}).to_string()
+    }
+
+    fn assemble(&self, payload: &[u8], verifier: &str, material: &Value) -> Value {
+        let kind = "application/vnd.in-toto+json";
+        let signature = self.leaf.sign(&pae(kind, payload)).unwrap().to_base64();
         let body = json!({
             "apiVersion": "0.0.1", "kind": "dsse",
             "spec": {
                 "envelopeHash": {"algorithm": "sha256", "value": Digest::of(payload).hex()},
                 "payloadHash": {"algorithm": "sha256", "value": Digest::of(payload).hex()},
-                "signatures": [{"signature": signature, "verifier": STANDARD.encode(pem)}],
+                "signatures": [{"signature": signature, "verifier": STANDARD.encode(verifier)}],
             },
         });
+        let mut material = material.clone();
+        material["tlogEntries"] = json!([self.entry(body.to_string().as_bytes())]);
         json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-            "verificationMaterial": {
-                "certificate": {"rawBytes": STANDARD.encode(&certificate)},
-                "tlogEntries": [self.entry(body.to_string().as_bytes())],
-            },
+            "verificationMaterial": material,
             "dsseEnvelope": {
                 "payload": STANDARD.encode(payload), "payloadType": kind, "signatures": [{"sig": signature}],
             },
         })
+    }
+
+    /// What cosign 2's `attest` stores: the envelope, and annotations with certificate and log entry.
+    pub(crate) fn legacy_attestation(&self, predicate: &str, subjects: &Value) -> (String, Value) {
+        let bundle = self.bundle(predicate, subjects);
+        let entry = &bundle["verificationMaterial"]["tlogEntries"][0];
+        let set = json!({
+            "SignedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
+            "Payload": {
+                "body": entry["canonicalizedBody"], "integratedTime": self.logged_at, "logIndex": 0,
+                "logID": Digest::of(&spki(&self.log)).hex(),
+            },
+        });
+        let der = bundle["verificationMaterial"]["certificate"]["rawBytes"].as_str().unwrap();
+        let pem = sigstore_verify::types::DerCertificate::from_base64(der).unwrap().to_pem();
+        let annotations = json!({
+            "dev.cosignproject.cosign/signature": "", "predicateType": predicate,
+            "dev.sigstore.cosign/certificate": pem, "dev.sigstore.cosign/bundle": set.to_string(),
+        });
+        (bundle["dsseEnvelope"].to_string(), annotations)
     }
 
     /// An entry of a log that has only this one.
