@@ -13,6 +13,8 @@ mod bench;
 mod hostile_layers;
 mod layouts;
 mod ordinary_user;
+mod peers;
 mod properties;
+mod registry;
 mod store;
 mod unpacked_layers;

@@ -1,0 +1,14 @@
+//! A registry as a source, by the OCI distribution spec 1.1: pull only, bounded, and careful with secrets.
+
+mod access;
+mod auth;
+mod challenge;
+mod client;
+mod credentials;
+mod place;
+mod referrers;
+mod source;
+
+pub use access::{Access, Insecure, Roots};
+pub use credentials::{CredentialError, CredentialFile, Credentials, Secret};
+pub use source::Registry;

@@ -1,0 +1,137 @@
+//! The threads: one that accepts, and one for each connection.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use perry_sandbox_reference::{Digest, Repository};
+
+use super::answer::answer;
+use super::http;
+use super::options::{Hostile, Options};
+use super::state::{Asked, State};
+use crate::layout::Content;
+
+/// A registry on 127.0.0.1, gone when the value is.
+#[derive(Debug)]
+pub struct TestRegistry {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl TestRegistry {
+    /// Starts a registry.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub fn start(options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = State { options, address: address.to_string(), ..State::default() };
+        let state = Arc::new(Mutex::new(state));
+        let ended = Arc::new(AtomicBool::new(false));
+        let (shared, flag) = (Arc::clone(&state), Arc::clone(&ended));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if flag.load(Ordering::SeqCst) {
+                    break;
+                }
+                let state = Arc::clone(&shared);
+                std::thread::spawn(move || serve(&stream, &state));
+            }
+        });
+        Self { address, state, ended }
+    }
+
+    /// Starts a registry that holds this content as the repository `path`.
+    pub fn serving(path: &str, content: &Content, options: Options) -> Self {
+        let registry = Self::start(options);
+        registry.load(path, content);
+        registry
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// A repository of this registry.
+    ///
+    /// # Panics
+    /// When the path breaks the grammar.
+    pub fn repository(&self, path: &str) -> Repository {
+        format!("{}/{path}", self.address).parse().expect("a repository")
+    }
+
+    /// Puts content on a repository's shelf.
+    pub fn load(&self, path: &str, content: &Content) {
+        let mut state = self.state();
+        let shelf = state.shelves.entry(path.to_owned()).or_default();
+        for (digest, bytes) in &content.blobs {
+            match content.manifests.get(digest) {
+                Some(kind) => {
+                    shelf.manifests.insert(digest.clone(), (kind.clone(), bytes.clone()));
+                }
+                None => {
+                    shelf.blobs.insert(digest.clone(), bytes.clone());
+                }
+            }
+        }
+        shelf.tags.extend(content.tags.clone());
+    }
+
+    /// Changes how it behaves from now on.
+    pub fn change(&self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.state().options);
+    }
+
+    /// Everything that it was asked so far.
+    pub fn log(&self) -> Vec<Asked> {
+        self.state().log.clone()
+    }
+
+    /// How many requests were made for paths that contain this.
+    pub fn count(&self, part: &str) -> usize {
+        self.state().log.iter().filter(|asked| asked.path.contains(part)).count()
+    }
+
+    /// Where a tag points.
+    pub fn tag(&self, path: &str, tag: &str) -> Option<Digest> {
+        self.state().shelves.get(path)?.tags.get(tag).cloned()
+    }
+}
+
+impl Drop for TestRegistry {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn serve(stream: &TcpStream, state: &Mutex<State>) {
+    drop(stream.set_read_timeout(Some(Duration::from_secs(30))));
+    drop(stream.set_write_timeout(Some(Duration::from_secs(30))));
+    let Ok(Some(request)) = http::read(stream) else { return };
+    let (reply, silent) = {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.log.push(Asked {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            authorization: request.header("authorization").map(str::to_owned),
+        });
+        (answer(&mut state, &request), state.options.hostile.contains(&Hostile::Silent))
+    };
+    if silent {
+        std::thread::sleep(Duration::from_secs(20));
+        return;
+    }
+    // The other side may hang up at any time.
+    drop(reply.write(stream, request.method == "HEAD"));
+}
