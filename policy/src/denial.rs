@@ -10,20 +10,21 @@ use crate::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "Vec<T>", bound(serialize = "T: Clone + Serialize"))]
 pub struct NonEmpty<T> {
-    first: T,
+    /// Boxed, because a denial is the error of some functions.
+    first: Box<T>,
     rest: Vec<T>,
 }
 
 impl<T> NonEmpty<T> {
     /// A list of one item.
-    pub const fn one(first: T) -> Self {
-        Self { first, rest: Vec::new() }
+    pub fn one(first: T) -> Self {
+        Self { first: Box::new(first), rest: Vec::new() }
     }
 
     /// The items, or nothing if there is none.
     pub fn from_vec(items: Vec<T>) -> Option<Self> {
         let mut items = items.into_iter();
-        let first = items.next()?;
+        let first = Box::new(items.next()?);
         Some(Self { first, rest: items.collect() })
     }
 
@@ -34,13 +35,13 @@ impl<T> NonEmpty<T> {
 
     /// All items in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        std::iter::once(&self.first).chain(&self.rest)
+        std::iter::once(self.first()).chain(&self.rest)
     }
 }
 
 impl<T> From<NonEmpty<T>> for Vec<T> {
     fn from(list: NonEmpty<T>) -> Self {
-        std::iter::once(list.first).chain(list.rest).collect()
+        std::iter::once(*list.first).chain(list.rest).collect()
     }
 }
 

@@ -9,6 +9,7 @@ mod decide;
 mod denial;
 mod entries;
 mod evidence;
+mod explain;
 mod grants;
 mod isolation;
 mod key;
@@ -40,6 +41,7 @@ pub use entries::{
 pub use evidence::{
     Evidence, LogEntry, SignatureFormat, TimeSource, VerifiedIdentity, VerifiedSignature, VerifiedTime,
 };
+pub use explain::{Explanation, explain};
 pub use grants::{Grants, ProjectGrants};
 pub use isolation::{IsolationLevel, IsolationLevelError};
 pub use limits::{EntryLimits, LimitCeiling};

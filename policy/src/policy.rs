@@ -189,6 +189,11 @@ impl Policy {
         }
     }
 
+    /// What the files say about themselves.
+    pub fn descriptions(&self) -> impl Iterator<Item = &str> {
+        self.parts.descriptions.iter().map(String::as_str)
+    }
+
     /// The digest of the resolved policy.
     pub const fn digest(&self) -> &PolicyDigest {
         &self.digest

@@ -251,6 +251,11 @@ pub(crate) fn shown(text: &str) -> String {
     short
 }
 
+/// A line of text without control characters, whatever its length.
+pub(crate) fn shown_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

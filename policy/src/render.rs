@@ -47,14 +47,14 @@ fn snippets<'a>(refusal: &'a Refusal, sources: &'a Sources) -> Vec<Snippet<'a, A
         }
         snippets.push(snippet);
     }
-    if let Some((span, label)) = related.filter(|(span, _)| span.source != refusal.span.source) {
-        if let Some((name, text)) = sources.file(span.source) {
-            snippets.push(
-                Snippet::source(text)
-                    .path(name.as_str())
-                    .annotation(AnnotationKind::Context.span(range(*span, text)).label(label.as_str())),
-            );
-        }
+    if let Some((span, label)) = related.filter(|(span, _)| span.source != refusal.span.source)
+        && let Some((name, text)) = sources.file(span.source)
+    {
+        snippets.push(
+            Snippet::source(text)
+                .path(name.as_str())
+                .annotation(AnnotationKind::Context.span(range(*span, text)).label(label.as_str())),
+        );
     }
     snippets
 }

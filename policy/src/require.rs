@@ -66,6 +66,25 @@ enum Images<'a> {
 /// An image rule with its name and place.
 pub(crate) type Rule<'a> = (&'a ImageRuleName, &'a ImageRule, Option<Span>);
 
+/// The image rule that applies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Applicable<'a> {
+    /// This one.
+    Rule(Rule<'a>),
+    /// None does, and the command line's signer is enough.
+    CommandLine,
+}
+
+impl<'a> Applicable<'a> {
+    /// The rule, if one applies.
+    pub(crate) const fn rule(self) -> Option<Rule<'a>> {
+        match self {
+            Self::Rule(rule) => Some(rule),
+            Self::CommandLine => None,
+        }
+    }
+}
+
 /// Decides what must be proved about an image before it may run.
 ///
 /// A capability names its image rule. For everything else the rule is found by the image's repository: of the rules
@@ -108,6 +127,7 @@ fn required(
     let tier =
         crate::decide::ceiling_of(policy, request, &entry, reasons).map(|applied| applied.name.clone());
     let rule = rule_for(policy, &entry, image.repository.as_ref(), None, reasons)?;
+    let rule = rule.rule();
     let requirement = requirement(policy, rule, image.repository.as_ref(), reasons)?;
     Some(Required { rule: rule.map(|(name, _, _)| name.clone()), requirement, tier: tier? })
 }
@@ -190,7 +210,7 @@ fn ad_hoc_entry<'a>(policy: &'a Policy, reasons: &mut Reasons) -> Option<Entry<'
     None
 }
 
-/// Finds the image rule: `None` is a denial, `Some(None)` means that the command line's signer is enough.
+/// Finds the image rule; `None` is a denial.
 ///
 /// `asked` is the rule that evidence was made for; it decides only where the image has no repository.
 pub(crate) fn rule_for<'a>(
@@ -199,7 +219,7 @@ pub(crate) fn rule_for<'a>(
     repository: Option<&Repository>,
     asked: Option<&ImageRuleName>,
     reasons: &mut Reasons,
-) -> Option<Option<Rule<'a>>> {
+) -> Option<Applicable<'a>> {
     let find = |name: &ImageRuleName| {
         policy.parts.images.get_key_value(name).map(|(name, rule)| (name, &rule.value, rule.span))
     };
@@ -222,7 +242,7 @@ pub(crate) fn rule_for<'a>(
     };
     let image = repository.map_or_else(|| "an image without a repository".to_owned(), ToString::to_string);
     match best.pop() {
-        Some(only) if best.is_empty() => Some(Some(only)),
+        Some(only) if best.is_empty() => Some(Applicable::Rule(only)),
         Some(one) => {
             let names: Vec<&str> =
                 std::iter::once(&one).chain(&best).map(|(name, _, _)| name.as_str()).collect();
@@ -237,7 +257,7 @@ pub(crate) fn rule_for<'a>(
             reasons.add(reason.remedy(remedy));
             None
         }
-        None if matches!(entry.images, Images::Optional) => Some(None),
+        None if matches!(entry.images, Images::Optional) => Some(Applicable::CommandLine),
         None => {
             let found = match entry.images {
                 Images::One(name) => format!("the image rule `{name}` does not cover it"),

@@ -28,9 +28,16 @@ impl SharedProfile {
         SeccompProfile::builtin_names()
     }
 
+    fn profile(&self) -> &SeccompProfile {
+        match &self.0 {
+            Inner::Builtin(profile) => profile,
+            Inner::Computed(profile) => profile,
+        }
+    }
+
     /// Whether both are one and the same object; a fast yes, never a wrong one.
     fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq::<SeccompProfile>(&**self, &**other)
+        std::ptr::eq(self.profile(), other.profile())
     }
 
     /// Whether everything that this profile admits is admitted by `other`.
@@ -55,10 +62,7 @@ impl Deref for SharedProfile {
     type Target = SeccompProfile;
 
     fn deref(&self) -> &SeccompProfile {
-        match &self.0 {
-            Inner::Builtin(profile) => profile,
-            Inner::Computed(profile) => profile,
-        }
+        self.profile()
     }
 }
 

@@ -36,6 +36,17 @@ pub(crate) struct Choice<'a> {
     pub(crate) lines: Vec<PlanLine>,
 }
 
+/// How far the search came.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// A backend that holds the whole plan.
+    Whole(Choice<'a>),
+    /// The first one that was looked at holds only these lines.
+    Part(&'a BackendFacts, IsolationLevel, Vec<PlanLine>),
+    /// No accepted level is there.
+    Nothing,
+}
+
 /// Finds the first accepted level with a backend that holds everything.
 ///
 /// SECURITY: the search is over what is *known* to be held. Nothing here is tried and then done without.
@@ -46,25 +57,24 @@ pub(crate) fn choose<'a>(
     ceiling: &Ceiling,
     demands: &Demands,
     reasons: &mut Reasons,
-) -> Option<Choice<'a>> {
-    let mut nearest: Option<(IsolationLevel, &BackendFacts, Vec<Lacking>)> = None;
+) -> Found<'a> {
+    let mut nearest: Option<(IsolationLevel, &BackendFacts, Incomplete)> = None;
     for level in levels.iter().filter(|accepted| (accepted.level == IsolationLevel::Wasm) == is_wasm) {
         for backend in host.backends.iter().filter(|backend| backend.levels.contains(&level.level)) {
             match held(backend, *level, ceiling, demands) {
-                Ok(choice) => return Some(choice),
+                Ok(choice) => return Found::Whole(choice),
                 Err(lacking) => drop(nearest.get_or_insert((level.level, backend, lacking))),
             }
         }
     }
-    match nearest {
-        Some((level, backend, lacking)) => {
-            for lack in lacking {
-                reasons.add(lack.reason(level, backend, ceiling, demands));
-            }
-        }
-        None => reasons.add(unavailable(levels, is_wasm, host, ceiling)),
+    let Some((level, backend, Incomplete { lacking, held })) = nearest else {
+        reasons.add(unavailable(levels, is_wasm, host, ceiling));
+        return Found::Nothing;
+    };
+    for lack in lacking {
+        reasons.add(lack.reason(level, backend, ceiling, demands));
     }
-    None
+    Found::Part(backend, level, held)
 }
 
 fn unavailable(
@@ -105,6 +115,13 @@ fn unavailable(
         [span],
     )
     .remedy("see what this machine can do with `perry-sandbox backends`")
+}
+
+/// What a backend does not hold, and what it does.
+#[derive(Debug)]
+struct Incomplete {
+    lacking: Vec<Lacking>,
+    held: Vec<PlanLine>,
 }
 
 /// A control that a backend does not hold.
@@ -177,7 +194,7 @@ fn held<'a>(
     level: AcceptedLevel<'a>,
     ceiling: &Ceiling,
     demands: &Demands,
-) -> Result<Choice<'a>, Vec<Lacking>> {
+) -> Result<Choice<'a>, Incomplete> {
     let holds = |control: Control| backend.controls.enforcer(control).is_some();
     let (rootfs, root) = match ceiling.rootfs.value {
         // A root that cannot be made writable and bounded is still inside the ceiling when it is read-only.
@@ -218,5 +235,9 @@ fn held<'a>(
             None => lacking.push(Lacking(control)),
         }
     }
-    if lacking.is_empty() { Ok(Choice { backend, level, rootfs, memory, lines }) } else { Err(lacking) }
+    if lacking.is_empty() {
+        Ok(Choice { backend, level, rootfs, memory, lines })
+    } else {
+        Err(Incomplete { lacking, held: lines })
+    }
 }

@@ -7,5 +7,7 @@ mod grants;
 mod process;
 mod verdict;
 
+pub(crate) use backend::row_of;
 pub(crate) use ceiling::ceiling_of;
+pub(crate) use verdict::{Examined, examine};
 pub use verdict::{UsedException, Verdict, decide};

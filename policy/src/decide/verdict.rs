@@ -1,11 +1,11 @@
 //! The verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_profiles::{Arch, LinuxCapSet};
 use serde::Serialize;
 
-use super::backend::{Choice, Demands, choose};
+use super::backend::{Choice, Demands, Found, choose};
 use super::ceiling::{Applied, ceiling_of, levels};
 use super::evidence::check;
 use super::grants::{granted, limited, listed};
@@ -14,12 +14,15 @@ use crate::control::{Control, HostFacts};
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::evidence::Evidence;
 use crate::grants::{Grants, ProjectGrants};
+use crate::isolation::IsolationLevel;
+use crate::names::{BackendName, TierName};
 use crate::pattern::PatternSet;
-use crate::plan::{LaunchPlan, Mount, MountAccess, Network, Process, Terminal};
+use crate::plan::{LaunchPlan, Mount, MountAccess, Network, PlanLine, Process, Terminal};
 use crate::policy::Policy;
 use crate::quantity::Limits;
 use crate::request::{ImageDefaults, Request, Target};
 use crate::require::{entry_of, rule_for};
+use crate::source::Span;
 
 /// The answer to a request: a plan that every line of is held, or every reason why not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,68 +66,111 @@ pub fn decide(
     host: &HostFacts,
     now: jiff::Timestamp,
 ) -> Verdict {
-    let mut reasons = Reasons::new(policy.anchor());
-    let plan = plan(policy, request, evidence, image, host, now, &mut reasons);
-    if let Some(denial) = reasons.into_denial() {
-        return Verdict::Deny(denial);
-    }
-    match plan {
-        Some(plan) => Verdict::Allow(Box::new(plan)),
-        // No plan without a reason cannot be, and if it were, nothing would run.
-        None => Verdict::Deny(Denial::one(DenyReason::new(
-            DenyCode::NoEntry,
-            "policy",
-            "a plan",
-            "none could be made",
-            [Some(policy.anchor())],
-        ))),
-    }
+    examine(policy, request, evidence, image, host, now).verdict
 }
 
-fn plan(
+/// A verdict with what an explanation shows besides.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) verdict: Verdict,
+    /// The tier and everything that it is the meet of.
+    pub(crate) tier: Option<(TierName, BTreeSet<TierName>, Option<Span>)>,
+    /// The level and backend that were chosen, or came nearest.
+    pub(crate) backend: Option<(IsolationLevel, BackendName, String)>,
+    /// Lines that the nearest backend holds, where the verdict is a denial.
+    pub(crate) held: Vec<PlanLine>,
+}
+
+/// Looks at a request from every side.
+pub(crate) fn examine(
     policy: &Policy,
     request: &Request,
     evidence: &Evidence,
     image: &ImageDefaults,
     host: &HostFacts,
     now: jiff::Timestamp,
-    reasons: &mut Reasons,
-) -> Option<LaunchPlan> {
-    let entry = entry_of(policy, request, reasons)?;
-    let rule = rule_for(policy, &entry, evidence.repository.as_ref(), evidence.rule.as_ref(), reasons);
-    if let Some(rule) = rule {
-        check(policy, rule, evidence, now, reasons);
+) -> Examined {
+    let mut reasons = Reasons::new(policy.anchor());
+    let mut examined = Examined { verdict: nothing(policy), tier: None, backend: None, held: Vec::new() };
+    let facts = Facts { policy, request, evidence, image, host, now };
+    if let Some(plan) = facts.plan(&mut examined, &mut reasons) {
+        examined.verdict = Verdict::Allow(Box::new(plan));
     }
-    let applied = ceiling_of(policy, request, &entry, reasons)?;
-    let ceiling = &applied.ceiling;
-    let mut notes = Vec::new();
-    let process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
-    let grants = granted(request, &entry, ceiling, reasons);
-    let limits = limited(request, &entry, ceiling, reasons);
-    let empty = ProjectGrants::default();
-    let project = entry.project.unwrap_or(&empty);
-    let wanted = Wanted { process: &process, grants: &grants, project, limits: &limits, evidence };
-    let demands = wanted.demands(&applied);
-    let levels = levels(policy, &applied, &host.hostname, now);
-    let is_wasm = evidence.platform.architecture() == "wasm";
-    let choice = choose(&levels, is_wasm, host, ceiling, &demands, reasons)?;
-    // Nothing is built for a request that is denied.
-    if !reasons.is_empty() {
-        return None;
+    if let Some(denial) = reasons.into_denial() {
+        examined.verdict = Verdict::Deny(denial);
     }
-    if let Some((id, exception)) = choice.level.exception {
-        notes.push(format!(
-            "the exception {id} allows {} here until {}: {} ({})",
-            choice.level.level, exception.until, exception.reason, exception.owner
-        ));
+    examined
+}
+
+/// No plan without a reason cannot be; if it were, nothing would run.
+fn nothing(policy: &Policy) -> Verdict {
+    let span = [Some(policy.anchor())];
+    Verdict::Deny(Denial::one(DenyReason::new(
+        DenyCode::NoEntry,
+        "policy",
+        "a plan",
+        "none could be made",
+        span,
+    )))
+}
+
+/// Everything that a decision depends on.
+struct Facts<'a> {
+    policy: &'a Policy,
+    request: &'a Request,
+    evidence: &'a Evidence,
+    image: &'a ImageDefaults,
+    host: &'a HostFacts,
+    now: jiff::Timestamp,
+}
+
+impl Facts<'_> {
+    fn plan(&self, examined: &mut Examined, reasons: &mut Reasons) -> Option<LaunchPlan> {
+        let Self { policy, request, evidence, image, host, now } = *self;
+        let entry = entry_of(policy, request, reasons)?;
+        let rule = rule_for(policy, &entry, evidence.repository.as_ref(), evidence.rule.as_ref(), reasons);
+        if let Some(rule) = rule {
+            check(policy, rule.rule(), evidence, now, reasons);
+        }
+        let applied = ceiling_of(policy, request, &entry, reasons)?;
+        let ceiling = &applied.ceiling;
+        let chain = policy.tier(applied.name).map(|tier| &tier.chain);
+        let tiers = chain.map(|chain| chain.value.clone()).unwrap_or_default();
+        examined.tier = Some((applied.name.clone(), tiers, chain.and_then(|chain| chain.span)));
+        let mut notes = Vec::new();
+        let process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
+        let grants = granted(request, &entry, ceiling, reasons);
+        let limits = limited(request, &entry, ceiling, reasons);
+        let empty = ProjectGrants::default();
+        let project = entry.project.unwrap_or(&empty);
+        let wanted = Wanted { process: &process, grants: &grants, project, limits: &limits, evidence };
+        let demands = wanted.demands(&applied);
+        let levels = levels(policy, &applied, &host.hostname, now);
+        let is_wasm = evidence.platform.architecture() == "wasm";
+        let choice = match choose(&levels, is_wasm, host, ceiling, &demands, reasons) {
+            Found::Whole(choice) => choice,
+            Found::Part(backend, level, held) => {
+                examined.backend = Some((level, backend.name.clone(), backend.version.clone()));
+                examined.held = held;
+                return None;
+            }
+            Found::Nothing => return None,
+        };
+        examined.backend =
+            Some((choice.level.level, choice.backend.name.clone(), choice.backend.version.clone()));
+        // Nothing is built for a request that is denied.
+        if !reasons.is_empty() {
+            examined.held = choice.lines;
+            return None;
+        }
+        Some(assemble(
+            policy,
+            request,
+            &applied,
+            choice,
+            Parts { process, grants, project, limits, evidence, notes },
+        ))
     }
-    Some(assemble(
-        policy,
-        request,
-        &applied,
-        choice,
-        Parts { process, grants, project, limits, evidence, notes },
-    ))
 }
 
 /// What a plan is put together from.
@@ -264,7 +310,7 @@ impl Wanted<'_> {
     /// Lines that are there only if something is granted.
     fn granted(&self, demands: &mut Demands) {
         let (grants, project) = (self.grants, self.project);
-        let mut add = |control: Control, value: String, span: Option<Option<crate::source::Span>>| {
+        let mut add = |control: Control, value: String, span: Option<Option<Span>>| {
             demands.lines.insert(control, value);
             demands.spans.insert(control, span.flatten());
         };

@@ -113,9 +113,8 @@ impl FromStr for EnvPattern {
             Some(prefix) if prefix.ends_with('_') && is_variable(prefix) && !is_loader_variable(prefix) => {
                 Ok(Self::Prefix(prefix.to_owned()))
             }
-            Some(_) => Err(refuse()),
             None if is_variable(text) => Ok(Self::Exact(text.to_owned())),
-            None => Err(refuse()),
+            Some(_) | None => Err(refuse()),
         }
     }
 }

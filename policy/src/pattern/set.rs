@@ -83,10 +83,9 @@ impl<T: Pattern> PatternSet<T> {
                 if let Some(both) = a.meet(b) {
                     // The tighter side's place explains the result; of two equal ones, the first.
                     let span = match (a == &both, b == &both) {
-                        (true, true) => first(*span_a, *span_b),
                         (true, false) => *span_a,
                         (false, true) => *span_b,
-                        (false, false) => first(*span_a, *span_b),
+                        (true, true) | (false, false) => first(*span_a, *span_b),
                     };
                     met.insert(both, span);
                 }

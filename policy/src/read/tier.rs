@@ -37,6 +37,7 @@ pub(crate) struct TierDoc {
 }
 
 impl Reader<'_> {
+    #[expect(clippy::unnecessary_wraps, reason = "all readers of named tables have one signature")]
     pub(super) fn tier(&mut self, node: &Node) -> Option<TierDoc> {
         let (mounts_read, mounts_write) = self.mounts(node);
         let isolation = node.entry("isolation").map(|entry| &entry.node);

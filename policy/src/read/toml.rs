@@ -12,7 +12,7 @@ use crate::source::Span;
 /// Reads a TOML document; all its syntax errors are reported at once.
 pub(crate) fn parse(text: &str, spans: Spans, refusals: &mut Refusals) -> Option<Node> {
     if let Err(refusal) = screen(text, spans) {
-        refusals.push(refusal);
+        refusals.push(*refusal);
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -34,7 +34,7 @@ pub(crate) fn parse(text: &str, spans: Spans, refusals: &mut Refusals) -> Option
 ///
 /// SECURITY: the reader's own guard counts brackets, not the dots of a key, and a key of a million dots would build
 /// (and drop) a million nested tables on the stack.
-fn screen(text: &str, spans: Spans) -> Result<(), Refusal> {
+fn screen(text: &str, spans: Spans) -> Result<(), Box<Refusal>> {
     let mut dots = 0_u32;
     let mut open = 0_u32;
     let mut entries = 0_u32;
@@ -63,10 +63,10 @@ fn screen(text: &str, spans: Spans) -> Result<(), Refusal> {
             TokenKind::Comment | TokenKind::Newline | TokenKind::Eof => dots = 0,
         }
         if dots > MAX_DEPTH || open > MAX_DEPTH {
-            return Err(too_deep(place()));
+            return Err(Box::new(too_deep(place())));
         }
         if entries > MAX_ENTRIES {
-            return Err(too_many(place()));
+            return Err(Box::new(too_many(place())));
         }
     }
     Ok(())

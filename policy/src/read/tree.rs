@@ -91,16 +91,16 @@ pub(crate) fn parse(text: &str, format: Format, source: u32, refusals: &mut Refu
     match measure(&tree, 0, &mut budget) {
         Ok(()) => Some(tree),
         Err(refusal) => {
-            refusals.push(refusal);
+            refusals.push(*refusal);
             None
         }
     }
 }
 
 /// Refuses a tree that is too deep or has too many entries.
-fn measure(node: &Node, depth: u32, budget: &mut u32) -> Result<(), Refusal> {
+fn measure(node: &Node, depth: u32, budget: &mut u32) -> Result<(), Box<Refusal>> {
     if depth > MAX_DEPTH {
-        return Err(too_deep(node.span));
+        return Err(Box::new(too_deep(node.span)));
     }
     let deeper = depth.saturating_add(1);
     let children: Vec<&Node> = match &node.value {
@@ -109,7 +109,7 @@ fn measure(node: &Node, depth: u32, budget: &mut u32) -> Result<(), Refusal> {
         Value::Text(_) | Value::Number(_) | Value::Bool(_) | Value::Date(_) | Value::Null => Vec::new(),
     };
     for child in children {
-        *budget = budget.checked_sub(1).ok_or_else(|| too_many(child.span))?;
+        *budget = budget.checked_sub(1).ok_or_else(|| Box::new(too_many(child.span)))?;
         measure(child, deeper, budget)?;
     }
     Ok(())

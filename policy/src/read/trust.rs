@@ -55,10 +55,10 @@ impl Reader<'_> {
                 max_age.map(|age| age.value).or_else(|| WallTime::from_secs(DEFAULT_MAX_AGE_SECS))?;
             return Some(RootDoc::Public { max_age });
         }
-        const KIND: &str = "a trust root from a file";
-        self.only(node, KIND, &["kind", "path", "sha256"]);
-        self.needs(node, KIND, "path");
-        self.needs(node, KIND, "sha256");
+        let kind = "a trust root from a file";
+        self.only(node, kind, &["kind", "path", "sha256"]);
+        self.needs(node, kind, "path");
+        self.needs(node, kind, "sha256");
         let path = self.optional(node, "path", Self::line);
         let sha256 = self.optional(node, "sha256", Self::sha256);
         Some(RootDoc::File { path: path?, sha256: sha256? })
@@ -83,9 +83,8 @@ impl Reader<'_> {
             return Some(SignerDoc::Key { path, root });
         }
         // SECURITY: a subject without an issuer, or an issuer without a subject, lets others sign (VERIFIER.md).
-        const KIND: &str = "a signer without a `public-key`";
         for key in ["root", "issuer", "subject"] {
-            self.needs(node, KIND, key);
+            self.needs(node, "a signer without a `public-key`", key);
         }
         let issuer = self.optional(node, "issuer", Self::issuer);
         let subject = self.optional(node, "subject", Self::subject);

@@ -22,6 +22,7 @@ pub(crate) fn compose(a: &Parts, b: &Parts, refusals: &mut Refusals) -> Parts {
     let both = |kind: &str| Openness { a: a.is_open(kind), b: b.is_open(kind) };
     Parts {
         names: a.names.union(&b.names).cloned().collect(),
+        descriptions: a.descriptions.union(&b.descriptions).cloned().collect(),
         open: a.open.intersection(&b.open).copied().collect(),
         trust_roots: meet_maps(&a.trust_roots, &b.trust_roots, both("trust-root"), |a, b| {
             composer.root(a, b)

@@ -49,9 +49,10 @@ pub(crate) fn resolve_file(
         .iter()
         .filter_map(|(name, signer)| Some((name.clone(), resolver.signer(signer)?)))
         .collect();
-    let missing = resolver.references(&document, &defined);
+    let missing = references(&document, &defined);
     let parts = Parts {
         names: document.name.into_iter().collect(),
+        descriptions: document.description.into_iter().collect(),
         open: document.open,
         trust_roots,
         signers,
@@ -159,65 +160,6 @@ impl FileResolver<'_> {
         Some(At { value, span: signer.span })
     }
 
-    /// Every name that is mentioned and not defined here, with the names that are.
-    fn references(&mut self, document: &Document, tiers: &BTreeSet<TierName>) -> Dangling {
-        let mut dangling = Vec::new();
-        let mut look = |kind: &'static str, name: &dyn Display, span: Option<Span>, known: Vec<String>| {
-            let name = name.to_string();
-            if let Some(span) = span.filter(|_| !known.contains(&name)) {
-                dangling.push((Missing { kind, name, span }, known));
-            }
-        };
-        let roots = || document.roots.keys().map(ToString::to_string).collect::<Vec<_>>();
-        let signers = || document.signers.keys().map(ToString::to_string).collect::<Vec<_>>();
-        let images = || document.images.keys().map(ToString::to_string).collect::<Vec<_>>();
-        let tiers = || tiers.iter().map(ToString::to_string).collect::<Vec<_>>();
-        for signer in document.signers.values() {
-            let root = match &signer.value {
-                SignerDoc::Key { root, .. } => root.as_ref(),
-                SignerDoc::Keyless { root, .. } => Some(root),
-            };
-            if let Some(root) = root {
-                look("trust-root", &root.value, root.span, roots());
-            }
-        }
-        for rule in document.images.values().map(|rule| &rule.value) {
-            for signer in &rule.signers.value {
-                look("signer", signer, rule.signers.span, signers());
-            }
-            if let Some(provenance) = &rule.provenance {
-                for signer in &provenance.value.by {
-                    look("signer", signer, provenance.span, signers());
-                }
-            }
-        }
-        for capability in document.capabilities.values().map(|capability| &capability.value) {
-            look("image", &capability.image.value, capability.image.span, images());
-            for tier in &capability.tiers.value {
-                look("tier", tier, capability.tiers.span, tiers());
-            }
-        }
-        let lists = document
-            .services
-            .values()
-            .map(|service| (&service.value.tiers, service.value.images.as_ref()))
-            .chain(document.ad_hoc.iter().map(|entry| (&entry.value.tiers, Some(&entry.value.images))));
-        for (entry_tiers, list) in lists {
-            for tier in &entry_tiers.value {
-                look("tier", tier, entry_tiers.span, tiers());
-            }
-            for (image, span) in
-                list.iter().flat_map(|list| list.value.iter().map(|image| (image, list.span)))
-            {
-                look("image", image, span, images());
-            }
-        }
-        for exception in document.exceptions.values() {
-            look("tier", &exception.tier, exception.span, tiers());
-        }
-        dangling
-    }
-
     /// Refuses entries that grant more than their own file's tier allows.
     fn entries_under_tiers(&mut self, parts: &Parts, builtin: &BTreeMap<TierName, Tier>) {
         let capabilities = parts.capabilities.iter().map(|(name, entry)| {
@@ -309,4 +251,61 @@ impl FileResolver<'_> {
             }
         }
     }
+}
+
+/// Every name that is mentioned and not defined here, with the names that are.
+fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Dangling {
+    let mut dangling = Vec::new();
+    let mut look = |kind: &'static str, name: &dyn Display, span: Option<Span>, known: Vec<String>| {
+        let name = name.to_string();
+        if let Some(span) = span.filter(|_| !known.contains(&name)) {
+            dangling.push((Missing { kind, name, span }, known));
+        }
+    };
+    let roots = || document.roots.keys().map(ToString::to_string).collect::<Vec<_>>();
+    let signers = || document.signers.keys().map(ToString::to_string).collect::<Vec<_>>();
+    let images = || document.images.keys().map(ToString::to_string).collect::<Vec<_>>();
+    let tiers = || tiers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    for signer in document.signers.values() {
+        let root = match &signer.value {
+            SignerDoc::Key { root, .. } => root.as_ref(),
+            SignerDoc::Keyless { root, .. } => Some(root),
+        };
+        if let Some(root) = root {
+            look("trust-root", &root.value, root.span, roots());
+        }
+    }
+    for rule in document.images.values().map(|rule| &rule.value) {
+        for signer in &rule.signers.value {
+            look("signer", signer, rule.signers.span, signers());
+        }
+        if let Some(provenance) = &rule.provenance {
+            for signer in &provenance.value.by {
+                look("signer", signer, provenance.span, signers());
+            }
+        }
+    }
+    for capability in document.capabilities.values().map(|capability| &capability.value) {
+        look("image", &capability.image.value, capability.image.span, images());
+        for tier in &capability.tiers.value {
+            look("tier", tier, capability.tiers.span, tiers());
+        }
+    }
+    let lists = document
+        .services
+        .values()
+        .map(|service| (&service.value.tiers, service.value.images.as_ref()))
+        .chain(document.ad_hoc.iter().map(|entry| (&entry.value.tiers, Some(&entry.value.images))));
+    for (entry_tiers, list) in lists {
+        for tier in &entry_tiers.value {
+            look("tier", tier, entry_tiers.span, tiers());
+        }
+        for (image, span) in list.iter().flat_map(|list| list.value.iter().map(|image| (image, list.span))) {
+            look("image", image, span, images());
+        }
+    }
+    for exception in document.exceptions.values() {
+        look("tier", &exception.tier, exception.span, tiers());
+    }
+    dangling
 }

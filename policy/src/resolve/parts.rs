@@ -15,6 +15,8 @@ use crate::requirement::{SubjectPattern, TrustRoot};
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Parts {
     pub(crate) names: BTreeSet<String>,
+    #[serde(skip)]
+    pub(crate) descriptions: BTreeSet<String>,
     pub(crate) open: BTreeSet<&'static str>,
     pub(crate) trust_roots: BTreeMap<TrustRootName, At<TrustRoot>>,
     pub(crate) signers: BTreeMap<SignerName, At<SignerEntry>>,

@@ -1,0 +1,369 @@
+//! Explanations: the verdict line by line, with who holds each line and which place in the policy decided.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::control::HostFacts;
+use crate::decide::{Examined, UsedException, Verdict, examine, row_of};
+use crate::denial::{Denial, DenyReason};
+use crate::evidence::{Evidence, VerifiedSignature};
+use crate::plan::PlanLine;
+use crate::policy::Policy;
+use crate::request::{ImageDefaults, Request, Target};
+use crate::source::Place;
+
+/// The version of the JSON form.
+const SCHEMA: &str = "perry-sandbox/explain/v1";
+
+/// Why a request may run, or may not. Made from the verdict itself: no line is shown as held without its enforcer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Explanation {
+    schema: &'static str,
+    verdict: Outcome,
+    /// What was asked for: the capability, the service, or the image.
+    subject: String,
+    tier: Option<String>,
+    policy: PolicyRef,
+    image: Option<ImageRef>,
+    /// The plan's digest, where there is one.
+    plan: Option<String>,
+    rows: Vec<Row>,
+    reasons: Vec<Reason>,
+    exception: Option<UsedException>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Allowed,
+    Denied,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct PolicyRef {
+    name: String,
+    digest: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ImageRef {
+    repository: Option<String>,
+    manifest: String,
+    config: String,
+}
+
+/// One line.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    name: &'static str,
+    state: State,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enforcer: Option<String>,
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Ok,
+    Denied,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Reason {
+    code: &'static str,
+    kind: crate::denial::DenyKind,
+    row: &'static str,
+    wanted: String,
+    found: String,
+    places: Vec<Place>,
+    remedy: Option<String>,
+}
+
+/// The order of lines; what is not listed comes last.
+const ROWS: [&str; 31] = [
+    "capability",
+    "policy",
+    "image",
+    "tier",
+    "isolation",
+    "process",
+    "namespaces",
+    "network",
+    "egress",
+    "networks",
+    "publish",
+    "rootfs",
+    "tmp",
+    "mounts",
+    "volumes",
+    "devices",
+    "env",
+    "secrets",
+    "user",
+    "linux-caps",
+    "no-new-privs",
+    "seccomp",
+    "masked-paths",
+    "memory",
+    "cpu",
+    "pids",
+    "wall",
+    "output",
+    "disk",
+    "open-files",
+    "limits",
+];
+
+/// Decides about a request as [`decide`](crate::decide()) does, and says why.
+pub fn explain(
+    policy: &Policy,
+    request: &Request,
+    evidence: &Evidence,
+    image: &ImageDefaults,
+    host: &HostFacts,
+    now: Timestamp,
+) -> (Verdict, Explanation) {
+    let examined = examine(policy, request, evidence, image, host, now);
+    let explanation = Explanation::new(policy, request, Some(evidence), &examined, now);
+    (examined.verdict, explanation)
+}
+
+impl Explanation {
+    /// The explanation of a denial at the first desk, before anything is known about the image.
+    pub fn of_denial(policy: &Policy, request: &Request, denial: &Denial, now: Timestamp) -> Self {
+        let verdict = Verdict::Deny(denial.clone());
+        let examined = Examined { verdict, tier: None, backend: None, held: Vec::new() };
+        Self::new(policy, request, None, &examined, now)
+    }
+
+    /// The explanation of a verdict that was decided before. Where it is a denial, only its reasons are known.
+    pub fn from_verdict(
+        policy: &Policy,
+        request: &Request,
+        evidence: &Evidence,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Self {
+        let tier = match verdict {
+            Verdict::Allow(plan) => {
+                let chain = policy.tier(&plan.tier).map(|tier| &tier.chain);
+                let tiers = chain.map(|chain| chain.value.clone()).unwrap_or_default();
+                Some((plan.tier.clone(), tiers, chain.and_then(|chain| chain.span)))
+            }
+            Verdict::Deny(_) => None,
+        };
+        let backend = match verdict {
+            Verdict::Allow(plan) => Some((plan.isolation, plan.backend.clone(), String::new())),
+            Verdict::Deny(_) => None,
+        };
+        let examined = Examined { verdict: verdict.clone(), tier, backend, held: Vec::new() };
+        Self::new(policy, request, Some(evidence), &examined, now)
+    }
+
+    fn new(
+        policy: &Policy,
+        request: &Request,
+        evidence: Option<&Evidence>,
+        examined: &Examined,
+        now: Timestamp,
+    ) -> Self {
+        let (plan, reasons): (_, Vec<&DenyReason>) = match &examined.verdict {
+            Verdict::Allow(plan) => (Some(plan), Vec::new()),
+            Verdict::Deny(denial) => (None, denial.iter().collect()),
+        };
+        let denied = |row: &str| reasons.iter().any(|reason| reason.row == row);
+        let place =
+            |span: Option<_>| span.and_then(|span| policy.place(span)).into_iter().collect::<Vec<_>>();
+        let mut rows: Vec<Row> = reasons
+            .iter()
+            .map(|reason| Row {
+                name: reason.row,
+                state: State::Denied,
+                text: format!("{}: {}", reason.wanted, reason.found),
+                enforcer: None,
+                places: reason.spans.iter().filter_map(|span| policy.place(*span)).collect(),
+            })
+            .collect();
+        let mut ok = |name: &'static str, text: String, places: Vec<Place>| {
+            if !denied(name) {
+                rows.push(Row { name, state: State::Ok, text, enforcer: None, places });
+            }
+        };
+        if let Some(evidence) = evidence {
+            ok("image", signed_by(&evidence.signatures, now), Vec::new());
+        }
+        if let Some((name, chain, span)) = &examined.tier {
+            let chain: Vec<&str> = chain.iter().map(crate::names::TierName::as_str).collect();
+            let text =
+                if chain.len() > 1 { format!("{name} = {}", chain.join(" ∧ ")) } else { name.to_string() };
+            ok("tier", text, place(*span));
+        }
+        if let Some((level, backend, version)) = &examined.backend {
+            let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+            ok("isolation", format!("{level} ({backend}{version})"), Vec::new());
+        }
+        let lines: &[PlanLine] = plan.map_or(examined.held.as_slice(), |plan| plan.lines.as_slice());
+        rows.extend(lines.iter().map(|line| Row {
+            name: row_of(line.control),
+            state: State::Ok,
+            text: line.value.clone(),
+            enforcer: Some(line.enforcer.clone()),
+            places: Vec::new(),
+        }));
+        rows.sort_by_key(|row| ROWS.iter().position(|known| *known == row.name).unwrap_or(ROWS.len()));
+        Self {
+            schema: SCHEMA,
+            verdict: if plan.is_some() { Outcome::Allowed } else { Outcome::Denied },
+            subject: subject(request, evidence),
+            tier: examined.tier.as_ref().map(|(name, _, _)| name.to_string()),
+            policy: PolicyRef { name: policy.name().into_owned(), digest: policy.digest().to_string() },
+            image: evidence.map(|evidence| ImageRef {
+                repository: evidence.repository.as_ref().map(ToString::to_string),
+                manifest: evidence.manifest.to_string(),
+                config: evidence.config.to_string(),
+            }),
+            plan: plan.map(|plan| plan.digest().to_string()),
+            rows,
+            reasons: reasons
+                .iter()
+                .map(|reason| Reason {
+                    code: reason.code.as_str(),
+                    kind: reason.code.kind(),
+                    row: reason.row,
+                    wanted: reason.wanted.clone(),
+                    found: reason.found.clone(),
+                    places: reason.spans.iter().filter_map(|span| policy.place(*span)).collect(),
+                    remedy: reason.remedy.clone(),
+                })
+                .collect(),
+            exception: plan.and_then(|plan| plan.exception.clone()),
+            notes: notes(plan.map(|plan| plan.notes.as_slice()), evidence),
+        }
+    }
+
+    /// Whether the request may run.
+    pub fn is_allowed(&self) -> bool {
+        self.verdict == Outcome::Allowed
+    }
+
+    /// The explanation as JSON, with the inputs' digests, byte spans and permanent codes.
+    pub fn to_json(&self) -> serde_json::Value {
+        // Plain data always has a JSON form.
+        serde_json::to_value(self).unwrap_or(serde_json::Value::Null)
+    }
+
+    /// The explanation as text, with or without colour.
+    pub fn to_text(&self, colour: bool) -> String {
+        let paint = Paint { colour };
+        let mut text = String::new();
+        let verdict = match self.verdict {
+            Outcome::Allowed => paint.ok("ALLOWED"),
+            Outcome::Denied => paint.denied("DENIED "),
+        };
+        let tier = self.tier.as_deref().map_or_else(String::new, |tier| format!("  (tier {tier})"));
+        let (name, digest) = (&self.policy.name, short(&self.policy.digest));
+        // Writing into a string has no way to fail.
+        let _ = writeln!(text, "{verdict}  {}{tier}   policy {name} {digest}\n", self.subject);
+        for row in &self.rows {
+            let _ = writeln!(text, "{}", row_text(row, paint));
+        }
+        let mut remedies: Vec<&str> =
+            self.reasons.iter().filter_map(|reason| reason.remedy.as_deref()).collect();
+        remedies.dedup();
+        if !remedies.is_empty() {
+            let _ = writeln!(text, "\n  To allow it: {}.", remedies.join("; "));
+        }
+        if let Some(exception) = &self.exception {
+            let UsedException { id, reason, owner, until } = exception;
+            let _ = writeln!(text, "\n  By the exception {id} until {until}: {reason} ({owner})");
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "  note: {note}");
+        }
+        text
+    }
+}
+
+fn row_text(row: &Row, paint: Paint) -> String {
+    let state = match row.state {
+        State::Ok => paint.ok("ok    "),
+        State::Denied => paint.denied("DENIED"),
+    };
+    let mut tail = String::new();
+    if let Some(enforcer) = &row.enforcer {
+        let _ = write!(tail, "enforced by {enforcer}");
+    }
+    for place in &row.places {
+        let _ = write!(tail, "{}{place}", if tail.is_empty() { "" } else { ", " });
+    }
+    let text = crate::refusal::shown_line(&row.text);
+    format!("  {:<13}{state}  {text:<44}  {tail}", row.name).trim_end().to_owned()
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn ok(self, word: &str) -> String {
+        self.with("32", word)
+    }
+
+    fn denied(self, word: &str) -> String {
+        self.with("1;31", word)
+    }
+
+    fn with(self, code: &str, word: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+    }
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take("sha256:".len().saturating_add(12)).collect()
+}
+
+fn subject(request: &Request, evidence: Option<&Evidence>) -> String {
+    match &request.target {
+        Target::Capability(name) => name.to_string(),
+        Target::Service(name) => crate::refusal::shown(name),
+        Target::AdHoc => evidence.map_or_else(
+            || "image".to_owned(),
+            |evidence| match &evidence.repository {
+                Some(repository) => format!("{repository}@{}", short(evidence.manifest.as_str())),
+                None => short(evidence.manifest.as_str()),
+            },
+        ),
+    }
+}
+
+/// `signed by acme-release, logged 2026-11-02T09:14Z, 19 days old`
+fn signed_by(signatures: &[VerifiedSignature], now: Timestamp) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for signature in signatures {
+        let earliest = signature.times.iter().map(|time| time.at).min();
+        let time = earliest.and_then(|at| Some((at, Timestamp::from_second(at).ok()?)));
+        let when = time.map_or_else(
+            || ", without a verified time".to_owned(),
+            |(at, stamp)| {
+                let days = now.as_second().saturating_sub(at).checked_div(86_400).unwrap_or(0);
+                let word = if signature.log.is_some() { "logged" } else { "stamped" };
+                format!(", {word} {}, {days} days old", stamp.strftime("%Y-%m-%dT%H:%MZ"))
+            },
+        );
+        parts.push(format!("signed by {}{when}", signature.signer));
+    }
+    parts.dedup();
+    parts.join("; ")
+}
+
+fn notes(plan: Option<&[String]>, evidence: Option<&Evidence>) -> Vec<String> {
+    let unchecked = evidence.into_iter().flat_map(|evidence| &evidence.not_checked);
+    plan.unwrap_or_default().iter().chain(unchecked).cloned().collect()
+}
