@@ -5,7 +5,8 @@
 //! and count has a limit that is applied before parsing, and no path is built from anything that a stranger
 //! wrote: unpacking works below a directory handle that nothing can leave.
 //!
-//! A [`Source`] is where content comes from: a [`Layout`], or [`Memory`]. [`resolve`] turns a name
+//! A [`Source`] is where content comes from: a [`Layout`], an [`Archive`], a
+//! [`Registry`], the [`Store`], or [`Memory`]. [`resolve`] turns a name
 //! into a [`ResolvedImage`], by digests all the way.
 //!
 //! ```
@@ -17,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod archive;
 mod config;
 mod descriptor;
 mod files;
@@ -33,6 +35,7 @@ mod source;
 mod store;
 mod unpack;
 
+pub use archive::Archive;
 pub use config::{ConfigError, ImageConfig};
 pub use descriptor::{Descriptor, DescriptorError, media_type};
 pub use layout::{COSIGN_KIND, Layout, REF_NAME};

@@ -13,5 +13,6 @@ mod work;
 
 pub use error::{EntryFault, UnpackError};
 pub use finish::MOUNT_POINTS;
+pub(crate) use path::{EntryPath, shown};
 pub(crate) use stream::check_media_type;
 pub(crate) use work::{Job, unpack};

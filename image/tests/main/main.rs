@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, says why it was skipped, and talks to its own copies"
 )]
 
+mod archives;
 mod bench;
 mod hostile_layers;
 mod layouts;

@@ -18,7 +18,7 @@ const PATH: &str = "acme/tools";
 
 fn sample() -> Content {
     let lower = Tarball::new().file("a", b"from the registry").build();
-    let upper = Tarball::new().file("b", &[7; 200_000]).build();
+    let upper = Tarball::new().file("b", &vec![7; 200_000]).build();
     image(&[(lower, Compression::Gzip), (upper, Compression::Zstd)]).0
 }
 
