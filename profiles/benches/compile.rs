@@ -4,16 +4,18 @@
 use divan::{Bencher, black_box};
 use perry_sandbox_profiles::{Arch, SeccompProfile, bpf};
 
-const DEFAULT: &str = include_str!("../builtin/perry-default.toml");
-const MINIMAL: &str = include_str!("../builtin/perry-minimal.toml");
-
 fn main() {
     divan::main();
 }
 
-#[divan::bench(args = [DEFAULT, MINIMAL])]
-fn read(text: &str) -> SeccompProfile {
-    SeccompProfile::parse(black_box(text)).unwrap()
+#[divan::bench]
+fn read_default() -> SeccompProfile {
+    SeccompProfile::parse(black_box(include_str!("../builtin/perry-default.toml"))).unwrap()
+}
+
+#[divan::bench]
+fn read_minimal() -> SeccompProfile {
+    SeccompProfile::parse(black_box(include_str!("../builtin/perry-minimal.toml"))).unwrap()
 }
 
 #[divan::bench(args = ["perry-default", "perry-minimal"])]
@@ -31,6 +33,20 @@ fn compare(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn digest(bencher: Bencher<'_, '_>) {
+    let builtin = SeccompProfile::builtin("perry-default").unwrap();
+    let read: SeccompProfile = serde_json::from_str(&builtin.canonical_json()).unwrap();
+    bencher.bench(|| black_box(&read).digest());
+}
+
+#[divan::bench]
+fn read_canonical(bencher: Bencher<'_, '_>) {
+    let json = SeccompProfile::builtin("perry-default").unwrap().canonical_json();
+    bencher.bench(|| serde_json::from_str::<SeccompProfile>(black_box(&json)).unwrap());
+}
+
+#[divan::bench]
+fn meet(bencher: Bencher<'_, '_>) {
+    let minimal = SeccompProfile::builtin("perry-minimal").unwrap();
     let default = SeccompProfile::builtin("perry-default").unwrap();
-    bencher.bench(|| black_box(default).digest());
+    bencher.bench(|| black_box(minimal).meet(black_box(default)));
 }

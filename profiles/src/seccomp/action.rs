@@ -20,20 +20,30 @@ pub struct UnknownErrno {
 
 /// Numbers from `asm-generic/errno-base.h` and `asm-generic/errno.h`.
 const NAMES: [(&str, Errno); 7] = [
-    ("EPERM", Errno(1)),
-    ("EACCES", Errno(13)),
-    ("EINVAL", Errno(22)),
-    ("ENOTTY", Errno(25)),
-    ("ENOSYS", Errno(38)),
-    ("EOPNOTSUPP", Errno(95)),
-    ("EAFNOSUPPORT", Errno(97)),
+    ("EPERM", Errno::EPERM),
+    ("EACCES", Errno::EACCES),
+    ("EINVAL", Errno::EINVAL),
+    ("ENOTTY", Errno::ENOTTY),
+    ("ENOSYS", Errno::ENOSYS),
+    ("EOPNOTSUPP", Errno::EOPNOTSUPP),
+    ("EAFNOSUPPORT", Errno::EAFNOSUPPORT),
 ];
 
 impl Errno {
     /// "Operation not permitted": the answer to what is known and forbidden.
     pub const EPERM: Self = Self(1);
+    /// "Permission denied".
+    pub const EACCES: Self = Self(13);
+    /// "Invalid argument".
+    pub const EINVAL: Self = Self(22);
+    /// "Inappropriate ioctl for device".
+    pub const ENOTTY: Self = Self(25);
     /// "Function not implemented": the answer to what is unknown, too new, or has a fallback in programs.
     pub const ENOSYS: Self = Self(38);
+    /// "Operation not supported".
+    pub const EOPNOTSUPP: Self = Self(95);
+    /// "Address family not supported by protocol".
+    pub const EAFNOSUPPORT: Self = Self(97);
 
     /// Gives the number that the program finds in `errno`.
     pub const fn number(self) -> u16 {

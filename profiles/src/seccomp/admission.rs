@@ -1,5 +1,6 @@
 //! The set of arguments with which one call is admitted.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::clause::{ARGS, Clause};
@@ -8,7 +9,7 @@ use super::clause::{ARGS, Clause};
 ///
 /// INVARIANT: the clauses are sorted and none includes another, so the order of writing changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Admission(Vec<Clause>);
+pub struct Admission(Cow<'static, [Clause]>);
 
 /// The most clauses that one admission holds.
 ///
@@ -23,12 +24,17 @@ const MOST_CASES: u32 = 100_000;
 impl Admission {
     /// Makes the admission of no argument at all.
     pub const fn never() -> Self {
-        Self(Vec::new())
+        Self(Cow::Borrowed(&[]))
     }
 
     /// Makes the admission of every argument.
-    pub fn always() -> Self {
-        Self(vec![Clause::ANY])
+    pub const fn always() -> Self {
+        Self(Cow::Borrowed(&[Clause::ANY]))
+    }
+
+    /// Takes clauses that are sorted, none of which includes another.
+    pub(super) const fn of_sorted(clauses: &'static [Clause]) -> Self {
+        Self(Cow::Borrowed(clauses))
     }
 
     /// Makes the admission of what passes one of these clauses.
@@ -51,7 +57,7 @@ impl Admission {
     }
 
     /// Says whether no argument is admitted.
-    pub const fn is_never(&self) -> bool {
+    pub fn is_never(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -69,6 +75,9 @@ impl Admission {
     ///
     /// Exact, but for conditions so tangled that the work is cut off: then the answer is no, which is the safe one.
     pub fn is_within(&self, other: &Self) -> bool {
+        if self == other || other.is_always() {
+            return true;
+        }
         let mut cases_left = MOST_CASES;
         let others: Vec<&Clause> = other.0.iter().collect();
         self.0.iter().all(|clause| is_covered(clause, &others, &mut cases_left))
@@ -83,7 +92,7 @@ impl Admission {
     /// Gives the admission of what either admits.
     #[must_use]
     pub(super) fn join(&self, other: &Self) -> Self {
-        Self::any_of(self.0.iter().chain(&other.0).copied())
+        Self::any_of(self.0.iter().chain(other.0.iter()).copied())
     }
 }
 

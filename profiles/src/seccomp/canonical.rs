@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::action::Refusal;
 use super::admission::{Admission, MOST_CLAUSES};
 use super::clause::{ARGS, ArgTest, Clause};
-use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Table};
+use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Text};
 use crate::arch::Arch;
 use crate::syscall::Syscall;
 
@@ -50,11 +50,8 @@ impl Meaning {
     }
 
     fn on_paper(&self) -> MeaningOnPaper {
-        let table = |table: &Table| table.iter().map(|(call, rule)| (*call, rule_on_paper(rule))).collect();
-        MeaningOnPaper {
-            unknown: self.unknown,
-            arches: self.tables.iter().map(|(arch, rules)| (*arch, table(rules))).collect(),
-        }
+        let table = |arch| (arch, self.rules(arch).map(|(call, rule)| (call, rule_on_paper(rule))).collect());
+        MeaningOnPaper { unknown: self.unknown, arches: Arch::ALL.into_iter().map(table).collect() }
     }
 }
 
@@ -76,12 +73,13 @@ impl<'de> Deserialize<'de> for SeccompProfile {
         let paper = OnPaper::deserialize(deserializer)?;
         let mut tables = BTreeMap::new();
         for (arch, rules) in paper.meaning.arches {
-            let table: Result<Table, D::Error> =
+            let table: Result<BTreeMap<Syscall, Rule>, D::Error> =
                 rules.into_iter().map(|(call, rule)| Ok((call, rule_from_paper(rule)?))).collect();
             tables.insert(arch, table?);
         }
         let meaning = Meaning::new(paper.meaning.unknown, tables);
-        Ok(Self { name: paper.name, description: String::new(), meaning, entries: Vec::new() })
+        let text = Text::Read { description: String::new(), entries: Vec::new() };
+        Ok(Self { name: paper.name, meaning, text })
     }
 }
 

@@ -34,6 +34,10 @@ struct Bits {
 impl Bits {
     const FREE: Self = Self { mask: 0, value: 0 };
 
+    const fn of((mask, value): (u64, u64)) -> Self {
+        Self { mask, value: value & mask }
+    }
+
     const fn meet(self, other: Self) -> Option<Self> {
         if (self.value ^ other.value) & self.mask & other.mask != 0 {
             return None;
@@ -64,6 +68,12 @@ impl Clause {
             *bits = bits.meet(Bits { mask: test.mask, value: test.value })?;
         }
         Some(clause)
+    }
+
+    /// Makes a clause of bare pairs of mask and value, one for each argument, while the program is compiled.
+    pub(super) const fn of_pairs(pairs: [(u64, u64); ARGS]) -> Self {
+        let [of_0, of_1, of_2, of_3, of_4, of_5] = pairs;
+        Self([Bits::of(of_0), Bits::of(of_1), Bits::of(of_2), Bits::of(of_3), Bits::of(of_4), Bits::of(of_5)])
     }
 
     /// Lists the tests, in the order of the arguments; an argument without a test is left out.

@@ -3,6 +3,7 @@
 mod action;
 mod admission;
 mod builtin;
+mod builtin_table;
 mod canonical;
 mod clause;
 mod entry;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Refusal;
 use super::admission::Admission;
-use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Table, sha256_hex};
+use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Text, sha256_hex};
 use crate::arch::Arch;
 use crate::syscall::Syscall;
 
@@ -20,11 +20,17 @@ impl SeccompProfile {
     /// Computed over every architecture, call and argument; names and answers do not matter.
     pub fn admits_no_more_than(&self, other: &Self) -> bool {
         Arch::ALL.into_iter().all(|arch| {
+            let mut rest = other.meaning.table(arch);
             self.meaning.rules(arch).all(|(call, rule)| {
-                other
-                    .meaning
-                    .rule(arch, call)
-                    .map_or(rule.admission.is_never(), |theirs| rule.admission.is_within(&theirs.admission))
+                // Both tables are sorted by call, so they are walked side by side.
+                let passed = rest.iter().take_while(|(theirs, _)| *theirs < call).count();
+                rest = rest.get(passed..).unwrap_or_default();
+                match rest.first() {
+                    Some((theirs, their_rule)) if *theirs == call => {
+                        rule.admission.is_within(&their_rule.admission)
+                    }
+                    _ => rule.admission.is_never(),
+                }
             })
         })
     }
@@ -43,9 +49,10 @@ impl SeccompProfile {
         if let Some(profile) = same {
             return profile.clone();
         }
-        let mut entries = self.entries.clone();
-        entries.extend(other.entries.iter().filter(|entry| !self.entries.contains(entry)).cloned());
-        Self { name: computed_name(&meaning), description: String::new(), meaning, entries }
+        let mut entries = self.entries().to_vec();
+        entries.extend(other.entries().iter().filter(|entry| !self.entries().contains(entry)).cloned());
+        let text = Text::Read { description: String::new(), entries };
+        Self { name: computed_name(&meaning), meaning, text }
     }
 }
 
@@ -56,12 +63,12 @@ fn computed_name(meaning: &Meaning) -> ProfileName {
 }
 
 fn meet_meanings(mine: &Meaning, theirs: &Meaning) -> Meaning {
-    let tables: BTreeMap<Arch, Table> =
+    let tables: BTreeMap<Arch, BTreeMap<Syscall, Rule>> =
         Arch::ALL.into_iter().map(|arch| (arch, meet_tables(arch, mine, theirs))).collect();
     Meaning::new(mine.unknown.stricter(theirs.unknown), tables)
 }
 
-fn meet_tables(arch: Arch, mine: &Meaning, theirs: &Meaning) -> Table {
+fn meet_tables(arch: Arch, mine: &Meaning, theirs: &Meaning) -> BTreeMap<Syscall, Rule> {
     let calls: BTreeSet<Syscall> = mine.rules(arch).chain(theirs.rules(arch)).map(|(call, _)| call).collect();
     calls.into_iter().map(|call| (call, meet_rules(arch, call, mine, theirs))).collect()
 }

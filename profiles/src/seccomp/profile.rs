@@ -1,5 +1,6 @@
 //! A seccomp profile: which system calls are admitted, with which arguments, and what the others answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -22,9 +23,15 @@ use crate::syscall::Syscall;
 #[derive(Clone, Debug)]
 pub struct SeccompProfile {
     pub(super) name: ProfileName,
-    pub(super) description: String,
     pub(super) meaning: Meaning,
-    pub(super) entries: Vec<Entry>,
+    pub(super) text: Text,
+}
+
+/// What a profile says to people. The program's own profiles keep it in their files until somebody asks.
+#[derive(Clone, Debug)]
+pub(super) enum Text {
+    Read { description: String, entries: Vec<Entry> },
+    Builtin { read: fn() -> Option<&'static SeccompProfile>, digest: &'static str },
 }
 
 /// What a profile does, without its name and its reasons.
@@ -33,11 +40,12 @@ pub struct SeccompProfile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Meaning {
     pub(super) unknown: Refusal,
-    pub(super) tables: BTreeMap<Arch, Table>,
+    pub(super) x86_64: Table,
+    pub(super) aarch64: Table,
 }
 
-/// The rules of one architecture, by call; a call without a rule answers as an unknown one.
-pub(super) type Table = BTreeMap<Syscall, Rule>;
+/// The rules of one architecture, sorted by call; a call without a rule answers as an unknown one.
+pub(super) type Table = Cow<'static, [(Syscall, Rule)]>;
 
 /// What happens to one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,21 +65,30 @@ impl Rule {
 
 impl Meaning {
     /// Makes a meaning in its one form.
-    pub(super) fn new(unknown: Refusal, mut tables: BTreeMap<Arch, Table>) -> Self {
+    pub(super) fn new(unknown: Refusal, mut tables: BTreeMap<Arch, BTreeMap<Syscall, Rule>>) -> Self {
         let silent = Rule::new(Admission::never(), unknown);
-        for arch in Arch::ALL {
-            let table = tables.entry(arch).or_default();
-            table.retain(|call, rule| *rule != silent && call.number(arch).is_some());
+        let mut table = |arch: Arch| -> Table {
+            let rules = tables.remove(&arch).unwrap_or_default().into_iter();
+            rules.filter(|(call, rule)| *rule != silent && call.number(arch).is_some()).collect()
+        };
+        Self { unknown, x86_64: table(Arch::X86_64), aarch64: table(Arch::Aarch64) }
+    }
+
+    pub(super) fn table(&self, arch: Arch) -> &[(Syscall, Rule)] {
+        match arch {
+            Arch::X86_64 => &self.x86_64,
+            Arch::Aarch64 => &self.aarch64,
         }
-        Self { unknown, tables }
     }
 
     pub(super) fn rules(&self, arch: Arch) -> impl Iterator<Item = (Syscall, &Rule)> {
-        self.tables.get(&arch).into_iter().flatten().map(|(call, rule)| (*call, rule))
+        self.table(arch).iter().map(|(call, rule)| (*call, rule))
     }
 
     pub(super) fn rule(&self, arch: Arch, call: Syscall) -> Option<&Rule> {
-        self.tables.get(&arch)?.get(&call)
+        let table = self.table(arch);
+        let at = table.binary_search_by(|(known, _)| known.cmp(&call)).ok()?;
+        table.get(at).map(|(_, rule)| rule)
     }
 }
 
@@ -124,17 +141,23 @@ impl SeccompProfile {
 
     /// Gives the author's description; empty for a computed profile.
     pub fn description(&self) -> &str {
-        &self.description
+        match &self.text {
+            Text::Read { description, .. } => description,
+            Text::Builtin { read, .. } => read().map_or("", Self::description),
+        }
     }
 
     /// Lists the entries as written; a computed profile has those of the profiles that it was computed from.
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        match &self.text {
+            Text::Read { entries, .. } => entries,
+            Text::Builtin { read, .. } => read().map_or(&[], Self::entries),
+        }
     }
 
     /// Lists the entries that name a call.
     pub fn entries_for(&self, call: Syscall) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(move |entry| entry.calls.contains(&call))
+        self.entries().iter().filter(move |entry| entry.calls.contains(&call))
     }
 
     /// Gives the reason that the profile's first entry about this call states.
@@ -193,7 +216,10 @@ impl SeccompProfile {
 
     /// Gives the digest of the profile's name and meaning, over its canonical JSON.
     pub fn digest(&self) -> ProfileDigest {
-        ProfileDigest(sha256_hex(self.canonical_json().as_bytes()))
+        match self.text {
+            Text::Builtin { digest, .. } => ProfileDigest(Cow::Borrowed(digest)),
+            Text::Read { .. } => ProfileDigest(Cow::Owned(sha256_hex(self.canonical_json().as_bytes()))),
+        }
     }
 }
 
@@ -213,7 +239,7 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
 /// The digest of a profile: `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(into = "String")]
-pub struct ProfileDigest(String);
+pub struct ProfileDigest(Cow<'static, str>);
 
 impl From<ProfileDigest> for String {
     fn from(digest: ProfileDigest) -> Self {
@@ -229,7 +255,7 @@ impl std::fmt::Display for ProfileDigest {
 
 /// A profile's name: 1 to 64 lower-case letters, digits and hyphens, and a letter first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProfileName(String);
+pub struct ProfileName(Cow<'static, str>);
 
 /// A name that no profile can have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -246,12 +272,17 @@ const LONGEST_NAME: usize = 64;
 impl ProfileName {
     /// Turns the name into the error that says it is kept for computed profiles.
     pub(super) fn reserved(self) -> UnusableName {
-        UnusableName { name: self.0 }
+        UnusableName { name: self.0.into_owned() }
+    }
+
+    /// Takes the name of one of the program's own profiles.
+    pub(super) const fn builtin(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
     }
 
     /// Takes a name that this crate has made itself.
     pub(super) const fn computed(name: String) -> Self {
-        Self(name)
+        Self(Cow::Owned(name))
     }
 
     /// Gives the name as text.
@@ -268,7 +299,7 @@ impl FromStr for ProfileName {
             && name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if usable {
-            Ok(Self(name.to_owned()))
+            Ok(Self(Cow::Owned(name.to_owned())))
         } else {
             Err(UnusableName { name: name.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect() })
         }

@@ -11,7 +11,7 @@ use super::clause::{ARGS, ArgTest, Clause};
 use super::entry::{Entry, NamedTest, Verb};
 use super::error::{ConditionProblem, ProfileError};
 use super::order::MEET_PREFIX;
-use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Table};
+use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Text};
 use crate::arch::Arch;
 use crate::syscall::Syscall;
 
@@ -112,9 +112,8 @@ pub(super) fn read(text: &str) -> Result<SeccompProfile, ProfileError> {
     }
     Ok(SeccompProfile {
         name,
-        description: file.description.into_inner(),
         meaning: book.meaning(unknown),
-        entries: book.entries,
+        text: Text::Read { description: file.description.into_inner(), entries: book.entries },
     })
 }
 
@@ -176,7 +175,7 @@ impl Book {
     }
 
     fn meaning(&mut self, unknown: Refusal) -> Meaning {
-        let mut tables: BTreeMap<Arch, Table> = BTreeMap::new();
+        let mut tables: BTreeMap<Arch, BTreeMap<Syscall, Rule>> = BTreeMap::new();
         for (key, admission) in std::mem::take(&mut self.admissions) {
             // A call that is known well enough to be admitted sometimes is forbidden otherwise, not unknown.
             let otherwise = self.refusals.remove(&key).unwrap_or(Refusal::Errno(Errno::EPERM));

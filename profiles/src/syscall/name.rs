@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -46,6 +47,27 @@ impl Syscall {
         Self::all().find(|call| call.number(arch) == Some(number))
     }
 
+    /// Finds a name while the program is compiled; a name that is not in the table ends the compilation.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic,
+        reason = "called while the program is compiled, where it would end that"
+    )]
+    pub(crate) const fn known(name: &str) -> Self {
+        let mut from = 0;
+        let mut to = ROWS.len();
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match compare(ROWS[middle].name.as_bytes(), name.as_bytes()) {
+                Ordering::Equal => return Self(&ROWS[middle]),
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+            }
+        }
+        panic!("no such system call")
+    }
+
     /// Gives the name as the kernel's headers write it, without `__NR_`.
     pub const fn name(self) -> &'static str {
         self.0.name
@@ -58,6 +80,27 @@ impl Syscall {
             Arch::Aarch64 => self.0.aarch64,
         };
         u32::try_from(number).ok()
+    }
+}
+
+/// Compares texts, which the standard library cannot while the program is compiled.
+const fn compare(mut left: &[u8], mut right: &[u8]) -> Ordering {
+    loop {
+        match (left, right) {
+            ([], []) => return Ordering::Equal,
+            ([], _) => return Ordering::Less,
+            (_, []) => return Ordering::Greater,
+            ([a, left_rest @ ..], [b, right_rest @ ..]) => {
+                if *a < *b {
+                    return Ordering::Less;
+                }
+                if *a > *b {
+                    return Ordering::Greater;
+                }
+                left = left_rest;
+                right = right_rest;
+            }
+        }
     }
 }
 
@@ -83,9 +126,10 @@ impl FromStr for Syscall {
     }
 }
 
+// The table is one array sorted by name, so the order of rows in memory is the order of names.
 impl PartialEq for Syscall {
     fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
+        ptr::eq(self.0, other.0)
     }
 }
 
@@ -99,7 +143,7 @@ impl PartialOrd for Syscall {
 
 impl Ord for Syscall {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.name().cmp(other.name())
+        ptr::from_ref(self.0).cmp(&ptr::from_ref(other.0))
     }
 }
 
@@ -153,6 +197,14 @@ mod tests {
     fn every_name_of_the_table_is_found_again() {
         for call in Syscall::all() {
             assert_eq!(call.name().parse(), Ok(call));
+        }
+    }
+
+    #[test]
+    fn the_order_of_calls_is_the_order_of_their_names() {
+        assert!(Syscall::all().is_sorted_by(|left, right| left < right && left.name() < right.name()));
+        for call in Syscall::all() {
+            assert_eq!(Syscall::known(call.name()), call);
         }
     }
 
