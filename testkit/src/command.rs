@@ -1,0 +1,169 @@
+//! The real `perry-sandbox`, run as a user would, with an environment of its own.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The user and group that stand for "an ordinary user" when the tests run as root.
+const ORDINARY: &str = "1337";
+
+/// Who runs the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum As {
+    /// Whoever runs the tests.
+    Me,
+    /// An ordinary user: whoever runs the tests, or a nameless one where that is root.
+    Ordinary,
+}
+
+/// A home of its own for the program: store, runtime folder and configuration are empty and go at the end. It is also
+/// the folder that the program runs in, with a copy of `examples/` that a test may damage.
+#[derive(Debug)]
+pub struct Home {
+    dir: TempDir,
+    user: As,
+}
+
+/// What the program did, as text.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Home {
+    /// An empty home.
+    ///
+    /// # Panics
+    /// The program cannot be built, or no folder can be made.
+    pub fn new(user: As) -> Self {
+        let dir = tempfile::Builder::new().prefix("perry-sandbox-home.").tempdir().expect("a temporary folder");
+        let home = Self { dir, user };
+        std::fs::copy(program(), home.program()).expect("the program is copied to where every user reaches it");
+        let examples = Command::new("cp").arg("-R").arg(crate_root().join("examples")).arg(home.path()).status();
+        assert!(examples.is_ok_and(|status| status.success()), "the examples are copied to where every user reaches them");
+        if home.drops() {
+            let done = Command::new("chown").args(["-R", ORDINARY]).arg(home.path()).status();
+            assert!(done.is_ok_and(|status| status.success()), "the home is given to the ordinary user");
+        }
+        home
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The store's folder.
+    pub fn data_dir(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// Starts the command, ready for more arguments.
+    pub fn command<A: AsRef<std::ffi::OsStr>>(&self, args: &[A]) -> Command {
+        let mut command = if self.drops() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", ORDINARY, "--regid", ORDINARY, "--clear-groups"]).arg(self.program());
+            command
+        } else {
+            Command::new(self.program())
+        };
+        command.env_clear();
+        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("HOME", self.path()).env("XDG_RUNTIME_DIR", self.path());
+        command.current_dir(self.path()).arg("--data-dir").arg(self.data_dir()).args(args);
+        command
+    }
+
+    /// Runs the command to its end, without input.
+    pub fn run<A: AsRef<std::ffi::OsStr>>(&self, args: &[A]) -> Ran {
+        Ran::from(self.command(args).stdin(Stdio::null()).output().expect("the program starts"))
+    }
+
+    /// Runs the command to its end with that input.
+    pub fn run_with_input<A: AsRef<std::ffi::OsStr>>(&self, args: &[A], input: &[u8]) -> Ran {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe was asked for");
+        let input = input.to_vec();
+        // The program may stop reading; then what is left of the input does not matter.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the writer ends");
+        Ran::from(output)
+    }
+
+    fn program(&self) -> PathBuf {
+        self.path().join("perry-sandbox")
+    }
+
+    fn drops(&self) -> bool {
+        self.user == As::Ordinary && is_root()
+    }
+}
+
+impl Drop for Home {
+    /// What the sandboxes of another user left cannot be removed by everybody: make sure that the folder goes.
+    fn drop(&mut self) {
+        let _ = Command::new("chmod").args(["-R", "u+rwX"]).arg(self.path()).stderr(Stdio::null()).status();
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        let code = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0));
+        Self {
+            code,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// The top of the checkout.
+pub fn crate_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is one folder below the top").to_owned()
+}
+
+/// A program of the field (`cosign2`, `registry`, …) from the folder that `PERRY_SANDBOX_PEERS` names, else from
+/// `PATH` (`cosign`).
+pub fn peer(name: &str) -> Option<PathBuf> {
+    let fetched = std::env::var_os("PERRY_SANDBOX_PEERS").map(|dir| Path::new(&dir).join(name));
+    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = std::env::split_paths(&path).map(|dir| dir.join(plain)).find(|file| file.is_file());
+    fetched.filter(|file| file.is_file()).or(installed)
+}
+
+/// Builds the program once, in the profile and target folder of the running test.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().expect("the test knows its own path");
+        let profile = test.parent().and_then(Path::parent).expect("tests run from target/<profile>/deps");
+        let target = profile.parent().expect("the profile's folder is in the target folder");
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--locked", "-p", "perry-sandbox-cli", "--bin", "perry-sandbox"]);
+        if profile.file_name().is_some_and(|name| name == "release") {
+            build.arg("--release");
+        }
+        let status = build.arg("--target-dir").arg(target).current_dir(crate_root()).status();
+        assert!(status.is_ok_and(|status| status.success()), "perry-sandbox cannot be built");
+        profile.join("perry-sandbox")
+    })
+}
