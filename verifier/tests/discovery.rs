@@ -261,7 +261,14 @@ fn cve_2023_33957_more_than_64_candidates_are_not_examined() {
 
 #[test]
 fn cve_2022_47633_another_manifest_than_the_digest_names_is_refused() {
-    let evil = Evil { inner: signed(), lie: Some(b"{}".to_vec()), ..Evil::default() };
+    // What is handed over instead would do, if its digest were the one that was asked for.
+    let good = signed();
+    let referrer = good.referrers(&index()).unwrap().remove(0).digest;
+    let lie = good.manifest(&referrer).unwrap().unwrap().bytes;
+    let mut inner = bare("cosign3-kl3v1");
+    inner.add(bundle_of("cosign3-kl3v1").to_string().into_bytes());
+    attach(&mut inner, &json!({"junk": true}), &index());
+    let evil = Evil { inner, lie: Some(lie), ..Evil::default() };
     denied(check(&evil, &require(vec![acme()])), Code::FindRefused);
 }
 

@@ -358,6 +358,21 @@ fn rekor_v2_another_logs_id_is_refused() {
 }
 
 #[test]
+fn rekor_v2_a_log_that_was_no_longer_trusted_is_refused() {
+    let with_end = |end: &str| {
+        let mut root: Value = serde_json::from_str(&kit::text("signed/trusted_root.json")).unwrap();
+        root["tlogs"][1]["publicKey"]["validFor"]["end"] = json!(end);
+        let mut signer = acme();
+        if let SignerIdentity::Keyless { root: own, .. } = &mut signer.identity {
+            *own = kit::root_of(root.to_string());
+        }
+        kit::check(&kit::layout("cosign3-kl3v2"), &require(vec![signer]))
+    };
+    assert!(with_end("2026-11-22T00:00:00Z").is_ok());
+    kit::denied(with_end("2026-11-21T20:00:00Z"), Code::TimeOutside);
+}
+
+#[test]
 fn rekor_v2_a_time_is_refused() {
     let set =
         |bundle: &mut Value| bundle["verificationMaterial"]["tlogEntries"][0]["integratedTime"] = json!("1");
