@@ -10,7 +10,9 @@ mod denial;
 mod entries;
 mod evidence;
 mod explain;
+mod format;
 mod grants;
+mod init;
 mod isolation;
 mod key;
 mod limits;
@@ -26,6 +28,7 @@ mod request;
 mod require;
 mod requirement;
 mod resolve;
+mod schema;
 mod seccomp;
 mod source;
 
@@ -42,7 +45,9 @@ pub use evidence::{
     Evidence, LogEntry, SignatureFormat, TimeSource, VerifiedIdentity, VerifiedSignature, VerifiedTime,
 };
 pub use explain::{Explanation, explain};
+pub use format::format;
 pub use grants::{Grants, ProjectGrants};
+pub use init::init;
 pub use isolation::{IsolationLevel, IsolationLevelError};
 pub use limits::{EntryLimits, LimitCeiling};
 pub use names::{
@@ -66,5 +71,6 @@ pub use requirement::{
     IssuerPattern, LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity,
     SubjectPattern, TrustRoot, TrustRootSource,
 };
+pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};

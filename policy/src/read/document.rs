@@ -57,6 +57,16 @@ pub(crate) enum SignerDoc {
 
 /// Reads one file; what is wrong with it goes to `refusals`.
 pub(crate) fn read(bytes: &[u8], format: Format, source: u32, refusals: &mut Refusals) -> Option<Document> {
+    document_of(bytes, format, source, refusals).map(|(_, document)| document)
+}
+
+/// Reads one file, and keeps its tree.
+pub(crate) fn document_of(
+    bytes: &[u8],
+    format: Format,
+    source: u32,
+    refusals: &mut Refusals,
+) -> Option<(Node, Document)> {
     let start = Span { source, start: 0, end: 0 };
     if bytes.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, and a policy has at most {MAX_BYTES}", bytes.len());
@@ -73,7 +83,8 @@ pub(crate) fn read(bytes: &[u8], format: Format, source: u32, refusals: &mut Ref
         return None;
     }
     reader.check(&tree, &POLICY);
-    Some(reader.document(&tree))
+    let document = reader.document(&tree);
+    Some((tree, document))
 }
 
 impl Reader<'_> {

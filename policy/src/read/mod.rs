@@ -11,5 +11,5 @@ mod toml;
 pub(crate) mod tree;
 mod trust;
 
-pub(crate) use document::{Document, RootDoc, SignerDoc, read};
+pub(crate) use document::{Document, RootDoc, SignerDoc, document_of, read};
 pub(crate) use tier::TierDoc;
