@@ -1,6 +1,7 @@
 //! How a registry may be reached: everything that the caller decides, and nothing read from the environment.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use perry_sandbox_reference::Repository;
 use super::credentials::Credentials;
 
 /// How to reach a registry, and as whom.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Access {
     /// As whom.
     pub credentials: Credentials,
@@ -17,7 +18,7 @@ pub struct Access {
     pub insecure: Insecure,
     /// Which certificates are trusted.
     pub roots: Roots,
-    /// An http proxy, e.g. `http://proxy.example:3128`, or none.
+    /// An http proxy, e.g. `http://proxy.example:3128`, or none. Registries on this machine are asked without.
     pub proxy: Option<String>,
     /// Hosts that are not asked through the proxy, in the form of `NO_PROXY`.
     pub no_proxy: Vec<String>,
@@ -51,6 +52,18 @@ pub enum Roots {
     System,
     /// Those in one PEM file.
     File(PathBuf),
+}
+
+impl fmt::Debug for Access {
+    // The proxy's address may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("credentials", &self.credentials)
+            .field("insecure", &self.insecure)
+            .field("roots", &self.roots)
+            .field("proxy", &self.proxy.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Access {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use perry_sandbox_reference::Repository;
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
@@ -44,19 +45,21 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(access: &Access, registry: &str, plain: bool) -> Result<Self, ReadError> {
+    pub(super) fn new(access: &Access, repository: &Repository, plain: bool) -> Result<Self, ReadError> {
+        let registry = repository.registry();
         let unusable = |reason: String| ReadError::Transport {
             registry: registry.to_owned(),
             what: "a connection".to_owned(),
             reason,
         };
+        let proxy = proxy(access).map_err(|_| unusable("the proxy's address is not usable".to_owned()))?;
         let mut builder = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_response_header_size(MAX_HEADERS)
             .user_agent(concat!("perry-sandbox/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
-            .proxy(proxy(access).map_err(|_| unusable("the proxy's address is not usable".to_owned()))?)
+            .proxy(proxy.filter(|_| !repository.is_loopback()))
             .timeout_resolve(Some(access.patience))
             .timeout_connect(Some(access.patience))
             .timeout_send_request(Some(access.patience))

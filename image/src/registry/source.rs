@@ -63,7 +63,7 @@ impl Registry {
             reason: reason.to_owned(),
         };
         let host = Place::registry(host, "/v2/", plain).map_err(unusable)?;
-        let client = Client::new(&access, name, plain)?;
+        let client = Client::new(&access, &repository, plain)?;
         Ok(Self { repository, host, access, client, state: Mutex::default() })
     }
 

@@ -43,13 +43,13 @@ pub(super) fn store_attachments(
     for subject in subjects {
         for suffix in SUFFIXES {
             let tag = format!("{}-{}{suffix}", subject.algorithm().as_str(), subject.hex());
-            if let Some(digest) = source.tag(&tag)?
+            if let Some(digest) = unless_hostile(source.tag(&tag))?.flatten()
                 && attached.fetch(store, session, source, &digest, None)?
             {
                 attached.tags.insert(tag, digest);
             }
         }
-        for descriptor in source.referrers(subject)? {
+        for descriptor in unless_hostile(source.referrers(subject))?.unwrap_or_default() {
             if attached.fetch(store, session, source, &descriptor.digest, Some(descriptor.size))? {
                 attached.list.push(Attachment { subject: subject.clone(), descriptor });
             }

@@ -391,7 +391,7 @@ fn copy(from: &mut Archive<'_>, to: &mut File, count: u64, place: &Place<'_>) ->
     Ok(())
 }
 
-/// A time in whole seconds, as far as this system's clock type reaches.
+/// A time in whole seconds, no later than the year 2106, which every file system can write down.
 pub(crate) fn timespec(seconds: u64) -> TimeSpec {
-    TimeSpec::new(i64::try_from(seconds).unwrap_or(0), 0)
+    TimeSpec::new(i64::from(u32::try_from(seconds).unwrap_or(u32::MAX)), 0)
 }

@@ -6,6 +6,7 @@ mod finish;
 mod layer;
 mod merge;
 mod path;
+mod records;
 mod stream;
 pub(crate) mod tar;
 pub(crate) mod tree;

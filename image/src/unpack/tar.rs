@@ -1,13 +1,14 @@
 //! A strict, streaming reader of tar archives.
 //!
 //! The `tar` crate parses header blocks; walking the archive is done here, because the crate's own walk reads
-//! long names, extension records, and sparse maps of any length into memory, and splits extension records at
-//! line ends that may lie inside a value.
+//! long names, extension records, and sparse maps of any length into memory.
 
 use std::io::{self, Read};
 
 use tar::Header;
 use thiserror::Error;
+
+use super::records::{Extensions, check_global};
 
 /// The unit of a tar archive, in bytes.
 pub(crate) const BLOCK: u64 = 512;
@@ -63,7 +64,7 @@ pub(crate) enum TarError {
     Format(&'static str),
 }
 
-type Result<T> = std::result::Result<T, TarError>;
+pub(super) type Result<T> = std::result::Result<T, TarError>;
 
 /// Walks an archive from its start to its end.
 #[derive(Debug)]
@@ -74,18 +75,6 @@ pub(crate) struct TarReader<R> {
     /// Bytes after it up to the next block.
     padding: u64,
     ended: bool,
-}
-
-/// Names and numbers that stand in entries of their own, before the one they describe.
-#[derive(Debug, Default)]
-struct Extensions {
-    name: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-    uid: Option<u64>,
-    gid: Option<u64>,
-    mtime: Option<u64>,
-    seen: bool,
 }
 
 impl<R: Read> TarReader<R> {
@@ -256,80 +245,6 @@ impl<R: Read> Read for TarReader<R> {
         self.left = self.left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
-}
-
-impl Extensions {
-    fn set(
-        &mut self,
-        field: impl Fn(&mut Self) -> &mut Option<Vec<u8>>,
-        value: Vec<u8>,
-        twice: &'static str,
-    ) -> Result<()> {
-        self.seen = true;
-        if field(self).replace(value).is_some() {
-            return Err(TarError::Format(twice));
-        }
-        Ok(())
-    }
-
-    /// Reads records of the form `LENGTH KEY=VALUE\n`; extended attributes among them are never written.
-    fn read(&mut self, records: &[u8]) -> Result<()> {
-        self.seen = true;
-        each_record(records, |key, value| {
-            let number = || {
-                let text = std::str::from_utf8(value).ok();
-                let whole = text.and_then(|text| text.split('.').next());
-                // A time before 1970 is written as 1970.
-                let whole = whole.map(|text| if text.starts_with('-') { "0" } else { text });
-                let number = whole.and_then(|text| text.parse::<u64>().ok());
-                number.ok_or(TarError::Format("an extension record is not a number"))
-            };
-            match key {
-                b"path" => self.name = Some(value.to_vec()),
-                b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => self.size = Some(number()?),
-                b"uid" => self.uid = Some(number()?),
-                b"gid" => self.gid = Some(number()?),
-                b"mtime" => self.mtime = Some(number()?),
-                key if key.starts_with(b"GNU.sparse.") => {
-                    return Err(TarError::Format(
-                        "it has a sparse file in the extension-record form; pack it without",
-                    ));
-                }
-                _ => {}
-            }
-            Ok(())
-        })
-    }
-}
-
-/// Extension records for all later entries are let pass only where they change nothing that is used here.
-fn check_global(records: &[u8]) -> Result<()> {
-    each_record(records, |key, _| match key {
-        b"path" | b"linkpath" | b"size" | b"uid" | b"gid" => {
-            Err(TarError::Format("it has an extension record that renames or resizes all later entries"))
-        }
-        _ => Ok(()),
-    })
-}
-
-fn each_record(mut rest: &[u8], mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-    const BAD: TarError = TarError::Format("an extension record is malformed");
-    while !rest.is_empty() {
-        let space = rest.iter().take(20).position(|b| *b == b' ').ok_or(BAD)?;
-        let digits = rest.get(..space).and_then(|it| std::str::from_utf8(it).ok()).ok_or(BAD)?;
-        let length: usize = digits.parse().map_err(|_| BAD)?;
-        let record = rest.get(..length).and_then(|it| it.get(space.saturating_add(1)..)).ok_or(BAD)?;
-        let (last, record) = record.split_last().ok_or(BAD)?;
-        let equals = record.iter().position(|b| *b == b'=').ok_or(BAD)?;
-        let (key, value) = record.split_at_checked(equals).ok_or(BAD)?;
-        if *last != b'\n' {
-            return Err(BAD);
-        }
-        each(key, value.get(1..).unwrap_or_default())?;
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    Ok(())
 }
 
 fn check_pieces(pieces: &[Piece], stored: u64, real: u64) -> Result<()> {

@@ -7,6 +7,7 @@ use perry_sandbox_image::{
     ImageName, Layout, ReadError, ResolveError, Source as _, Wanted, read_blob, resolve,
 };
 use perry_sandbox_testkit::layout::{Compression, Content, digest_of, image};
+use perry_sandbox_testkit::skip;
 use perry_sandbox_testkit::tarball::Tarball;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ fn signed(case: &str) -> Option<PathBuf> {
     let shared = Path::new("/work/shared/data/sigstore/signed");
     let found = [own.as_path(), shared].into_iter().map(|root| root.join(case)).find(|dir| dir.is_dir());
     if found.is_none() {
-        eprintln!("skipped: no layout {case}");
+        skip(&format!("no layout {case}"));
     }
     found
 }

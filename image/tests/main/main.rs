@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
     reason = "a test fails by panicking, says why it was skipped, and talks to its own copies"

@@ -4,6 +4,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::process::Command;
 
+use perry_sandbox_testkit::skip;
+
 /// Modules whose tests behave differently without root's powers.
 const MODULES: [&str; 3] = ["hostile_layers::", "unpacked_layers::", "store::"];
 
@@ -28,7 +30,7 @@ fn everything_holds_for_an_ordinary_user_too() {
         .current_dir(&home)
         .output();
     let Ok(run) = run else {
-        eprintln!("skipped: no setpriv");
+        skip("no setpriv");
         return;
     };
     let text = String::from_utf8_lossy(&run.stdout);

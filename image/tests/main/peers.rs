@@ -8,6 +8,7 @@ use perry_sandbox_image::reference::Platform;
 use perry_sandbox_image::{Access, Insecure, Layout, Registry, Silent, Source as _, Wanted, resolve};
 use perry_sandbox_testkit::layout::{Compression, image};
 use perry_sandbox_testkit::registry::{Options, TestRegistry};
+use perry_sandbox_testkit::skip;
 use perry_sandbox_testkit::tarball::Tarball;
 
 use crate::bench::{Bench, read};
@@ -21,7 +22,7 @@ fn run(program: &str, folder: &Path, args: &[&str]) -> Option<()> {
     let peers = std::env::var("PERRY_SANDBOX_PEERS").unwrap_or_else(|_| "/tmp/peers".to_owned());
     let found = [Path::new(&peers).join(program), PathBuf::from("/usr/bin").join(program)];
     let Some(path) = found.into_iter().find(|path| path.is_file()) else {
-        eprintln!("skipped: no {program}");
+        skip(&format!("no {program}"));
         return None;
     };
     let output = Command::new(path)

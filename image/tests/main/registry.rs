@@ -9,6 +9,7 @@ use perry_sandbox_image::{
 };
 use perry_sandbox_testkit::layout::{Compression, Content, digest_of, image};
 use perry_sandbox_testkit::registry::{Hostile, LogIn, Options, TestRegistry};
+use perry_sandbox_testkit::skip;
 use perry_sandbox_testkit::tarball::Tarball;
 use serde_json::json;
 
@@ -341,4 +342,74 @@ fn a_manifest_read_by_tag_is_not_fetched_again_by_digest() {
     let registry = TestRegistry::serving(PATH, &sample(), Options::default());
     assert!(resolved(&registry).is_ok());
     assert_eq!(registry.count("/manifests/"), 1);
+}
+
+/// Serves a folder over TLS with a certificate of its own.
+struct TlsFolder {
+    dir: tempfile::TempDir,
+    server: std::process::Child,
+    port: u16,
+}
+
+impl Drop for TlsFolder {
+    fn drop(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+}
+
+fn tls_folder(content: &Content) -> Option<TlsFolder> {
+    let dir = tempfile::tempdir().unwrap();
+    let openssl = || {
+        let mut command = std::process::Command::new("openssl");
+        command.current_dir(dir.path()).stdin(std::process::Stdio::piped());
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command
+    };
+    let made = openssl()
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=test"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        skip("no openssl");
+        return None;
+    }
+    // This server refuses names with a colon, so only tags can be asked for.
+    let folder = dir.path().join("v2").join(PATH).join("manifests");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (tag, digest) in &content.tags {
+        std::fs::write(folder.join(tag), &content.blobs[digest]).unwrap();
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let accept = port.to_string();
+    let server = openssl()
+        .args(["s_server", "-WWW", "-key", "key.pem", "-cert", "cert.pem", "-accept", &accept])
+        .spawn();
+    let server = server.unwrap();
+    let start = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(10), "openssl does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(TlsFolder { dir, server, port })
+}
+
+#[test]
+fn a_registry_over_tls_needs_a_trusted_certificate_for_its_name() {
+    let Some(folder) = tls_folder(&sample()) else { return };
+    let connect = |host: &str, roots| {
+        let repository = format!("{host}:{}/{PATH}", folder.port).parse().unwrap();
+        Registry::new(repository, Access { insecure: Insecure::Never, roots, attempts: 1, ..access() })
+    };
+    let own = || perry_sandbox_image::Roots::File(folder.dir.path().join("cert.pem"));
+    let source = connect("localhost", own()).unwrap();
+    assert!(resolve(&source, &tag(), &Platform::host()).is_ok());
+    // Another name than the certificate's, and a certificate that nobody vouches for.
+    assert!(connect("127.0.0.1", own()).unwrap().tag("v1").is_err());
+    if let Ok(source) = connect("localhost", perry_sandbox_image::Roots::System) {
+        assert!(matches!(source.tag("v1"), Err(ReadError::Transport { .. })));
+    }
+    let nothing = perry_sandbox_image::Roots::File(folder.dir.path().join("key.pem"));
+    assert!(connect("localhost", nothing).unwrap_err().to_string().contains("no trusted certificates"));
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use perry_sandbox_image::reference::{Digest, Platform};
 use perry_sandbox_image::{Layout, Silent, Source, Store, StoreError, Wanted, resolve};
 use perry_sandbox_testkit::layout::{Compression, Content, image};
+use perry_sandbox_testkit::skip;
 use perry_sandbox_testkit::tarball::Tarball;
 
 use crate::bench::{Bench, found};
@@ -72,7 +73,7 @@ fn signatures_are_stored_with_the_image_and_found_again() {
     let dir = std::path::Path::new("/work/shared/data/sigstore/signed");
     for case in ["cosign2-key2", "cosign3-key3"] {
         let Ok(layout) = Layout::open(&dir.join(case)) else {
-            eprintln!("skipped: no layout {case}");
+            skip(&format!("no layout {case}"));
             return;
         };
         let bench = Bench::new();
