@@ -7,6 +7,7 @@ mod ceiling;
 mod control;
 mod decide;
 mod denial;
+mod diff;
 mod entries;
 mod evidence;
 mod explain;
@@ -37,6 +38,7 @@ pub use ceiling::{Ceiling, Isolation, UserRule};
 pub use control::{BackendFacts, Control, ControlTable, Enforcement, HostFacts};
 pub use decide::{UsedException, Verdict, decide};
 pub use denial::{Denial, DenyCode, DenyKind, DenyReason, NonEmpty};
+pub use diff::{Change, Diff, Effect, diff};
 pub use entries::{
     AdHoc, ArgLimits, Audit, AuditField, AuditLog, Capability, Exception, ImageRule, Provenance, Service,
     ServicePattern, Tiers,

@@ -51,6 +51,11 @@ macro_rules! limits {
                 Self { $($field: entry.$field.map_or(self.$field, |own| own.least(&self.$field)),)+ }
             }
 
+            /// The same limits, as an entry would set them.
+            pub(crate) const fn as_entry(&self) -> EntryLimits {
+                EntryLimits { $($field: Some(self.$field),)+ }
+            }
+
             /// The values alone.
             pub fn values(&self) -> Limits {
                 Limits { $($field: self.$field.value,)+ }

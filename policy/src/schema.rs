@@ -45,8 +45,8 @@ fn kind(kind: &'static Kind) -> Value {
         Kind::Date => json!({ "type": "string", "format": "date" }),
         Kind::List(inner) => json!({ "type": "array", "items": self::kind(inner) }),
         Kind::Table(shape) => table(shape),
-        Kind::Named(names, shape) => {
-            json!({ "type": "object", "propertyNames": text(*names), "additionalProperties": table(shape) })
+        Kind::Named(names, inner) => {
+            json!({ "type": "object", "propertyNames": text(*names), "additionalProperties": self::kind(inner) })
         }
     }
 }

@@ -40,10 +40,9 @@ pub(super) fn members<'n>(
 ) -> Vec<(&'n Entry, Option<&'static Kind>)> {
     match kind {
         Some(Kind::Table(shape)) => ordered(entries, Some(shape)),
-        Some(Kind::Named(_, shape)) => ordered(entries, None)
-            .into_iter()
-            .map(|(entry, _)| (entry, super::toml::table_kind(shape)))
-            .collect(),
+        Some(Kind::Named(_, inner)) => {
+            ordered(entries, None).into_iter().map(|(entry, _)| (entry, Some(*inner))).collect()
+        }
         _ => ordered(entries, None),
     }
 }

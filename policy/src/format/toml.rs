@@ -1,5 +1,7 @@
 //! TOML: a header for every entry, one key a line.
 
+use std::fmt::Write as _;
+
 use super::comments::{Anchor, Attached, Comments};
 use super::json::{members, ordered};
 use crate::read::shape::{Kind, POLICY, Shape};
@@ -28,24 +30,6 @@ pub(super) fn write(tree: &Node, text: &str) -> String {
     writer.text
 }
 
-/// The kind of a table of this shape.
-pub(super) fn table_kind(shape: &'static Shape) -> Option<&'static Kind> {
-    // Shapes of named tables stand in the table of keys itself, so the kind is found rather than made.
-    static KINDS: std::sync::OnceLock<Vec<(usize, Kind)>> = std::sync::OnceLock::new();
-    let address = |shape: &'static Shape| std::ptr::from_ref(shape).addr();
-    let kinds = KINDS.get_or_init(|| {
-        POLICY
-            .keys
-            .iter()
-            .filter_map(|key| match key.kind {
-                Kind::Named(_, shape) => Some((address(shape), Kind::Table(shape))),
-                _ => None,
-            })
-            .collect()
-    });
-    kinds.iter().find(|(known, _)| *known == address(shape)).map(|(_, kind)| kind)
-}
-
 /// A line of its own: a header, or a key with its value.
 struct Unit<'n> {
     anchor: Anchor,
@@ -69,7 +53,7 @@ fn units(entries: &[Entry]) -> Vec<Unit<'_>> {
     let mut units = Vec::new();
     for (entry, kind) in ordered(entries, Some(&POLICY)) {
         match (kind, &entry.node.value) {
-            (Some(Kind::Named(_, shape)), Value::Table(named)) => {
+            (Some(Kind::Named(_, Kind::Table(shape))), Value::Table(named)) => {
                 for (inner, _) in ordered(named, None) {
                     let header = format!("[{}.{}]", entry.key, bare(&inner.key));
                     table(&mut units, header, inner.key_span, &inner.node, shape);
@@ -206,7 +190,9 @@ fn quoted(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
             c => quoted.push(c),
         }
     }

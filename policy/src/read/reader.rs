@@ -50,9 +50,9 @@ impl Reader<'_> {
     fn check_value(&mut self, node: &Node, kind: &'static Kind) {
         match kind {
             Kind::Table(shape) => self.check(node, shape),
-            Kind::Named(_, shape) => {
+            Kind::Named(_, inner) => {
                 for entry in self.table(node).unwrap_or_default() {
-                    self.check(&entry.node, shape);
+                    self.check_value(&entry.node, inner);
                 }
             }
             Kind::List(inner) => {

@@ -38,7 +38,7 @@ pub(crate) enum Kind {
     /// A table with known keys.
     Table(&'static Shape),
     /// Tables by names that the author chooses.
-    Named(Grammar, &'static Shape),
+    Named(Grammar, &'static Kind),
 }
 
 /// The grammar of some text; the patterns are for the JSON Schema, the reader's own parsers are stricter.
@@ -109,14 +109,26 @@ pub(crate) static POLICY: Shape = Shape {
             List(&Word(KINDS)),
             "Kinds of entries that another file may add to; others it can only take away.",
         ),
-        key("trust-root", Named(Grammar::Name, &TRUST_ROOT), "Where trust hangs from."),
-        key("signer", Named(Grammar::Name, &SIGNER), "Who may sign: a key, or an issuer and a subject."),
-        key("image", Named(Grammar::Name, &IMAGE), "Which images, and whose signature each needs."),
-        key("tier", Named(Grammar::Name, &TIER), "Ceilings; a tier can only take away from what it extends."),
-        key("capability", Named(Grammar::Name, &CAPABILITY), "What may be run, and the least it needs."),
+        key("trust-root", Named(Grammar::Name, &Table(&TRUST_ROOT)), "Where trust hangs from."),
+        key(
+            "signer",
+            Named(Grammar::Name, &Table(&SIGNER)),
+            "Who may sign: a key, or an issuer and a subject.",
+        ),
+        key("image", Named(Grammar::Name, &Table(&IMAGE)), "Which images, and whose signature each needs."),
+        key(
+            "tier",
+            Named(Grammar::Name, &Table(&TIER)),
+            "Ceilings; a tier can only take away from what it extends.",
+        ),
+        key(
+            "capability",
+            Named(Grammar::Name, &Table(&CAPABILITY)),
+            "What may be run, and the least it needs.",
+        ),
         key(
             "service",
-            Named(Grammar::ServicePattern, &SERVICE),
+            Named(Grammar::ServicePattern, &Table(&SERVICE)),
             "Compose services and workload nodes, as `project/name`; the last part may be `*`.",
         ),
         key("ad-hoc", Table(&AD_HOC), "Images that may be run without a capability."),
