@@ -75,10 +75,13 @@ impl Assembler {
         }
         let holds = self.near(holds, 1);
         let fails = self.near(fails, 0);
-        // INVARIANT: both are near, so the distances fit into a byte.
-        let short = |this: &Self, place| u8::try_from(this.distance(place, 0)).unwrap_or(u8::MAX);
-        let (jt, jf) = (short(self, holds), short(self, fails));
-        Target::At(self.push(SockFilter { code, jt, jf, k }))
+        let short = |this: &Self, place| u8::try_from(this.distance(place, 0));
+        let one = match (short(self, holds), short(self, fails)) {
+            (Ok(jt), Ok(jf)) => SockFilter { code, jt, jf, k },
+            // INVARIANT: both are near. Were one not, the kernel would refuse this jump, and so the filter.
+            _ => SockFilter::statement(JUMP, u32::MAX),
+        };
+        Target::At(self.push(one))
     }
 
     /// Adds a search of the accumulator among values, which must be sorted.

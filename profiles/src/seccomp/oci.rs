@@ -14,6 +14,9 @@ use crate::arch::Arch;
 /// It admits exactly what the profile admits. Two answers are coarser than in our own filter, because the format
 /// cannot state them: a call outside of its conditions answers as an unknown one, and a foreign ABI is left to
 /// libseccomp, which kills on what `architectures` does not list.
+///
+/// The runtime must be told to set no-new-privileges. Only then does it load the filter last; else it drops
+/// privileges afterwards, by calls that `perry-minimal` refuses.
 pub fn to_oci_json(profile: &SeccompProfile, arch: Arch) -> Value {
     let mut always = Vec::new();
     let mut refused: BTreeMap<String, (Refusal, Vec<&str>)> = BTreeMap::new();
