@@ -1,4 +1,8 @@
 //! Unpacked images: one folder for each chain of layers, complete from the moment it has its name.
+//!
+//! A tree is not synced: that would wait for everything else on the file system, too. Instead it says in which
+//! boot it was unpacked. A killed process loses nothing of what it wrote, and after a crash of the machine, the
+//! boot is another one and the tree is unpacked again from blobs, which are synced and checked.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,7 +14,7 @@ use perry_sandbox_reference::Digest;
 
 use super::error::StoreError;
 use super::open::{Store, failed};
-use super::session::{Session, sync_parent};
+use super::session::Session;
 use crate::files::open_dir;
 use crate::progress::Progress;
 use crate::resolve::ResolvedImage;
@@ -18,6 +22,9 @@ use crate::unpack::{Job, tree, unpack};
 
 /// The tree, inside the folder that bears the chain's name.
 const TREE: &str = "root";
+/// The boot that it was unpacked in.
+const BOOT: &str = "boot";
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// An unpacked image. As long as this value lives, no process removes it.
 #[derive(Debug)]
@@ -53,6 +60,12 @@ pub fn chain_digest(diff_ids: &[Digest]) -> Digest {
     ids.fold(lowest.clone(), |chain, next| Digest::of(format!("{chain} {next}").as_bytes()))
 }
 
+/// This boot's name; a machine that does not say has one boot, which ends with this process.
+fn boot() -> Vec<u8> {
+    let unknown = || format!("process {}", std::process::id()).into_bytes();
+    fs::read(BOOT_ID).ok().filter(|id| !id.is_empty()).unwrap_or_else(unknown)
+}
+
 impl Store {
     fn rootfs_path(&self, chain: &Digest) -> PathBuf {
         self.root().join("rootfs").join(chain.hex())
@@ -75,6 +88,9 @@ impl Store {
         };
         lock.lock_shared().map_err(failed(&folder, "lock it"))?;
         let path = folder.join(TREE);
+        if fs::read(folder.join(BOOT)).ok() != Some(boot()) {
+            return Ok(None);
+        }
         // Somebody may have pruned it before the lock was ours.
         match tree::open_dir(&lock, TREE.as_ref()) {
             Ok(dir) => Ok(Some(Rootfs { chain: chain.clone(), path, dir, _lock: lock })),
@@ -120,7 +136,7 @@ impl Store {
 
     /// Gives the finished tree its name, in one step.
     fn publish_rootfs(&self, session: &Session, tree: &Path, chain: &Digest) -> Result<(), StoreError> {
-        let (folder, dir) = session.folder("rootfs").map_err(failed(tree, "make a folder"))?;
+        let (folder, _) = session.folder("rootfs").map_err(failed(tree, "make a folder"))?;
         // The image's own mode may forbid what moving a directory needs; it is put back after the move.
         let metadata = fs::symlink_metadata(tree).map_err(failed(tree, "look at it"))?;
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o700);
@@ -128,10 +144,15 @@ impl Store {
         let inside = folder.join(TREE);
         fs::rename(tree, &inside).map_err(failed(&inside, "rename it into place"))?;
         fs::set_permissions(&inside, metadata.permissions()).map_err(failed(&inside, "close it"))?;
-        nix::unistd::syncfs(&dir).map_err(|error| failed(&folder, "sync it")(tree::io_error(error)))?;
+        fs::write(folder.join(BOOT), boot()).map_err(failed(&folder, "write to it"))?;
         let to = self.rootfs_path(chain);
-        fs::rename(&folder, &to).map_err(failed(&to, "rename it into place"))?;
-        sync_parent(self, &to)
+        // A tree of an earlier boot goes, with the session, to make room.
+        let (stale, _) = session.folder("stale").map_err(failed(&to, "make a folder"))?;
+        match fs::rename(&to, stale.join("rootfs")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other.map_err(failed(&to, "move it away"))?,
+        }
+        fs::rename(&folder, &to).map_err(failed(&to, "rename it into place"))
     }
 
     /// Held by the one process that unpacks this chain; the others wait and then find it done.

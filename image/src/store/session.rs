@@ -118,7 +118,7 @@ pub(super) fn settle(store: &Store, file: &File, from: &Path, to: &Path) -> Resu
     sync_parent(store, to)
 }
 
-pub(super) fn sync_parent(store: &Store, path: &Path) -> Result<(), StoreError> {
+fn sync_parent(store: &Store, path: &Path) -> Result<(), StoreError> {
     let parent = path.parent().unwrap_or(store.root());
     let dir = open_dir(parent).map_err(failed(parent, "open it"))?;
     dir.sync_all().map_err(failed(parent, "sync it"))

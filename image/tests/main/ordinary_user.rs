@@ -18,7 +18,9 @@ fn everything_holds_for_an_ordinary_user_too() {
     std::fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     // The build folder may lie where the ordinary user cannot go.
     let program = dir.path().join("tests");
-    std::fs::copy("/proc/self/exe", &program).unwrap();
+    // Copied by another process: a child that another test starts meanwhile would keep the new file open.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     let home = dir.path().join("home");
     std::fs::create_dir(&home).unwrap();
     std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();

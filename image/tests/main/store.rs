@@ -69,6 +69,24 @@ fn an_unpacked_image_is_opened_again_without_reading_its_layers() {
 }
 
 #[test]
+fn a_tree_of_another_boot_is_unpacked_again() {
+    let bench = Bench::new();
+    let (memory, resolved) = found(&sample());
+    bench.store.pull(&memory, &resolved, "sample:v1", &Silent).unwrap();
+    let rootfs = bench.store.rootfs(&resolved, &Silent).unwrap();
+    let (tree, marker) = (rootfs.path().to_owned(), rootfs.path().with_file_name("boot"));
+    drop(rootfs);
+    // What a crash may leave: a file without its content.
+    std::fs::write(tree.join("l0/f1"), b"").unwrap();
+    std::fs::write(marker, b"an earlier boot").unwrap();
+    let ids = resolved.config(&memory).unwrap().diff_ids;
+    assert!(bench.store.unpacked(&ids).unwrap().is_none());
+    let rootfs = bench.store.rootfs(&resolved, &Silent).unwrap();
+    assert_eq!(rootfs.path().join("l0/f1").metadata().unwrap().len(), 20_000);
+    assert_eq!(std::fs::read_dir(bench.store.root().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
 fn signatures_are_stored_with_the_image_and_found_again() {
     let dir = std::path::Path::new("/work/shared/data/sigstore/signed");
     for case in ["cosign2-key2", "cosign3-key3"] {
