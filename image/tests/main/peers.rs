@@ -105,3 +105,60 @@ fn what_the_real_cosign_attaches_is_found_and_stored() {
         assert_eq!((pulled.image.tags.len() + pulled.image.attachments.len(), pulled.skipped), (1, 0));
     }
 }
+
+/// A tree with everything that a layer may hold.
+fn tree(root: &Path) {
+    let long = root.join("d".repeat(120)).join("e".repeat(120));
+    std::fs::create_dir_all(&long).unwrap();
+    for (name, content) in [("plain", "a"), ("line\nbreak", "b"), ("gr\u{fc}n", "c"), ("-dash", "d")] {
+        std::fs::write(root.join(name), content).unwrap();
+        std::fs::write(long.join(name), content).unwrap();
+    }
+    std::fs::hard_link(root.join("plain"), root.join("hard")).unwrap();
+    std::os::unix::fs::symlink("f".repeat(200), root.join("soft")).unwrap();
+    let sparse = std::fs::File::create(root.join("sparse")).unwrap();
+    sparse.set_len(3_000_000).unwrap();
+    std::os::unix::fs::FileExt::write_at(&sparse, b"middle", 1_000_000).unwrap();
+    std::fs::create_dir(root.join("empty")).unwrap();
+    for point in perry_sandbox_image::MOUNT_POINTS {
+        std::fs::create_dir(root.join(point)).unwrap();
+    }
+}
+
+/// Every entry with kind, mode, size, links, time, and target.
+fn listing(root: &Path) -> Vec<String> {
+    let output =
+        Command::new("find").arg(root).args(["-printf", "%P|%y|%m|%s|%n|%Ts|%l\\0"]).output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // A directory's size says how its file system keeps it, not what is in it.
+    let line = |line: &str| {
+        let mut parts: Vec<_> = line.split('|').collect();
+        if parts.get(1) == Some(&"d") {
+            parts.remove(3);
+        }
+        parts.join("|")
+    };
+    let mut lines: Vec<_> = text.split('\0').map(line).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn what_gnu_tar_packs_arrives_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("tree");
+    std::fs::create_dir(&root).unwrap();
+    tree(&root);
+    for format in [["--format=gnu", "--sparse"], ["--format=gnu", "--xattrs"], ["--format=pax", "--xattrs"]] {
+        run("tar", &root, &[&["-cf", "../layer.tar"], format.as_slice(), &["."]].concat()).unwrap();
+        let bytes = std::fs::read(dir.path().join("layer.tar")).unwrap();
+        let bench = Bench::new();
+        let rootfs = bench.unpack_content(&image(&[(bytes, Compression::Gzip)]).0).unwrap();
+        assert_eq!(listing(rootfs.path()), listing(&root), "{format:?}");
+        assert_eq!(
+            std::fs::read(rootfs.path().join("sparse")).unwrap(),
+            std::fs::read(root.join("sparse")).unwrap()
+        );
+    }
+}
