@@ -1,0 +1,155 @@
+//! The one verb: a plan and a verified image become an outcome, or a reason why nothing ran.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use perry_sandbox_image::Rootfs;
+use perry_sandbox_policy::{LaunchPlan, PlanDigest};
+use perry_sandbox_reference::Digest;
+use perry_sandbox_verifier::VerifiedImage;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::io::{Commands, Streams};
+use crate::native::{self, DryRun, PlanError, RunError};
+use crate::outcome::{End, Limit, Usage};
+use crate::trail::{Event, Mark, RunEnd, RunStart, Trail, TrailError};
+
+/// How a launched plan ended.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Outcome {
+    /// How the program ended.
+    pub end: End,
+    /// The limit that ended it, if one did.
+    pub limit: Option<Limit>,
+    /// What was kept of standard output.
+    #[serde(skip)]
+    pub stdout: Vec<u8>,
+    /// What was kept of standard error.
+    #[serde(skip)]
+    pub stderr: Vec<u8>,
+    /// What it used.
+    pub usage: Usage,
+    /// The plan that ran.
+    pub plan: PlanDigest,
+    /// The trail's line about the end.
+    pub trail: Option<Mark>,
+}
+
+/// Why nothing ran, or why a run was stopped. Nothing of it is left.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// The image is not the one that the plan was made for.
+    #[error("the plan is for {planned} but the verified image is {verified}: nothing was started")]
+    OtherImage {
+        /// What the plan names.
+        planned: Digest,
+        /// What was verified.
+        verified: Digest,
+    },
+    /// The backend cannot keep a line of the plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The sandbox could not be started or watched.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The trail cannot be written.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// There is no native backend.
+    #[error("the native backend cannot be probed")]
+    NoBackend,
+}
+
+/// What a launch needs beside the plan and the image.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The folder of live sandboxes, owner only: `$XDG_RUNTIME_DIR/perry-sandbox`.
+    pub runtime: &'a Path,
+    /// The trail; without one nothing is written down, which only a policy without `audit` may ask for.
+    pub trail: Option<&'a Trail>,
+    /// Speaks to the sandbox while it runs.
+    pub commands: Option<&'a Commands>,
+    /// Rows and columns of the terminal, where the plan has one.
+    pub window: (u16, u16),
+    /// Tells the time for the trail.
+    pub clock: fn() -> Timestamp,
+}
+
+/// Starts the sandbox that the plan describes and stays until it has ended.
+///
+/// # Errors
+/// [`LaunchError`], and then nothing of the sandbox is left.
+pub fn launch(
+    plan: &LaunchPlan,
+    image: &VerifiedImage,
+    rootfs: &Rootfs,
+    streams: Streams,
+    surroundings: &Surroundings<'_>,
+) -> Result<Outcome, LaunchError> {
+    same_image(plan, image)?;
+    let facts = native::probe().ok_or(LaunchError::NoBackend)?;
+    let prepared = native::Prepared::new(plan, rootfs, &facts.controls)?;
+    let digest = plan.digest();
+    let append = |event: &Event| {
+        surroundings.trail.map(|trail| trail.append((surroundings.clock)(), event)).transpose()
+    };
+    let started = append(&Event::RunStart(RunStart::of(plan, image.evidence())))?;
+    let answer = prepared.run(streams, surroundings);
+    let mut end = RunEnd {
+        plan: digest.to_string(),
+        started: started.map_or(0, |mark| mark.sequence),
+        end: None,
+        failure: None,
+        limit: None,
+        usage: None,
+        output: 0,
+    };
+    match answer {
+        Ok(finished) => {
+            end.end = Some(finished.end);
+            end.limit = finished.limit;
+            end.usage = Some(finished.usage);
+            end.output = finished.output;
+            let trail = append(&Event::RunEnd(end))?;
+            Ok(Outcome {
+                end: finished.end,
+                limit: finished.limit,
+                stdout: finished.stdout,
+                stderr: finished.stderr,
+                usage: finished.usage,
+                plan: digest,
+                trail,
+            })
+        }
+        Err(error) => {
+            end.failure = Some(error.kind().to_owned());
+            append(&Event::RunEnd(end))?;
+            Err(error.into())
+        }
+    }
+}
+
+/// What [`launch`] would do, step by step, without doing it.
+///
+/// # Errors
+/// As [`launch`], up to the start.
+pub fn dry_run(plan: &LaunchPlan, image: &VerifiedImage, rootfs: &Rootfs) -> Result<DryRun, LaunchError> {
+    same_image(plan, image)?;
+    let facts = native::probe().ok_or(LaunchError::NoBackend)?;
+    Ok(native::Prepared::new(plan, rootfs, &facts.controls)?.dry_run()?)
+}
+
+/// INVARIANT: the digest that runs is the digest that was verified.
+fn same_image(plan: &LaunchPlan, image: &VerifiedImage) -> Result<(), LaunchError> {
+    let pairs = [
+        (&plan.manifest, image.manifest_digest()),
+        (&plan.manifest, &image.evidence().manifest),
+        (&plan.config, image.config_digest()),
+    ];
+    pairs.into_iter().find(|(planned, verified)| planned != verified).map_or(Ok(()), |(planned, verified)| {
+        Err(LaunchError::OtherImage { planned: planned.clone(), verified: verified.clone() })
+    })
+}

@@ -1,0 +1,244 @@
+//! Limits that the kernel holds for a sandbox as a whole: cgroup v2 where it is delegated, v1 as root.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Bounds;
+
+/// Where groups can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// One hierarchy; groups are made in this folder, whose children have memory, pids and cpu.
+    V2(PathBuf),
+    /// Three hierarchies, each with the folder that groups are made in.
+    V1 { memory: PathBuf, pids: PathBuf, cpu: PathBuf },
+    /// Nowhere: why, and what would help.
+    Nowhere { why: String, remedy: String },
+}
+
+/// The groups of one sandbox. Serialised so that the next start can remove what a killed runner left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    v2: bool,
+    /// The folders; on v1 those of memory, pids and cpu.
+    folders: Vec<PathBuf>,
+}
+
+/// The controllers that a group needs.
+const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
+
+impl Room {
+    /// Looks where this process may make groups.
+    pub(crate) fn find() -> Self {
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        find_in(&own, &mounts)
+    }
+
+    /// Names the groups of one sandbox; nothing is made yet.
+    pub(crate) fn plan(&self, name: &str) -> Option<Group> {
+        let (v2, parents) = match self {
+            Self::Nowhere { .. } => return None,
+            Self::V2(parent) => (true, vec![parent]),
+            Self::V1 { memory, pids, cpu } => (false, vec![memory, pids, cpu]),
+        };
+        let folders =
+            parents.into_iter().map(|parent| parent.join(format!("perry-sandbox-{name}"))).collect();
+        Some(Group { v2, folders })
+    }
+}
+
+fn find_in(own: &str, mounts: &str) -> Room {
+    let controller = |wanted: &str| {
+        own.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (_, list, path) = (parts.next()?, parts.next()?, parts.next()?);
+            list.split(',').any(|name| name == wanted).then(|| path.trim_start_matches('/').to_owned())
+        })
+    };
+    let mounted = |kind: &str, option: &str| {
+        mounts.lines().find_map(|line| {
+            let (left, right) = line.split_once(" - ")?;
+            let mut right = right.split(' ');
+            let (found, _, options) = (right.next()?, right.next()?, right.next()?);
+            let fits = found == kind && (option.is_empty() || options.split(',').any(|name| name == option));
+            fits.then(|| left.split(' ').nth(4).map(PathBuf::from)).flatten()
+        })
+    };
+    let v1 = |name: &str| Some(mounted("cgroup", name)?.join(controller(name)?));
+    if let (Some(memory), Some(pids), Some(cpu)) = (v1("memory"), v1("pids"), v1("cpu")) {
+        return if CONTROLLERS.iter().filter_map(|name| v1(name)).all(|folder| is_writable(&folder)) {
+            Room::V1 { memory, pids, cpu }
+        } else {
+            nowhere(
+                "this machine has cgroup v1, which only root may use",
+                "boot with cgroup v2 (systemd.unified_cgroup_hierarchy=1), or run as root",
+            )
+        };
+    }
+    let Some((root, path)) = mounted("cgroup2", "").zip(controller("")) else {
+        return nowhere("no cgroup file system is mounted", "mount cgroup v2 at /sys/fs/cgroup");
+    };
+    // A group that holds processes cannot have limited children, so a sandbox's group stands beside ours or higher up.
+    let above = Path::new(&path).ancestors().skip(1).map(|path| root.join(path));
+    above.into_iter().find(|folder| is_delegated(folder)).map_or_else(
+        || {
+            nowhere(
+                "no cgroup above this process may be written with memory, pids and cpu handed down",
+                "run inside a delegated unit: systemd-run --user --scope -p Delegate=yes",
+            )
+        },
+        Room::V2,
+    )
+}
+
+fn nowhere(why: &str, remedy: &str) -> Room {
+    Room::Nowhere { why: why.to_owned(), remedy: remedy.to_owned() }
+}
+
+fn is_writable(folder: &Path) -> bool {
+    nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok()
+}
+
+fn is_delegated(folder: &Path) -> bool {
+    let handed = fs::read_to_string(folder.join("cgroup.subtree_control")).unwrap_or_default();
+    let has = |wanted: &&str| handed.split_whitespace().any(|name| name == *wanted);
+    CONTROLLERS.iter().all(has) && is_writable(folder) && is_writable(&folder.join("cgroup.procs"))
+}
+
+impl Group {
+    /// Makes the groups, with their limits. On failure nothing of them is left.
+    pub(crate) fn make(&self, bounds: &Bounds) -> io::Result<()> {
+        let made = self.folders.iter().try_for_each(fs::create_dir).and_then(|()| self.limit(bounds));
+        if made.is_err() {
+            self.remove();
+        }
+        made
+    }
+
+    fn memory(&self) -> &Path {
+        self.folders.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    fn limit(&self, bounds: &Bounds) -> io::Result<()> {
+        /// The period over which processor time is counted, in microseconds.
+        const PERIOD: u64 = 100_000;
+        let quota = u64::from(bounds.milli_cpu).saturating_mul(PERIOD).div_euclid(1000).max(1000);
+        let (memory, pids) = (bounds.memory.to_string(), bounds.pids.to_string());
+        let write = |folder: Option<&PathBuf>, file: &str, text: String| match folder {
+            Some(folder) => fs::write(folder.join(file), text),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        let [first, second, third] = [0, 1, 2].map(|n| self.folders.get(n));
+        if self.v2 {
+            write(first, "memory.max", memory)?;
+            optional(write(first, "memory.swap.max", "0".to_owned()))?;
+            optional(write(first, "memory.oom.group", "1".to_owned()))?;
+            write(first, "pids.max", pids)?;
+            return write(first, "cpu.max", format!("{quota} {PERIOD}"));
+        }
+        write(first, "memory.limit_in_bytes", memory.clone())?;
+        // Only there when the kernel accounts for swap.
+        optional(write(first, "memory.memsw.limit_in_bytes", memory))?;
+        write(second, "pids.max", pids)?;
+        write(third, "cpu.cfs_period_us", PERIOD.to_string())?;
+        write(third, "cpu.cfs_quota_us", quota.to_string())
+    }
+
+    /// The folder to be born in, on v2.
+    pub(crate) fn birth(&self) -> io::Result<Option<OwnedFd>> {
+        if !self.v2 {
+            return Ok(None);
+        }
+        self.folders.first().map(|folder| Ok(fs::File::open(folder)?.into())).transpose()
+    }
+
+    /// The files to write the process id to, on v1.
+    pub(crate) fn joins(&self) -> io::Result<Vec<OwnedFd>> {
+        if self.v2 {
+            return Ok(Vec::new());
+        }
+        let open = |folder: &PathBuf| fs::File::options().write(true).open(folder.join("cgroup.procs"));
+        self.folders.iter().map(|folder| Ok(open(folder)?.into())).collect()
+    }
+
+    /// Whether the kernel has killed for memory.
+    pub(crate) fn memory_was_hit(&self) -> bool {
+        let file = if self.v2 { "memory.events" } else { "memory.oom_control" };
+        counter(self.memory(), file, "oom_kill") > 0
+    }
+
+    /// The most memory that was used at once, in bytes.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let file = if self.v2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
+        fs::read_to_string(self.memory().join(file)).ok()?.trim().parse().ok()
+    }
+
+    /// Removes the groups, after killing what is still in them. Answers whether all are gone.
+    pub(crate) fn remove(&self) -> bool {
+        self.folders.iter().filter(|folder| !remove_folder(folder)).count() == 0
+    }
+}
+
+fn counter(folder: &Path, file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+}
+
+/// A file that some kernels lack.
+fn optional(answer: io::Result<()>) -> io::Result<()> {
+    match answer {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn remove_folder(folder: &Path) -> bool {
+    // A dying process leaves its group a moment after it can be collected.
+    for _ in 0..50 {
+        match fs::remove_dir(folder) {
+            Ok(()) => return true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
+            Err(_) => kill_all(folder),
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+fn kill_all(folder: &Path) {
+    let members = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for pid in members.lines().filter_map(|line| line.parse().ok()) {
+        // 0 stands for a process of another pid namespace; it would mean our own group here.
+        if pid > 1 {
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v1_wins_in_a_hybrid_and_needs_its_folders_to_be_writable() {
+        let own = "4:memory:/none\n3:cpu,cpuacct:/none\n2:pids:/none\n0::/\n";
+        let mounts = "30 1 0:1 / /nowhere/m rw - cgroup cgroup rw,memory\n\
+                      31 1 0:2 / /nowhere/p rw - cgroup cgroup rw,pids\n\
+                      32 1 0:3 / /nowhere/c rw - cgroup cgroup rw,cpu,cpuacct\n\
+                      33 1 0:4 / /nowhere/u rw - cgroup2 cgroup2 rw\n";
+        assert!(matches!(find_in(own, mounts), Room::Nowhere { why, .. } if why.contains("v1")));
+    }
+
+    #[test]
+    fn nothing_mounted_is_said() {
+        assert!(matches!(find_in("", ""), Room::Nowhere { why, .. } if why.contains("no cgroup")));
+    }
+}

@@ -1,0 +1,171 @@
+//! What this backend can enforce on this host, found by trying.
+
+use std::fs;
+use std::sync::OnceLock;
+
+use nix::unistd::Pid;
+use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enforcement, IsolationLevel};
+
+use super::cgroup::Room;
+use super::sys::try_namespaces;
+
+/// The name of this backend in plans and on the command line.
+pub(crate) const NAME: &str = "native";
+
+/// Probes the native backend; the answer is kept for the life of the process. Takes well under a millisecond: one
+/// child that makes a user and a mount namespace and leaves, and a few files of `/proc`.
+pub fn probe() -> Option<&'static BackendFacts> {
+    static FACTS: OnceLock<Option<BackendFacts>> = OnceLock::new();
+    FACTS
+        .get_or_init(|| {
+            let name: BackendName = NAME.parse().ok()?;
+            Some(BackendFacts {
+                name,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                levels: vec![IsolationLevel::Oci],
+                controls: table(namespaces(), room()),
+            })
+        })
+        .as_ref()
+}
+
+/// Where cgroups can be made; looked up once.
+pub(crate) fn room() -> &'static Room {
+    static ROOM: OnceLock<Room> = OnceLock::new();
+    ROOM.get_or_init(Room::find)
+}
+
+/// Whether namespaces can be made, and if not, why and what would help.
+fn namespaces() -> Result<(), (String, Option<String>)> {
+    let errno = match try_namespaces() {
+        Ok(()) => return Ok(()),
+        Err(errno) => errno,
+    };
+    let why = format!("a user namespace cannot be made: {errno}");
+    let value = |path: &str| fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let remedy = if value("/proc/sys/user/max_user_namespaces") == "0" {
+        "set the sysctl user.max_user_namespaces to a number above 0"
+    } else if value("/proc/sys/kernel/unprivileged_userns_clone") == "0" {
+        "set the sysctl kernel.unprivileged_userns_clone to 1"
+    } else if value("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" {
+        "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, or install an AppArmor profile for perry-sandbox with `userns,`"
+    } else if value("/proc/1/comm").is_empty() || value("/proc/self/status").contains("Seccomp:\t2") {
+        "this process runs in a container that forbids namespaces: run on the host, or allow them in the container's seccomp profile"
+    } else {
+        "check user.max_user_namespaces and the limits of the user's session"
+    };
+    Err((why, Some(remedy.to_owned())))
+}
+
+fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> ControlTable {
+    let by = |who: &str| Enforcement::By(who.to_owned());
+    let nobody = |why: &str, remedy: Option<&str>| Enforcement::Nobody {
+        why: why.to_owned(),
+        remedy: remedy.map(str::to_owned),
+    };
+    let mut table = ControlTable::default();
+    if let Err((why, remedy)) = namespaces {
+        for (control, _) in HELD {
+            table.set(control, nobody(&why, remedy.as_deref()));
+        }
+        return table;
+    }
+    for (control, who) in HELD {
+        table.set(control, by(who));
+    }
+    for control in LATER {
+        table.set(
+            control,
+            nobody("the native backend cannot do this yet", Some("choose another backend with --backend")),
+        );
+    }
+    let counted = match room {
+        Room::V2(_) => Some(["cgroup v2 memory.max", "cgroup v2 cpu.max", "cgroup v2 pids.max"]),
+        Room::V1 { .. } => {
+            Some(["cgroup v1 memory.limit_in_bytes", "cgroup v1 cpu.cfs_quota_us", "cgroup v1 pids.max"])
+        }
+        Room::Nowhere { .. } => None,
+    };
+    if let Some([memory, cpu, pids]) = counted {
+        table.set(Control::MemoryExact, by(memory));
+        table.set(Control::Cpu, by(cpu));
+        table.set(Control::Pids, by(pids));
+    } else if let Room::Nowhere { why, remedy } = room {
+        table.set(Control::MemoryExact, nobody(why, Some(remedy)));
+        table.set(Control::Cpu, by("supervisor (processor time of at most the share times the wall limit)"));
+        table.set(Control::Pids, by("RLIMIT_NPROC, counted for each user namespace"));
+    }
+    table
+}
+
+/// What is held wherever namespaces can be made.
+const HELD: [(Control, &str); 20] = [
+    (Control::Namespaces, "kernel namespaces (clone3)"),
+    (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
+    (Control::NoNewPrivileges, "kernel (no_new_privs)"),
+    (Control::Seccomp, "kernel (seccomp filter)"),
+    (Control::MaskedPaths, "mount namespace (covered by /dev/null or an empty folder)"),
+    (Control::RemovedAtExit, "pid and mount namespaces (gone with process 1)"),
+    (Control::NoNetwork, "network namespace"),
+    (Control::ReadOnlyRoot, "read-only mount"),
+    (Control::EphemeralRoot, "overlayfs on a bounded tmpfs"),
+    (Control::Tmp, "tmpfs with size and inode limits"),
+    (Control::MountsRead, "read-only bind mount"),
+    (Control::MountsWrite, "bind mount (nosuid, nodev, noexec)"),
+    (Control::Env, "launcher (the plan's variables and no other)"),
+    (Control::User, "user namespace"),
+    (Control::MemoryWatched, "RLIMIT_DATA, and a supervisor that sums and kills"),
+    (Control::Wall, "supervisor"),
+    (Control::Output, "supervisor"),
+    (Control::Disk, "tmpfs size, and RLIMIT_FSIZE"),
+    (Control::OpenFiles, "RLIMIT_NOFILE"),
+    (Control::Terminal, "devpts of its own"),
+];
+
+/// What this backend does not do yet: said, and refused before anything starts.
+const LATER: [Control; 6] = [
+    Control::Egress,
+    Control::ProjectNetworks,
+    Control::Publish,
+    Control::Volumes,
+    Control::Devices,
+    Control::Secrets,
+];
+
+/// A name that no other sandbox of this host has at the same time.
+pub(crate) fn fresh_name() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let start = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // With the time that this process started: process ids are used again.
+    let started = start.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or("0");
+    format!("{}-{started}-{}", Pid::this(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_namespaces_nothing_is_promised_and_the_remedy_is_named() {
+        let refused = Err(("why".to_owned(), Some("a sysctl".to_owned())));
+        let table = table(refused, &Room::V2("/".into()));
+        assert!(table.iter().all(|(control, _)| table.enforcer(control).is_none()));
+        assert_eq!(table.refusal(Control::Seccomp), Some(("why", Some("a sysctl"))));
+        assert_eq!(table.enforcer(Control::MemoryExact), None);
+    }
+
+    #[test]
+    fn every_control_has_an_answer() {
+        let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
+        let table = table(Ok(()), &nowhere);
+        assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 3);
+        assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
+        assert!(table.enforcer(Control::Egress).is_none() && table.enforcer(Control::Pids).is_some());
+    }
+
+    #[test]
+    fn names_differ() {
+        assert_ne!(fresh_name(), fresh_name());
+    }
+}

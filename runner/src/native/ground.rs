@@ -1,0 +1,102 @@
+//! What the host and the image say before the steps are made.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use nix::sys::resource::{Resource, getrlimit};
+use thiserror::Error;
+
+use super::ids::Ids;
+use super::settings::{RootFolder, Settings};
+use super::spec::{Ground, NEEDED};
+use super::sys::{Errno, open_beneath};
+
+/// Why an image's tree cannot be a root.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// A folder that must be mounted on is a link.
+    #[error(
+        "the image has a symbolic link on the way to /{0}: nothing is mounted through links of an image; use an image with a folder there"
+    )]
+    Link(String),
+    /// A folder that must be mounted on is something else.
+    #[error("the image has a file where /{0} must be a folder: use an image without it")]
+    NoFolder(String),
+    /// It cannot be looked at.
+    #[error("cannot look at /{path} of the image: {errno}")]
+    Unreadable {
+        /// Which folder.
+        path: String,
+        /// What the kernel said.
+        errno: String,
+    },
+    /// The root's path is not text.
+    #[error("the path of the image's root folder is not UTF-8: keep the store in another folder")]
+    Path,
+}
+
+impl Ground {
+    /// Looks at the image's root and at this process.
+    pub(crate) fn survey(settings: &Settings, root: &RootFolder, cgroup: bool) -> Result<Self, RootError> {
+        let mounts = settings.mounts.iter().map(|mount| mount.path.trim_start_matches('/'));
+        let mounts = mounts.filter(|path| !path.starts_with("tmp/"));
+        let mut missing = Vec::new();
+        for path in NEEDED.into_iter().chain(mounts) {
+            note_missing(root.folder.as_fd(), path, &mut missing)?;
+        }
+        Ok(Self {
+            ids: Ids::of_this_process(),
+            root: root.path.to_str().ok_or(RootError::Path)?.to_owned(),
+            missing,
+            cgroup,
+            hard_limits: hard_limits(),
+        })
+    }
+}
+
+/// Adds `path` and each of its parents that the image lacks, the shallow ones first.
+fn note_missing(root: BorrowedFd<'_>, path: &str, missing: &mut Vec<String>) -> Result<(), RootError> {
+    let mut at = String::new();
+    for part in path.split('/') {
+        if !at.is_empty() {
+            at.push('/');
+        }
+        at.push_str(part);
+        if missing.contains(&at) {
+            continue;
+        }
+        let unreadable =
+            |errno: &dyn ToString| RootError::Unreadable { path: at.clone(), errno: errno.to_string() };
+        let name = CString::new(at.as_str()).map_err(|error| unreadable(&error))?;
+        match open_beneath(root, &name, libc::O_PATH | libc::O_DIRECTORY) {
+            Ok(_) => {}
+            Err(Errno(libc::ENOENT)) => missing.push(at.clone()),
+            Err(Errno(libc::ELOOP)) => return Err(RootError::Link(at)),
+            // A link that is the last part shows as "not a folder", as nothing is followed.
+            Err(Errno(libc::ENOTDIR)) => {
+                let link = open_beneath(root, &name, libc::O_RDONLY | libc::O_NOFOLLOW).err();
+                let is_link = link == Some(Errno(libc::ELOOP));
+                return Err(if is_link { RootError::Link(at) } else { RootError::NoFolder(at) });
+            }
+            Err(errno) => return Err(unreadable(&errno)),
+        }
+    }
+    Ok(())
+}
+
+fn hard_limits() -> Vec<(u32, u64)> {
+    let all = [
+        (libc::RLIMIT_CORE, Resource::RLIMIT_CORE),
+        (libc::RLIMIT_MEMLOCK, Resource::RLIMIT_MEMLOCK),
+        (libc::RLIMIT_MSGQUEUE, Resource::RLIMIT_MSGQUEUE),
+        (libc::RLIMIT_SIGPENDING, Resource::RLIMIT_SIGPENDING),
+        (libc::RLIMIT_FSIZE, Resource::RLIMIT_FSIZE),
+        (libc::RLIMIT_DATA, Resource::RLIMIT_DATA),
+        (libc::RLIMIT_NPROC, Resource::RLIMIT_NPROC),
+        (libc::RLIMIT_NOFILE, Resource::RLIMIT_NOFILE),
+        (libc::RLIMIT_CPU, Resource::RLIMIT_CPU),
+    ];
+    // A limit that cannot be read is left out: then the wanted value is set, or the step fails.
+    all.into_iter().filter_map(|(number, name)| Some((number, getrlimit(name).ok()?.1))).collect()
+}

@@ -1,0 +1,80 @@
+//! The way from a plan into this backend.
+
+use std::fmt;
+
+use perry_sandbox_image::Rootfs;
+use perry_sandbox_policy::{ControlTable, LaunchPlan};
+use serde::Serialize;
+
+use super::facts::room;
+use super::ids::Ids;
+use super::plan::{PlanError, settings};
+use super::run::{Finished, Place, RunError, run};
+use super::settings::{RootFolder, Settings};
+use super::spec::{Ground, Spec};
+use crate::io::Streams;
+use crate::launch::Surroundings;
+
+/// A plan that has been checked against this host.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    settings: Settings,
+    root: RootFolder,
+}
+
+impl Prepared {
+    /// Checks every line of the plan before anything starts.
+    pub(crate) fn new(plan: &LaunchPlan, rootfs: &Rootfs, table: &ControlTable) -> Result<Self, PlanError> {
+        let settings = settings(plan, table)?;
+        let unreadable = |error: std::io::Error| PlanError::RootFolder(error.to_string());
+        let folder = rootfs.dir().try_clone_to_owned().map_err(unreadable)?;
+        // Links on the way to the store are followed here, once; the child opens the result without following any.
+        let path = rootfs.path().canonicalize().map_err(unreadable)?;
+        Ok(Self { settings, root: RootFolder { path, folder } })
+    }
+
+    /// Runs it.
+    pub(crate) fn run(
+        &self,
+        streams: Streams,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Finished, RunError> {
+        let place = Place { room: room(), live: surroundings.runtime, window: surroundings.window };
+        run(&self.settings, &self.root, streams, surroundings.commands, &place)
+    }
+
+    /// Says what would be done.
+    pub(crate) fn dry_run(&self) -> Result<DryRun, RunError> {
+        let limits = room().plan("NAME").is_some();
+        let spec = Spec::assemble(&self.settings, &Ground::survey(&self.settings, &self.root, limits)?)?;
+        let ids = match spec.ids {
+            Ids::Range => "a range of ids that nobody else has".to_owned(),
+            Ids::Single { uid, gid } => format!("user {uid} and group {gid} of the host, and no other id"),
+        };
+        Ok(DryRun {
+            ids,
+            limits: if limits { "a cgroup" } else { "resource limits and the supervisor" },
+            steps: spec.steps.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// Exactly what would be executed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DryRun {
+    /// Whose ids the sandbox's ids are.
+    pub ids: String,
+    /// What counts memory, processes and processor time.
+    pub limits: &'static str,
+    /// What the new process does, in order.
+    pub steps: Vec<String>,
+}
+
+impl fmt::Display for DryRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "clone3 with own user, mount, pid, network, ipc and uts namespaces")?;
+        writeln!(f, "ids inside are {}; limits are held by {}", self.ids, self.limits)?;
+        (1..).zip(&self.steps).try_for_each(|(number, step): (u32, _)| writeln!(f, "{number:4}  {step}"))
+    }
+}

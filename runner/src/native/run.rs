@@ -1,0 +1,301 @@
+//! One run from settings to its end: streams, cgroup, start, supervision, clean-up.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::pipe2;
+use thiserror::Error;
+
+use super::cgroup::{Group, Room};
+use super::facts::fresh_name;
+use super::ground::RootError;
+use super::ids::Ids;
+use super::live::{Live, reap};
+use super::pump::{Pump, never_block};
+use super::settings::{RootFolder, Settings};
+use super::spec::{Ground, Spec, SpecError};
+use super::start::{Given, StartError, start, this_process};
+use super::steps::Step;
+use super::supervise::{Ended, Running, Screen, supervise};
+use super::sys::{Errno, clone_host};
+use crate::io::{Commands, Input, Streams};
+use crate::outcome::{End, Limit, Measured, Usage};
+
+/// Why a sandbox did not run. Nothing of it is left.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The settings cannot be carried out.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The image's tree cannot be a root.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// The process could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A step of the set-up failed.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The program is not in the image.
+    #[error("`{0}` was not found in the image: check the command, and `PATH` if it has no slash")]
+    ProgramNotFound(String),
+    /// The program is there and cannot be executed.
+    #[error("`{program}` of the image cannot be executed: {errno}")]
+    ProgramNotExecutable {
+        /// What was to be run.
+        program: String,
+        /// What the kernel said.
+        errno: String,
+    },
+    /// Limits could not be set up.
+    #[error("cannot make the cgroup that holds the limits: {0}")]
+    Limits(#[source] io::Error),
+    /// The folder of live sandboxes cannot be written.
+    #[error("cannot record the sandbox in the folder of live sandboxes: {0}; check the runtime folder")]
+    Live(#[source] io::Error),
+    /// The supervisor failed; the sandbox was killed.
+    #[error("lost touch with the sandbox, so it was killed: {0}")]
+    Supervision(#[source] io::Error),
+}
+
+/// A step of the set-up that the kernel refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot set up the sandbox: step {number}, {step}: {errno}{remedy}")]
+pub struct SetupError {
+    number: u32,
+    step: String,
+    errno: String,
+    remedy: &'static str,
+}
+
+impl RunError {
+    /// Which kind it is, for the trail: without names or values of the request.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Spec(_) => "spec",
+            Self::Root(_) => "root",
+            Self::Start(_) => "start",
+            Self::Setup(_) => "setup",
+            Self::ProgramNotFound(_) => "program-not-found",
+            Self::ProgramNotExecutable { .. } => "program-not-executable",
+            Self::Limits(_) => "limits",
+            Self::Live(_) => "live",
+            Self::Supervision(_) => "supervision",
+        }
+    }
+}
+
+/// How a native run ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) end: End,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) usage: Usage,
+    /// Bytes of output that were passed on.
+    pub(crate) output: u64,
+}
+
+/// What a run needs beside its settings.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    /// Where cgroups can be made.
+    pub(crate) room: &'a Room,
+    /// The folder of live sandboxes.
+    pub(crate) live: &'a Path,
+    /// Rows and columns of a terminal.
+    pub(crate) window: (u16, u16),
+}
+
+/// Runs a sandbox to its end.
+pub(crate) fn run(
+    settings: &Settings,
+    root: &RootFolder,
+    streams: Streams,
+    commands: Option<&Commands>,
+    place: &Place<'_>,
+) -> Result<Finished, RunError> {
+    // Looking for what others left must not stop this run: it is tried again by the next one.
+    reap(place.live).ok();
+    let name = fresh_name();
+    let group = place.room.plan(&name);
+    if settings.limits.memory_exact && group.is_none() {
+        return Err(RunError::Limits(io::ErrorKind::Unsupported.into()));
+    }
+    let live = Live::record(place.live, &name, group.as_ref()).map_err(RunError::Live)?;
+    if let Some(group) = &group {
+        group.make(&settings.limits).map_err(RunError::Limits)?;
+    }
+    let answer = run_in(settings, root, streams, commands, (group.as_ref(), place.window));
+    if group.is_none_or(|group| group.remove()) {
+        drop(live);
+    } else {
+        // The record stays for the next start; the lock goes with this process.
+        live.leave();
+    }
+    answer
+}
+
+fn run_in(
+    settings: &Settings,
+    root: &RootFolder,
+    streams: Streams,
+    commands: Option<&Commands>,
+    (group, window): (Option<&Group>, (u16, u16)),
+) -> Result<Finished, RunError> {
+    let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.is_some())?)?;
+    let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
+    let (mut running, given) = connect(settings, root, streams, window).map_err(channel)?;
+    let given = given.join(group).map_err(RunError::Limits)?;
+    let child = start(&spec, given)?;
+    running.process = Some((child.pid, child.pidfd));
+    let ended =
+        supervise(running, &settings.limits, commands, group.is_some()).map_err(RunError::Supervision)?;
+    conclude(&spec, ended, group)
+}
+
+impl Given {
+    fn join(mut self, group: Option<&Group>) -> io::Result<Self> {
+        if let Some(group) = group {
+            self.cgroup = group.birth()?;
+            self.joins = group.joins()?;
+        }
+        Ok(self)
+    }
+}
+
+/// Makes the pipes. Only pipes of our own are ever given to a sandbox: a file of the host as standard output can be
+/// opened again through /proc/self/fd/1 and shows its path.
+fn connect(
+    settings: &Settings,
+    root: &RootFolder,
+    streams: Streams,
+    window: (u16, u16),
+) -> io::Result<(Running, Given)> {
+    let (report, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    let mut running =
+        Running { process: None, remote: false, report, inward: None, outward: [None, None], screen: None };
+    let (bytes, source) = match streams.stdin {
+        Input::Null => (Vec::new(), None),
+        Input::Bytes(bytes) => (bytes, None),
+        Input::Descriptor(source) => (Vec::new(), Some(source)),
+    };
+    let ends = if settings.terminal {
+        running.screen = Some(Screen { bytes, source, sink: streams.stdout, size: window });
+        None
+    } else {
+        let [(stdin, to), (from, stdout), (from_error, stderr)] = [pipe()?, pipe()?, pipe()?];
+        for ours in [&to, &from, &from_error] {
+            never_block(ours)?;
+        }
+        running.inward = Some(Pump::inward(bytes, source, to, None));
+        running.outward =
+            [Some(Pump::outward(from, streams.stdout)), Some(Pump::outward(from_error, streams.stderr))];
+        Some([stdin, stdout, stderr])
+    };
+    let given = Given {
+        streams: ends,
+        report: inner,
+        root: root.folder.try_clone()?,
+        hosts: host_trees(settings)?,
+        owner: this_process().map_err(io::Error::other)?,
+        cgroup: None,
+        joins: Vec::new(),
+    };
+    Ok((running, given))
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// As root the parent clones host folders: a child in a user namespace may not enter what only root may.
+fn host_trees(settings: &Settings) -> io::Result<Vec<OwnedFd>> {
+    if Ids::of_this_process() != Ids::Range {
+        return Ok(Vec::new());
+    }
+    settings.mounts.iter().map(|mount| Ok(clone_host(&mount.path)?)).collect()
+}
+
+fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {
+    if let Some((number, errno)) = ended.failed {
+        return Err(setup_error(spec, number, Errno(errno)));
+    }
+    if let Some(why) = ended.refused {
+        return Err(StartError::Launcher(why).into());
+    }
+    let Some(exit) = ended.exit else {
+        return Err(RunError::Supervision(io::ErrorKind::UnexpectedEof.into()));
+    };
+    let mut limit = ended.limit;
+    if limit.is_none() && group.is_some_and(Group::memory_was_hit) {
+        limit = Some(Limit::Memory);
+    }
+    if limit.is_none() && exit.signal == Some(libc::SIGXCPU) {
+        limit = Some(Limit::Cpu);
+    }
+    let end = match (ended.as_if, exit.signal) {
+        (Some(signal), Some(libc::SIGKILL)) if limit.is_none() => End::Killed(signal),
+        (_, Some(signal)) => End::Killed(signal),
+        (_, None) => End::Exited(exit.code.unwrap_or(125)),
+    };
+    let (peak_memory, peak_measured) = match group.and_then(Group::peak) {
+        Some(peak) => (peak, Measured::Cgroup),
+        None if ended.peak.memory > exit.largest_process => (ended.peak.memory, Measured::Sampled),
+        None => (exit.largest_process, Measured::LargestProcess),
+    };
+    let usage = Usage { wall: ended.wall, user: exit.user, system: exit.system, peak_memory, peak_measured };
+    Ok(Finished { end, limit, stdout: ended.stdout, stderr: ended.stderr, usage, output: ended.output })
+}
+
+fn setup_error(spec: &Spec, number: u32, errno: Errno) -> RunError {
+    let index = usize::try_from(number).unwrap_or(usize::MAX);
+    let program = || spec.argv.first().map(ToString::to_string).unwrap_or_default();
+    match (spec.steps.get(index), errno.0) {
+        (Some(Step::Execute { .. }), libc::ENOENT) => RunError::ProgramNotFound(program()),
+        (Some(Step::Execute { .. }), _) => {
+            RunError::ProgramNotExecutable { program: program(), errno: errno.to_string() }
+        }
+        (step, _) => SetupError {
+            number,
+            step: step.map_or_else(|| "an unknown step".to_owned(), ToString::to_string),
+            errno: errno.to_string(),
+            remedy: step.map_or("", |step| remedy(step, errno)),
+        }
+        .into(),
+    }
+}
+
+/// What the user can do about a refused step.
+fn remedy(step: &Step, errno: Errno) -> &'static str {
+    match (step, errno.0) {
+        (Step::NewFilesystem { kind, .. }, libc::EPERM) if kind.to_string() == "proc" => {
+            "; this happens inside a container whose own /proc is masked: allow it an unmasked /proc, or run on the host"
+        }
+        (Step::NewFilesystem { kind, .. }, _) if kind.to_string() == "overlay" => {
+            "; overlayfs in a user namespace needs Linux 5.11: use an image that has /proc, /dev, /sys, /tmp and a read-only root"
+        }
+        (Step::WorkingFolder { .. }, libc::ENOENT | libc::ENOTDIR) => {
+            "; the image has no such folder: choose another working folder"
+        }
+        (Step::WorkingFolder { .. }, libc::EACCES) => {
+            "; the sandbox's user may not enter that folder: choose another working folder"
+        }
+        (Step::OpenHost { .. }, libc::ELOOP) => "; there is a symbolic link on the way: name the real path",
+        (Step::OpenHost { .. }, libc::ENOENT) => "; the folder is not there",
+        (Step::OpenHost { .. }, libc::EACCES) => "; you may not enter that folder",
+        (Step::Pivot, libc::EINVAL) => {
+            "; the host's root is an initial RAM disk, which cannot be left: run from a real root file system"
+        }
+        (Step::AwaitIds | Step::AwaitLimits | Step::DieWithParent, libc::ECANCELED) => {
+            "; the runner stopped while the sandbox started"
+        }
+        (_, libc::ENOSYS) => "; this kernel is too old: Linux 5.12 or newer is needed",
+        _ => "",
+    }
+}

@@ -1,0 +1,77 @@
+//! What the native backend is asked for, in its own types: a plan with every choice of this host made.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One sandbox, as this backend understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Program and arguments.
+    pub(crate) argv: Vec<String>,
+    /// The whole environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Working directory inside.
+    pub(crate) cwd: String,
+    /// User id inside.
+    pub(crate) uid: u32,
+    /// Group id inside.
+    pub(crate) gid: u32,
+    /// Whether it gets a terminal of its own.
+    pub(crate) terminal: bool,
+    /// Room for writes to the root; 0: it shares the room of `tmp`. Nothing: a read-only root.
+    pub(crate) ephemeral: Option<u64>,
+    /// Room in `/tmp` and `/dev/shm` together.
+    pub(crate) tmp: u64,
+    /// The seccomp filter, one word per instruction.
+    pub(crate) filter: Vec<u64>,
+    /// Linux caps that are kept, one bit each.
+    pub(crate) linux_caps: u64,
+    /// Paths below `/proc` that are hidden, without `/proc/`.
+    pub(crate) masked: Vec<String>,
+    /// Paths below `/proc` that cannot be written, without `/proc/`.
+    pub(crate) read_only: Vec<String>,
+    /// Host folders that are seen inside at the same path.
+    pub(crate) mounts: Vec<HostFolder>,
+    /// All limits.
+    pub(crate) limits: Bounds,
+}
+
+/// A host folder that is seen inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostFolder {
+    /// The same absolute path outside and inside.
+    pub(crate) path: String,
+    /// Whether it can be written.
+    pub(crate) writable: bool,
+}
+
+/// Limits as plain numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Bytes of memory.
+    pub(crate) memory: u64,
+    /// Whether the kernel must hold the memory limit for the sandbox as a whole.
+    pub(crate) memory_exact: bool,
+    /// Thousandths of a processor.
+    pub(crate) milli_cpu: u32,
+    /// Processes and threads.
+    pub(crate) pids: u32,
+    /// Time from start to kill.
+    pub(crate) wall: Duration,
+    /// Bytes of output.
+    pub(crate) output: u64,
+    /// Bytes that can be written.
+    pub(crate) disk: u64,
+    /// Open files per process.
+    pub(crate) open_files: u32,
+}
+
+/// The image's root folder.
+#[derive(Debug)]
+pub(crate) struct RootFolder {
+    /// Where it is, without symbolic links.
+    pub(crate) path: PathBuf,
+    /// The folder itself.
+    pub(crate) folder: std::os::fd::OwnedFd,
+}

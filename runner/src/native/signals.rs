@@ -1,0 +1,78 @@
+//! Signals of the caller for a process that the kernel shields from them.
+//!
+//! The program is process 1 of its namespace, as under docker, and the kernel drops signals that process 1 does not
+//! catch. The caller expects what happens outside: an uncaught SIGTERM ends the program. So the supervisor looks
+//! whether it is caught, and ends the sandbox itself where it is not. The alternative, a small init as process 1,
+//! would be a program of the host inside the sandbox, whose `/proc/1/exe` an attacker can open (CVE-2019-5736).
+
+use std::fs;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use super::sys::signal_by_pidfd;
+
+/// What became of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Handed to the program.
+    Sent,
+    /// The program does not catch it, and it ends programs: the sandbox was killed.
+    EndedInstead,
+}
+
+/// Sends a signal to process 1 of a sandbox, or does what its default action would be.
+pub(crate) fn deliver(pid: i32, pidfd: BorrowedFd<'_>, number: i32) -> Delivery {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let (send, answer) = if number != libc::SIGKILL && ends_by_default(number) && !is_handled(&status, number)
+    {
+        (libc::SIGKILL, Delivery::EndedInstead)
+    } else {
+        (number, Delivery::Sent)
+    };
+    // A process that is gone needs no signal.
+    let _ = signal_by_pidfd(pidfd.as_raw_fd(), send);
+    answer
+}
+
+/// Whether a mask of `/proc/PID/status` says that the signal is caught, ignored or held back.
+fn is_handled(status: &str, number: i32) -> bool {
+    let Some(bit) = u32::try_from(number).ok().and_then(|n| n.checked_sub(1)) else { return false };
+    let masks = ["SigBlk:", "SigIgn:", "SigCgt:"];
+    let has = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let mask = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+        mask.checked_shr(bit).is_some_and(|rest| rest & 1 == 1)
+    };
+    masks.into_iter().any(has)
+}
+
+/// Whether the default action is to end the process.
+fn ends_by_default(number: i32) -> bool {
+    let harmless = [
+        libc::SIGCHLD,
+        libc::SIGCONT,
+        libc::SIGURG,
+        libc::SIGWINCH,
+        libc::SIGSTOP,
+        libc::SIGTSTP,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+    ];
+    !harmless.contains(&number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_read_by_signal_number() {
+        let status = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000004000\n";
+        assert!(is_handled(status, libc::SIGTERM) && is_handled(status, libc::SIGHUP));
+        assert!(!is_handled(status, libc::SIGINT) && !is_handled("", libc::SIGINT));
+    }
+
+    #[test]
+    fn a_window_change_ends_nothing() {
+        assert!(!ends_by_default(libc::SIGWINCH) && ends_by_default(libc::SIGTERM));
+    }
+}

@@ -1,0 +1,408 @@
+//! From settings to the exact steps: pure, so that `--dry-run` prints what would be executed and nothing else can be.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::ids::Ids;
+use super::settings::{HostFolder, Settings};
+use super::steps::{MAX_MOUNTS, Slot, Step};
+use super::sys::MountAttributes;
+use super::text::{Text, TextError};
+
+/// Everything that is done to start one sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Spec {
+    /// How ids are mapped.
+    pub(crate) ids: Ids,
+    /// User and group inside.
+    pub(crate) user: (u32, u32),
+    /// What the child does, in order.
+    pub(crate) steps: Vec<Step>,
+    /// Program and arguments.
+    pub(crate) argv: Vec<Text>,
+    /// Environment, `NAME=value`.
+    pub(crate) env: Vec<Text>,
+}
+
+/// What this host and this image say; found before the steps are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ground {
+    /// How ids are mapped.
+    pub(crate) ids: Ids,
+    /// The root folder on the host, without symbolic links.
+    pub(crate) root: String,
+    /// Folders that the sandbox needs and the image lacks, shallow ones first, relative to the root.
+    pub(crate) missing: Vec<String>,
+    /// Whether a cgroup is joined.
+    pub(crate) cgroup: bool,
+    /// The caller's own hard limits: resource and value. Nobody can go above them.
+    pub(crate) hard_limits: Vec<(u32, u64)>,
+}
+
+/// Why settings cannot be turned into steps.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// A text that the kernel cannot take.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// No program.
+    #[error("there is no program to run: the command is empty")]
+    NoProgram,
+    /// Too many host folders.
+    #[error(
+        "{0} host folders are more than the {MAX_MOUNTS} that one sandbox can see: grant a common parent folder"
+    )]
+    TooManyMounts(usize),
+    /// A working folder or mount target that would escape the image or hide what protects it.
+    #[error(
+        "`{0}` cannot be used as a folder inside: it must be absolute, without `.` or `..`, and outside /proc, /sys and /dev"
+    )]
+    Folder(String),
+}
+
+/// Folders that every sandbox needs in its root.
+pub(crate) const NEEDED: [&str; 4] = ["proc", "dev", "tmp", "sys"];
+
+type Steps = Result<Vec<Step>, SpecError>;
+
+fn text(text: impl Into<String>) -> Result<Text, SpecError> {
+    Ok(Text::try_from(text.into())?)
+}
+
+impl Spec {
+    /// Makes the steps.
+    pub(crate) fn assemble(settings: &Settings, ground: &Ground) -> Result<Self, SpecError> {
+        if settings.mounts.len() > MAX_MOUNTS {
+            return Err(SpecError::TooManyMounts(settings.mounts.len()));
+        }
+        check_folder(&settings.cwd)?;
+        for mount in &settings.mounts {
+            check_folder(&mount.path)?;
+        }
+        let mut steps = vec![Step::AwaitIds, Step::Umask { mask: 0 }, Step::NewSession, Step::PrivateMounts];
+        steps.extend(filesystems(settings, ground)?);
+        steps.extend(host_trees(settings, ground)?);
+        steps.extend(root(settings, ground)?);
+        steps.extend(proc_and_dev(settings)?);
+        steps.extend(masks(settings)?);
+        steps.extend(host_folders(settings)?);
+        steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
+        steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp, Step::NewKeyring]);
+        if ground.cgroup {
+            steps.push(Step::AwaitLimits);
+        }
+        steps.push(Step::NewCgroupNamespace);
+        steps.extend(limits(settings, ground));
+        steps.extend(privileges(settings, ground)?);
+        let env = settings.env.iter().map(|(name, value)| text(format!("{name}={value}")));
+        Ok(Self {
+            ids: ground.ids,
+            user: (settings.uid, settings.gid),
+            steps,
+            argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
+            env: env.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The plan's host folders at their places, the shallow ones first: one may lie inside another.
+fn host_folders(settings: &Settings) -> Steps {
+    let mut mounts: Vec<_> = (0_u8..).zip(&settings.mounts).collect();
+    mounts.sort_by_key(|(_, mount)| &mount.path);
+    let mut steps = Vec::new();
+    for (number, mount) in mounts {
+        let path = relative(&mount.path);
+        // Below our own /tmp nothing of the image is seen: the place is made there.
+        if path.starts_with("tmp/") {
+            for folder in chain(path).skip(1) {
+                steps.push(Step::MakeFolder { beneath: scratch(settings), path: text(folder)?, mode: 0o755 });
+            }
+        }
+        steps.push(Step::Attach { mount: Slot::Host(number), beneath: Slot::Root, path: text(path)? });
+    }
+    Ok(steps)
+}
+
+/// A relative path and its parents, the shallow ones first.
+fn chain(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end))
+}
+
+/// SECURITY: a working folder under /proc can be a leaked descriptor (CVE-2024-21626), and a mount there would cover a mask.
+fn check_folder(path: &str) -> Result<(), SpecError> {
+    let inside = relative(path);
+    let normal = path == "/" || inside.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    let own = ["proc", "sys", "dev"].iter().any(|own| inside.split('/').next() == Some(*own));
+    if path.starts_with('/') && normal && !own { Ok(()) } else { Err(SpecError::Folder(path.to_owned())) }
+}
+
+fn relative(path: &str) -> &str {
+    path.strip_prefix('/').unwrap_or(path)
+}
+
+fn tmpfs(into: Slot, attributes: MountAttributes, options: &[(&str, String)]) -> Result<Step, SpecError> {
+    let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(value)?))));
+    let options = options.collect::<Result<_, SpecError>>()?;
+    Ok(Step::NewFilesystem { kind: text("tmpfs")?, options, attributes, into })
+}
+
+/// How many files fit into so many bytes: one for each 4 KiB, and a few more for small sandboxes.
+fn inodes(bytes: u64) -> String {
+    bytes.div_euclid(4096).saturating_add(64).to_string()
+}
+
+/// Made first, while the child is still nobody in its namespace: as root, these then belong to the host's root, and
+/// their mount options do not show which range of ids the sandbox has.
+fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
+    let size = |bytes: u64| ("size", bytes.to_string());
+    let mode = |mode: &str| ("mode", mode.to_owned());
+    // As root the folder belongs to nobody inside, and is read-only before the program starts. Without the sticky bit:
+    // the kernel refuses to open another's file for writing in a sticky folder that all may write to.
+    let dev = if ground.ids == Ids::Range { "777" } else { "755" };
+    let small = |bytes: u64| ("nr_inodes", inodes(bytes));
+    let mut steps = vec![
+        tmpfs(Slot::Dev, MountAttributes::Data, &[size(65_536), small(0), mode(dev)])?,
+        tmpfs(
+            Slot::Empty,
+            MountAttributes::ReadOnlyData,
+            &[size(4096), ("nr_inodes", "2".to_owned()), mode("555")],
+        )?,
+    ];
+    if scratch(settings) == Slot::Scratch {
+        let options = [size(settings.tmp), small(settings.tmp), mode("1777")];
+        steps.push(tmpfs(Slot::Scratch, MountAttributes::Data, &options)?);
+    }
+    if is_layered(settings, ground) {
+        let room = match settings.ephemeral {
+            None => 65_536,
+            Some(0) => settings.tmp,
+            Some(room) => room,
+        };
+        let options = [size(room), small(room.max(1 << 20)), mode("1777")];
+        steps.push(tmpfs(Slot::Stage, MountAttributes::Plain, &options)?);
+    }
+    Ok(steps)
+}
+
+/// The tmpfs behind /tmp and /dev/shm; where the writable root has no room of its own, they share one, so that the sum
+/// of all three is bounded.
+fn scratch(settings: &Settings) -> Slot {
+    if settings.ephemeral == Some(0) { Slot::Stage } else { Slot::Scratch }
+}
+
+/// A root that cannot be the image alone: it takes writes, or the image lacks a folder that something is mounted on.
+fn is_layered(settings: &Settings, ground: &Ground) -> bool {
+    settings.ephemeral.is_some() || !ground.missing.is_empty()
+}
+
+/// The host's folders as detached mounts, restricted. As root they come from the parent.
+fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
+    let root = if is_layered(settings, ground) { Slot::Image } else { Slot::Root };
+    let mut steps = Vec::new();
+    let given = matches!(ground.ids, Ids::Range);
+    if given {
+        steps.push(Step::TakeRoot { into: root });
+    } else {
+        let path = text(&ground.root)?;
+        steps.push(Step::OpenHost { path, into: Slot::Work, same_as: Some(Slot::RootFolder) });
+        steps.push(Step::CloneTree { from: Slot::Work, into: root, recursive: false });
+    }
+    steps.push(Step::Restrict { mount: root, attributes: MountAttributes::ReadOnly, recursive: false });
+    for (number, mount) in (0_u8..).zip(&settings.mounts) {
+        let slot = Slot::Host(number);
+        if !given {
+            steps.push(Step::OpenHost { path: text(&mount.path)?, into: Slot::Work, same_as: None });
+            steps.push(Step::CloneTree { from: Slot::Work, into: slot, recursive: true });
+        }
+        steps.push(Step::Restrict { mount: slot, attributes: attributes_of(mount), recursive: true });
+    }
+    Ok(steps)
+}
+
+/// Read mounts may hold programs; what the sandbox writes cannot be executed.
+fn attributes_of(mount: &HostFolder) -> MountAttributes {
+    if mount.writable { MountAttributes::Data } else { MountAttributes::ReadOnly }
+}
+
+fn root(settings: &Settings, ground: &Ground) -> Steps {
+    let (uid, gid, drop_groups) = match ground.ids {
+        Ids::Range => (0, 0, true),
+        Ids::Single { .. } => (settings.uid, settings.gid, false),
+    };
+    let mut steps = vec![Step::Become { uid, gid, drop_groups }];
+    if !is_layered(settings, ground) {
+        steps.push(Step::CoverHost { mount: Slot::Root });
+        return Ok(steps);
+    }
+    steps.push(Step::CoverHost { mount: Slot::Stage });
+    let folder = |path: String| -> Result<Step, SpecError> {
+        Ok(Step::MakeFolder { beneath: Slot::Stage, path: text(path)?, mode: 0o755 })
+    };
+    for name in ["image", "added", "upper", "work", "root"] {
+        steps.push(folder(name.to_owned())?);
+    }
+    let added: std::collections::BTreeSet<_> = ground.missing.iter().flat_map(|path| chain(path)).collect();
+    for path in added {
+        steps.push(folder(format!("added/{path}"))?);
+    }
+    steps.push(Step::Attach { mount: Slot::Image, beneath: Slot::Stage, path: text("image")? });
+    // Relative names: a path of the host in the mount's options would be seen inside.
+    steps.push(Step::Enter { folder: Slot::Stage });
+    let mut options = vec![(text("lowerdir")?, Some(text("image:added")?)), (text("userxattr")?, None)];
+    let mut attributes = MountAttributes::ReadOnly;
+    if settings.ephemeral.is_some() {
+        options.push((text("upperdir")?, Some(text("upper")?)));
+        options.push((text("workdir")?, Some(text("work")?)));
+        attributes = MountAttributes::Plain;
+    }
+    steps.push(Step::NewFilesystem { kind: text("overlay")?, options, attributes, into: Slot::Root });
+    steps.push(Step::Attach { mount: Slot::Root, beneath: Slot::Stage, path: text("root")? });
+    Ok(steps)
+}
+
+/// Devices that are harmless and that programs expect: name, major, minor.
+const DEVICES: [(&str, u32, u32); 5] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
+
+/// Links of /dev that programs expect.
+const LINKS: [(&str, &str); 4] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+fn proc_and_dev(settings: &Settings) -> Steps {
+    let attach = |mount, path: &str| -> Result<Step, SpecError> {
+        Ok(Step::Attach { mount, beneath: Slot::Root, path: text(path)? })
+    };
+    let part = |mount, part: &str, beneath, path: &str, attributes| -> Result<Step, SpecError> {
+        Ok(Step::AttachPart { mount, part: text(part)?, beneath, path: text(path)?, attributes })
+    };
+    let folder = |beneath, path: &str, mode| -> Result<Step, SpecError> {
+        Ok(Step::MakeFolder { beneath, path: text(path)?, mode })
+    };
+    let device = |name: &str, major, minor| -> Result<Step, SpecError> {
+        Ok(Step::Device { name: text(name)?, host: text(format!("/dev/{name}"))?, major, minor })
+    };
+    let scratch = scratch(settings);
+    let mut steps = vec![
+        Step::NewFilesystem {
+            kind: text("proc")?,
+            options: Vec::new(),
+            attributes: MountAttributes::Data,
+            into: Slot::Proc,
+        },
+        attach(Slot::Proc, "proc")?,
+        folder(scratch, "tmp", 0o1777)?,
+        folder(scratch, "shm", 0o1777)?,
+        part(scratch, "tmp", Slot::Root, "tmp", MountAttributes::Data)?,
+        part(Slot::Empty, "", Slot::Root, "sys", MountAttributes::ReadOnlyData)?,
+        attach(Slot::Dev, "dev")?,
+    ];
+    for (name, major, minor) in DEVICES {
+        steps.push(device(name, major, minor)?);
+    }
+    for (path, target) in LINKS {
+        steps.push(Step::MakeLink { beneath: Slot::Dev, path: text(path)?, target: text(target)? });
+    }
+    steps.push(folder(Slot::Dev, "shm", 0o1777)?);
+    steps.push(part(scratch, "shm", Slot::Dev, "shm", MountAttributes::Data)?);
+    if settings.terminal {
+        let options = [("ptmxmode", "0666"), ("mode", "0620")];
+        let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(*value)?))));
+        steps.push(Step::NewFilesystem {
+            kind: text("devpts")?,
+            options: options.collect::<Result<_, SpecError>>()?,
+            // Without `nodev`: its nodes are the terminals of this sandbox and nothing else.
+            attributes: MountAttributes::Terminals,
+            into: Slot::Pts,
+        });
+        steps.push(folder(Slot::Dev, "pts", 0o755)?);
+        steps.push(Step::Attach { mount: Slot::Pts, beneath: Slot::Dev, path: text("pts")? });
+        let (path, target) = (text("ptmx")?, text("pts/ptmx")?);
+        steps.push(Step::MakeLink { beneath: Slot::Dev, path, target });
+        steps.push(device("tty", 5, 0)?);
+    }
+    steps.push(Step::KeepNull);
+    steps.push(Step::Restrict {
+        mount: Slot::Dev,
+        attributes: MountAttributes::ReadOnlyData,
+        recursive: false,
+    });
+    Ok(steps)
+}
+
+fn masks(settings: &Settings) -> Steps {
+    let mut steps = Vec::new();
+    for path in &settings.masked {
+        steps.push(Step::Mask { path: text(path)? });
+    }
+    // Before /proc/sys is read-only. seccomp refuses new user namespaces as well; this holds if it is ever wrong.
+    let path = text("sys/user/max_user_namespaces")?;
+    steps.push(Step::WriteProc { path, value: text("0")? });
+    for path in &settings.read_only {
+        steps.push(Step::ReadOnly { path: text(path)? });
+    }
+    Ok(steps)
+}
+
+/// Limits of each process. With a cgroup the kernel counts the whole sandbox as well.
+fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
+    let bounds = &settings.limits;
+    let cpu_seconds = bounds.wall.as_secs().saturating_mul(u64::from(bounds.milli_cpu)).div_ceil(1000);
+    let wanted = [
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_MEMLOCK, 65_536),
+        (libc::RLIMIT_MSGQUEUE, 0),
+        (libc::RLIMIT_SIGPENDING, 1024),
+        (libc::RLIMIT_FSIZE, bounds.disk),
+        (libc::RLIMIT_DATA, bounds.memory),
+        (libc::RLIMIT_NPROC, u64::from(bounds.pids)),
+        (libc::RLIMIT_NOFILE, u64::from(bounds.open_files)),
+        (libc::RLIMIT_CPU, cpu_seconds.max(1)),
+    ];
+    let own = |resource| ground.hard_limits.iter().find(|(of, _)| *of == resource).map(|(_, value)| *value);
+    let steps = wanted.into_iter().map(|(resource, value)| {
+        let value = own(resource).map_or(value, |own| own.min(value));
+        Step::Limit { resource, soft: value, hard: value }
+    });
+    steps.collect()
+}
+
+/// The last things: each step takes something away, and the filter comes when nothing else is left to do.
+fn privileges(settings: &Settings, ground: &Ground) -> Steps {
+    let drop_groups = matches!(ground.ids, Ids::Range);
+    let streams = if settings.terminal { Step::Terminal } else { Step::Streams };
+    Ok(vec![
+        Step::DropBounding { keep: settings.linux_caps },
+        Step::LockSecureBits,
+        Step::Become { uid: settings.uid, gid: settings.gid, drop_groups },
+        Step::Caps { keep: settings.linux_caps },
+        streams,
+        Step::WorkingFolder { path: text(&settings.cwd)? },
+        Step::Umask { mask: 0o022 },
+        Step::DieWithParent,
+        Step::NoNewPrivileges,
+        Step::CloseOnExec,
+        Step::Filter { program: settings.filter.clone() },
+        Step::Execute { candidates: candidates(settings)? },
+    ])
+}
+
+/// Where programs are looked for when the environment has no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn candidates(settings: &Settings) -> Result<Vec<Text>, SpecError> {
+    let program = settings.argv.first().filter(|name| !name.is_empty()).ok_or(SpecError::NoProgram)?;
+    if program.contains('/') {
+        return Ok(vec![text(program)?]);
+    }
+    let path = settings.env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    // Only absolute entries: an empty or relative one would search the working folder.
+    let folders = path.split(':').filter(|folder| folder.starts_with('/')).take(64);
+    folders.map(|folder| text(format!("{}/{program}", folder.trim_end_matches('/')))).collect()
+}

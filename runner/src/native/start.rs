@@ -1,0 +1,196 @@
+//! From a spec to a running process: the parent's side of the hand-over.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
+use thiserror::Error;
+
+use super::ids::Ids;
+use super::spec::Spec;
+use super::steps::{SLOTS, Slot};
+use super::sys::{
+    CloneRequest, Cloned, Errno, MountAttributes, Pointers, clone_into, clone_tree, map_tree, open_pidfd,
+    set_attributes, signal_by_pidfd, wait_exit,
+};
+
+/// Descriptors that one sandbox starts with.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// The three streams; nothing with a terminal.
+    pub(crate) streams: Option<[OwnedFd; 3]>,
+    /// Where the child reports.
+    pub(crate) report: OwnedFd,
+    /// The image's root folder.
+    pub(crate) root: OwnedFd,
+    /// Detached mounts of the plan's host folders, where the parent may make them.
+    pub(crate) hosts: Vec<OwnedFd>,
+    /// The process with which the sandbox dies.
+    pub(crate) owner: OwnedFd,
+    /// A v2 cgroup to be born in.
+    pub(crate) cgroup: Option<OwnedFd>,
+    /// `cgroup.procs` files to be written to.
+    pub(crate) joins: Vec<OwnedFd>,
+}
+
+/// What went wrong on the parent's side. The child, if there was one, is dead and collected.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// clone3 failed.
+    #[error("cannot make the namespaces of a sandbox: {0}")]
+    Clone(String, i32),
+    /// The ids of the user namespace could not be mapped.
+    #[error("cannot map user ids into the sandbox: {0}")]
+    Ids(#[source] io::Error),
+    /// The image's root could not be mounted by the parent.
+    #[error("cannot mount the image's root folder: {0}")]
+    Root(String),
+    /// A cgroup could not be joined.
+    #[error("cannot put the sandbox under its limits: {0}")]
+    Limits(#[source] io::Error),
+    /// The launcher process could not start it.
+    #[error("the launcher process could not start the sandbox: {0}")]
+    Launcher(String),
+    /// A descriptor could not be made.
+    #[error("cannot make a channel to the sandbox: {0}")]
+    Channel(#[source] io::Error),
+}
+
+/// `CLONE_NEW*`: user, mount, pid, network, ipc, uts. The cgroup namespace comes when the cgroup has been joined.
+const NAMESPACES: i32 = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS;
+
+/// Starts the child and lets it go. It has not executed the program yet: a failed step comes over the report.
+pub(crate) fn start(spec: &Spec, given: Given) -> Result<Cloned, StartError> {
+    start_in(spec, given, NAMESPACES)
+}
+
+/// [`start`] with the namespaces to make: tests take one out.
+pub(crate) fn start_in(spec: &Spec, mut given: Given, namespaces: i32) -> Result<Cloned, StartError> {
+    raise_above_streams(&mut given).map_err(StartError::Channel)?;
+    let (gate, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .map_err(channel)?;
+    let pointers = Pointers::new(&spec.argv, &spec.env);
+    let request = CloneRequest {
+        namespaces: u64::try_from(namespaces).unwrap_or(0),
+        cgroup: given.cgroup.as_ref().map(AsFd::as_fd),
+        steps: &spec.steps,
+        pointers: &pointers,
+        descriptors: descriptors(&given, inner.as_raw_fd()),
+    };
+    let child = clone_into(&request).map_err(|errno| StartError::Clone(errno.to_string(), errno.0))?;
+    drop(inner);
+    match release(spec, &given, &child, gate.as_fd()) {
+        Ok(()) => Ok(child),
+        Err(error) => {
+            abandon(&child);
+            Err(error)
+        }
+    }
+}
+
+fn channel(errno: nix::errno::Errno) -> StartError {
+    StartError::Channel(errno.into())
+}
+
+/// Kills and collects a child that must not go on.
+pub(crate) fn abandon(child: &Cloned) {
+    // It may be dead already; it is collected either way.
+    let _ = signal_by_pidfd(child.pidfd.as_raw_fd(), libc::SIGKILL);
+    let _ = wait_exit(child.pidfd.as_fd());
+}
+
+fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
+    let mut table = [-1; SLOTS];
+    let mut put = |slot: Slot, descriptor: RawFd| {
+        if let Some(place) = table.get_mut(slot.index()) {
+            *place = descriptor;
+        }
+    };
+    if let Some([stdin, stdout, stderr]) = &given.streams {
+        put(Slot::Stdin, stdin.as_raw_fd());
+        put(Slot::Stdout, stdout.as_raw_fd());
+        put(Slot::Stderr, stderr.as_raw_fd());
+    }
+    put(Slot::Report, given.report.as_raw_fd());
+    put(Slot::Gate, gate);
+    put(Slot::Parent, given.owner.as_raw_fd());
+    put(Slot::RootFolder, given.root.as_raw_fd());
+    for (number, host) in (0_u8..).zip(&given.hosts) {
+        put(Slot::Host(number), host.as_raw_fd());
+    }
+    table
+}
+
+/// A descriptor below 3 would be overwritten while the streams are put in place; a caller may have closed its own.
+fn raise_above_streams(given: &mut Given) -> io::Result<()> {
+    let streams = given.streams.iter_mut().flatten();
+    let all = streams.chain([&mut given.report, &mut given.root, &mut given.owner]).chain(&mut given.hosts);
+    for descriptor in all {
+        if descriptor.as_raw_fd() < 3 {
+            // The standard library duplicates to 3 and above.
+            *descriptor = descriptor.try_clone()?;
+        }
+    }
+    Ok(())
+}
+
+fn release(spec: &Spec, given: &Given, child: &Cloned, gate: BorrowedFd<'_>) -> Result<(), StartError> {
+    spec.ids.write(child.pid, spec.user).map_err(StartError::Ids)?;
+    let root = match spec.ids {
+        Ids::Range => {
+            Some(mapped_root(given, child.pid).map_err(|errno| StartError::Root(errno.to_string()))?)
+        }
+        Ids::Single { .. } => None,
+    };
+    tell(gate, b'i', root.as_ref().map(AsFd::as_fd))?;
+    if !given.joins.is_empty() {
+        // The child mounts meanwhile: moving a process takes the kernel some milliseconds on cgroup v1.
+        join(&given.joins, child.pid).map_err(StartError::Limits)?;
+    }
+    tell(gate, b'g', None)
+}
+
+fn join(files: &[OwnedFd], pid: i32) -> io::Result<()> {
+    let text = pid.to_string();
+    for file in files {
+        nix::unistd::write(file, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The root as a detached mount whose owners are those of the image, where the file system can show them so.
+fn mapped_root(given: &Given, pid: i32) -> Result<OwnedFd, Errno> {
+    let tree = clone_tree(given.root.as_fd())?;
+    set_attributes(tree.as_fd(), MountAttributes::ReadOnly)?;
+    let namespace = File::open(format!("/proc/{pid}/ns/user"))
+        .map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    match map_tree(tree.as_fd(), namespace.as_fd()) {
+        // A file system without mapped mounts shows nobody as the owner: tighter, not wider.
+        Ok(()) | Err(Errno(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS)) => Ok(tree),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn tell(gate: BorrowedFd<'_>, word: u8, tree: Option<BorrowedFd<'_>>) -> Result<(), StartError> {
+    let bytes = [word];
+    let parts = [io::IoSlice::new(&bytes)];
+    let raw = tree.map(|tree| [tree.as_raw_fd()]);
+    let control: Vec<_> = raw.iter().map(|list| ControlMessage::ScmRights(list)).collect();
+    match sendmsg::<()>(gate.as_raw_fd(), &parts, &control, MsgFlags::MSG_NOSIGNAL, None) {
+        // A child that has died has said why over the report.
+        Ok(_) | Err(nix::errno::Errno::EPIPE | nix::errno::Errno::ECONNRESET) => Ok(()),
+        Err(errno) => Err(channel(errno)),
+    }
+}
+
+/// The process with which a sandbox of this process dies.
+pub(crate) fn this_process() -> Result<OwnedFd, StartError> {
+    open_pidfd(std::process::id()).map_err(|errno| StartError::Channel(errno.into()))
+}

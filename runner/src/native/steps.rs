@@ -1,0 +1,291 @@
+//! What the new process does between clone and exec, as data: the same list is printed, sent, and executed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::sys::MountAttributes;
+use super::text::Text;
+
+/// A place for a descriptor in the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Slot {
+    /// Becomes standard input.
+    Stdin,
+    /// Becomes standard output.
+    Stdout,
+    /// Becomes standard error.
+    Stderr,
+    /// Where a failed step is reported; closed by exec.
+    Report,
+    /// Where the parent says "go on".
+    Gate,
+    /// A pidfd of the process that must not outlive us.
+    Parent,
+    /// The image's root folder on the host, opened by the parent.
+    RootFolder,
+    /// A detached mount of it, from a parent that may make one.
+    GivenRoot,
+    /// The new root.
+    Root,
+    /// The image below a layered root.
+    Image,
+    /// A tmpfs with what the image lacks, and the writable layer.
+    Stage,
+    /// Our /proc.
+    Proc,
+    /// Our /dev.
+    Dev,
+    /// The tmpfs behind /tmp and /dev/shm.
+    Scratch,
+    /// An empty, read-only folder.
+    Empty,
+    /// Our own /dev/null.
+    Null,
+    /// Our /dev/pts.
+    Pts,
+    /// For one step and the next.
+    Work,
+    /// The n-th host folder of the plan.
+    Host(u8),
+}
+
+/// How many places there are; the last ones are [`Slot::Host`].
+pub(crate) const SLOTS: usize = 18 + MAX_MOUNTS;
+
+/// How many host folders one sandbox can see.
+pub(crate) const MAX_MOUNTS: usize = 46;
+
+impl Slot {
+    /// Position in the child's table.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Stdin => 0,
+            Self::Stdout => 1,
+            Self::Stderr => 2,
+            Self::Report => 3,
+            Self::Gate => 4,
+            Self::Parent => 5,
+            Self::RootFolder => 6,
+            Self::GivenRoot => 7,
+            Self::Root => 8,
+            Self::Image => 9,
+            Self::Stage => 10,
+            Self::Proc => 11,
+            Self::Dev => 12,
+            Self::Scratch => 13,
+            Self::Empty => 14,
+            Self::Null => 15,
+            Self::Pts => 16,
+            Self::Work => 17,
+            #[expect(
+                clippy::as_conversions,
+                clippy::arithmetic_side_effects,
+                reason = "widening, and at most 18 + 255; the table is read with a bound"
+            )]
+            Self::Host(n) => 18 + n as usize,
+        }
+    }
+}
+
+/// One step. The child stops at the first that fails and reports which it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Step {
+    /// Wait for the parent: ids are mapped, and it may hand over the root.
+    AwaitIds,
+    /// Wait for the parent: limits hold.
+    AwaitLimits,
+    /// Own session, without a terminal.
+    NewSession,
+    /// Mounts of this namespace and of the host no longer follow each other.
+    PrivateMounts,
+    /// A cgroup namespace whose root is the sandbox's own group.
+    NewCgroupNamespace,
+    /// Make a file system and a detached mount of it.
+    NewFilesystem { kind: Text, options: Vec<(Text, Option<Text>)>, attributes: MountAttributes, into: Slot },
+    /// Clone the mount at a descriptor.
+    CloneTree { from: Slot, into: Slot, recursive: bool },
+    /// Open a path of the host, following no link; with `same_as` it must be what that slot refers to. Descriptors of the
+    /// parent lie in its own mount namespace and cannot be mounted here, so an unprivileged child opens again.
+    OpenHost { path: Text, into: Slot, same_as: Option<Slot> },
+    /// Take the root that the parent has handed over.
+    TakeRoot { into: Slot },
+    /// Add flags to a mount.
+    Restrict { mount: Slot, attributes: MountAttributes, recursive: bool },
+    /// Attach a detached mount on top of the host's root, as seen here only.
+    CoverHost { mount: Slot },
+    /// Attach a detached mount at a path beneath a folder, without following a link.
+    Attach { mount: Slot, beneath: Slot, path: Text },
+    /// Attach a clone of a detached mount's sub-folder.
+    AttachPart { mount: Slot, part: Text, beneath: Slot, path: Text, attributes: MountAttributes },
+    /// Make a folder; one that is there already is kept.
+    MakeFolder { beneath: Slot, path: Text, mode: u32 },
+    /// Make a symbolic link.
+    MakeLink { beneath: Slot, path: Text, target: Text },
+    /// Enter a folder.
+    Enter { folder: Slot },
+    /// Show one of the host's harmless character devices in /dev, after looking at its numbers.
+    Device { name: Text, host: Text, major: u32, minor: u32 },
+    /// Keep our own /dev/null at hand.
+    KeepNull,
+    /// Hide a path of /proc: files behind /dev/null, folders behind an empty one. A path that is not there needs nothing.
+    Mask { path: Text },
+    /// Make a path of /proc read-only. A path that is not there needs nothing.
+    ReadOnly { path: Text },
+    /// Write a value into a file of our /proc.
+    WriteProc { path: Text, value: Text },
+    /// Make the new root the root, and drop the old one.
+    Pivot,
+    /// Name the host.
+    HostName { name: Text },
+    /// Bring the loopback up.
+    LoopbackUp,
+    /// Limit one resource of each process.
+    Limit { resource: u32, soft: u64, hard: u64 },
+    /// New session keyring: keyrings are not namespaced.
+    NewKeyring,
+    /// Become a user of the namespace, in all three ids.
+    Become { uid: u32, gid: u32, drop_groups: bool },
+    /// Drop Linux caps from the bounding set, but for these.
+    DropBounding { keep: u64 },
+    /// Lock the secure bits: uid 0 is a user like any other.
+    LockSecureBits,
+    /// Keep just these Linux caps, in every set.
+    Caps { keep: u64 },
+    /// Die with the parent. After every change of user: those clear it.
+    DieWithParent,
+    /// Put the three streams in place.
+    Streams,
+    /// Make a terminal of our own, send its other end to the parent, and put it in place of the streams.
+    Terminal,
+    /// Change to a folder of the image.
+    WorkingFolder { path: Text },
+    /// Set the file mode mask.
+    Umask { mask: u32 },
+    /// Nothing executed from here on gains a privilege.
+    NoNewPrivileges,
+    /// All descriptors but the three streams are closed by exec.
+    CloseOnExec,
+    /// Load the seccomp filter; each word is one instruction.
+    Filter { program: Vec<u64> },
+    /// Execute the first candidate that is there.
+    Execute { candidates: Vec<Text> },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AwaitIds => f.write_str("wait until user and group ids are mapped"),
+            Self::AwaitLimits => f.write_str("wait until the limits hold"),
+            Self::NewSession => f.write_str("setsid"),
+            Self::PrivateMounts => f.write_str("make all mounts private"),
+            Self::NewCgroupNamespace => f.write_str("unshare the cgroup namespace"),
+            Self::NewFilesystem { kind, options, attributes, .. } => {
+                write!(f, "make a {kind} file system ({attributes:?})")?;
+                options.iter().try_for_each(|(key, value)| match value {
+                    Some(value) => write!(f, " {key}={value}"),
+                    None => write!(f, " {key}"),
+                })
+            }
+            Self::CloneTree { from, recursive, .. } => {
+                write!(f, "clone the mount at {from:?}{}", if *recursive { " with those below" } else { "" })
+            }
+            Self::OpenHost { path, .. } => write!(f, "open {path}, following no link"),
+            Self::TakeRoot { .. } => {
+                f.write_str("take the image's root, with owners mapped, from the runner")
+            }
+            Self::Restrict { mount, attributes, .. } => write!(f, "restrict {mount:?} to {attributes:?}"),
+            Self::CoverHost { mount } => write!(f, "attach {mount:?} on the old root"),
+            Self::Attach { mount, path, .. } => write!(f, "attach {mount:?} at {path}"),
+            Self::AttachPart { mount, part, path, attributes, .. } => {
+                write!(f, "attach {part} of {mount:?} at {path} ({attributes:?})")
+            }
+            Self::MakeFolder { beneath, path, mode } => {
+                write!(f, "mkdir {path} in {beneath:?}, mode {mode:o}")
+            }
+            Self::MakeLink { path, target, .. } => write!(f, "link {path} to {target}"),
+            Self::Enter { folder } => write!(f, "enter {folder:?}"),
+            Self::Device { name, major, minor, .. } => write!(f, "show the device {name} ({major}:{minor})"),
+            Self::KeepNull => f.write_str("open our own /dev/null"),
+            Self::Mask { path } => write!(f, "mask /proc/{path}"),
+            Self::ReadOnly { path } => write!(f, "make /proc/{path} read-only"),
+            Self::WriteProc { path, value } => write!(f, "write {value} to /proc/{path}"),
+            Self::Pivot => f.write_str("pivot_root, and detach the old root"),
+            Self::HostName { name } => write!(f, "set the host name {name}"),
+            Self::LoopbackUp => f.write_str("bring the loopback up"),
+            Self::Limit { resource, soft, .. } => write!(f, "setrlimit {} {soft}", limit_name(*resource)),
+            Self::NewKeyring => f.write_str("join a new session keyring"),
+            Self::Become { uid, gid, .. } => write!(f, "become user {uid}, group {gid}"),
+            Self::DropBounding { keep } => write!(f, "drop Linux caps from the bounding set, but {keep:#x}"),
+            Self::LockSecureBits => f.write_str("lock the secure bits"),
+            Self::Caps { keep } => write!(f, "drop all Linux caps, but {keep:#x}"),
+            Self::DieWithParent => f.write_str("die with the runner"),
+            Self::Streams => f.write_str("put the three streams in place"),
+            Self::Terminal => f.write_str("make a terminal of our own"),
+            Self::WorkingFolder { path } => write!(f, "change to the folder {path}"),
+            Self::Umask { mask } => write!(f, "umask {mask:o}"),
+            Self::NoNewPrivileges => f.write_str("set no_new_privs"),
+            Self::CloseOnExec => f.write_str("close all other descriptors on exec"),
+            Self::Filter { program } => write!(f, "load the seccomp filter, {} instructions", program.len()),
+            Self::Execute { candidates } => {
+                f.write_str("execute")?;
+                candidates.iter().try_for_each(|path| write!(f, " {path}"))
+            }
+        }
+    }
+}
+
+/// The name of a resource in `setrlimit(2)`.
+fn limit_name(resource: u32) -> &'static str {
+    match resource {
+        libc::RLIMIT_CORE => "CORE",
+        libc::RLIMIT_CPU => "CPU",
+        libc::RLIMIT_DATA => "DATA",
+        libc::RLIMIT_FSIZE => "FSIZE",
+        libc::RLIMIT_MEMLOCK => "MEMLOCK",
+        libc::RLIMIT_MSGQUEUE => "MSGQUEUE",
+        libc::RLIMIT_NOFILE => "NOFILE",
+        libc::RLIMIT_NPROC => "NPROC",
+        libc::RLIMIT_SIGPENDING => "SIGPENDING",
+        libc::RLIMIT_STACK => "STACK",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_place_of_its_own_inside_the_table() {
+        let last = u8::try_from(MAX_MOUNTS - 1).unwrap();
+        let all = [
+            Slot::Stdin,
+            Slot::Stdout,
+            Slot::Stderr,
+            Slot::Report,
+            Slot::Gate,
+            Slot::Parent,
+            Slot::RootFolder,
+            Slot::GivenRoot,
+            Slot::Root,
+            Slot::Image,
+            Slot::Stage,
+            Slot::Proc,
+            Slot::Dev,
+            Slot::Scratch,
+            Slot::Empty,
+            Slot::Null,
+            Slot::Pts,
+            Slot::Work,
+            Slot::Host(0),
+            Slot::Host(last),
+        ];
+        let mut places: Vec<_> = all.iter().map(|slot| slot.index()).collect();
+        places.dedup();
+        assert!(places.is_sorted() && places.len() == all.len());
+        assert_eq!(places.last(), Some(&(SLOTS - 1)));
+    }
+}

@@ -1,0 +1,373 @@
+//! Watches one running sandbox: streams, limits, signals, its end. One thread, one poll loop, no SIGCHLD.
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, recv};
+
+use super::memory::{Use, measure};
+use super::pump::{Pump, never_block};
+use super::report::{Report, read_report};
+use super::settings::Bounds;
+use super::signals::{Delivery, deliver};
+use super::sys::{Errno, Exit, peek_exited, set_window, signal_by_pidfd, wait_exit};
+use crate::io::{Command, Commands, Output};
+use crate::outcome::Limit;
+
+/// The first look at memory; short runs are never looked at.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+/// From one look to the next.
+const EVERY: Duration = Duration::from_millis(25);
+/// How long output may still be passed on after a limit was hit or everybody is dead.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A started sandbox.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Its first process; nothing until a launcher has said it.
+    pub(crate) process: Option<(i32, OwnedFd)>,
+    /// Whether a launcher collects it.
+    pub(crate) remote: bool,
+    /// Where it reports.
+    pub(crate) report: OwnedFd,
+    /// Streams into it.
+    pub(crate) inward: Option<Pump>,
+    /// Streams out of it: output, then error.
+    pub(crate) outward: [Option<Pump>; 2],
+    /// What is pumped through the terminal once it is there: input, source, sink.
+    pub(crate) screen: Option<Screen>,
+}
+
+/// Both directions of a terminal that is not there yet.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) source: Option<OwnedFd>,
+    pub(crate) sink: Output,
+    /// Rows and columns.
+    pub(crate) size: (u16, u16),
+}
+
+/// How a run ended, as seen from outside.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) exit: Option<Exit>,
+    /// The signal of the caller that ended it, where we had to send another.
+    pub(crate) as_if: Option<i32>,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) failed: Option<(u32, i32)>,
+    pub(crate) refused: Option<String>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) peak: Use,
+    pub(crate) wall: Duration,
+    /// Bytes of output that were passed on.
+    pub(crate) output: u64,
+}
+
+/// Runs the loop until the sandbox has ended and its output is passed on.
+pub(crate) fn supervise(
+    running: Running,
+    bounds: &Bounds,
+    commands: Option<&Commands>,
+    counted: bool,
+) -> io::Result<Ended> {
+    let mut watch = Watch {
+        running,
+        bounds,
+        commands: commands.map(|commands| &commands.0),
+        // With a cgroup the kernel counts; without one, we do.
+        next_look: (!counted).then(|| after(FIRST_LOOK)),
+        started: Instant::now(),
+        passed: 0,
+        executed: false,
+        master: None,
+        closing: None,
+        ended: Ended {
+            exit: None,
+            as_if: None,
+            limit: None,
+            failed: None,
+            refused: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            peak: Use::default(),
+            wall: Duration::ZERO,
+            output: 0,
+        },
+    };
+    let answer = watch.run();
+    if answer.is_err() {
+        watch.kill();
+        watch.collect();
+    }
+    answer.map(|()| watch.finish())
+}
+
+/// A moment from now.
+fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or(now)
+}
+
+struct Watch<'a> {
+    running: Running,
+    bounds: &'a Bounds,
+    commands: Option<&'a OwnedFd>,
+    next_look: Option<Instant>,
+    started: Instant,
+    /// Bytes of output so far.
+    passed: u64,
+    /// Whether the report is closed: the program runs.
+    executed: bool,
+    master: Option<OwnedFd>,
+    /// When nothing more is passed on.
+    closing: Option<Instant>,
+    ended: Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Process,
+    Report,
+    Commands,
+    Inward,
+    Outward(usize),
+}
+
+impl Watch<'_> {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let ready = self.wait()?;
+            for source in ready {
+                self.serve(source)?;
+            }
+            self.look();
+            let now = Instant::now();
+            if now >= self.deadline() && self.ended.exit.is_none() {
+                self.stop(Limit::Wall);
+            }
+            if self.closing.is_some_and(|closing| now >= closing) && self.is_gone() {
+                return Ok(());
+            }
+            if self.is_gone() && self.is_drained() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.ended.exit.is_some() || self.ended.refused.is_some()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.executed && self.running.outward.iter().flatten().all(|pump| pump.interest().is_none())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.started.checked_add(self.bounds.wall).unwrap_or(self.started)
+    }
+
+    /// Polls until something happens or a time has come; answers what is ready.
+    fn wait(&self) -> io::Result<Vec<Source>> {
+        let mut sources = Vec::with_capacity(6);
+        let mut entries: Vec<PollFd<'_>> = Vec::with_capacity(6);
+        let mut add = |source, descriptor, flags| {
+            sources.push(source);
+            entries.push(PollFd::new(descriptor, flags));
+        };
+        if let (Some((_, pidfd)), None, false) =
+            (&self.running.process, &self.ended.exit, self.running.remote)
+        {
+            add(Source::Process, pidfd.as_fd(), PollFlags::POLLIN);
+        }
+        if !self.executed {
+            add(Source::Report, self.running.report.as_fd(), PollFlags::POLLIN);
+        }
+        if let (Some(commands), false) = (self.commands, self.is_gone()) {
+            add(Source::Commands, commands.as_fd(), PollFlags::POLLIN);
+        }
+        if let Some((descriptor, flags)) = self.running.inward.as_ref().and_then(Pump::interest)
+            && !self.is_gone()
+        {
+            add(Source::Inward, descriptor, flags);
+        }
+        for (number, pump) in self.running.outward.iter().enumerate() {
+            if let Some((descriptor, flags)) = pump.as_ref().and_then(Pump::interest) {
+                add(Source::Outward(number), descriptor, flags);
+            }
+        }
+        let timeout = PollTimeout::try_from(self.patience()).unwrap_or(PollTimeout::MAX);
+        match poll(&mut entries, timeout) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready = |entry: &PollFd<'_>| entry.any().unwrap_or(true);
+        Ok(entries.iter().zip(sources).filter(|(entry, _)| ready(entry)).map(|(_, source)| source).collect())
+    }
+
+    fn patience(&self) -> Duration {
+        let live = self.ended.exit.is_none();
+        let look = self.next_look.filter(|_| live && self.executed);
+        let times = [live.then(|| self.deadline()), look, self.closing];
+        let next = times.into_iter().flatten().min().unwrap_or_else(|| self.deadline());
+        // Rounded up: waking just before the time would spin.
+        next.saturating_duration_since(Instant::now()).saturating_add(Duration::from_micros(999))
+    }
+
+    fn serve(&mut self, source: Source) -> io::Result<()> {
+        match source {
+            Source::Process => self.collect(),
+            Source::Report => return self.hear(),
+            Source::Commands => self.obey(),
+            Source::Inward => {
+                if let Some(pump) = &mut self.running.inward {
+                    pump.turn(u64::MAX);
+                }
+            }
+            Source::Outward(number) => {
+                let room = self.bounds.output.saturating_sub(self.passed);
+                if let Some(Some(pump)) = self.running.outward.get_mut(number) {
+                    let (taken, over) = pump.turn(room);
+                    self.passed = self.passed.saturating_add(taken);
+                    if over {
+                        self.stop(Limit::Output);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first process is dead: the kernel has killed all others of its pid namespace.
+    fn collect(&mut self) {
+        let Some((_, pidfd)) = &self.running.process else { return };
+        if self.ended.exit.is_none() && !self.running.remote {
+            self.ended.exit = wait_exit(pidfd.as_fd()).ok();
+            self.note_end();
+        }
+    }
+
+    fn note_end(&mut self) {
+        self.ended.wall = self.started.elapsed();
+        self.closing.get_or_insert(self.deadline().max(after(GRACE)));
+    }
+
+    fn hear(&mut self) -> io::Result<()> {
+        match read_report(&self.running.report)? {
+            Report::Failed { step, errno } => self.ended.failed = Some((step, errno)),
+            Report::Terminal(master) => self.open_screen(master)?,
+            Report::Started { pid, pidfd } => self.running.process = Some((pid, pidfd)),
+            Report::Exited(exit) => {
+                self.ended.exit = Some(exit);
+                self.executed = true;
+                self.note_end();
+            }
+            Report::Refused(why) => {
+                self.ended.refused = Some(why);
+                self.executed = true;
+                self.running.outward = [None, None];
+            }
+            Report::Nothing => {}
+            Report::Closed => {
+                self.executed = true;
+                if self.running.remote && self.ended.exit.is_none() {
+                    return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the launcher process has died"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_screen(&mut self, master: OwnedFd) -> io::Result<()> {
+        /// What a terminal takes for the end of its input.
+        const END: u8 = 4;
+        let Some(screen) = self.running.screen.take() else { return Ok(()) };
+        let _ = set_window(master.as_fd(), screen.size.0, screen.size.1);
+        never_block(&master)?;
+        self.running.inward = Some(Pump::inward(screen.bytes, screen.source, master.try_clone()?, Some(END)));
+        self.running.outward = [Some(Pump::outward(master.try_clone()?, screen.sink)), None];
+        self.master = Some(master);
+        Ok(())
+    }
+
+    fn obey(&mut self) {
+        let Some(commands) = self.commands else { return };
+        let mut bytes = [0; 16];
+        match recv(commands.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => self.commands = None,
+            Ok(length) => match Command::from_bytes(bytes.get(..length).unwrap_or_default()) {
+                Some(Command::Signal(number)) => self.signal(number),
+                Some(Command::Kill) => self.signal(libc::SIGKILL),
+                Some(Command::Window { rows, columns }) => {
+                    if let Some(master) = &self.master {
+                        let _ = set_window(master.as_fd(), rows, columns);
+                    }
+                }
+                None => {}
+            },
+            Err(_) => {}
+        }
+    }
+
+    fn signal(&mut self, number: i32) {
+        let Some((pid, pidfd)) = &self.running.process else { return };
+        if !peek_exited(pidfd.as_fd()) && deliver(*pid, pidfd.as_fd(), number) == Delivery::EndedInstead {
+            self.ended.as_if.get_or_insert(number);
+        }
+    }
+
+    fn look(&mut self) {
+        let (Some(next), Some((pid, pidfd))) = (self.next_look, &self.running.process) else { return };
+        if !self.executed || self.ended.exit.is_some() || Instant::now() < next || peek_exited(pidfd.as_fd())
+        {
+            return;
+        }
+        let now = measure(*pid, self.bounds.memory);
+        self.ended.peak.memory = self.ended.peak.memory.max(now.memory);
+        self.ended.peak.ticks = self.ended.peak.ticks.max(now.ticks);
+        self.next_look = Some(after(EVERY));
+        if now.memory > self.bounds.memory {
+            self.stop(Limit::Memory);
+        } else if now.ticks > self.cpu_budget() {
+            self.stop(Limit::Cpu);
+        }
+    }
+
+    /// Processor time for the whole run: the share times the longest run, in hundredths of a second.
+    fn cpu_budget(&self) -> u64 {
+        self.bounds.wall.as_secs().saturating_mul(u64::from(self.bounds.milli_cpu)).div_euclid(10)
+    }
+
+    fn stop(&mut self, limit: Limit) {
+        self.ended.limit.get_or_insert(limit);
+        self.closing = Some(after(GRACE));
+        self.kill();
+    }
+
+    /// Kills process 1; the kernel takes everything else in its pid namespace along, daemons too.
+    fn kill(&self) {
+        if let Some((_, pidfd)) = &self.running.process {
+            // Gone already is what we want.
+            let _: Result<(), Errno> = signal_by_pidfd(pidfd.as_raw_fd(), libc::SIGKILL);
+        }
+    }
+
+    fn finish(mut self) -> Ended {
+        // A failed step may still be waiting behind the news of the end.
+        while !self.executed {
+            match read_report(&self.running.report) {
+                Ok(Report::Failed { step, errno }) => self.ended.failed = Some((step, errno)),
+                Ok(Report::Nothing | Report::Closed) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        self.ended.output = self.passed;
+        let [stdout, stderr] = self.running.outward;
+        self.ended.stdout = stdout.map(Pump::captured).unwrap_or_default();
+        self.ended.stderr = stderr.map(Pump::captured).unwrap_or_default();
+        self.ended
+    }
+}

@@ -1,0 +1,448 @@
+//! Between clone and exec: the program of the new process.
+//!
+//! This process is a copy of one thread of a program that may have had many. Any lock may be held for ever, the
+//! allocator's among them; so nothing here allocates, locks, formats, or calls the C library beyond `syscall(2)`.
+//! All texts, pointer arrays and filters were made by the parent. Review this file alone.
+#![expect(unsafe_code, reason = "execve takes pointer arrays")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "steps are dispatched in one full match; the inner ones answer ENOSYS for those of others"
+)]
+
+use core::ffi::{CStr, c_char};
+use std::os::fd::RawFd;
+
+use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
+use super::mount::{self, Beneath, MountAttributes};
+use crate::native::steps::{SLOTS, Slot, Step};
+use crate::native::text::Text;
+
+/// Descriptors by slot; -1 where there is none.
+pub(crate) type Descriptors = [RawFd; SLOTS];
+
+/// First byte of a report: a step failed; its number (u32) and the error number (i32) follow.
+pub(crate) const REPORT_FAILURE: u8 = b'F';
+/// First byte of a report: the sandbox's terminal, as a descriptor beside it.
+pub(crate) const REPORT_TERMINAL: u8 = b'T';
+
+/// Arguments and environment as `execve(2)` wants them. Whoever makes one keeps the texts alive beside it.
+pub(crate) struct Pointers {
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+}
+
+impl Pointers {
+    /// Pointers into texts, which must outlive the result; see [`run`].
+    pub(crate) fn new(argv: &[Text], envp: &[Text]) -> Self {
+        let list = |texts: &[Text]| {
+            let pointers = texts.iter().map(|text| text.as_c().as_ptr());
+            pointers.chain(core::iter::once(core::ptr::null())).collect()
+        };
+        Self { argv: list(argv), envp: list(envp) }
+    }
+}
+
+/// Linux caps that exist, highest number; unknown ones answer EINVAL and need nothing.
+const LAST_CAP: i64 = 63;
+
+/// Runs the steps. Never returns: the last step executes the program, a failed one reports and exits.
+pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: Descriptors) -> ! {
+    call::reset_signals();
+    let mut child = Child { descriptors, pointers };
+    let mut number: u32 = 0;
+    for step in steps {
+        if let Err(errno) = child.step(step) {
+            child.report(number, errno);
+        }
+        number = number.wrapping_add(1);
+    }
+    child.report(number, Errno(libc::ENOEXEC))
+}
+
+struct Child<'a> {
+    descriptors: Descriptors,
+    pointers: &'a Pointers,
+}
+
+impl Child<'_> {
+    fn fd(&self, slot: Slot) -> RawFd {
+        self.descriptors.get(slot.index()).copied().unwrap_or(-1)
+    }
+
+    fn put(&mut self, slot: Slot, descriptor: RawFd) {
+        if let Some(place) = self.descriptors.get_mut(slot.index()) {
+            if *place >= 0 {
+                call::close(*place);
+            }
+            *place = descriptor;
+        }
+    }
+
+    fn report(&self, step: u32, errno: Errno) -> ! {
+        let mut message = [REPORT_FAILURE; 9];
+        let numbers = step.to_ne_bytes().into_iter().chain(errno.0.to_ne_bytes());
+        for (place, byte) in message.iter_mut().skip(1).zip(numbers) {
+            *place = byte;
+        }
+        // When nobody listens any more there is nobody to tell.
+        let _ = call::send(self.fd(Slot::Report), &message, None);
+        call::exit_now(125)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::AwaitIds => self.await_ids(),
+            Step::AwaitLimits => self.await_limits(),
+            Step::NewSession => plain(Plain::Setsid, [0; 3]).map(drop),
+            Step::PrivateMounts => mount::make_private(),
+            Step::NewCgroupNamespace => {
+                plain(Plain::Unshare, [i64::from(libc::CLONE_NEWCGROUP), 0, 0]).map(drop)
+            }
+            Step::NewFilesystem { kind, options, attributes, into } => {
+                let made = make_filesystem(kind, options, *attributes)?;
+                self.put(*into, made);
+                Ok(())
+            }
+            Step::CloneTree { from, into, recursive } => {
+                let tree = mount::open_tree(self.fd(*from), c"", *recursive)?;
+                self.put(*into, tree);
+                Ok(())
+            }
+            Step::TakeRoot { into } => self.take_root(*into),
+            Step::Restrict { mount, attributes, recursive } => {
+                mount::add_attributes(self.fd(*mount), *attributes, *recursive)
+            }
+            Step::CoverHost { mount } => self.cover_host(*mount),
+            Step::OpenHost { path, into, same_as } => self.open_host(path.as_c(), *into, *same_as),
+            Step::Attach { mount, beneath, path } => self.attach(self.fd(*mount), *beneath, path.as_c()),
+            Step::AttachPart { mount, part, beneath, path, attributes } => {
+                self.attach_part(*mount, part.as_c(), (*beneath, path.as_c()), *attributes)
+            }
+            Step::Enter { folder } => plain(Plain::Fchdir, [i64::from(self.fd(*folder)), 0, 0]).map(drop),
+            Step::Mask { path } => self.mask(path.as_c()),
+            Step::ReadOnly { path } => self.read_only(path.as_c()),
+            Step::WriteProc { path, value } => self.write_proc(path.as_c(), value.as_c()),
+            Step::Pivot => mount::pivot_here(),
+            Step::MakeFolder { .. } | Step::MakeLink { .. } | Step::Device { .. } | Step::KeepNull => {
+                self.furnish(step)
+            }
+            Step::Streams => self.streams(),
+            Step::Terminal => self.terminal(),
+            Step::WorkingFolder { path } => working_folder(path.as_c()),
+            Step::DieWithParent => self.die_with_parent(),
+            Step::Execute { candidates } => Err(self.execute(candidates)),
+            Step::HostName { .. }
+            | Step::LoopbackUp
+            | Step::Limit { .. }
+            | Step::NewKeyring
+            | Step::Become { .. }
+            | Step::DropBounding { .. }
+            | Step::LockSecureBits
+            | Step::Caps { .. }
+            | Step::Umask { .. }
+            | Step::NoNewPrivileges
+            | Step::CloseOnExec
+            | Step::Filter { .. } => restrict_self(step),
+        }
+    }
+
+    fn furnish(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::MakeFolder { beneath, path, mode } => {
+                match mount::make_folder(self.fd(*beneath), path.as_c(), *mode) {
+                    Err(Errno(libc::EEXIST)) => Ok(()),
+                    other => other,
+                }
+            }
+            Step::MakeLink { beneath, path, target } => {
+                mount::make_link(self.fd(*beneath), path.as_c(), target.as_c())
+            }
+            Step::Device { name, host, major, minor } => {
+                self.device(name.as_c(), host.as_c(), (*major, *minor))
+            }
+            Step::KeepNull => self.keep_null(),
+            _ => Err(Errno(libc::ENOSYS)),
+        }
+    }
+
+    /// The parent's first word: ids are mapped. It may carry the root with mapped owners.
+    fn await_ids(&mut self) -> Result<()> {
+        match call::receive(self.fd(Slot::Gate))? {
+            Some((b'i', tree)) => {
+                self.put(Slot::GivenRoot, tree.unwrap_or(-1));
+                Ok(())
+            }
+            // The parent gave up or died.
+            Some(_) | None => Err(Errno(libc::ECANCELED)),
+        }
+    }
+
+    fn await_limits(&self) -> Result<()> {
+        match call::receive(self.fd(Slot::Gate))? {
+            Some((b'g', _)) => Ok(()),
+            Some(_) | None => Err(Errno(libc::ECANCELED)),
+        }
+    }
+
+    fn take_root(&mut self, into: Slot) -> Result<()> {
+        let given = self.fd(Slot::GivenRoot);
+        if given < 0 {
+            return Err(Errno(libc::EBADF));
+        }
+        if let Some(place) = self.descriptors.get_mut(Slot::GivenRoot.index()) {
+            *place = -1;
+        }
+        self.put(into, given);
+        Ok(())
+    }
+
+    /// SECURITY: what is found at the path must be the very folder that the parent looked at.
+    fn open_host(&mut self, path: &CStr, into: Slot, same_as: Option<Slot>) -> Result<()> {
+        let opened = mount::open_host(path)?;
+        if let Some(slot) = same_as
+            && mount::identity(opened)? != mount::identity(self.fd(slot))?
+        {
+            return Err(Errno(libc::ESTALE));
+        }
+        self.put(into, opened);
+        Ok(())
+    }
+
+    fn cover_host(&self, mount: Slot) -> Result<()> {
+        let root = mount::open_following(libc::AT_FDCWD, c"/", libc::O_PATH | libc::O_DIRECTORY)?;
+        let answer = mount::move_onto(self.fd(mount), root);
+        call::close(root);
+        answer
+    }
+
+    fn attach(&self, tree: RawFd, beneath: Slot, path: &CStr) -> Result<()> {
+        let target = mount::open_in(self.fd(beneath), path, libc::O_PATH, 0, Beneath::AnyMount)?;
+        let answer = mount::move_onto(tree, target);
+        call::close(target);
+        answer
+    }
+
+    fn attach_part(
+        &self,
+        whole: Slot,
+        part: &CStr,
+        (beneath, path): (Slot, &CStr),
+        attributes: MountAttributes,
+    ) -> Result<()> {
+        let tree = mount::open_tree(self.fd(whole), part, false)?;
+        let answer =
+            mount::add_attributes(tree, attributes, false).and_then(|()| self.attach(tree, beneath, path));
+        call::close(tree);
+        answer
+    }
+
+    /// Binds a host device onto an empty file of our /dev; its numbers are looked at through the bound descriptor.
+    fn device(&self, name: &CStr, host: &CStr, numbers: (u32, u32)) -> Result<()> {
+        let tree = mount::open_tree(libc::AT_FDCWD, host, false)?;
+        let kind = mount::kind_of(tree)?;
+        if kind.device != Some(numbers) {
+            return Err(Errno(libc::ENXIO));
+        }
+        mount::add_attributes(tree, MountAttributes::Device, false)?;
+        let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW;
+        let file = mount::open_in(self.fd(Slot::Dev), name, flags, 0o666, Beneath::SameMount)?;
+        call::close(file);
+        let answer = self.attach(tree, Slot::Dev, name);
+        call::close(tree);
+        answer
+    }
+
+    /// SECURITY: masks come from our own /dev by descriptor, and it is looked at: an image cannot put a link to a
+    /// writable file of /proc in its place (CVE-2025-31133).
+    fn keep_null(&mut self) -> Result<()> {
+        let null = mount::open_in(self.fd(Slot::Dev), c"null", libc::O_PATH, 0, Beneath::AnyMount)?;
+        if mount::kind_of(null)?.device != Some((1, 3)) {
+            return Err(Errno(libc::ENXIO));
+        }
+        self.put(Slot::Null, null);
+        Ok(())
+    }
+
+    fn mask(&self, path: &CStr) -> Result<()> {
+        let target = match self.open_proc(path, libc::O_PATH) {
+            Err(Errno(libc::ENOENT)) => return Ok(()),
+            other => other?,
+        };
+        let cover = if mount::kind_of(target)?.folder { Slot::Empty } else { Slot::Null };
+        let tree = mount::open_tree(self.fd(cover), c"", false)?;
+        let answer = mount::move_onto(tree, target);
+        call::close(tree);
+        call::close(target);
+        answer
+    }
+
+    fn read_only(&self, path: &CStr) -> Result<()> {
+        let target = match self.open_proc(path, libc::O_PATH) {
+            Err(Errno(libc::ENOENT)) => return Ok(()),
+            other => other?,
+        };
+        let tree = mount::open_tree(target, c"", true)?;
+        let answer = mount::add_attributes(tree, MountAttributes::ReadOnlyData, true)
+            .and_then(|()| mount::move_onto(tree, target));
+        call::close(tree);
+        call::close(target);
+        answer
+    }
+
+    /// SECURITY: files of /proc are reached by descriptor beneath our own mount, which is checked to be procfs
+    /// (CVE-2025-52881).
+    fn open_proc(&self, path: &CStr, flags: i32) -> Result<RawFd> {
+        let opened = mount::open_in(self.fd(Slot::Proc), path, flags, 0, Beneath::SameMount)?;
+        if mount::is_procfs(opened)? {
+            Ok(opened)
+        } else {
+            call::close(opened);
+            Err(Errno(libc::EXDEV))
+        }
+    }
+
+    fn write_proc(&self, path: &CStr, value: &CStr) -> Result<()> {
+        let file = self.open_proc(path, libc::O_WRONLY)?;
+        let answer = call::write(file, value.to_bytes());
+        call::close(file);
+        answer.map(drop)
+    }
+
+    fn streams(&self) -> Result<()> {
+        for (slot, place) in [(Slot::Stdin, 0), (Slot::Stdout, 1), (Slot::Stderr, 2)] {
+            plain(Plain::Dup3, [i64::from(self.fd(slot)), place, 0])?;
+        }
+        Ok(())
+    }
+
+    /// SECURITY: the terminal is made inside, from the sandbox's own devpts; the host's terminal never comes in
+    /// (CVE-2017-5226), and no pty is bound into the image (CVE-2025-52565).
+    fn terminal(&self) -> Result<()> {
+        let flags = libc::O_RDWR | libc::O_NOCTTY;
+        let master = mount::open_in(self.fd(Slot::Pts), c"ptmx", flags, 0, Beneath::SameMount)?;
+        call::unlock_terminal(master)?;
+        let peer = i64::from(flags | libc::O_CLOEXEC);
+        let slave = i64::try_from(call::ioctl_number(master, libc::TIOCGPTPEER, peer)?).unwrap_or(-1);
+        let slave_fd = RawFd::try_from(slave).unwrap_or(-1);
+        call::ioctl_number(slave_fd, libc::TIOCSCTTY, 0)?;
+        for place in 0..3 {
+            plain(Plain::Dup3, [slave, place, 0])?;
+        }
+        let answer = call::send(self.fd(Slot::Report), &[REPORT_TERMINAL], Some(master));
+        call::close(slave_fd);
+        call::close(master);
+        answer
+    }
+
+    fn die_with_parent(&self) -> Result<()> {
+        prctl(Prctl::DieWithParent, i64::from(libc::SIGKILL))?;
+        // The parent may have died before: then nobody would ever send that signal.
+        if call::is_readable(self.fd(Slot::Parent))? { Err(Errno(libc::ECANCELED)) } else { Ok(()) }
+    }
+
+    fn execute(&self, candidates: &[Text]) -> Errno {
+        if let Err(errno) = call::swap_signal_mask(0) {
+            return errno;
+        }
+        let mut worst = Errno(libc::ENOENT);
+        for path in candidates {
+            // JUSTIFICATION: the kernel wants pointer arrays.
+            // SAFETY: `Pointers` ends both arrays with null; the texts that they lead to belong to the parent's
+            // request and live in this copy of its memory until exec replaces it.
+            let errno = unsafe {
+                call::execute(path.as_c(), self.pointers.argv.as_ptr(), self.pointers.envp.as_ptr())
+            };
+            match errno.0 {
+                // As shells do: look further, but remember that something was there and could not be run.
+                libc::ENOENT | libc::ENOTDIR => {}
+                libc::EACCES => worst = errno,
+                _ => return errno,
+            }
+        }
+        worst
+    }
+}
+
+/// As the sandbox's own user: a folder that it may not enter is an error here. Links stay inside the root.
+fn working_folder(path: &CStr) -> Result<()> {
+    let root = mount::open_following(libc::AT_FDCWD, c"/", libc::O_PATH | libc::O_DIRECTORY)?;
+    let folder = mount::open_following(root, path, libc::O_PATH | libc::O_DIRECTORY);
+    call::close(root);
+    let folder = folder?;
+    let procfs = mount::is_procfs(folder)?;
+    let answer = plain(Plain::Fchdir, [i64::from(folder), 0, 0]);
+    call::close(folder);
+    if procfs { Err(Errno(libc::EXDEV)) } else { answer.map(drop) }
+}
+
+fn make_filesystem(
+    kind: &Text,
+    options: &[(Text, Option<Text>)],
+    attributes: MountAttributes,
+) -> Result<RawFd> {
+    let filesystem = mount::fsopen(kind.as_c())?;
+    for (key, value) in options {
+        mount::fsconfig(filesystem, key.as_c(), value.as_ref().map(Text::as_c))?;
+    }
+    let made = mount::fsmount(filesystem, attributes);
+    call::close(filesystem);
+    made
+}
+
+/// Steps that need no descriptor: each takes something away from this process.
+fn restrict_self(step: &Step) -> Result<()> {
+    match step {
+        Step::HostName { name } => call::set_hostname(name.as_c()),
+        Step::LoopbackUp => call::loopback_up(),
+        Step::Limit { resource, soft, hard } => call::set_limit(*resource, *soft, *hard),
+        Step::NewKeyring => call::new_session_keyring(),
+        Step::Become { uid, gid, drop_groups } => become_user(i64::from(*uid), i64::from(*gid), *drop_groups),
+        Step::DropBounding { keep } => drop_bounding(*keep),
+        Step::LockSecureBits => prctl(Prctl::SecureBits, SECURE_BITS),
+        Step::Caps { keep } => keep_caps(*keep),
+        Step::Umask { mask } => plain(Plain::Umask, [i64::from(*mask), 0, 0]).map(drop),
+        Step::NoNewPrivileges => prctl(Prctl::NoNewPrivileges, 1),
+        Step::CloseOnExec => {
+            plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)
+        }
+        Step::Filter { program } => call::set_filter(program),
+        _ => Err(Errno(libc::ENOSYS)),
+    }
+}
+
+/// `NOROOT`, `NO_SETUID_FIXUP` and the locks of these and of `KEEP_CAPS`; raising ambient caps is locked by exec's
+/// `NO_NEW_PRIVS` and the empty permitted set.
+const SECURE_BITS: i64 = 0x01 | 0x02 | 0x04 | 0x08 | 0x20;
+
+fn become_user(uid: i64, gid: i64, drop_groups: bool) -> Result<()> {
+    if drop_groups {
+        call::drop_groups()?;
+    }
+    plain(Plain::Setgid, [gid, gid, gid])?;
+    plain(Plain::Setuid, [uid, uid, uid]).map(drop)
+}
+
+fn drop_bounding(keep: u64) -> Result<()> {
+    for cap in 0..=LAST_CAP {
+        if keep.checked_shr(u32::try_from(cap).unwrap_or(0)).unwrap_or(0) & 1 == 1 {
+            continue;
+        }
+        match prctl(Prctl::DropBounding, cap) {
+            // Past the last Linux cap that this kernel knows.
+            Err(Errno(libc::EINVAL)) => break,
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn keep_caps(keep: u64) -> Result<()> {
+    prctl(Prctl::ClearAmbient, 0)?;
+    call::set_caps(keep)?;
+    for cap in 0..=LAST_CAP {
+        if keep.checked_shr(u32::try_from(cap).unwrap_or(0)).unwrap_or(0) & 1 == 1 {
+            prctl(Prctl::RaiseAmbient, cap)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! The only unsafe code of the crate: raw system calls, and what runs between clone and exec.
+//!
+//! [`call`] and [`mount`] wrap one kernel call each in a safe function. [`child`] is the program that runs in the new
+//! process; it may use nothing but these wrappers.
+
+mod call;
+mod child;
+mod mount;
+mod parent;
+
+pub(crate) use call::{Errno, signal_by_pidfd};
+pub(crate) use child::{Pointers, REPORT_FAILURE, REPORT_TERMINAL};
+pub(crate) use mount::{MountAttributes, clone_host, clone_tree, map_tree, open_beneath, set_attributes};
+pub(crate) use parent::{
+    CloneRequest, Cloned, Exit, clone_into, open_pidfd, peek_exited, set_window, try_namespaces, wait_exit,
+};

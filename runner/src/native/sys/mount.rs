@@ -1,0 +1,273 @@
+//! The mount family and `openat2`, by descriptor: no path is ever resolved twice.
+#![expect(
+    unsafe_code,
+    reason = "the kernel is reached by raw system calls: nothing else is safe between clone and exec"
+)]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "registers: descriptors travel as machine words, as the kernel's ABI says"
+)]
+
+use core::ffi::{CStr, c_int};
+use core::mem::size_of;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+use serde::{Deserialize, Serialize};
+
+use super::call::{Errno, NONE, Result, exclusive, fd, int, shared, sys, text};
+
+const AT_FDCWD: RawFd = libc::AT_FDCWD;
+const EMPTY_PATH: i64 = libc::AT_EMPTY_PATH as i64;
+/// `OPEN_TREE_CLONE`, `OPEN_TREE_CLOEXEC`, `AT_RECURSIVE` of linux/mount.h and linux/fcntl.h.
+const OPEN_TREE_CLONE: i64 = 1;
+const OPEN_TREE_CLOEXEC: i64 = libc::O_CLOEXEC as i64;
+const AT_RECURSIVE: i64 = 0x8000;
+
+/// How strictly a path is resolved beneath a folder; symbolic links are never followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beneath {
+    /// Mounts below the folder may be entered (our own /proc and /dev are mounts).
+    AnyMount,
+    /// Only the file system of the folder itself.
+    SameMount,
+}
+
+/// Opens a path beneath a folder that is its root; refuses symbolic links anywhere on the way.
+pub(super) fn open_in(dir: RawFd, path: &CStr, flags: c_int, mode: u32, within: Beneath) -> Result<RawFd> {
+    let strict = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
+    let resolve = match within {
+        Beneath::AnyMount => libc::RESOLVE_IN_ROOT | strict,
+        Beneath::SameMount => libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_XDEV | strict,
+    };
+    open_how(dir, path, flags, mode, resolve)
+}
+
+/// Opens a folder of the image as the program would see it: links are followed, inside the root only.
+pub(super) fn open_following(dir: RawFd, path: &CStr, flags: c_int) -> Result<RawFd> {
+    open_how(dir, path, flags, 0, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS)
+}
+
+/// Opens a path of the host without following any link.
+pub(super) fn open_host(path: &CStr) -> Result<RawFd> {
+    open_how(AT_FDCWD, path, libc::O_PATH, 0, libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS)
+}
+
+fn open_how(dir: RawFd, path: &CStr, flags: c_int, mode: u32, resolve: u64) -> Result<RawFd> {
+    let how: [u64; 3] = [(flags | libc::O_CLOEXEC) as u64, u64::from(mode), resolve];
+    let size = int(size_of::<[u64; 3]>() as i64);
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: `how` has the layout of `struct open_how` (three 64-bit words), as the size says; `path` is a C string.
+    unsafe { sys(libc::SYS_openat2, [fd(dir), text(path), shared(&how), size, NONE]) }.map(|n| n as RawFd)
+}
+
+/// [`open_in`] for the parent: a descriptor that is closed again.
+pub(crate) fn open_beneath(dir: BorrowedFd<'_>, path: &CStr, flags: c_int) -> Result<OwnedFd> {
+    open_in(dir.as_raw_fd(), path, flags, 0, Beneath::AnyMount).map(own)
+}
+
+fn own(descriptor: RawFd) -> OwnedFd {
+    // JUSTIFICATION: the kernel has just made this descriptor; somebody must own it.
+    // SAFETY: it is new, so nobody else closes it.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// Flags of a mount that can only be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MountAttributes {
+    /// `nosuid`, `nodev`.
+    Plain,
+    /// `ro`, `nosuid`, `nodev`.
+    ReadOnly,
+    /// `nosuid`, `nodev`, `noexec`.
+    Data,
+    /// `ro`, `nosuid`, `nodev`, `noexec`.
+    ReadOnlyData,
+    /// `ro`, `nosuid`, `noexec`: a single device node.
+    Device,
+    /// `nosuid`, `noexec`: the sandbox's own terminals.
+    Terminals,
+}
+
+impl MountAttributes {
+    /// `MOUNT_ATTR_*` of linux/mount.h.
+    const fn bits(self) -> u64 {
+        const RDONLY: u64 = 1;
+        const NOSUID: u64 = 2;
+        const NODEV: u64 = 4;
+        const NOEXEC: u64 = 8;
+        match self {
+            Self::Plain => NOSUID | NODEV,
+            Self::ReadOnly => RDONLY | NOSUID | NODEV,
+            Self::Data => NOSUID | NODEV | NOEXEC,
+            Self::ReadOnlyData => RDONLY | NOSUID | NODEV | NOEXEC,
+            Self::Device => RDONLY | NOSUID | NOEXEC,
+            Self::Terminals => NOSUID | NOEXEC,
+        }
+    }
+}
+
+/// `struct mount_attr`: set, clear, propagation, user namespace.
+fn mount_setattr(tree: RawFd, path: &CStr, flags: i64, attributes: [u64; 4]) -> Result<()> {
+    let size = int(size_of::<[u64; 4]>() as i64);
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: `attributes` has the layout of `struct mount_attr` (four 64-bit words), as the size says.
+    unsafe { sys(libc::SYS_mount_setattr, [fd(tree), text(path), int(flags), shared(&attributes), size]) }
+        .map(drop)
+}
+
+/// Adds flags to a mount, and with `recursive` to all below it.
+pub(super) fn add_attributes(tree: RawFd, attributes: MountAttributes, recursive: bool) -> Result<()> {
+    let flags = EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
+    mount_setattr(tree, c"", flags, [attributes.bits(), 0, 0, 0])
+}
+
+/// [`add_attributes`] for the parent.
+pub(crate) fn set_attributes(tree: BorrowedFd<'_>, attributes: MountAttributes) -> Result<()> {
+    add_attributes(tree.as_raw_fd(), attributes, false)
+}
+
+/// Shows the files of a detached mount with the ids of a user namespace.
+pub(crate) fn map_tree(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()> {
+    const IDMAP: u64 = 0x0010_0000;
+    let namespace = u64::try_from(user_namespace.as_raw_fd()).map_err(|_| Errno(libc::EBADF))?;
+    mount_setattr(tree.as_raw_fd(), c"", EMPTY_PATH, [IDMAP, 0, 0, namespace])
+}
+
+/// Cuts the tie between the mounts of this namespace and those of the host.
+pub(super) fn make_private() -> Result<()> {
+    mount_setattr(AT_FDCWD, c"/", AT_RECURSIVE, [0, 0, libc::MS_PRIVATE, 0])
+}
+
+/// Clones the mount at a descriptor; the clone is attached nowhere.
+pub(super) fn open_tree(dir: RawFd, path: &CStr, recursive: bool) -> Result<RawFd> {
+    let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: `path` is a C string.
+    unsafe { sys(libc::SYS_open_tree, [fd(dir), text(path), int(flags), NONE, NONE]) }.map(|n| n as RawFd)
+}
+
+/// [`open_tree`] for the parent.
+pub(crate) fn clone_tree(dir: BorrowedFd<'_>) -> Result<OwnedFd> {
+    open_tree(dir.as_raw_fd(), c"", false).map(own)
+}
+
+/// Clones a host folder with all mounts below it, following no link on the way.
+pub(crate) fn clone_host(path: &str) -> Result<OwnedFd> {
+    let path = std::ffi::CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
+    let folder = own(open_host(&path)?);
+    open_tree(folder.as_raw_fd(), c"", true).map(own)
+}
+
+/// Attaches a detached mount on what another descriptor refers to.
+pub(super) fn move_onto(tree: RawFd, target: RawFd) -> Result<()> {
+    /// `MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH`.
+    const BY_DESCRIPTOR: i64 = 0x04 | 0x40;
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: both paths are C strings.
+    unsafe { sys(libc::SYS_move_mount, [fd(tree), text(c""), fd(target), text(c""), int(BY_DESCRIPTOR)]) }
+        .map(drop)
+}
+
+pub(super) fn fsopen(kind: &CStr) -> Result<RawFd> {
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: `kind` is a C string; the flag is FSOPEN_CLOEXEC.
+    unsafe { sys(libc::SYS_fsopen, [text(kind), int(1), NONE, NONE, NONE]) }.map(|n| n as RawFd)
+}
+
+/// Sets one option of a file system that is being made; without a value it is a flag.
+pub(super) fn fsconfig(filesystem: RawFd, key: &CStr, value: Option<&CStr>) -> Result<()> {
+    const SET_FLAG: i64 = 0;
+    const SET_STRING: i64 = 1;
+    let (command, value) = value.map_or((SET_FLAG, NONE), |value| (SET_STRING, text(value)));
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: key and value are C strings; a flag takes a null value.
+    unsafe { sys(libc::SYS_fsconfig, [fd(filesystem), int(command), text(key), value, NONE]) }.map(drop)
+}
+
+/// Makes the file system and a detached mount of it.
+pub(super) fn fsmount(filesystem: RawFd, attributes: MountAttributes) -> Result<RawFd> {
+    const CREATE: i64 = 6;
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: FSCONFIG_CMD_CREATE takes null key and value.
+    unsafe { sys(libc::SYS_fsconfig, [fd(filesystem), int(CREATE), NONE, NONE, NONE]) }?;
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: takes numbers only; the flag is FSMOUNT_CLOEXEC.
+    unsafe { sys(libc::SYS_fsmount, [fd(filesystem), int(1), int(attributes.bits() as i64), NONE, NONE]) }
+        .map(|n| n as RawFd)
+}
+
+/// Makes the current folder the root and drops the old one with everything below it.
+pub(super) fn pivot_here() -> Result<()> {
+    // JUSTIFICATION: the C library has no wrapper.
+    // SAFETY: both paths are C strings.
+    unsafe { sys(libc::SYS_pivot_root, [text(c"."), text(c"."), NONE, NONE, NONE]) }?;
+    let detach = i64::from(libc::MNT_DETACH);
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the path is a C string. The old root lies on top of the new one at ".".
+    unsafe { sys(libc::SYS_umount2, [text(c"."), int(detach), NONE, NONE, NONE]) }?;
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the path is a C string.
+    unsafe { sys(libc::SYS_chdir, [text(c"/"), NONE, NONE, NONE, NONE]) }.map(drop)
+}
+
+pub(super) fn make_folder(dir: RawFd, path: &CStr, mode: u32) -> Result<()> {
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: `path` is a C string.
+    unsafe { sys(libc::SYS_mkdirat, [fd(dir), text(path), int(i64::from(mode)), NONE, NONE]) }.map(drop)
+}
+
+pub(super) fn make_link(dir: RawFd, path: &CStr, target: &CStr) -> Result<()> {
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: both are C strings.
+    unsafe { sys(libc::SYS_symlinkat, [text(target), fd(dir), text(path), NONE, NONE]) }.map(drop)
+}
+
+/// What a descriptor refers to.
+pub(super) struct Kind {
+    pub(super) folder: bool,
+    /// Major and minor number, for a character device.
+    pub(super) device: Option<(u32, u32)>,
+}
+
+pub(super) fn kind_of(descriptor: RawFd) -> Result<Kind> {
+    let status = status_of(descriptor)?;
+    let format = u32::from(status.stx_mode) & libc::S_IFMT;
+    Ok(Kind {
+        folder: format == libc::S_IFDIR,
+        device: (format == libc::S_IFCHR).then_some((status.stx_rdev_major, status.stx_rdev_minor)),
+    })
+}
+
+/// Device and inode number: equal for two descriptors of the same file.
+pub(super) fn identity(descriptor: RawFd) -> Result<(u32, u32, u64)> {
+    let status = status_of(descriptor)?;
+    Ok((status.stx_dev_major, status.stx_dev_minor, status.stx_ino))
+}
+
+fn status_of(descriptor: RawFd) -> Result<libc::statx> {
+    // JUSTIFICATION: the type has private padding and no constructor.
+    // SAFETY: every field of the type is valid when zero.
+    let mut status: libc::statx = unsafe { core::mem::zeroed() };
+    let mask = int(i64::from(libc::STATX_TYPE | libc::STATX_INO));
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the last argument is a `struct statx` to fill in; the path is a C string.
+    unsafe {
+        sys(libc::SYS_statx, [fd(descriptor), text(c""), int(EMPTY_PATH), mask, exclusive(&mut status)])
+    }?;
+    Ok(status)
+}
+
+/// Whether a descriptor lies in a real procfs.
+pub(super) fn is_procfs(descriptor: RawFd) -> Result<bool> {
+    // JUSTIFICATION: the type has private padding and no constructor.
+    // SAFETY: every field of the type is valid when zero.
+    let mut status: libc::statfs = unsafe { core::mem::zeroed() };
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the second argument is a `struct statfs` to fill in.
+    unsafe { sys(libc::SYS_fstatfs, [fd(descriptor), exclusive(&mut status), NONE, NONE, NONE]) }?;
+    Ok(status.f_type as i64 == libc::PROC_SUPER_MAGIC)
+}

@@ -1,0 +1,197 @@
+//! Nothing of a sandbox is left: after success, failure at any step, and a runner that is killed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::super::cgroup::Room;
+use super::super::ground::RootError;
+use super::super::report::{Report, read_report};
+use super::super::settings::Settings;
+use super::super::spec::{Ground, Spec};
+use super::super::start::{Given, start, this_process};
+use super::super::steps::{Slot, Step};
+use super::super::sys::wait_exit;
+use super::super::text::Text;
+use super::rootfs::{busybox, settings};
+use super::*;
+use crate::outcome::{End, Limit};
+
+/// What a sandbox could leave on the host.
+#[derive(Debug, PartialEq, Eq)]
+struct Host {
+    mounts: String,
+    sandboxed: BTreeSet<String>,
+    cgroups: BTreeSet<String>,
+}
+
+/// Processes whose namespaces are not ours, mounts of this namespace, and groups with our name.
+fn host() -> Host {
+    let own = fs::read_link("/proc/self/ns/pid").unwrap();
+    let processes = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let namespace = fs::read_link(entry.path().join("ns/pid")).ok()?;
+        let line = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        (namespace != own && line.contains("leftover")).then_some(line)
+    });
+    let sandboxed = processes.collect();
+    let mut cgroups = BTreeSet::new();
+    if let Room::V1 { memory, pids, cpu } = Room::find() {
+        for folder in [memory, pids, cpu] {
+            let names =
+                fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path().display().to_string());
+            cgroups.extend(
+                names.filter(|name| name.contains(&format!("perry-sandbox-{}-", std::process::id()))),
+            );
+        }
+    }
+    Host { mounts: fs::read_to_string("/proc/self/mountinfo").unwrap(), sandboxed, cgroups }
+}
+
+fn script() -> Settings {
+    settings(&["/bin/sh", "-c", "(setsid sh -c 'sleep 30; : leftover' &); exit 0"])
+}
+
+#[test]
+fn nothing_is_left_after_success_and_after_a_limit() {
+    let _alone = alone();
+    let before = host();
+    sandbox(&script()).unwrap();
+    let mut slow = settings(&["/bin/sh", "-c", "sleep 30 & sleep 31; : leftover"]);
+    slow.limits.wall = Duration::from_millis(300);
+    assert_eq!(sandbox(&slow).unwrap().limit, Some(Limit::Wall));
+    assert_eq!(host(), before);
+}
+
+#[test]
+fn a_failure_at_any_step_leaves_nothing_and_names_the_step() {
+    let _alone = alone();
+    let before = host();
+    let root = busybox();
+    let folder = root_folder(root.path());
+    let whole = spec_of(&script(), &folder).unwrap();
+    // Each step in turn is replaced by one that fails.
+    let fault = Step::Attach { mount: Slot::Work, beneath: Slot::Work, path: Text::try_from("x").unwrap() };
+    for number in 0..whole.steps.len() {
+        let mut spec = whole.clone();
+        spec.steps[number] = fault.clone();
+        let (report, given) = given(&folder);
+        let child = start(&spec, given).unwrap();
+        let exit = wait_exit(child.pidfd.as_fd()).unwrap();
+        assert_eq!(exit.code, Some(125), "step {number}");
+        let said = read_report(&report).unwrap();
+        let Report::Failed { step, .. } = said else { panic!("step {number} reported {said:?}") };
+        assert_eq!(usize::try_from(step).unwrap(), number);
+    }
+    assert_eq!(host(), before);
+}
+
+fn spec_of(settings: &Settings, folder: &RootFolder) -> Result<Spec, RootError> {
+    Ok(Spec::assemble(settings, &Ground::survey(settings, folder, false)?).unwrap())
+}
+
+pub(super) fn given(folder: &RootFolder) -> (std::os::fd::OwnedFd, Given) {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    let (report, inner) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+    let null = || File::options().read(true).write(true).open("/dev/null").unwrap().into();
+    let given = Given {
+        streams: Some([null(), null(), null()]),
+        report: inner,
+        root: folder.folder.try_clone().unwrap(),
+        hosts: Vec::new(),
+        owner: this_process().unwrap(),
+        cgroup: None,
+        joins: Vec::new(),
+    };
+    (report, given)
+}
+
+#[test]
+fn cgroup_limits_hold_and_the_groups_are_gone() {
+    let _alone = alone();
+    let room = Room::find();
+    if matches!(room, Room::Nowhere { .. }) {
+        eprintln!("skipped: no cgroup that this user may write");
+        return;
+    }
+    let before = host();
+    let (image, live) = (busybox(), tempfile::tempdir().unwrap());
+    let place = Place { room: &room, live: live.path(), window: (24, 80) };
+    let mut settings = settings(&["/bin/sh", "-c", "dd if=/dev/zero of=/tmp/fill bs=1M count=60; sleep 3"]);
+    settings.tmp = 64 << 20;
+    settings.limits.disk = 64 << 20;
+    settings.limits.memory = 16 << 20;
+    settings.limits.memory_exact = true;
+    let run_it = |settings: &Settings| {
+        run(settings, &root_folder(image.path()), Streams::captured(), None, &place).unwrap()
+    };
+    assert_eq!(run_it(&settings).limit, Some(Limit::Memory));
+    settings.argv = ["/bin/sh", "-c", "cat /proc/self/cgroup"].map(str::to_owned).to_vec();
+    let finished = run_it(&settings);
+    assert_eq!(finished.end, End::Exited(0));
+    let text = String::from_utf8(finished.stdout).unwrap();
+    assert!(!text.contains("perry-sandbox-"), "the group's own name is the root inside: {text}");
+    assert_eq!(host(), before);
+    assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0, "no record is left");
+}
+
+/// The name under which the next test starts a copy of this program.
+const KILLED: &str = "runner-to-be-killed";
+
+/// Not a test of its own: what the killed runner of the next test does.
+#[test]
+fn runner_to_be_killed() {
+    if std::env::args().next().as_deref() != Some(KILLED) {
+        return;
+    }
+    let live = fs::read_link("/proc/self/cwd").unwrap();
+    let root = busybox();
+    let place = Place { room: &Room::find(), live: &live, window: (24, 80) };
+    let settings = settings(&["/bin/sh", "-c", "sleep 50 & sleep 51; : leftover"]);
+    run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap();
+}
+
+#[test]
+fn trap_2_a_killed_runner_takes_its_sandbox_along_and_the_next_start_reaps_the_rest() {
+    let _alone = alone();
+    let live = tempfile::tempdir().unwrap();
+    let mut runner = Command::new(std::env::current_exe().unwrap())
+        .arg0(KILLED)
+        .args(["--exact", "native::tests::leftovers::runner_to_be_killed"])
+        .current_dir(live.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let before = until(|| host().sandboxed.iter().any(|line| line.contains("51")).then(host));
+    assert!(before.is_some(), "the sandbox runs");
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    assert!(until(|| host().sandboxed.is_empty().then_some(())).is_some(), "{:?}", host());
+    assert_eq!(fs::read_dir(live.path()).unwrap().count(), 1, "the record of the dead runner");
+    assert_eq!(super::super::live::reap(live.path()).unwrap(), 1);
+    assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0);
+    if let Room::V1 { memory, .. } = Room::find() {
+        let of_it = format!("perry-sandbox-{}-", runner.id());
+        let left = fs::read_dir(memory)
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&of_it));
+        assert_eq!(left.count(), 0);
+    }
+}
+
+/// Asks again for ten seconds.
+fn until<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..200 {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    None
+}

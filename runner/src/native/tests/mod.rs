@@ -1,0 +1,55 @@
+//! Real sandboxes, started from settings, as root and as an ordinary user.
+
+mod leftovers;
+mod rootfs;
+mod streams;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::cgroup::Room;
+use super::run::{Finished, Place, RunError, run};
+use super::settings::{HostFolder, RootFolder, Settings};
+use crate::io::{Commands, Streams};
+
+/// Sandboxes compare what is on the host before and after: one at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn root_folder(path: &Path) -> RootFolder {
+    let path = path.canonicalize().unwrap();
+    RootFolder { folder: File::open(&path).unwrap().into(), path }
+}
+
+pub(super) fn without_cgroups() -> Room {
+    Room::Nowhere { why: "a test".to_owned(), remedy: String::new() }
+}
+
+/// Runs in a busybox root, without cgroups.
+pub(super) fn sandbox(settings: &Settings) -> Result<Finished, RunError> {
+    sandbox_with(settings, Streams::captured(), None)
+}
+
+pub(super) fn sandbox_with(
+    settings: &Settings,
+    streams: Streams,
+    commands: Option<&Commands>,
+) -> Result<Finished, RunError> {
+    let root = rootfs::busybox();
+    sandbox_in(root.path(), settings, streams, commands)
+}
+
+pub(super) fn sandbox_in(
+    root: &Path,
+    settings: &Settings,
+    streams: Streams,
+    commands: Option<&Commands>,
+) -> Result<Finished, RunError> {
+    let live = tempfile::tempdir().unwrap();
+    let place = Place { room: &without_cgroups(), live: live.path(), window: (24, 80) };
+    run(settings, &root_folder(root), streams, commands, &place)
+}

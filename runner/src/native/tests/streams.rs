@@ -1,0 +1,200 @@
+//! Streams, limits, signals, and the end of a run.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::rootfs::{busybox, settings};
+use super::*;
+use crate::io::{Input, Output, remote};
+use crate::outcome::{End, Limit};
+
+fn script(line: &str) -> Settings {
+    settings(&["/bin/sh", "-c", line])
+}
+
+#[test]
+fn output_error_and_exit_code_come_back() {
+    let finished = sandbox(&script("echo out; echo lost >/dev/null; echo err >&2; exit 7")).unwrap();
+    assert_eq!((finished.stdout.as_slice(), finished.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
+    assert_eq!((finished.end, finished.limit), (End::Exited(7), None));
+    assert!(finished.usage.peak_memory > 0);
+}
+
+#[test]
+fn input_is_given_and_ended() {
+    let streams = Streams { stdin: Input::Bytes(vec![b'x'; 300_000]), ..Streams::captured() };
+    let finished = sandbox_with(&script("wc -c"), streams, None).unwrap();
+    assert_eq!(String::from_utf8_lossy(&finished.stdout).trim(), "300000");
+}
+
+#[test]
+fn output_goes_to_a_file_without_showing_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let streams =
+        Streams { stdout: Output::Descriptor(file.reopen().unwrap().into()), ..Streams::captured() };
+    sandbox_with(&script("ls -l /proc/self/fd/1"), streams, None).unwrap();
+    let mut text = String::new();
+    File::open(file.path()).unwrap().read_to_string(&mut text).unwrap();
+    assert!(text.contains("pipe:"), "trap 5: a regular file as stdio would show its path: {text}");
+}
+
+#[test]
+fn a_flood_of_output_is_cut_and_killed() {
+    let mut settings = script("yes");
+    settings.limits.output = 100_000;
+    let finished = sandbox(&settings).unwrap();
+    assert_eq!((finished.limit, finished.stdout.len()), (Some(Limit::Output), 100_000));
+}
+
+#[test]
+fn a_reader_that_never_reads_does_not_hold_the_deadline() {
+    let (_kept, full) = nix::unistd::pipe().unwrap();
+    let mut settings = script("yes");
+    settings.limits.wall = Duration::from_secs(1);
+    let streams = Streams { stdout: Output::Descriptor(full), ..Streams::captured() };
+    let start = Instant::now();
+    let finished = sandbox_with(&settings, streams, None).unwrap();
+    assert_eq!(finished.limit, Some(Limit::Wall));
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+}
+
+#[test]
+fn the_deadline_kills_daemons_too() {
+    let mut settings =
+        script("(setsid sleep 1000 &) ; (setsid sh -c 'sleep 1001 & sleep 1002' &); sleep 1003");
+    settings.limits.wall = Duration::from_secs(1);
+    let finished = sandbox(&settings).unwrap();
+    assert_eq!(finished.limit, Some(Limit::Wall));
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let line = std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+        assert!(!line.contains("sleep\x00100"), "left: {line}");
+    }
+}
+
+#[test]
+fn a_program_that_ends_takes_its_daemons_along() {
+    let start = Instant::now();
+    let finished = sandbox(&script("(setsid sleep 1004 &); echo done")).unwrap();
+    assert_eq!((finished.end, finished.stdout.as_slice()), (End::Exited(0), &b"done\n"[..]));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn more_memory_than_allowed_is_killed() {
+    let mut settings = script("dd if=/dev/zero of=/tmp/fill bs=1M count=40 2>/dev/null; sleep 5");
+    settings.tmp = 64 << 20;
+    settings.limits.disk = 64 << 20;
+    settings.limits.memory = 16 << 20;
+    let finished = sandbox(&settings).unwrap();
+    assert_eq!(finished.limit, Some(Limit::Memory));
+}
+
+#[test]
+fn an_uncaught_signal_ends_the_program_and_a_caught_one_is_its_own() {
+    let send = |settings: &Settings| {
+        let (remote, commands) = remote().unwrap();
+        let sender = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(400));
+            remote.signal(libc::SIGTERM).unwrap();
+            remote
+        });
+        let finished = sandbox_with(settings, Streams::captured(), Some(&commands)).unwrap();
+        sender.join().unwrap();
+        finished
+    };
+    assert_eq!(send(&settings(&["/bin/sleep", "30"])).end, End::Killed(libc::SIGTERM));
+    let caught = send(&script("trap 'echo caught; exit 3' TERM; sleep 30 & wait"));
+    assert_eq!((caught.end, caught.stdout.as_slice()), (End::Exited(3), &b"caught\n"[..]));
+}
+
+#[test]
+fn a_terminal_is_the_sandboxs_own() {
+    let mut settings = script("tty; stty size; read line; echo \"got $line\"; ls /dev/pts");
+    settings.terminal = true;
+    let streams = Streams { stdin: Input::Bytes(b"hello\n".to_vec()), ..Streams::captured() };
+    let finished = sandbox_with(&settings, streams, None).unwrap();
+    let text = String::from_utf8_lossy(&finished.stdout).into_owned();
+    assert!(text.contains("/dev/pts/0") && text.contains("24 80") && text.contains("got hello"), "{text}");
+    assert_eq!(finished.end, End::Exited(0));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let error = sandbox(&settings(&["nonesuch"])).unwrap_err();
+    assert!(matches!(&error, RunError::ProgramNotFound(name) if name == "nonesuch"), "{error}");
+    let error = sandbox(&settings(&["/etc"])).unwrap_err();
+    assert!(matches!(error, RunError::ProgramNotExecutable { .. }), "{error}");
+}
+
+#[test]
+fn a_working_folder_that_is_not_there_is_named() {
+    let mut settings = settings(&["/bin/true"]);
+    settings.cwd = "/nowhere".to_owned();
+    let error = sandbox(&settings).unwrap_err().to_string();
+    assert!(error.contains("change to the folder /nowhere") && error.contains("choose another"), "{error}");
+    settings.cwd = "/proc/self/fd/7".to_owned();
+    assert!(sandbox(&settings).unwrap_err().to_string().contains("outside /proc"));
+}
+
+#[test]
+fn an_ephemeral_root_takes_writes_and_loses_them() {
+    let root = busybox();
+    let mut settings = script("echo x > /etc/new && rm /bin/yes && mkdir /srv && cat /etc/new");
+    settings.ephemeral = Some(8 << 20);
+    settings.uid = 0;
+    settings.gid = 0;
+    let finished = sandbox_in(root.path(), &settings, Streams::captured(), None).unwrap();
+    assert_eq!(
+        (finished.end, finished.stdout.as_slice()),
+        (End::Exited(0), &b"x\n"[..]),
+        "{:?}",
+        finished.stderr
+    );
+    assert!(!root.path().join("etc/new").exists() && root.path().join("bin/yes").is_symlink());
+}
+
+#[test]
+fn an_image_without_the_usual_folders_runs_read_only() {
+    let root = busybox();
+    for folder in ["proc", "dev", "sys", "tmp"] {
+        std::fs::remove_dir(root.path().join(folder)).unwrap();
+    }
+    let finished =
+        sandbox_in(root.path(), &script("ls /; touch /x; mount"), Streams::captured(), None).unwrap();
+    let text = String::from_utf8_lossy(&finished.stdout).into_owned();
+    assert!(
+        text.contains("proc\n") && text.contains("bin\n"),
+        "{text} {:?}",
+        String::from_utf8_lossy(&finished.stderr)
+    );
+    assert!(!text.contains("runner-root"), "no path of the host: {text}");
+    assert!(String::from_utf8_lossy(&finished.stderr).contains("Read-only"));
+}
+
+#[test]
+fn a_link_where_a_folder_is_mounted_is_refused() {
+    let root = busybox();
+    std::fs::remove_dir(root.path().join("proc")).unwrap();
+    std::os::unix::fs::symlink("/etc", root.path().join("proc")).unwrap();
+    let error = sandbox_in(root.path(), &settings(&["/bin/true"]), Streams::captured(), None).unwrap_err();
+    assert!(error.to_string().contains("symbolic link on the way to /proc"), "{error}");
+}
+
+#[test]
+fn host_folders_are_seen_as_granted_and_no_wider() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::write(folder.path().join("seen"), "inside").unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    let mut settings = script(&format!("cat {path}/seen; echo w > {path}/new"));
+    settings.mounts = vec![HostFolder { path: path.clone(), writable: false }];
+    let finished = sandbox(&settings).unwrap();
+    assert_eq!(finished.stdout, b"inside");
+    assert!(String::from_utf8_lossy(&finished.stderr).contains("Read-only"), "{finished:?}");
+    settings.mounts = vec![HostFolder { path: path.clone(), writable: true }];
+    assert_eq!(sandbox(&settings).unwrap().end, End::Exited(0));
+    assert_eq!(std::fs::read_to_string(folder.path().join("new")).unwrap(), "w\n");
+}

@@ -1,0 +1,171 @@
+//! Writing: one line after the other, each with the hash of the one before, by one process at a time.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use perry_sandbox_reference::Digest;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::entry::{Event, Mark};
+
+/// The file of lines.
+pub(super) const LINES: &str = "trail.jsonl";
+/// The file that says which line is the last.
+pub(super) const HEAD: &str = "head.json";
+/// The longest line; an event is made of bounded parts, so this is never met in practice.
+pub(super) const LONGEST_LINE: usize = 65_536;
+
+/// Why a line could not be written. The run that it is about is then denied.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrailError {
+    /// The folder or a file cannot be used.
+    #[error("cannot {what} the trail in `{}`: {source}; nothing runs without a trail", folder.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The trail's folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file does not end with the line that the head names.
+    #[error("the trail in `{}` does not end where its head says: it was changed by someone else; look at it with `perry-sandbox log verify`, then move it away", .0.display())]
+    Broken(PathBuf),
+    /// An event is too long for a line.
+    #[error("an entry of the trail has {0} bytes, more than a line may have")]
+    TooLong(usize),
+}
+
+/// A trail on disk. Several processes may write to it; a lock puts them in turn.
+#[derive(Debug)]
+pub struct Trail {
+    folder: PathBuf,
+}
+
+/// A line without its own hash: what is hashed.
+#[derive(Serialize)]
+struct Line<'a> {
+    sequence: u64,
+    time: Timestamp,
+    before: &'a Digest,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// Where the chain begins.
+pub(super) fn origin() -> Digest {
+    Digest::of(b"perry-sandbox/trail/v1\n")
+}
+
+impl Trail {
+    /// Opens a trail, making its folder (owner only) where there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, TrailError> {
+        let trail = Self { folder: folder.to_owned() };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| trail.failed("make the folder of", source))?;
+        Ok(trail)
+    }
+
+    /// The trail's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Adds one line and makes it last: it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written, or when the file does not end where the head says.
+    pub fn append(&self, time: Timestamp, event: &Event) -> Result<Mark, TrailError> {
+        let head = self.open_file(HEAD).map_err(|source| self.failed("open", source))?;
+        head.lock().map_err(|source| self.failed("lock", source))?;
+        let lines = self.open_file(LINES).map_err(|source| self.failed("open", source))?;
+        let last = self.last(&head, &lines)?;
+        let (sequence, before) = match last {
+            Some(mark) => (mark.sequence.saturating_add(1), mark.hash),
+            None => (0, origin()),
+        };
+        let line = Line { sequence, time, before: &before, event };
+        let mut bytes =
+            serde_json::to_vec(&line).map_err(|error| self.failed("write", io::Error::other(error)))?;
+        if bytes.len() >= LONGEST_LINE {
+            return Err(TrailError::TooLong(bytes.len()));
+        }
+        let mark = Mark { sequence, hash: Digest::of(&bytes) };
+        bytes.push(b'\n');
+        write(&head, &lines, &bytes, &mark).map_err(|source| self.failed("write", source))?;
+        Ok(mark)
+    }
+
+    /// The last line, checked against the head.
+    fn last(&self, head: &File, lines: &File) -> Result<Option<Mark>, TrailError> {
+        let read = |source| self.failed("read", source);
+        let broken = || TrailError::Broken(self.folder.clone());
+        let mut text = [0; 257];
+        let length = head.read_at(&mut text, 0).map_err(read)?;
+        let end = lines.metadata().map_err(read)?.len();
+        let tail_length = end.min(u64::try_from(LONGEST_LINE.saturating_mul(2)).unwrap_or(u64::MAX));
+        let mut tail = vec![0; usize::try_from(tail_length).unwrap_or(0)];
+        lines.read_exact_at(&mut tail, end.saturating_sub(tail_length)).map_err(read)?;
+        if length == 0 && end == 0 {
+            return Ok(None);
+        }
+        let said: Option<Mark> = serde_json::from_slice(text.get(..length).unwrap_or_default()).ok();
+        let whole = tail.strip_suffix(b"\n").ok_or_else(broken)?;
+        let mut newest_first = whole.rsplit(|byte| *byte == b'\n');
+        let newest = newest_first.next().unwrap_or_default();
+        let hash = Digest::of(newest);
+        match said {
+            Some(mark) if mark.hash == hash => Ok(Some(mark)),
+            // Written, but the head was not any more.
+            Some(mark) if newest_first.next().is_some_and(|line| Digest::of(line) == mark.hash) => {
+                Ok(Some(Mark { sequence: mark.sequence.saturating_add(1), hash }))
+            }
+            None if length == 0 && newest_first.next().is_none() => Ok(Some(Mark { sequence: 0, hash })),
+            _ => Err(broken()),
+        }
+    }
+
+    fn open_file(&self, name: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        if name == LINES {
+            options.append(true)
+        } else {
+            options.write(true)
+        };
+        options.open(self.folder.join(name))
+    }
+
+    pub(super) fn failed(&self, what: &'static str, source: io::Error) -> TrailError {
+        TrailError::Io { what, folder: self.folder.clone(), source }
+    }
+
+    /// All lines as they stand, oldest first, for `log show`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn lines(&self) -> Result<Vec<String>, TrailError> {
+        match fs::read_to_string(self.folder.join(LINES)) {
+            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(self.failed("read", source)),
+        }
+    }
+}
+
+fn write(head: &File, mut lines: &File, bytes: &[u8], mark: &Mark) -> io::Result<()> {
+    lines.write_all(bytes)?;
+    lines.sync_data()?;
+    // The head has one fixed length and is written in one piece, so a reader sees the old or the new one; after a
+    // crash between the two writes the last line is one past the head, which `last` accepts.
+    let text = format!("{:<256}\n", serde_json::to_string(mark)?);
+    head.write_all_at(text.as_bytes(), 0)
+}

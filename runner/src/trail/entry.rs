@@ -1,0 +1,116 @@
+//! What a line of the trail says. Never an argument's value, a variable's value, or a secret.
+
+use perry_sandbox_policy::{Evidence, LaunchPlan};
+use perry_sandbox_reference::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{End, Limit, Usage};
+
+/// The place of a line: enough to find it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Number of the line, from 0.
+    pub sequence: u64,
+    /// Hash of the line.
+    pub hash: Digest,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A request was allowed or denied.
+    Decision(Decision),
+    /// A sandbox is about to be started.
+    RunStart(RunStart),
+    /// A run ended.
+    RunEnd(RunEnd),
+}
+
+/// A verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Decision {
+    /// Digest of the resolved policy.
+    pub policy: Digest,
+    /// What was asked for: a capability's name, or nothing for an ad-hoc image.
+    pub capability: Option<String>,
+    /// The manifest, where it got so far.
+    pub manifest: Option<Digest>,
+    /// Whether it may run.
+    pub allowed: bool,
+    /// Stable codes of the reasons of a denial, such as `PSB0203`.
+    pub reasons: Vec<String>,
+}
+
+/// Who signed, as far as it was proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Signature {
+    /// The signer's name in the policy.
+    pub signer: String,
+    /// Number of the entry in the transparency log.
+    pub log_index: Option<u64>,
+}
+
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunStart {
+    /// Digest of the resolved policy.
+    pub policy: Digest,
+    /// Digest of the plan.
+    pub plan: String,
+    /// The manifest that runs.
+    pub manifest: Digest,
+    /// The capability, or nothing for an ad-hoc image.
+    pub capability: Option<String>,
+    /// The tier.
+    pub tier: String,
+    /// Backend and version.
+    pub backend: String,
+    /// The wall.
+    pub isolation: String,
+    /// Who signed.
+    pub signatures: Vec<Signature>,
+}
+
+impl RunStart {
+    /// What a plan and its evidence say.
+    pub fn of(plan: &LaunchPlan, evidence: &Evidence) -> Self {
+        let signatures = evidence.signatures.iter().map(|signature| Signature {
+            signer: signature.signer.to_string(),
+            log_index: signature.log.as_ref().map(|entry| entry.index),
+        });
+        Self {
+            policy: plan.policy.clone(),
+            plan: plan.digest().to_string(),
+            manifest: plan.manifest.clone(),
+            capability: plan.capability.as_ref().map(ToString::to_string),
+            tier: plan.tier.to_string(),
+            backend: format!("{} {}", plan.backend, env!("CARGO_PKG_VERSION")),
+            isolation: plan.isolation.to_string(),
+            signatures: signatures.collect(),
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunEnd {
+    /// Digest of the plan.
+    pub plan: String,
+    /// Number of the line that says that it was started.
+    pub started: u64,
+    /// How the program ended; nothing when it did not start.
+    pub end: Option<End>,
+    /// Why it did not start: a sentence without values of the request.
+    pub failure: Option<String>,
+    /// The limit that ended it.
+    pub limit: Option<Limit>,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// Bytes of output that were passed on.
+    pub output: u64,
+}

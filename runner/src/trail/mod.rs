@@ -1,0 +1,9 @@
+//! The trail: a hash-chained record of decisions and runs. Whoever removes or changes a line breaks the chain.
+
+mod chain;
+mod entry;
+mod verify;
+
+pub use chain::{Trail, TrailError};
+pub use entry::{Decision, Event, Mark, RunEnd, RunStart, Signature};
+pub use verify::{Break, BreakKind, Verified};
