@@ -1,2 +1,65 @@
-//! The `perry-sandbox` command.
-fn main() {}
+//! The `perry-sandbox` command: the only code that prints or reads the environment.
+//!
+//! It holds no decision of its own. Each command turns flags into the types of the five desks (policy, image,
+//! verifier, policy again, runner), hands them on in that order, and prints what came of it.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod environment;
+mod exit;
+mod files;
+mod flow;
+mod host;
+mod output;
+mod policies;
+mod progress;
+mod request;
+mod signer;
+mod sources;
+mod stop;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use environment::Environment;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    output::set_color(cli.color);
+    let exit = dispatch(cli).unwrap_or_else(|error| {
+        let exit = stop::exit_of(&error);
+        let message = format!("{error:#}");
+        if !message.is_empty() {
+            output::error(&message);
+        }
+        exit
+    });
+    exit.into()
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    if let Command::Completions(args) = &cli.command {
+        return Ok(commands::completions(args));
+    }
+    if let Command::Man(args) = &cli.command {
+        return commands::man(args);
+    }
+    let environment = Environment::read(cli.data_dir)?;
+    match &cli.command {
+        Command::Run(args) => commands::run(args, &environment),
+        Command::Verify(args) => commands::verify(args, &environment),
+        Command::Explain(args) => commands::explain(args, &environment),
+        Command::Policy(args) => commands::policy(args, &environment),
+        Command::Image(args) => commands::image(args, &environment),
+        Command::Store(args) => commands::store(args, &environment),
+        Command::Log(args) => commands::log(args, &environment),
+        Command::Backends(args) => commands::backends(args),
+        Command::Doctor(args) => commands::doctor(args, &environment),
+        Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
+    }
+}

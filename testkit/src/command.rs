@@ -44,11 +44,17 @@ impl Home {
     /// # Panics
     /// The program cannot be built, or no folder can be made.
     pub fn new(user: As) -> Self {
-        let dir = tempfile::Builder::new().prefix("perry-sandbox-home.").tempdir().expect("a temporary folder");
+        let dir =
+            tempfile::Builder::new().prefix("perry-sandbox-home.").tempdir().expect("a temporary folder");
         let home = Self { dir, user };
-        std::fs::copy(program(), home.program()).expect("the program is copied to where every user reaches it");
-        let examples = Command::new("cp").arg("-R").arg(crate_root().join("examples")).arg(home.path()).status();
-        assert!(examples.is_ok_and(|status| status.success()), "the examples are copied to where every user reaches them");
+        std::fs::copy(program(), home.program())
+            .expect("the program is copied to where every user reaches it");
+        let examples =
+            Command::new("cp").arg("-R").arg(crate_root().join("examples")).arg(home.path()).status();
+        assert!(
+            examples.is_ok_and(|status| status.success()),
+            "the examples are copied to where every user reaches them"
+        );
         if home.drops() {
             let done = Command::new("chown").args(["-R", ORDINARY]).arg(home.path()).status();
             assert!(done.is_ok_and(|status| status.success()), "the home is given to the ordinary user");

@@ -21,7 +21,8 @@ const DEV_ONLY: &[&str] = &["testkit", "tests"];
 
 /// Crates that decide and must therefore build without network, runtime or TLS.
 const PURE: &[&str] = &["reference", "profiles", "policy"];
-const IMPURE_LIBRARIES: &[&str] = &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
+const IMPURE_LIBRARIES: &[&str] =
+    &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
 
 #[derive(Debug)]
 struct Package {

@@ -10,9 +10,14 @@ fn no_file_is_longer_than_the_limit() {
     for file in crate::rust_files() {
         let text = std::fs::read_to_string(crate::root().join(&file)).expect("a source file is UTF-8");
         let lines = text.lines().count();
-        let is_test = file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "benches");
+        let is_test =
+            file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "benches");
         let limit = if is_test { MAX_TEST } else { MAX_SOURCE };
-        assert!(lines <= limit, "{} has {lines} lines, the limit is {limit}: split it by idea", file.display());
+        assert!(
+            lines <= limit,
+            "{} has {lines} lines, the limit is {limit}: split it by idea",
+            file.display()
+        );
     }
 }
 

@@ -13,12 +13,19 @@ fn has_unsafe_block(line: &str) -> bool {
 #[test]
 fn unsafe_blocks_stand_only_in_the_named_folders() {
     for file in crate::rust_files() {
-        if FOLDERS.iter().any(|folder| file.starts_with(Path::new(folder))) || file.starts_with("tests/tests/structure") {
+        if FOLDERS.iter().any(|folder| file.starts_with(Path::new(folder)))
+            || file.starts_with("tests/tests/structure")
+        {
             continue;
         }
         let text = std::fs::read_to_string(crate::root().join(&file)).expect("a source file is UTF-8");
         for (number, line) in text.lines().enumerate() {
-            assert!(!has_unsafe_block(line), "{}:{}: unsafe code outside {FOLDERS:?}", file.display(), number + 1);
+            assert!(
+                !has_unsafe_block(line),
+                "{}:{}: unsafe code outside {FOLDERS:?}",
+                file.display(),
+                number + 1
+            );
         }
     }
 }
@@ -30,7 +37,11 @@ fn every_other_crate_forbids_unsafe_code() {
         let exempt = ["runner", "tests", "testkit", "fuzz"].iter().any(|folder| file.starts_with(folder));
         if is_root && !exempt {
             let text = std::fs::read_to_string(crate::root().join(&file)).expect("a source file is UTF-8");
-            assert!(text.contains("#![forbid(unsafe_code)]"), "{} does not forbid unsafe code", file.display());
+            assert!(
+                text.contains("#![forbid(unsafe_code)]"),
+                "{} does not forbid unsafe code",
+                file.display()
+            );
         }
     }
 }

@@ -1,0 +1,22 @@
+//! The command line as types. Flags keep cosign's and docker's names where they mean the same.
+
+mod admin;
+mod image;
+mod policy;
+mod run;
+mod verify;
+
+pub(crate) use admin::{
+    BackendsArgs, CompletionsArgs, DoctorArgs, LogArgs, LogCommand, ManArgs, StoreArgs, StoreCommand,
+};
+pub(crate) use image::{
+    AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, Pull, PullArgs, RemoveArgs,
+};
+pub(crate) use policy::{
+    CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
+};
+pub(crate) use root::{Cli, ColorChoice, Command};
+pub(crate) use run::{RequestArgs, RunArgs};
+pub(crate) use verify::{SignerArgs, VerifyArgs};
+
+mod root;

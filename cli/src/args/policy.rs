@@ -1,0 +1,109 @@
+//! `policy` and `explain`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use perry_sandbox_reference::Digest;
+
+use super::RequestArgs;
+
+/// Which policy decides.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyFileArgs {
+    /// Policy file, TOML or JSON; several hold together, each can only tighten [default: the user's, then the machine's]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+
+    /// Refuse to decide by any other resolved policy than this one
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) require_policy: Option<Digest>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Decide as if: `tier=NAME`
+    #[arg(long = "if", value_name = "WHAT=VALUE")]
+    pub(crate) what_if: Vec<String>,
+
+    /// Print JSON with byte spans and reason codes
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `policy`.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+/// What to do with policy files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Read policy files and say everything that is wrong with them
+    Check(CheckArgs),
+    /// Write a policy file in its one canonical form
+    Fmt(FormatArgs),
+    /// List what a new policy makes possible and what it makes impossible
+    Diff(DiffArgs),
+    /// Print the JSON Schema of policy files
+    Schema(SchemaArgs),
+    /// Write a first policy to start from
+    Init(InitArgs),
+}
+
+/// Arguments of `policy check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Policy files; several hold together
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `policy fmt`.
+#[derive(Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// Change nothing; exit 1 where a file is not in the canonical form
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Policy files to rewrite; `-` reads standard input and writes standard output
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `policy diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The policy before
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+
+    /// The policy after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: PathBuf,
+}
+
+/// Arguments of `policy schema`.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {}
+
+/// Arguments of `policy init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// File to write; it must not exist [default: standard output]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}

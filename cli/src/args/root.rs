@@ -1,0 +1,89 @@
+//! The program itself and its subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::{
+    BackendsArgs, CompletionsArgs, DoctorArgs, ExplainArgs, ImageArgs, LogArgs, ManArgs, PolicyArgs, RunArgs,
+    StoreArgs, VerifyArgs,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; `run` passes the program's own code through
+  2    usage
+  120  denied by policy
+  121  not verified
+  122  isolation or a control is not available
+  123  a limit was hit
+  124  time ran out
+  125  our failure
+  126  the program cannot be executed
+  127  the program was not found
+  128+n  the program died of signal n";
+
+/// Run commands of signed images in a hardened sandbox
+#[derive(Debug, Parser)]
+#[command(name = "perry-sandbox", version, about, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Folder of the content store [default: $XDG_DATA_HOME/perry-sandbox, as root /var/lib/perry-sandbox]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    pub(crate) color: ColorChoice,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a capability of the policy, or a command of a signed image
+    Run(Box<RunArgs>),
+    /// Check who signed an image, and print the evidence or every reason against it
+    Verify(Box<VerifyArgs>),
+    /// Say what would be decided about a run, and who would enforce each line
+    Explain(Box<ExplainArgs>),
+    /// Check, format, compare and start policy files
+    Policy(PolicyArgs),
+    /// Fetch, list, inspect and remove images of the store
+    Image(ImageArgs),
+    /// Check and clean the content store
+    Store(StoreArgs),
+    /// Read and verify the trail of decisions and runs
+    Log(LogArgs),
+    /// List backends, their isolation levels, and what each enforces here
+    Backends(BackendsArgs),
+    /// Say what this machine can enforce and what is missing
+    Doctor(DoctorArgs),
+    /// Print shell completions
+    Completions(CompletionsArgs),
+    /// Print manual pages
+    Man(ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

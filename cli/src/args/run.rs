@@ -1,0 +1,174 @@
+//! `run`, and the part of it that `explain` shares.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+use perry_sandbox_policy::{ByteSize, SecretName, TierName, WallTime};
+use perry_sandbox_reference::{Platform, Repository};
+
+use super::{AccessArgs, PolicyFileArgs, SignerArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  perry-sandbox run --key cosign.pub oci:image -- /bin/busybox uname
+  perry-sandbox run --policy policy.toml format-markdown < README.md
+  perry-sandbox run --policy policy.toml --dry-run fetch-advisories -- --since 2026-01-01";
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Give the program a terminal of its own
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+
+    /// Accepted for docker's habits: standard input is always passed on
+    #[arg(short, long, hide = true)]
+    pub(crate) interactive: bool,
+
+    /// Print the plan and exactly what the backend would execute, then stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Capture the output and print one JSON object with the outcome
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print nothing but the program's own output and errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// What is asked of the policy: image or capability, tier, grants, limits.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyFileArgs,
+
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+
+    /// Tier whose ceiling applies; it can only tighten what the policy's entry says
+    #[arg(long, value_name = "TIER")]
+    pub(crate) tier: Option<TierName>,
+
+    /// Use this backend and no other
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) backend: Option<String>,
+
+    /// Where a capability's image is read from [default: the image rule's repository]
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+
+    /// Repository that the signature of a layout or archive must name
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) repository: Option<Repository>,
+
+    /// Platform to run [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+
+    /// Program that replaces the image's entry point
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) entrypoint: Option<String>,
+
+    /// Variable to pass: NAME=VALUE, or NAME for its value here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+
+    /// Host folder to read, at the same path inside
+    #[arg(long, value_name = "DIR", help_heading = "Grants")]
+    pub(crate) mount_read: Vec<String>,
+
+    /// Host folder to write, at the same path inside
+    #[arg(long, value_name = "DIR", help_heading = "Grants")]
+    pub(crate) mount_write: Vec<String>,
+
+    /// Host and port that may be reached
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Grants")]
+    pub(crate) egress: Vec<String>,
+
+    /// Secret to give as a file
+    #[arg(long, value_name = "NAME", help_heading = "Grants")]
+    pub(crate) secret: Vec<SecretName>,
+
+    /// Device to give
+    #[arg(long, value_name = "PATH", help_heading = "Grants")]
+    pub(crate) device: Vec<String>,
+
+    /// Linux cap to keep
+    #[arg(long, value_name = "CAP", help_heading = "Grants")]
+    pub(crate) cap_add: Vec<String>,
+
+    /// Memory of the whole sandbox, such as 256MiB
+    #[arg(short, long, value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) memory: Option<ByteSize>,
+
+    /// Share of processors, such as 1.5
+    #[arg(long, value_name = "NUMBER", value_parser = super::run::cpus, help_heading = "Limits")]
+    pub(crate) cpus: Option<perry_sandbox_policy::MilliCpu>,
+
+    /// Processes and threads
+    #[arg(long, value_name = "NUMBER", help_heading = "Limits")]
+    pub(crate) pids_limit: Option<NonZeroU32>,
+
+    /// Time until it is killed, such as 30s
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    pub(crate) timeout: Option<WallTime>,
+
+    /// Bytes of output until it is killed, such as 1MiB
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) output_limit: Option<ByteSize>,
+
+    /// Bytes that it can write, such as 64MiB
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) disk: Option<ByteSize>,
+
+    /// Open files per process
+    #[arg(long, value_name = "NUMBER", help_heading = "Limits")]
+    pub(crate) open_files: Option<NonZeroU32>,
+
+    /// Capability of the policy, or an image: a registry reference, oci:DIR[:TAG|@DIGEST], or docker-archive:FILE
+    #[arg(value_name = "IMAGE|CAPABILITY")]
+    pub(crate) target: String,
+
+    /// Arguments of the capability, or the command of the image
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// Reads `1.5` as 1,500 thousandths of a processor.
+pub(crate) fn cpus(text: &str) -> Result<perry_sandbox_policy::MilliCpu, String> {
+    let refuse = || format!("`{text}` is not a share of processors: expected a number above 0 such as 1.5");
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 3 {
+        return Err(refuse());
+    }
+    let whole: u32 = whole.parse().map_err(|_| refuse())?;
+    let thousandths: u32 = format!("{part:0<3}").parse().map_err(|_| refuse())?;
+    let sum = whole.checked_mul(1000).and_then(|milli| milli.checked_add(thousandths));
+    sum.and_then(NonZeroU32::new).map(perry_sandbox_policy::MilliCpu).ok_or_else(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_processors_are_read_exactly() {
+        assert_eq!(cpus("1.5").unwrap().0.get(), 1500);
+        assert_eq!(cpus("2").unwrap().0.get(), 2000);
+        assert_eq!(cpus("0.05").unwrap().0.get(), 50);
+        for text in ["", "0", "0.0", "-1", "1.", ".5", "1.2345", "1e3", "99999999"] {
+            assert!(cpus(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `verify`, and the signer flags that `run` shares.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use perry_sandbox_reference::{Digest, Platform, Repository};
+
+use super::{AccessArgs, PolicyFileArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  perry-sandbox verify --key cosign.pub registry.example/acme/tools:v1
+  perry-sandbox verify --key cosign.pub oci:image
+  perry-sandbox verify --trusted-root trusted_root.json \\
+      --certificate-identity https://github.com/acme/tools/.github/workflows/release.yml@refs/tags/v1 \\
+      --certificate-oidc-issuer https://token.actions.githubusercontent.com registry.example/acme/tools:v1
+  perry-sandbox verify --bundle app.sigstore.json --digest sha256:… --key cosign.pub";
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyFileArgs,
+
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+
+    /// Check this single signature bundle instead of an image
+    #[arg(long, value_name = "FILE", requires = "artifact")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Digest of what the bundle signs
+    #[arg(long, value_name = "DIGEST", group = "artifact", requires = "bundle")]
+    pub(crate) digest: Option<Digest>,
+
+    /// File that the bundle signs
+    #[arg(long, value_name = "FILE", group = "artifact", requires = "bundle")]
+    pub(crate) artifact_file: Option<PathBuf>,
+
+    /// Repository that the signature of a layout or archive must name
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) repository: Option<Repository>,
+
+    /// Platform whose manifest is looked up [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+
+    /// Print the evidence or the denial as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print the meaning and the remedy of a denial's code, such as V-KEY-02
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    pub(crate) explain_code: Option<String>,
+
+    /// Registry reference, oci:DIR[:TAG|@DIGEST], or docker-archive:FILE
+    #[arg(value_name = "IMAGE", required_unless_present_any = ["bundle", "explain_code"], conflicts_with = "bundle")]
+    pub(crate) image: Option<String>,
+}
+
+/// Who must have signed: a key, or an identity with its issuer.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signer")]
+pub(crate) struct SignerArgs {
+    /// Public key, PEM
+    #[arg(long, value_name = "FILE", conflicts_with = "identity")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Refuse signatures of a key that have no transparency log entry
+    #[arg(long, requires_all = ["key", "trusted_root"])]
+    pub(crate) require_log: bool,
+
+    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+
+    /// Subject of the signer's certificate, exact
+    #[arg(long, value_name = "IDENTITY", group = "identity", requires = "issuer")]
+    pub(crate) certificate_identity: Option<String>,
+
+    /// Regular expression that the whole subject must match
+    #[arg(long, value_name = "REGEXP", group = "identity", requires = "issuer")]
+    pub(crate) certificate_identity_regexp: Option<String>,
+
+    /// Issuer that vouched for the signer, exact
+    #[arg(long, value_name = "ISSUER", group = "issuer", requires = "identity")]
+    pub(crate) certificate_oidc_issuer: Option<String>,
+
+    /// Regular expression that the whole issuer must match
+    #[arg(long, value_name = "REGEXP", group = "issuer", requires = "identity")]
+    pub(crate) certificate_oidc_issuer_regexp: Option<String>,
+}

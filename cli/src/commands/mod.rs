@@ -1,0 +1,23 @@
+//! One file a command.
+
+mod backends;
+mod completions;
+mod doctor;
+mod explain;
+mod image;
+mod log;
+mod policy;
+mod run;
+mod store;
+mod verify;
+
+pub(crate) use backends::backends;
+pub(crate) use completions::{completions, man};
+pub(crate) use doctor::doctor;
+pub(crate) use explain::explain;
+pub(crate) use image::image;
+pub(crate) use log::log;
+pub(crate) use policy::policy;
+pub(crate) use run::run;
+pub(crate) use store::store;
+pub(crate) use verify::verify;

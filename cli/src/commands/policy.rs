@@ -1,0 +1,161 @@
+//! `policy check`, `fmt`, `diff`, `schema`, `init`.
+
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use perry_sandbox_policy::{Format, Policy, PolicySource, diff, format as format_policy, init, load, schema};
+use serde_json::json;
+
+use crate::args::{CheckArgs, DiffArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand};
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::stop::Stop;
+use crate::{files, output, policies};
+
+/// One byte more than the reader takes, so that it is the reader who says what is too large.
+const MAX_POLICY: u64 = 1024 * 1024 + 1;
+
+/// Runs the subcommand.
+pub(crate) fn policy(args: &PolicyArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    match &args.command {
+        PolicyCommand::Check(args) => check(args, environment),
+        PolicyCommand::Fmt(args) => format(args),
+        PolicyCommand::Diff(args) => compare(args, environment),
+        PolicyCommand::Schema(_) => output::json(&schema()).map(|()| Exit::Done),
+        PolicyCommand::Init(args) => begin(args),
+    }
+}
+
+fn check(args: &CheckArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    let mut sources = Vec::new();
+    for path in &args.files {
+        let bytes = files::read_trusted(path, MAX_POLICY, environment.uid).map_err(Stop::usage)?;
+        sources.push(PolicySource::new(path.display().to_string(), bytes));
+    }
+    match load(&sources, &policies::TrustFiles { uid: environment.uid }) {
+        Ok(policy) if args.json => output::json(&summary(&policy)).map(|()| Exit::Done),
+        Ok(policy) => {
+            output::result(&format!(
+                "{}: sound, {} capabilities, {} image rules, {} tiers\n{}",
+                policy.name(),
+                policy.capabilities().count(),
+                policy.images().count(),
+                policy.tiers().count(),
+                policy.digest()
+            ));
+            Ok(Exit::Done)
+        }
+        Err(error) if args.json => {
+            let refusals = error.to_json();
+            output::json(
+                &json!({ "schema": "perry-sandbox/policy-check/v1", "sound": false, "refusals": refusals }),
+            )?;
+            Ok(Exit::Usage)
+        }
+        Err(error) => Err(Stop::usage(error.render(output::stderr_has_color()))),
+    }
+}
+
+fn summary(policy: &Policy) -> serde_json::Value {
+    json!({
+        "schema": "perry-sandbox/policy-check/v1",
+        "sound": true,
+        "name": policy.name(),
+        "digest": policy.digest(),
+        "capabilities": policy.capabilities().map(|(name, _)| name).collect::<Vec<_>>(),
+        "images": policy.images().map(|(name, _)| name).collect::<Vec<_>>(),
+        "tiers": policy.tiers().map(|(name, _)| name).collect::<Vec<_>>(),
+        "exceptions": policy.exceptions().map(|(id, _)| id).collect::<Vec<_>>(),
+    })
+}
+
+fn format(args: &FormatArgs) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
+    for path in &args.files {
+        let from_stdin = path.as_os_str() == "-";
+        let source = if from_stdin { standard_input()? } else { read(path)? };
+        let formatted =
+            format_policy(&source).map_err(|error| Stop::usage(error.render(output::stderr_has_color())))?;
+        let same = formatted.as_bytes() == source.bytes;
+        if args.check {
+            if !same {
+                output::note(&format!(
+                    "{} is not in the canonical form: `perry-sandbox policy fmt` writes it",
+                    path.display()
+                ));
+                exit = Exit::Differs;
+            }
+        } else if from_stdin {
+            output::bytes(formatted.as_bytes());
+        } else if !same {
+            replace(path, formatted.as_bytes())?;
+        }
+    }
+    Ok(exit)
+}
+
+fn standard_input() -> anyhow::Result<PolicySource> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(MAX_POLICY).read_to_end(&mut bytes).context("reading standard input")?;
+    let looks_like_json = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    let format = if looks_like_json { Format::Json } else { Format::Toml };
+    Ok(PolicySource { name: "<stdin>".into(), format, bytes })
+}
+
+fn read(path: &Path) -> anyhow::Result<PolicySource> {
+    let bytes = files::read(path, MAX_POLICY).map_err(Stop::usage)?;
+    Ok(PolicySource::new(path.display().to_string(), bytes))
+}
+
+/// Puts the new content beside the file and renames it over, so that a reader sees the old or the new one whole.
+fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("writing `{}`", path.display());
+    let permissions = std::fs::metadata(path).with_context(failed)?.permissions();
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        file.set_permissions(permissions)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    })();
+    if written.is_err() {
+        drop(std::fs::remove_file(&beside));
+    }
+    written.with_context(failed)
+}
+
+fn compare(args: &DiffArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    let before = policies::read(std::slice::from_ref(&args.before), environment)?;
+    let after = policies::read(std::slice::from_ref(&args.after), environment)?;
+    let difference = diff(&before, &after);
+    if args.json {
+        output::json(&difference.to_json())?;
+    } else {
+        output::result(&difference.to_text());
+    }
+    Ok(Exit::Done)
+}
+
+fn begin(args: &InitArgs) -> anyhow::Result<Exit> {
+    let Some(path) = &args.file else {
+        output::result(init());
+        return Ok(Exit::Done);
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|error| Stop::usage(format!("cannot write a new file `{}`: {error}", path.display())))?;
+    file.write_all(init().as_bytes()).with_context(|| format!("writing `{}`", path.display()))?;
+    output::note(&format!(
+        "wrote {}: name your signer and images in it, then `perry-sandbox policy check {}`",
+        path.display(),
+        path.display()
+    ));
+    Ok(Exit::Done)
+}

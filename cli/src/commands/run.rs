@@ -1,0 +1,227 @@
+//! `run`: the whole way, from flags to the program's own exit code.
+
+use std::os::fd::AsFd as _;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use jiff::Timestamp;
+use perry_sandbox_image::{Rootfs, Store};
+use perry_sandbox_policy::{Explanation, LaunchPlan, Target, Terminal, Verdict};
+use perry_sandbox_runner::{
+    Decision, End, Event, Input, LaunchError, Limit, Outcome, Output, RunError, Streams, Surroundings, Trail,
+    dry_run, launch, remote,
+};
+use serde_json::{Value, json};
+
+use super::explain::exit_of;
+use crate::args::RunArgs;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::flow::{self, Answer, Asked, Decided};
+use crate::output;
+use crate::progress::progress;
+use crate::sources::open_store;
+use crate::stop::Stop;
+use crate::terminal;
+
+const SCHEMA: &str = "perry-sandbox/run/v1";
+
+/// Runs the command.
+pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    let store = open_store(environment)?;
+    let trail = Trail::open(&environment.data_dir.join("trail"))?;
+    let wanted = if args.tty { Terminal::Own } else { Terminal::None };
+    let asked = flow::ask(&args.request, None, wanted, environment, &store)?;
+    let Answer::Decided(decided) = &asked.answer else { return refuse(&asked, &trail, args.json) };
+    let Verdict::Allow(plan) = &decided.verdict else { return refuse(&asked, &trail, args.json) };
+    if let Some(exception) = plan.exception.as_ref().filter(|_| !args.quiet) {
+        output::note(&format!(
+            "note: allowed by exception {} until {}: {}",
+            exception.id, exception.until, exception.reason
+        ));
+    }
+    let rootfs = rootfs(&store, decided, &asked.image, args.quiet || args.json)?;
+    if args.dry_run {
+        return print_dry_run(plan, decided, &rootfs, args.json);
+    }
+    let outcome = start(args, plan, decided, &rootfs, &trail, environment)?;
+    if args.json {
+        output::json(&report(&outcome, decided))?;
+    }
+    Ok(finish(&outcome, plan, args.json))
+}
+
+/// Writes a "no" into the trail, says why, and gives its exit code.
+fn refuse(asked: &Asked<'_>, trail: &Trail, as_json: bool) -> anyhow::Result<Exit> {
+    let exit = exit_of(asked);
+    let (manifest, reasons): (_, Vec<String>) = match &asked.answer {
+        Answer::NotAsked(denial) => (None, denial.iter().map(|reason| reason.code.to_string()).collect()),
+        Answer::NotVerified(denial) => {
+            (None, denial.findings().map(|finding| finding.code.as_str().to_owned()).collect())
+        }
+        Answer::Decided(decided) => {
+            let reasons = match &decided.verdict {
+                Verdict::Allow(_) => Vec::new(),
+                Verdict::Deny(denial) => denial.iter().map(|reason| reason.code.to_string()).collect(),
+            };
+            (Some(decided.evidence().manifest.clone()), reasons)
+        }
+    };
+    let capability = match &asked.request.target {
+        Target::Capability(name) => Some(name.to_string()),
+        Target::AdHoc | Target::Service(_) => None,
+    };
+    let policy = asked.policy.digest().as_digest().clone();
+    trail.append(
+        asked.now,
+        &Event::Decision(Decision { policy, capability, manifest, allowed: false, reasons }),
+    )?;
+    let explanation = match &asked.answer {
+        Answer::NotAsked(denial) => Explanation::of_denial(&asked.policy, &asked.request, denial, asked.now),
+        Answer::Decided(decided) => decided.explanation.clone(),
+        Answer::NotVerified(denial) => {
+            if as_json {
+                output::json(&json!({ "schema": SCHEMA, "verdict": "not-verified", "denial": denial }))?;
+            } else {
+                output::error(&denial.to_string());
+            }
+            return Ok(exit);
+        }
+    };
+    if as_json {
+        output::json(
+            &json!({ "schema": SCHEMA, "verdict": "denied", "explanation": explanation.to_json() }),
+        )?;
+    } else {
+        output::note(&explanation.to_text(output::stderr_has_color()));
+    }
+    Ok(exit)
+}
+
+/// The unpacked image. Content is fetched only now, when it is clear that it may run.
+fn rootfs(store: &Store, decided: &Decided<'_>, name: &str, quiet: bool) -> anyhow::Result<Rootfs> {
+    if let Some(ready) = store.unpacked(&decided.config.diff_ids)? {
+        return Ok(ready);
+    }
+    let (image, bar) = (decided.verified.image(), progress(quiet));
+    store.pull(decided.opened.source.as_ref(), image, name, bar.as_ref())?;
+    Ok(store.rootfs(image, bar.as_ref())?)
+}
+
+fn print_dry_run(
+    plan: &LaunchPlan,
+    decided: &Decided<'_>,
+    rootfs: &Rootfs,
+    as_json: bool,
+) -> anyhow::Result<Exit> {
+    let steps = dry_run(plan, &decided.verified, rootfs).map_err(stop)?;
+    if as_json {
+        output::json(&json!({
+            "schema": SCHEMA, "plan-digest": plan.digest(), "plan": plan, "execution": steps.to_string().lines().collect::<Vec<_>>(),
+        }))?;
+    } else {
+        output::result(&format!(
+            "{}\nplan {}\n\n{steps}",
+            decided.explanation.to_text(output::stdout_has_color()),
+            plan.digest()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn start(
+    args: &RunArgs,
+    plan: &LaunchPlan,
+    decided: &Decided<'_>,
+    rootfs: &Rootfs,
+    trail: &Trail,
+    environment: &Environment,
+) -> anyhow::Result<Outcome> {
+    let (remote, commands) = remote().context("making a channel to the sandbox")?;
+    let terminal = terminal::attach(plan.process.terminal, remote)?;
+    let surroundings = Surroundings {
+        runtime: &environment.runtime_dir,
+        trail: Some(trail),
+        commands: Some(&commands),
+        window: terminal.window,
+        clock: Timestamp::now,
+    };
+    let outcome = launch(plan, &decided.verified, rootfs, streams(args.json)?, &surroundings);
+    drop(terminal);
+    outcome.map_err(stop)
+}
+
+fn streams(capture: bool) -> anyhow::Result<Streams> {
+    let own = "duplicating a standard stream";
+    let stdin = Input::Descriptor(std::io::stdin().as_fd().try_clone_to_owned().context(own)?);
+    if capture {
+        return Ok(Streams { stdin, stdout: Output::Capture, stderr: Output::Capture });
+    }
+    Ok(Streams {
+        stdin,
+        stdout: Output::Descriptor(std::io::stdout().as_fd().try_clone_to_owned().context(own)?),
+        stderr: Output::Descriptor(std::io::stderr().as_fd().try_clone_to_owned().context(own)?),
+    })
+}
+
+fn stop(error: LaunchError) -> anyhow::Error {
+    let exit = match &error {
+        LaunchError::Run(RunError::ProgramNotFound(_)) => Exit::NotFound,
+        LaunchError::Run(RunError::ProgramNotExecutable { .. }) => Exit::CannotExecute,
+        LaunchError::Plan(_) | LaunchError::NoBackend => Exit::NotAvailable,
+        LaunchError::OtherImage { .. } | LaunchError::Run(_) | LaunchError::Trail(_) | _ => Exit::Failure,
+    };
+    Stop::with(exit, error)
+}
+
+/// The exit code, after saying which limit ended it.
+fn finish(outcome: &Outcome, plan: &LaunchPlan, quiet: bool) -> Exit {
+    let Some(limit) = outcome.limit else {
+        return match outcome.end {
+            End::Exited(code) => Exit::Program(u8::try_from(code).unwrap_or(u8::MAX)),
+            End::Killed(signal) => Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX)),
+        };
+    };
+    let limits = &plan.limits;
+    let (value, flag) = match limit {
+        Limit::Memory => (limits.memory.to_string(), "--memory"),
+        Limit::Cpu => (limits.cpu.to_string(), "--cpus"),
+        Limit::Wall => (limits.wall.to_string(), "--timeout"),
+        Limit::Output => (limits.output.to_string(), "--output-limit"),
+    };
+    if !quiet {
+        output::error(&format!(
+            "killed at its {limit} limit of {value}; {flag} sets it, up to the policy's ceiling"
+        ));
+    }
+    if limit == Limit::Wall { Exit::TimeOut } else { Exit::LimitHit }
+}
+
+fn report(outcome: &Outcome, decided: &Decided<'_>) -> Value {
+    let (code, signal) = match outcome.end {
+        End::Exited(code) => (Some(code), None),
+        End::Killed(signal) => (None, Some(signal)),
+    };
+    let mut report = json!({
+        "schema": SCHEMA,
+        "exit-code": code,
+        "signal": signal,
+        "limit-hit": outcome.limit,
+        "usage": outcome.usage,
+        "plan-digest": outcome.plan,
+        "evidence": decided.evidence(),
+        "trail": outcome.trail,
+    });
+    if let Value::Object(fields) = &mut report {
+        for (name, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                fields.insert(name.to_owned(), text.into());
+            } else {
+                // Output that is not text is given whole, under another name.
+                let coded = base64::engine::general_purpose::STANDARD.encode(bytes);
+                fields.insert(format!("{name}-base64"), coded.into());
+            }
+        }
+    }
+    report
+}

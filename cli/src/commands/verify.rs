@@ -1,0 +1,165 @@
+//! `verify`: who signed, or every reason why nobody did.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use perry_sandbox_image::{ImageName, resolve};
+use perry_sandbox_policy::{
+    Evidence, LogEntry, Requirement, TimeSource, VerifiedIdentity, VerifiedSignature,
+};
+use perry_sandbox_reference::Platform;
+use perry_sandbox_verifier::{
+    BundleEvidence, Clock, Denial, DenialClass, Signed, VerifiedImage, explain, verify_bundle,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::VerifyArgs;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::sources::{open_source, open_store};
+use crate::stop::Stop;
+use crate::{files, output, policies, signer};
+
+const SCHEMA: &str = "perry-sandbox/verify/v1";
+/// Bundles are small; artifacts that a bundle signs may be large.
+const MAX_BUNDLE: u64 = 4 * 1024 * 1024;
+const MAX_ARTIFACT: u64 = 1024 * 1024 * 1024;
+
+/// Runs the command.
+pub(crate) fn verify(args: &VerifyArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    if let Some(code) = &args.explain_code {
+        return explain_code(code);
+    }
+    match (&args.bundle, &args.image) {
+        (Some(bundle), _) => one_bundle(args, bundle),
+        (None, Some(image)) => whole_image(args, image, environment),
+        (None, None) => Err(Stop::usage("name an image, or a bundle with --bundle and --digest")),
+    }
+}
+
+fn explain_code(code: &str) -> anyhow::Result<Exit> {
+    let explanation = explain(code)
+        .ok_or_else(|| Stop::usage(format!("`{code}` is not a code of a denial, such as V-KEY-02")))?;
+    output::result(&format!("{}  {}\n\n{}", explanation.code, explanation.title, explanation.remedy));
+    Ok(Exit::Done)
+}
+
+fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> anyhow::Result<Exit> {
+    let name: ImageName = image.parse().map_err(Stop::usage)?;
+    let store = open_store(environment)?;
+    let opened = open_source(&name, &args.access, environment, &store)?;
+    let platform = args.platform.clone().unwrap_or_else(Platform::host);
+    let resolved = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
+    let repository = args.repository.clone().or_else(|| resolved.repository().cloned());
+    let requirement = match signer::signer(&args.signer)? {
+        Some(signer) => signer::requirement(signer, args.signer.require_log, repository),
+        None => policies::requirement_for_image(&args.policy, repository, environment)?,
+    };
+    let verified = perry_sandbox_verifier::verify(
+        opened.source.as_ref(),
+        &resolved,
+        &requirement,
+        Clock::at(Timestamp::now()),
+    );
+    report(image, verified.as_ref().map(VerifiedImage::evidence), args.json, accepted_image)
+}
+
+fn one_bundle(args: &VerifyArgs, bundle: &Path) -> anyhow::Result<Exit> {
+    let signer = signer::signer(&args.signer)?.ok_or_else(|| {
+        Stop::usage(
+            "say who must have signed: --key, or --certificate-identity and --certificate-oidc-issuer",
+        )
+    })?;
+    let requirement: Requirement =
+        signer::requirement(signer, args.signer.require_log, args.repository.clone());
+    let bytes = files::read(bundle, MAX_BUNDLE).map_err(Stop::usage)?;
+    let artifact = args.artifact_file.as_deref().map(|path| files::read(path, MAX_ARTIFACT)).transpose();
+    let artifact = artifact.map_err(Stop::usage)?;
+    let content = match (&args.digest, &artifact) {
+        (Some(digest), _) => Signed::Digest(digest),
+        (None, Some(bytes)) => Signed::Bytes(bytes),
+        (None, None) => return Err(Stop::usage("say what the bundle signs: --digest or --artifact-file")),
+    };
+    let verified = verify_bundle(&bytes, content, &requirement, Clock::at(Timestamp::now()));
+    report(&bundle.display().to_string(), verified.as_ref(), args.json, accepted_bundle)
+}
+
+fn report<T: Serialize>(
+    subject: &str,
+    verified: Result<&T, &Denial>,
+    as_json: bool,
+    text: fn(&str, &T) -> String,
+) -> anyhow::Result<Exit> {
+    let exit = verified.as_ref().map_or_else(|denial| exit_of(denial), |_| Exit::Done);
+    match verified {
+        Ok(evidence) if as_json => {
+            output::json(
+                &json!({ "schema": SCHEMA, "verified": true, "subject": subject, "evidence": evidence }),
+            )?;
+        }
+        Err(denial) if as_json => {
+            output::json(
+                &json!({ "schema": SCHEMA, "verified": false, "subject": subject, "denial": denial }),
+            )?;
+        }
+        Ok(evidence) => output::result(&text(subject, evidence)),
+        Err(denial) => output::error(&denial.to_string()),
+    }
+    Ok(exit)
+}
+
+/// A "no" is 121; a registry or file that did not answer is our failure, and no approval either.
+pub(crate) fn exit_of(denial: &Denial) -> Exit {
+    match denial.class {
+        DenialClass::NotVerified => Exit::NotVerified,
+        DenialClass::Failure => Exit::Failure,
+    }
+}
+
+fn accepted_image(subject: &str, evidence: &Evidence) -> String {
+    let mut lines = vec![format!("verified  {subject}"), field("digest", &evidence.top)];
+    if evidence.manifest != evidence.top {
+        lines.push(field("runs", &format!("{} ({})", evidence.manifest, evidence.platform)));
+    }
+    for signature in evidence.signatures.iter().chain(&evidence.provenance) {
+        lines.extend(describe(signature));
+    }
+    lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
+    lines.join("\n")
+}
+
+fn accepted_bundle(subject: &str, evidence: &BundleEvidence) -> String {
+    let mut lines = vec![format!("verified  {subject}"), field("signs", &evidence.artifact)];
+    lines.extend(evidence.predicate.iter().map(|predicate| field("predicate", predicate)));
+    lines.extend(evidence.signatures.iter().flat_map(describe));
+    lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
+    lines.join("\n")
+}
+
+fn describe(signature: &VerifiedSignature) -> Vec<String> {
+    let by = match &signature.by {
+        VerifiedIdentity::Key { fingerprint } => format!("key {fingerprint}"),
+        VerifiedIdentity::Keyless { issuer, subject } => format!("{subject}, by {issuer}"),
+    };
+    let mut lines = vec![field("signed by", &format!("{}: {by}", signature.signer))];
+    if let Some(reference) = &signature.signed_reference {
+        lines.push(field("as", reference));
+    }
+    lines.extend(signature.times.iter().map(|time| {
+        let at = Timestamp::from_second(time.at).map_or_else(|_| time.at.to_string(), |at| at.to_string());
+        let source = match time.source {
+            TimeSource::Log => "the transparency log",
+            TimeSource::TimestampAuthority => "a time stamp authority",
+        };
+        field("at", &format!("{at}, says {source}"))
+    }));
+    if let Some(LogEntry { log_id, index }) = &signature.log {
+        lines.push(field("logged", &format!("entry {index} of log {log_id}")));
+    }
+    lines
+}
+
+fn field(name: &str, value: &dyn std::fmt::Display) -> String {
+    format!("  {name:<12}{value}")
+}

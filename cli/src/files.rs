@@ -1,0 +1,108 @@
+//! Reading the files that a policy or a flag names: bounded, and refused where others could have written them.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use thiserror::Error;
+
+/// Why a file is not read.
+#[derive(Debug, Error)]
+pub(crate) enum FileError {
+    /// The system refused.
+    #[error("cannot read `{path}`: {source}", path = .path.display())]
+    Io {
+        /// What was opened.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a regular file.
+    #[error("`{}` is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// Larger than anything useful.
+    #[error("`{path}` is larger than {limit} bytes", path = .path.display())]
+    TooLarge {
+        /// What was opened.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// Not text.
+    #[error("`{}` is not UTF-8 text", .0.display())]
+    NotText(PathBuf),
+    /// Somebody else could change what is decided.
+    #[error("`{path}` can be written by {who}, who could change what is decided: take the right away (chmod go-w)", path = .path.display())]
+    Writable {
+        /// The file or its folder.
+        path: PathBuf,
+        /// Who.
+        who: &'static str,
+    },
+}
+
+/// Reads a whole file of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |source| FileError::Io { path: path.to_owned(), source };
+    let file = open(path).map_err(failed)?;
+    read_open(file, path, limit)
+}
+
+/// Reads a file that decides about trust: neither it nor its folder may be writable by others than root and `uid`,
+/// as ssh asks of keys.
+pub(crate) fn read_trusted(path: &Path, limit: u64, uid: u32) -> Result<Vec<u8>, FileError> {
+    let failed = |source| FileError::Io { path: path.to_owned(), source };
+    let file = open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    refuse_writable(path, &metadata, uid)?;
+    let resolved = path.canonicalize().map_err(failed)?;
+    if let Some(folder) = resolved.parent() {
+        let metadata = folder.metadata().map_err(failed)?;
+        refuse_writable(folder, &metadata, uid)?;
+    }
+    read_open(file, path, limit)
+}
+
+/// Opens without waiting for a writer, should the path be a pipe.
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
+}
+
+fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |source| FileError::Io { path: path.to_owned(), source };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(FileError::NotAFile(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(read).is_ok_and(|read| read <= limit) {
+        Ok(bytes)
+    } else {
+        Err(FileError::TooLarge { path: path.to_owned(), limit })
+    }
+}
+
+/// Group and others must not write, unless the group is root's or a sticky folder protects its entries; the owner
+/// must be root or the user.
+fn refuse_writable(path: &Path, metadata: &std::fs::Metadata, uid: u32) -> Result<(), FileError> {
+    let mode = metadata.mode();
+    let sticky = metadata.is_dir() && mode & 0o1000 != 0;
+    let refuse = |who| Err(FileError::Writable { path: path.to_owned(), who });
+    if metadata.uid() != 0 && metadata.uid() != uid {
+        return refuse("another user, its owner");
+    }
+    if mode & 0o002 != 0 && !sticky {
+        return refuse("everybody");
+    }
+    if mode & 0o020 != 0 && metadata.gid() != 0 && !sticky {
+        return refuse("its group");
+    }
+    Ok(())
+}
+
+/// Reads text.
+pub(crate) fn into_text(bytes: Vec<u8>, path: &Path) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|_| FileError::NotText(path.to_owned()))
+}

@@ -1,0 +1,141 @@
+//! Every kind of bad input: one clear message, the documented exit code, nothing left.
+
+use std::process::Stdio;
+
+use perry_sandbox_testkit::{As, Home, Ran};
+
+use crate::{IMAGE, KEY, POLICY, run_in};
+
+fn refused(ran: &Ran, code: i32, says: &[&str]) {
+    assert_eq!(ran.code, code, "{ran:?}");
+    assert_eq!(ran.stdout, "", "nothing may have run: {ran:?}");
+    for word in says {
+        assert!(ran.stderr.contains(word), "expected `{word}` in:\n{}", ran.stderr);
+    }
+}
+
+fn with_policy(home: &Home, edit: impl Fn(&str) -> String) -> Ran {
+    let file = home.path().join(POLICY);
+    let text = std::fs::read_to_string(&file).expect("the policy can be read");
+    std::fs::write(&file, edit(&text)).expect("the policy can be written");
+    home.run(&["run", "--policy", POLICY, "--image", IMAGE, "hello"])
+}
+
+#[test]
+fn an_unknown_policy_key_is_pointed_at_with_a_suggestion() {
+    let home = Home::new(As::Ordinary);
+    let ran = with_policy(&home, |text| text.replace("wall = \"10s\"", "wal = \"10s\""));
+    refused(&ran, 2, &["`wal`", "wall", "policy.toml:"]);
+}
+
+#[test]
+fn an_unknown_tier_is_refused_in_the_file_and_on_the_command_line() {
+    let home = Home::new(As::Ordinary);
+    let ran = run_in(&home, &["--tier", "isolatd"], &[]);
+    refused(&ran, 120, &["isolatd", "isolated"]);
+    let ran = with_policy(&home, |text| text.replace("tier    = \"isolated\"", "tier = \"isolatd\""));
+    refused(&ran, 2, &["isolatd", "isolated"]);
+}
+
+#[test]
+fn a_policy_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new(As::Ordinary);
+    let file = home.path().join(POLICY);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("its mode can be set");
+    let ran = home.run(&["run", "--policy", POLICY, "--image", IMAGE, "hello"]);
+    refused(&ran, 2, &["policy.toml", "everybody"]);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let home = Home::new(As::Ordinary);
+    refused(&home.run(&["run", "--policy", "nowhere.toml", "hello"]), 2, &["nowhere.toml"]);
+    refused(&home.run(&["run", "--key", "nowhere.pub", IMAGE]), 2, &["nowhere.pub"]);
+    refused(&home.run(&["run", "--key", "/proc", IMAGE]), 2, &["/proc"]);
+    refused(&home.run(&["run", "--key", KEY, "oci:nowhere"]), 125, &["nowhere"]);
+}
+
+#[test]
+fn a_key_that_is_no_key_is_refused() {
+    let home = Home::new(As::Ordinary);
+    refused(&home.run(&["run", "--key", POLICY, IMAGE]), 2, &["policy.toml", "public key"]);
+}
+
+#[test]
+fn a_wrong_digest_is_refused() {
+    let home = Home::new(As::Ordinary);
+    let absent = format!("{IMAGE}@sha256:{}", "0".repeat(64));
+    refused(&home.run(&["run", "--key", KEY, &absent]), 125, &["sha256:0000"]);
+    refused(&home.run(&["run", "--key", KEY, &format!("{IMAGE}@sha256:12")]), 2, &["sha256:12"]);
+}
+
+#[test]
+fn a_truncated_layer_is_refused() {
+    let home = Home::new(As::Ordinary);
+    let blobs = home.path().join("examples/hello/image/blobs/sha256");
+    for entry in std::fs::read_dir(blobs).expect("the layout has blobs") {
+        let path = entry.expect("an entry").path();
+        let bytes = std::fs::read(&path).expect("a blob can be read");
+        if bytes.len() > 100_000 {
+            std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("the layout can be written");
+        }
+    }
+    refused(&run_in(&home, &[], &[]), 121, &["sha256:", "bytes"]);
+    let ran = home.run(&["image", "ls", "--json"]);
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "[]"), "no half image is in the store: {ran:?}");
+}
+
+#[test]
+fn a_platform_that_the_image_lacks_is_named_with_those_it_has() {
+    let home = Home::new(As::Ordinary);
+    refused(&run_in(&home, &["--platform", "linux/riscv64"], &[]), 125, &["linux/riscv64", "linux/arm64"]);
+}
+
+#[test]
+fn grants_that_nobody_gave_are_denied() {
+    let home = Home::new(As::Ordinary);
+    refused(&run_in(&home, &["--egress", "example.org:443"], &[]), 120, &["egress", "example.org:443"]);
+    refused(&run_in(&home, &["--mount-write", "/etc"], &[]), 120, &["/etc"]);
+    refused(&run_in(&home, &["--cap-add", "SYS_ADMIN"], &[]), 120, &["SYS_ADMIN"]);
+    refused(&run_in(&home, &["--env", "LD_PRELOAD=/tmp/x.so"], &[]), 120, &["LD_PRELOAD"]);
+    refused(&run_in(&home, &["--memory", "1TiB"], &[]), 120, &["1TiB"]);
+}
+
+#[test]
+fn an_isolation_level_that_is_not_here_is_122() {
+    let home = Home::new(As::Ordinary);
+    refused(&run_in(&home, &["--tier", "untrusted"], &[]), 122, &["microvm"]);
+}
+
+#[test]
+fn no_user_namespaces_is_122_with_what_to_do() {
+    let home = Home::new(As::Ordinary);
+    let plain = home.command(&["run", "--key", KEY, IMAGE]);
+    // A user namespace that allows none below it stands for a machine where they are switched off.
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", script, "sh"]);
+    command.arg(home.path().join("perry-sandbox")).args([
+        "--data-dir",
+        "unprivileged",
+        "run",
+        "--key",
+        KEY,
+        IMAGE,
+    ]);
+    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(home.path()).stdin(Stdio::null());
+    let ran = Ran::from(command.output().expect("unshare starts"));
+    refused(&ran, 122, &["user namespace", "max_user_namespaces"]);
+}
+
+#[test]
+fn usage_errors_are_2() {
+    let home = Home::new(As::Ordinary);
+    for args in
+        [&["run"][..], &["frobnicate"], &["run", "--memory", "5MB", IMAGE], &["run", "--tier", "A B", IMAGE]]
+    {
+        assert_eq!(home.run(args).code, 2, "{args:?}");
+    }
+}

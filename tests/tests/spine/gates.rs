@@ -1,0 +1,188 @@
+//! Nothing runs that is not verified: one byte anywhere, another key, no signature.
+
+use std::path::{Path, PathBuf};
+
+use perry_sandbox_testkit::{As, Home, Ran};
+
+use crate::{IMAGE, KEY, POLICY, run_in};
+
+fn blob(home: &Home, digest: &str) -> PathBuf {
+    let hex = digest.strip_prefix("sha256:").expect("a sha256 digest");
+    home.path().join("examples/hello/image/blobs/sha256").join(hex)
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).expect("a blob can be read")).expect("a manifest is JSON")
+}
+
+/// The digests of the example's index, its manifest for this machine, that manifest's layer, and the signature.
+struct Parts {
+    index: String,
+    manifest: String,
+    layer: String,
+    signature_manifest: String,
+    signature_payload: String,
+}
+
+fn parts(home: &Home) -> Parts {
+    let text = |value: &serde_json::Value| value.as_str().expect("a digest").to_owned();
+    let layout = json(&home.path().join("examples/hello/image/index.json"));
+    let index = text(&layout["manifests"][0]["digest"]);
+    let signature_manifest = text(&layout["manifests"][1]["digest"]);
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let children = json(&blob(home, &index));
+    let child = children["manifests"].as_array().expect("an index lists manifests").iter();
+    let mine = child.into_iter().find(|child| child["platform"]["architecture"] == arch);
+    let manifest = text(&mine.expect("the example has this platform")["digest"]);
+    let layer = text(&json(&blob(home, &manifest))["layers"][0]["digest"]);
+    let signature_payload = text(&json(&blob(home, &signature_manifest))["layers"][0]["digest"]);
+    Parts { index, manifest, layer, signature_manifest, signature_payload }
+}
+
+fn flip_byte(file: &Path, at: usize) {
+    let mut bytes = std::fs::read(file).expect("the blob can be read");
+    bytes[at] ^= 1;
+    std::fs::write(file, bytes).expect("the blob can be written");
+}
+
+fn refused(ran: &Ran, code: i32, says: &str) {
+    assert_eq!(ran.code, code, "{ran:?}");
+    assert_eq!(ran.stdout, "", "nothing may have run: {ran:?}");
+    assert!(ran.stderr.contains(says), "expected `{says}` in {ran:?}");
+}
+
+fn after_flipping(pick: impl Fn(&Parts) -> &String, says: &str) {
+    let home = Home::new(As::Ordinary);
+    let parts = parts(&home);
+    let file = blob(&home, pick(&parts));
+    let middle = std::fs::metadata(&file).expect("the blob is there").len() / 2;
+    flip_byte(&file, usize::try_from(middle).expect("a small file"));
+    refused(&run_in(&home, &[], &[]), 121, says);
+}
+
+#[test]
+fn the_untouched_example_runs() {
+    let ran = run_in(&Home::new(As::Ordinary), &[], &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.starts_with("Hello, from a signed image."), "{ran:?}");
+}
+
+#[test]
+fn one_byte_of_a_layer_is_refused() {
+    after_flipping(|parts| &parts.layer, "sha256:");
+}
+
+#[test]
+fn one_byte_of_the_manifest_is_refused() {
+    after_flipping(|parts| &parts.manifest, "sha256:");
+}
+
+#[test]
+fn one_byte_of_the_index_is_refused() {
+    after_flipping(|parts| &parts.index, "sha256:");
+}
+
+#[test]
+fn one_byte_of_the_signed_payload_is_refused() {
+    after_flipping(|parts| &parts.signature_payload, "V-");
+}
+
+#[test]
+fn one_character_of_the_signature_is_refused() {
+    let home = Home::new(As::Ordinary);
+    let layout = home.path().join("examples/hello/image");
+    let old = blob(&home, &parts(&home).signature_manifest);
+    let mut manifest = json(&old);
+    let field = &mut manifest["layers"][0]["annotations"]["dev.cosignproject.cosign/signature"];
+    let signature = field.as_str().expect("the signature is an annotation").to_owned();
+    let middle = signature.len() / 2;
+    let other = if &signature[middle..=middle] == "A" { "B" } else { "A" };
+    *field = format!("{}{other}{}", &signature[..middle], &signature[middle + 1..]).into();
+    // The attacker can recompute every digest around the signature.
+    let bytes = serde_json::to_vec(&manifest).expect("JSON");
+    let digest = perry_sandbox_reference::Digest::of(&bytes);
+    std::fs::write(layout.join("blobs/sha256").join(digest.hex()), &bytes)
+        .expect("the layout can be written");
+    let mut index = json(&layout.join("index.json"));
+    index["manifests"][1]["digest"] = digest.as_str().into();
+    index["manifests"][1]["size"] = bytes.len().into();
+    std::fs::write(layout.join("index.json"), index.to_string()).expect("the layout can be written");
+    refused(&run_in(&home, &[], &[]), 121, "V-");
+}
+
+#[test]
+fn another_key_is_refused() {
+    let home = Home::new(As::Ordinary);
+    let other = "-----BEGIN PUBLIC KEY-----\n\
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJnSADWOe0dUWXkzlNGlGsQkFQdxq\n\
+        uOwGd7lpPVlOEEUYdLALrrZGYxfBQOhI/bCQGBPrDd9i81n/6ITiIOOLoA==\n-----END PUBLIC KEY-----\n";
+    // Another valid point on the curve: the example's own key is replaced, not damaged.
+    let file = home.path().join("other.pub");
+    std::fs::write(&file, other_key(other)).expect("the home can be written");
+    let ran = home.run(&["run", "--key", "other.pub", IMAGE]);
+    refused(&ran, 121, "V-");
+}
+
+/// The first key of the development cases, which did not sign the example.
+fn other_key(fallback: &str) -> String {
+    let data = perry_sandbox_testkit::crate_root().join("verifier/tests/data/signed/keys/cosign.pub");
+    std::fs::read_to_string(data).unwrap_or_else(|_| fallback.to_owned())
+}
+
+#[test]
+fn an_unsigned_image_is_refused() {
+    let home = Home::new(As::Ordinary);
+    let layout = home.path().join("examples/hello/image/index.json");
+    let mut index = json(&layout);
+    index["manifests"].as_array_mut().expect("the layout lists manifests").truncate(1);
+    std::fs::write(&layout, index.to_string()).expect("the layout can be written");
+    refused(&run_in(&home, &[], &[]), 121, "no signature");
+}
+
+#[test]
+fn without_policy_and_signer_the_answer_is_no() {
+    refused(&Home::new(As::Ordinary).run(&["run", IMAGE]), 120, "--key");
+}
+
+#[test]
+fn a_signature_for_another_repository_is_refused() {
+    let home = Home::new(As::Ordinary);
+    let right = run_in(&home, &["--repository", "registry.example/perry-sandbox/hello"], &[]);
+    assert_eq!(right.code, 0, "{right:?}");
+    refused(
+        &run_in(&home, &["--repository", "registry.example/perry-sandbox/other"], &[]),
+        121,
+        "registry.example",
+    );
+}
+
+#[test]
+fn a_warm_store_does_not_weaken_the_gate() {
+    let home = Home::new(As::Ordinary);
+    assert_eq!(run_in(&home, &[], &[]).code, 0, "the store is warm now");
+    let ran = home.run(&["run", "--key", "other.pub", IMAGE]);
+    assert_eq!(ran.code, 2, "the key does not exist: {ran:?}");
+    std::fs::write(home.path().join("other.pub"), other_key("")).expect("the home can be written");
+    refused(&home.run(&["run", "--key", "other.pub", IMAGE]), 121, "V-");
+}
+
+#[test]
+fn a_capability_runs_what_its_policy_says_and_nothing_else() {
+    let home = Home::new(As::Ordinary);
+    let ran =
+        home.run_with_input(&["run", "--policy", POLICY, "--image", IMAGE, "count-words"], b"one two three");
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "3"), "{ran:?}");
+    let ran = home.run(&["run", "--policy", POLICY, "--image", IMAGE, "count-words", "--", "/etc/passwd"]);
+    refused(&ran, 120, "args");
+    let ran = home.run(&["run", "--policy", POLICY, "--image", IMAGE, "count-wrods"]);
+    refused(&ran, 120, "count-words");
+}
+
+#[test]
+fn verify_and_run_give_the_same_answer() {
+    let home = Home::new(As::Ordinary);
+    let ran = home.run(&["verify", "--key", KEY, IMAGE, "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let evidence: serde_json::Value = serde_json::from_str(&ran.stdout).expect("--json prints JSON");
+    assert_eq!(evidence["verified"], true);
+}

@@ -1,0 +1,35 @@
+//! The spine, end to end: the real program, a really signed image, the real kernel.
+
+mod bad_input;
+mod cosign;
+mod gates;
+mod inside;
+mod leftovers;
+mod process;
+mod readme;
+mod registry;
+mod surface;
+
+use perry_sandbox_testkit::{As, Home, Ran};
+
+/// The example image, as the README names it.
+const IMAGE: &str = "oci:examples/hello/image";
+/// The key that signed it.
+const KEY: &str = "examples/hello/cosign.pub";
+/// The policy of the example.
+const POLICY: &str = "examples/hello/policy.toml";
+
+/// Runs a command of the example image, in a home of its own, by its key alone.
+fn run(user: As, command: &[&str]) -> Ran {
+    run_in(&Home::new(user), &[], command)
+}
+
+/// Runs a command of the example image with further flags.
+fn run_in(home: &Home, flags: &[&str], command: &[&str]) -> Ran {
+    home.run(&[&["run", "--key", KEY], flags, &[IMAGE, "--"], command].concat())
+}
+
+/// Both kinds of user, where the tests run as root; else the one that runs them.
+fn users() -> Vec<As> {
+    if perry_sandbox_testkit::is_root() { vec![As::Me, As::Ordinary] } else { vec![As::Ordinary] }
+}

@@ -1,0 +1,88 @@
+//! `run` from a registry on loopback.
+
+use perry_sandbox_testkit::layout::Content;
+use perry_sandbox_testkit::registry::{Options, TestRegistry};
+use perry_sandbox_testkit::{As, Home};
+use serde_json::Value;
+
+use crate::KEY;
+
+/// The example in a registry, under the tag `v1`, and its digest; with its signature where cosign would push it.
+pub(crate) fn registry_with_example(home: &Home, path: &str, signed: bool) -> (TestRegistry, String) {
+    let layout = home.path().join("examples/hello/image");
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).expect("an index")).expect("JSON");
+    let mut content = Content::new();
+    for entry in std::fs::read_dir(layout.join("blobs/sha256")).expect("the layout has blobs") {
+        let bytes = std::fs::read(entry.expect("an entry").path()).expect("a blob can be read");
+        let media_type = serde_json::from_slice::<Value>(&bytes)
+            .ok()
+            .and_then(|blob| Some(blob["mediaType"].as_str()?.to_owned()));
+        let digest = content.blob(bytes);
+        if let Some(media_type) = media_type {
+            content.manifests.insert(digest, media_type);
+        }
+    }
+    let digest_of = |at: usize| index["manifests"][at]["digest"].as_str().expect("a digest").to_owned();
+    let (image, signature) = (digest_of(0), digest_of(1));
+    content.tags.insert("v1".to_owned(), image.parse().expect("a digest"));
+    if signed {
+        content.tags.insert(format!("{}.sig", image.replace(':', "-")), signature.parse().expect("a digest"));
+    }
+    (TestRegistry::serving(path, &content, Options::default()), image)
+}
+
+/// The signature names `registry.example`, which a copy on loopback is not.
+#[test]
+fn a_copy_in_another_repository_is_refused_unless_a_policy_maps_it() {
+    let home = Home::new(As::Ordinary);
+    let (registry, _) = registry_with_example(&home, "perry-sandbox/hello", true);
+    let image = format!("{}/perry-sandbox/hello:v1", registry.host());
+    let ran = home.run(&["run", "--key", KEY, &image]);
+    assert_eq!(ran.code, 121, "{ran:?}");
+    assert!(ran.stderr.contains("registry.example/perry-sandbox/hello"), "{ran:?}");
+    let ran =
+        home.run(&["run", "--key", KEY, "--repository", "registry.example/perry-sandbox/hello", &image]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn a_stored_digest_needs_no_registry() {
+    let home = Home::new(As::Ordinary);
+    let (registry, digest) = registry_with_example(&home, "perry-sandbox/hello", true);
+    let image = format!("{}/perry-sandbox/hello@{digest}", registry.host());
+    let args = ["run", "--key", KEY, "--repository", "registry.example/perry-sandbox/hello", &image];
+    let first = home.run(&args);
+    assert_eq!(first.code, 0, "{first:?}");
+    drop(registry);
+    let second = home.run(&args);
+    assert_eq!(second.code, 0, "the store has image and signature: {second:?}");
+    let never = home.run(&[&["run", "--pull", "never"], &args[1..]].concat());
+    assert_eq!(never.code, 0, "{never:?}");
+}
+
+#[test]
+fn a_tag_is_resolved_once() {
+    let home = Home::new(As::Ordinary);
+    let (registry, _) = registry_with_example(&home, "perry-sandbox/hello", true);
+    let image = format!("{}/perry-sandbox/hello:v1", registry.host());
+    let ran =
+        home.run(&["run", "--key", KEY, "--repository", "registry.example/perry-sandbox/hello", &image]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(registry.count("/manifests/v1"), 1, "{:?}", registry.log());
+}
+
+#[test]
+fn an_unreachable_registry_is_our_failure_and_says_where() {
+    let home = Home::new(As::Ordinary);
+    let ran = home.run(&["run", "--key", KEY, "127.0.0.1:1/acme/tools:v1"]);
+    assert_eq!(ran.code, 125, "{ran:?}");
+    assert!(ran.stderr.contains("127.0.0.1:1"), "{ran:?}");
+}
+
+#[test]
+fn plain_http_is_for_loopback_only() {
+    let home = Home::new(As::Ordinary);
+    let ran = home.run(&["verify", "--key", KEY, "192.0.2.1:5000/acme/tools:v1", "--pull", "never"]);
+    assert_ne!(ran.code, 0, "{ran:?}");
+}

@@ -1,0 +1,198 @@
+//! The commands around `run`: what a person or script sees.
+
+use perry_sandbox_testkit::{As, Home};
+use serde_json::Value;
+
+use crate::{IMAGE, KEY, POLICY, run_in};
+
+fn json(home: &Home, args: &[&str]) -> Value {
+    let ran = home.run(args);
+    assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+    serde_json::from_str(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{args:?} printed no JSON ({error}): {ran:?}"))
+}
+
+#[test]
+fn every_command_has_help_with_a_first_line_in_the_imperative() {
+    let home = Home::new(As::Ordinary);
+    for command in [
+        "run",
+        "verify",
+        "explain",
+        "policy",
+        "image",
+        "store",
+        "log",
+        "backends",
+        "doctor",
+        "completions",
+        "man",
+    ] {
+        let ran = home.run(&[command, "--help"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let first = ran.stdout.lines().next().unwrap_or_default();
+        assert!(first.starts_with(char::is_uppercase) && !first.ends_with('.'), "{command}: {first}");
+    }
+}
+
+#[test]
+fn the_help_lists_every_exit_code() {
+    let ran = Home::new(As::Ordinary).run(&["--help"]);
+    for code in ["0", "2", "120", "121", "122", "123", "124", "125", "126", "127", "128+n"] {
+        assert!(ran.stdout.contains(&format!("\n  {code} ")), "{code} is not in:\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_for_every_command() {
+    let home = Home::new(As::Ordinary);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(home.run(&["completions", shell]).stdout.contains("perry-sandbox"), "{shell}");
+    }
+    assert!(home.run(&["man"]).stdout.contains(".TH perry-sandbox"));
+    let ran = home.run(&["man", "pages"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for page in ["perry-sandbox.1", "perry-sandbox-run.1", "perry-sandbox-policy-check.1"] {
+        assert!(home.path().join("pages").join(page).is_file(), "{page}");
+    }
+}
+
+#[test]
+fn explain_names_an_enforcer_for_every_line_and_runs_nothing() {
+    let home = Home::new(As::Ordinary);
+    let ran = home.run(&["explain", "--policy", POLICY, "--image", IMAGE, "hello"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.starts_with("ALLOWED"), "{ran:?}");
+    for line in ["signed by example", "seccomp", "memory", "64MiB", "enforced by"] {
+        assert!(ran.stdout.contains(line), "`{line}` is not in:\n{}", ran.stdout);
+    }
+    let what_if =
+        home.run(&["explain", "--policy", POLICY, "--image", IMAGE, "--if", "tier=untrusted", "hello"]);
+    assert_eq!(what_if.code, 122, "{what_if:?}");
+    assert!(what_if.stdout.starts_with("DENIED"), "{what_if:?}");
+}
+
+#[test]
+fn explain_in_json_carries_codes_and_digests() {
+    let home = Home::new(As::Ordinary);
+    let explained = json(&home, &["explain", "--json", "--policy", POLICY, "--image", IMAGE, "hello"]);
+    assert_eq!(explained["verdict"], "allow", "{explained}");
+    assert!(explained["plan"]["lines"].as_array().is_some_and(|lines| lines.len() > 10), "{explained}");
+}
+
+#[test]
+fn a_dry_run_prints_plan_and_execution_and_starts_nothing() {
+    let home = Home::new(As::Ordinary);
+    let ran = run_in(&home, &["--dry-run"], &["/bin/busybox", "touch", "/tmp/x"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for word in ["plan", "sha256:", "clone3", "seccomp", "execve", "/bin/busybox"] {
+        assert!(ran.stdout.contains(word), "`{word}` is not in:\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn policies_are_checked_formatted_compared_and_begun() {
+    let home = Home::new(As::Ordinary);
+    assert_eq!(home.run(&["policy", "check", POLICY]).code, 0);
+    assert_eq!(home.run(&["policy", "init", "mine.toml"]).code, 0);
+    let again = home.run(&["policy", "init", "mine.toml"]);
+    assert_ne!(again.code, 0, "an existing file is never overwritten: {again:?}");
+    let checked = home.run(&["policy", "check", "mine.toml"]);
+    assert_eq!(checked.code, 0, "what init writes can be loaded: {checked:?}");
+    assert_eq!(home.run(&["policy", "fmt", "mine.toml"]).code, 0);
+    assert_eq!(home.run(&["policy", "fmt", "--check", "mine.toml"]).code, 0, "fmt is idempotent");
+    let file = home.path().join(POLICY);
+    let wider =
+        std::fs::read_to_string(&file).expect("the policy can be read").replace("\"64MiB\"", "\"128MiB\"");
+    std::fs::write(home.path().join("examples/hello/wider.toml"), wider).expect("the home can be written");
+    let diff = home.run(&["policy", "diff", POLICY, "examples/hello/wider.toml"]);
+    assert!(diff.stdout.contains("hello") && diff.stdout.contains("128MiB"), "{diff:?}");
+    let schema = json(&home, &["policy", "schema"]);
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn a_pinned_policy_digest_must_match() {
+    let home = Home::new(As::Ordinary);
+    let checked = json(&home, &["policy", "check", "--json", POLICY]);
+    let digest = checked["digest"].as_str().expect("check prints the digest");
+    let ran = home.run(&["run", "--policy", POLICY, "--require-policy", digest, "--image", IMAGE, "hello"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let other = format!("sha256:{}", "0".repeat(64));
+    let ran = home.run(&["run", "--policy", POLICY, "--require-policy", &other, "--image", IMAGE, "hello"]);
+    assert_eq!(ran.code, 120, "{ran:?}");
+}
+
+#[test]
+fn images_are_pulled_listed_inspected_and_removed() {
+    let home = Home::new(As::Ordinary);
+    assert_eq!(home.run(&["image", "pull", "--quiet", IMAGE]).code, 0);
+    let listed = json(&home, &["image", "ls", "--json"]);
+    let digest = listed[0]["digest"].as_str().expect("the image has a digest").to_owned();
+    let inspected = json(&home, &["image", "inspect", "--json", &digest]);
+    assert_eq!(inspected["config"]["entrypoint"][0], "/usr/bin/look", "{inspected}");
+    assert_eq!(home.run(&["image", "rm", &digest]).code, 0);
+    assert_eq!(home.run(&["image", "ls", "--json"]).stdout.trim(), "[]");
+    assert_ne!(home.run(&["image", "rm", &digest]).code, 0, "it is gone");
+}
+
+#[test]
+fn the_store_finds_damage_and_prunes() {
+    let home = Home::new(As::Ordinary);
+    assert_eq!(run_in(&home, &[], &[]).code, 0);
+    assert_eq!(home.run(&["store", "check"]).code, 0);
+    let blobs = home.data_dir().join("blobs/sha256");
+    let largest = std::fs::read_dir(&blobs)
+        .expect("the store has blobs")
+        .map(|entry| entry.expect("an entry").path())
+        .max_by_key(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
+        .expect("the store is not empty");
+    std::fs::write(&largest, b"damage").expect("the test may write there");
+    let checked = home.run(&["store", "check"]);
+    assert_eq!(checked.code, 1, "{checked:?}");
+    assert_eq!(home.run(&["store", "prune", "--all"]).code, 0);
+    assert_eq!(home.run(&["store", "check"]).code, 0, "the damaged blob went with its image");
+}
+
+#[test]
+fn the_trail_is_a_chain_that_shows_tampering() {
+    let home = Home::new(As::Ordinary);
+    assert_eq!(run_in(&home, &[], &["/bin/busybox", "echo", "argument-canary"]).code, 0);
+    assert_eq!(run_in(&home, &["--tier", "untrusted"], &[]).code, 122);
+    assert_eq!(home.run(&["log", "verify"]).code, 0);
+    let shown = home.run(&["log", "show", "--json"]);
+    assert!(shown.stdout.lines().count() >= 3, "two decisions and one end: {shown:?}");
+    assert!(!shown.stdout.contains("argument-canary"), "arguments are not written down");
+    let trail = home.data_dir().join("trail");
+    let file = std::fs::read_dir(&trail)
+        .expect("there is a trail")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .expect("the trail is JSON Lines");
+    let text = std::fs::read_to_string(&file).expect("the trail can be read");
+    std::fs::write(&file, text.replacen("isolated", "hardened", 1)).expect("the test may write there");
+    let verified = home.run(&["log", "verify"]);
+    assert_eq!(verified.code, 1, "{verified:?}");
+}
+
+#[test]
+fn doctor_and_backends_say_what_holds_here() {
+    let home = Home::new(As::Ordinary);
+    let doctor = home.run(&["doctor"]);
+    assert_eq!(doctor.code, 0, "{doctor:?}");
+    assert!(doctor.stdout.contains("user namespaces"), "{doctor:?}");
+    let backends = json(&home, &["backends", "--json"]);
+    assert_eq!(backends["backends"][0]["name"], "native", "{backends}");
+}
+
+#[test]
+fn verify_by_hand_explains_itself() {
+    let home = Home::new(As::Ordinary);
+    let good = home.run(&["verify", "--key", KEY, IMAGE]);
+    assert_eq!(good.code, 0, "{good:?}");
+    assert!(good.stdout.contains("registry.example/perry-sandbox/hello"), "{good:?}");
+    assert!(good.stdout.contains("not checked"), "{good:?}");
+    let code = home.run(&["verify", "--explain-code", "V-KEY-01"]);
+    assert_eq!(code.code, 0, "{code:?}");
+    assert_eq!(home.run(&["verify", "--explain-code", "V-NO-99"]).code, 2);
+}
