@@ -47,3 +47,202 @@ fn the_canonical_form_is_stable_and_keeps_meaning_and_comments() {
         }
     }
 }
+
+/// The example with one line of it changed.
+fn changed(from: &str, to: &str) -> String {
+    assert!(ACME.contains(from), "{from}");
+    ACME.replacen(from, to, 1)
+}
+
+#[test]
+fn every_kind_of_mistake_has_its_code() {
+    for (from, to, code) in [
+        ("policy/v1", "policy/v2", "PSB106"),
+        ("schema      = \"perry-sandbox/policy/v1\"\n", "", "PSB106"),
+        ("name        = ", "name        = x", "PSB103"),
+        ("rootfs     = \"ephemeral\"", "rootfz     = \"ephemeral\"", "PSB107"),
+        ("[tier.isolated]", "[tier.default]", "PSB105"),
+        ("[audit]", "[audits]", "PSB107"),
+        ("signed-by  = { at-least = 1,", "signed-by  = {", "PSB108"),
+        ("env        = [\"ACME_*\", \"LANG\", \"TZ\"]", "env        = \"LANG\"", "PSB109"),
+        ("rootfs     = \"ephemeral\"", "rootfs     = \"writable\"", "PSB110"),
+        ("\"*:443\", \"*:80\"", "\"*.com:443\", \"*:80\"", "PSB110"),
+        ("\"ACME_*\", \"LANG\", \"TZ\"", "\"LANG\", \"LANG\"", "PSB110"),
+        ("pids = 512", "pids = 0", "PSB111"),
+        ("cpu = 2.0", "cpu = 0.0", "PSB111"),
+        ("memory = \"2GiB\"", "memory = \"0GiB\"", "PSB110"),
+        ("root    = \"public\"", "root    = \"pubic\"", "PSB112"),
+        ("image   = \"pdf-render\"", "image   = \"pdf\"", "PSB112"),
+        ("extends = [\"default\"]", "extends = [\"defalt\"]", "PSB112"),
+        ("seccomp    = \"perry-minimal\"", "seccomp    = \"minimal\"", "PSB112"),
+        ("extends = [\"default\"]", "extends = [\"untrusted\"]", "PSB113"),
+        ("memory = \"512MiB\", pids = 128", "memory = \"4GiB\", pids = 128", "PSB114"),
+        ("read = [\"/srv/acme/docs\"]", "read = [\"/srv/other\"]", "PSB114"),
+        ("seccomp    = \"perry-minimal\"", "seccomp    = \"perry-default\"", ""),
+        ("limits  = { memory = \"128MiB\", wall = \"45s\" }", "limits  = { wall = \"45m\" }", "PSB114"),
+        ("trust/plant.pub", "trust/missing.pub", "PSB115"),
+        ("trust/plant.pub", "trust/writable.pub", "PSB115"),
+        ("trust/plant.pub", "trust/private.pem", "PSB115"),
+        ("sha256 = \"", "sha256 = \"00", "PSB110"),
+        ("at-least = 2, of", "at-least = 3, of", "PSB118"),
+        ("prefer = [\"microvm\"]", "prefer = [\"oci\"]", "PSB112"),
+        ("prefer = [\"gvisor\"]", "prefer = [\"microvm\"]", "PSB110"),
+        ("until   = 2027-01-31", "until   = 2027-01-31T00:00:00Z", "PSB110"),
+        ("issuer  = \"https://token", "issuer  = \"*token", "PSB110"),
+        ("grants  = { mounts", "grants  = { networks = [\"front\"], mounts", "PSB110"),
+        ("image = [\"shell-tools\"]", "image = []", "PSB110"),
+        ("networks = [\"front\", \"back\"]", "networks = [\"host\"]", "PSB110"),
+        ("isolation = [\"gvisor\"]", "isolation = []", "PSB110"),
+    ] {
+        let found = codes(&changed(from, to));
+        if code.is_empty() {
+            assert_eq!(found, Vec::<&str>::new(), "{from} → {to}");
+        } else {
+            assert!(found.contains(&code), "{from} → {to}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_trust_file_that_changed_is_refused() {
+    let pinned = ACME.find("sha256 = \"").unwrap() + "sha256 = \"".len();
+    let mut text = ACME.to_owned();
+    text.replace_range(pinned..pinned + 2, if &ACME[pinned..pinned + 2] == "00" { "11" } else { "00" });
+    assert_eq!(codes(&text), ["PSB115"]);
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_each_at_its_place() {
+    let text = ACME
+        .replacen("rootfs     =", "rootfz     =", 1)
+        .replacen("pids = 512", "pids = 0", 1)
+        .replacen("image   = \"pdf-render\"", "image   = \"pdf\"", 1);
+    let error = try_load(&[("policy.toml", &text)]).unwrap_err();
+    let found: Vec<_> = error
+        .refusals()
+        .iter()
+        .map(|refusal| {
+            let (start, end) = (refusal.span.start as usize, refusal.span.end as usize);
+            (refusal.code.as_str(), &text[start..end])
+        })
+        .collect();
+    assert!(found.contains(&("PSB107", "rootfz")), "{found:?}");
+    assert!(found.contains(&("PSB111", "0")), "{found:?}");
+    assert!(found.contains(&("PSB112", "\"pdf\"")), "{found:?}");
+    let rendered = error.render(false);
+    assert!(rendered.contains("error[PSB107]") && rendered.contains("did you mean `rootfs`?"), "{rendered}");
+    assert!(rendered.contains("policy.toml:"), "{rendered}");
+}
+
+#[test]
+fn a_wider_child_is_shown_with_its_parent() {
+    let text = changed("memory = \"512MiB\", pids = 128", "memory = \"4GiB\", pids = 128");
+    let error = try_load(&[("policy.toml", &text)]).unwrap_err();
+    let refusal = &error.refusals()[0];
+    assert_eq!(&text[refusal.span.start as usize..refusal.span.end as usize], "\"4GiB\"");
+    let (parent, _) = refusal.related.as_ref().unwrap();
+    assert_eq!(&text[parent.start as usize..parent.end as usize], "\"2GiB\"");
+}
+
+#[test]
+fn every_member_of_a_cycle_is_named_once() {
+    let text = "schema = \"perry-sandbox/policy/v1\"\n[tier.a]\nextends = [\"b\"]\n[tier.b]\nextends = [\"c\"]\n[tier.c]\nextends = [\"a\"]\n";
+    let error = try_load(&[("policy.toml", text)]).unwrap_err();
+    let cycles: Vec<_> =
+        error.refusals().iter().filter(|refusal| refusal.code.as_str() == "PSB113").collect();
+    assert_eq!(cycles.len(), 1);
+    for name in ["a", "b", "c"] {
+        assert!(cycles[0].message.contains(name), "{}", cycles[0].message);
+    }
+}
+
+#[test]
+fn json_is_strict() {
+    for (text, code) in [
+        ("{\"schema\": \"perry-sandbox/policy/v1\",}", "PSB103"),
+        ("{\"schema\": \"perry-sandbox/policy/v1\"} // comment", "PSB103"),
+        ("{'schema': 'perry-sandbox/policy/v1'}", "PSB103"),
+        ("{\"schema\": \"perry-sandbox/policy/v1\", \"schema\": \"perry-sandbox/policy/v1\"}", "PSB105"),
+        ("{\"schema\": \"perry-sandbox/policy/v1\", \"name\": null}", "PSB109"),
+        ("", "PSB103"),
+        ("[]", "PSB106"),
+        ("{\"schema\": \"perry-sandbox/policy/v1\"} {}", "PSB103"),
+        ("{\"schema\": \"perry-sandbox/policy/v1\", \"name\": \"a\nb\"}", "PSB103"),
+        ("{\"schema\": 1e2}", "PSB109"),
+    ] {
+        let error = try_load(&[("policy.json", text)]).unwrap_err();
+        let codes: Vec<_> = error.refusals().iter().map(|refusal| refusal.code.as_str()).collect();
+        assert!(codes.contains(&code), "{text}: {codes:?}");
+    }
+}
+
+#[test]
+fn size_depth_and_count_are_bounded() {
+    let head = "schema = \"perry-sandbox/policy/v1\"\n";
+    assert_eq!(codes(&format!("{head}# {}", "x".repeat(1 << 20))), ["PSB101"]);
+    assert_eq!(codes(&format!("{head}a{} = 1", ".a".repeat(400_000))), ["PSB104"]);
+    assert_eq!(codes(&format!("{head}[a{}]", ".a".repeat(400_000))), ["PSB104"]);
+    assert_eq!(codes(&format!("{head}a = {}", "[".repeat(500_000))), ["PSB104"]);
+    assert_eq!(codes(&format!("{head}a = [{}]", "1,".repeat(20_000))), ["PSB104"]);
+    for deep in [format!("{}1{}", "[".repeat(400), "]".repeat(400)), "[".repeat(900_000)] {
+        let text = format!("{{\"schema\": \"perry-sandbox/policy/v1\", \"a\": {deep}}}");
+        let error = try_load(&[("policy.json", &text)]).unwrap_err();
+        assert!(["PSB103", "PSB104"].contains(&error.refusals()[0].code.as_str()), "{error}");
+    }
+    let many = format!("{{\"schema\": \"perry-sandbox/policy/v1\", \"a\": [{}1]}}", "1,".repeat(20_000));
+    assert!(try_load(&[("policy.json", &many)]).unwrap_err().to_string().contains("PSB104"));
+}
+
+#[test]
+fn a_built_in_tier_needs_no_definition_and_a_defined_one_replaces_it() {
+    let policy = loaded("schema = \"perry-sandbox/policy/v1\"\n");
+    let level = |policy: &perry_sandbox_policy::Policy, name: &str| {
+        serde_json::to_value(policy.ceiling(&tier(name)).unwrap()).unwrap()
+    };
+    assert_eq!(level(&policy, "hardened")["memory-enforcement"], "exact");
+    assert_eq!(level(&policy, "default")["memory-enforcement"], "watched");
+    assert_eq!(level(&policy, "hardened")["isolation"]["accept"][0], "oci");
+    assert_eq!(level(&policy, "untrusted")["isolation"]["accept"], serde_json::json!(["microvm", "wasm"]));
+    assert_eq!(
+        level(&acme(), "hardened")["isolation"]["accept"],
+        serde_json::json!(["gvisor", "microvm", "wasm"])
+    );
+    let built_in = ["default", "isolated", "hardened", "untrusted"].map(tier);
+    let ceiling = |name: &TierName| policy.ceiling(name).unwrap();
+    assert!(ceiling(&built_in[1]).is_within(ceiling(&built_in[0])));
+    assert!(ceiling(&built_in[2]).is_within(ceiling(&built_in[0])));
+    assert!(ceiling(&built_in[3]).is_within(ceiling(&built_in[2])));
+    assert!(ceiling(&built_in[3]).is_within(ceiling(&built_in[1])));
+}
+
+#[test]
+fn the_schema_knows_every_key_of_the_example() {
+    let schema = perry_sandbox_policy::schema();
+    let example: serde_json::Value = serde_json::from_str(ACME_JSON).unwrap();
+    assert_eq!(unknown_keys(&schema, &example), Vec::<String>::new());
+}
+
+/// The keys of a document that a schema refuses, by nothing but `properties` and `additionalProperties`.
+pub(crate) fn unknown_keys(schema: &serde_json::Value, document: &serde_json::Value) -> Vec<String> {
+    let mut unknown = Vec::new();
+    match document {
+        serde_json::Value::Object(members) => {
+            for (key, value) in members {
+                let own = &schema["properties"][key];
+                let other = &schema["additionalProperties"];
+                if own.is_object() {
+                    unknown.extend(unknown_keys(own, value));
+                } else if other.is_object() {
+                    unknown.extend(unknown_keys(other, value));
+                } else if *other == serde_json::Value::Bool(false) {
+                    unknown.push(key.clone());
+                }
+            }
+        }
+        serde_json::Value::Array(items) => {
+            unknown.extend(items.iter().flat_map(|item| unknown_keys(&schema["items"], item)));
+        }
+        _ => {}
+    }
+    unknown
+}

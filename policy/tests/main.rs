@@ -3,4 +3,6 @@
 
 mod support;
 
+mod decisions;
 mod documents;
+mod model;

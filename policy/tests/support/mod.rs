@@ -1,5 +1,8 @@
 //! Policies, evidence and hosts for tests.
 
+pub(crate) mod asks;
+pub(crate) mod spec;
+
 use std::collections::BTreeMap;
 
 use perry_sandbox_policy::{
@@ -226,4 +229,79 @@ pub(crate) fn able_host() -> HostFacts {
         backend("microvm", &[IsolationLevel::Microvm], &[]),
         backend("wasm", &[IsolationLevel::Wasm], &[]),
     ])
+}
+
+/// A small deterministic generator, for orders.
+pub(crate) struct Order(pub(crate) u64);
+
+impl Order {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % below.max(1)
+    }
+
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.next(at + 1));
+        }
+    }
+}
+
+/// A policy as TOML; any seed but 0 shuffles tables, keys, and lists whose order means nothing.
+pub(crate) fn toml_text(policy: &serde_json::Value, seed: u64) -> String {
+    let mut order = Order(seed);
+    let mut text = String::new();
+    let mut tables = Vec::new();
+    for (key, value) in members(policy, seed, &mut order) {
+        match value {
+            serde_json::Value::Object(inner) if key == "audit" || key == "ad-hoc" => {
+                tables.push((format!("[{key}]"), serde_json::Value::Object(inner)));
+            }
+            serde_json::Value::Object(inner) => {
+                for (name, entry) in inner {
+                    tables.push((format!("[{key}.{}]", serde_json::Value::from(name)), entry));
+                }
+            }
+            value => text.push_str(&format!("{key} = {}\n", inline(&key, &value, seed, &mut order))),
+        }
+    }
+    if seed != 0 {
+        order.shuffle(&mut tables);
+    }
+    for (header, table) in tables {
+        text.push_str(&format!("{header}\n"));
+        for (key, value) in members(&table, seed, &mut order) {
+            text.push_str(&format!("{key} = {}\n", inline(&key, &value, seed, &mut order)));
+        }
+    }
+    text
+}
+
+fn members(table: &serde_json::Value, seed: u64, order: &mut Order) -> Vec<(String, serde_json::Value)> {
+    let mut members: Vec<_> = table.as_object().unwrap().clone().into_iter().collect();
+    if seed != 0 {
+        order.shuffle(&mut members);
+    }
+    members
+}
+
+fn inline(key: &str, value: &serde_json::Value, seed: u64, order: &mut Order) -> String {
+    match value {
+        serde_json::Value::Object(_) => {
+            let members = members(value, seed, order);
+            let members: Vec<_> = members
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", inline(key, value, seed, order)))
+                .collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        serde_json::Value::Array(items) => {
+            let mut items: Vec<_> = items.iter().map(|item| inline(key, item, seed, order)).collect();
+            if seed != 0 && !["command", "prefer"].contains(&key) {
+                order.shuffle(&mut items);
+            }
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
 }
