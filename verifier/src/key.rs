@@ -114,7 +114,7 @@ impl ManagedKey {
         Finding::new(
             Code::SigInvalid,
             "a signature that this key did not make over this content",
-            format!("a {} signature by the key {}", scheme.name(), self.fingerprint()),
+            format!("a signature ({}) by the key {}", scheme.name(), self.fingerprint()),
         )
     }
 }

@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
             self.refuse(Code::QuorumEmpty, "no signer", "at least one signer");
         } else if !requirement.quorum_is_met(&signed) {
             if self.attestations > 0 && self.attestations == self.reports.len() {
-                let found = format!("{} attestations", self.attestations);
+                let found = format!("attestations: {}", self.attestations);
                 self.refuse(Code::FindOnlyAttestations, found, "a signature");
             }
             self.refuse(Code::QuorumUnmet, names(&signed), wanted(requirement));

@@ -204,6 +204,15 @@ fn sigstore_ruby_307_a_time_without_promise_is_no_time() {
 }
 
 #[test]
+fn tob_sigstore_3_a_time_that_was_changed_is_refused() {
+    let set = |bundle: &mut Value, time: i64| {
+        bundle["verificationMaterial"]["tlogEntries"][0]["integratedTime"] = json!(time.to_string());
+    };
+    edited(|bundle| set(bundle, SIGNED_AT + 20), Code::LogPromise);
+    edited(|bundle| set(bundle, SIGNED_AT - 20), Code::LogPromise);
+}
+
+#[test]
 fn a_removed_proof_is_refused_and_so_is_one_of_two() {
     edited(
         |bundle| {

@@ -90,6 +90,20 @@ proptest! {
     }
 
     #[test]
+    fn tob_sigstore_3_a_bit_of_a_simple_signatures_log_entry_denies(body: bool, at: prop::sample::Index, bit in 0_u32..8) {
+        const ENTRY: &str = "dev.sigstore.cosign/bundle";
+        let (name, payload, annotations) = &SIMPLE[2];
+        let mut annotations = annotations.clone();
+        let mut entry: Value = serde_json::from_str(annotations[ENTRY].as_str().unwrap()).unwrap();
+        let field = entry.pointer_mut(if body { "/Payload/body" } else { "/SignedEntryTimestamp" }).unwrap();
+        let mut bytes = STANDARD.decode(field.as_str().unwrap()).unwrap();
+        flip(&mut bytes, at, bit);
+        *field = json!(STANDARD.encode(bytes));
+        annotations[ENTRY] = json!(entry.to_string());
+        prop_assert!(!accepted(&kit::with_simple(name, payload, &annotations), name), "{name}");
+    }
+
+    #[test]
     fn no_byte_of_a_bundle_makes_it_panic(which in 0..2_usize, at: prop::sample::Index, byte: u8) {
         let name = ["cosign3-kl3v1", "cosign3-kl3v2"][which];
         let mut bundle = bundle_of(name).to_string().into_bytes();
