@@ -274,8 +274,19 @@ impl Reasons {
     /// The denial, if there is a reason.
     pub(crate) fn into_denial(mut self) -> Option<Denial> {
         self.reasons.sort();
-        self.reasons.dedup();
-        NonEmpty::from_vec(self.reasons)
+        let mut merged: Vec<DenyReason> = Vec::with_capacity(self.reasons.len());
+        for reason in self.reasons {
+            match merged.last_mut() {
+                // One thing may be found twice, at two places.
+                Some(last) if last.says_the_same(&reason) => last.spans.extend(reason.spans),
+                _ => merged.push(reason),
+            }
+        }
+        for reason in &mut merged {
+            reason.spans.sort_unstable();
+            reason.spans.dedup();
+        }
+        NonEmpty::from_vec(merged)
     }
 }
 
@@ -290,6 +301,11 @@ impl DenyReason {
     ) -> Self {
         let spans = spans.into_iter().flatten().collect();
         Self { code, row, wanted: wanted.into(), found: found.into(), spans, remedy: None }
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        (self.code, self.row) == (other.code, other.row)
+            && (&self.wanted, &self.found) == (&other.wanted, &other.found)
     }
 
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -6,3 +6,4 @@ mod support;
 mod decisions;
 mod documents;
 mod model;
+mod properties;

@@ -38,7 +38,15 @@ pub(crate) fn granted(
     let most = &ceiling.grants;
     asker.inside(&grants.egress, &most.egress, DenyCode::Egress, "egress");
     asker.inside(&grants.mounts_write, &most.mounts_write, DenyCode::Mounts, "mounts");
-    asker.inside(&grants.mounts_read, &most.mounts_read, DenyCode::Mounts, "mounts");
+    // What may be written was judged above; reading it is part of that.
+    let only_read = PatternSet::new(
+        grants
+            .mounts_read
+            .iter()
+            .filter(|(path, _)| !grants.mounts_write.includes(path))
+            .map(|(path, at)| (path.clone(), at)),
+    );
+    asker.inside(&only_read, &most.mounts_read, DenyCode::Mounts, "mounts");
     asker.inside(&grants.env, &most.env, DenyCode::Env, "env");
     asker.inside(&grants.secrets, &most.secrets, DenyCode::Secrets, "secrets");
     asker.inside(&grants.devices, &most.devices, DenyCode::Devices, "devices");
