@@ -10,11 +10,11 @@ use sigstore_verify::types::Artifact;
 use crate::budget::Clock;
 use crate::check::{PreparedSigner, Rules};
 use crate::codes::Code;
-use crate::core;
 use crate::denial::{CandidateReport, Denial, Reason};
 use crate::finding::Finding;
 use crate::parsed::{self, Content, Parsed};
 use crate::verify::{digest_artifact, names, requirement_digest, wanted};
+use crate::{core, statement};
 
 /// What a bundle is about.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,6 @@ pub fn verify_bundle(
         counts_for: Vec::new(),
         reasons: Vec::new(),
     };
-    let mut reasons = Vec::new();
     let mut evidence = BundleEvidence {
         artifact: digests.first().cloned().unwrap_or_else(|| Digest::of(bundle)),
         bundle: Digest::of(bundle),
@@ -87,13 +86,26 @@ pub fn verify_bundle(
             weigh(&parsed, signed, requirement, clock, &mut evidence, &mut report);
         }
     }
+    let reasons = unmet(requirement, &digests, &evidence.signatures);
+    if reasons.is_empty() {
+        return Ok(evidence);
+    }
+    Err(Denial::new(subject, "the bundle given".to_owned(), reasons, vec![report]))
+}
+
+/// What of the requirement is not met.
+fn unmet(requirement: &Requirement, digests: &[Digest], signatures: &[VerifiedSignature]) -> Vec<Reason> {
+    let mut reasons = Vec::new();
     if let Some(listed) = &requirement.digests
         && !digests.iter().any(|digest| listed.contains(digest))
     {
         let listed = listed.iter().map(Digest::as_str).collect::<Vec<_>>().join(" or ");
-        reasons.push(Reason { signer: None, finding: Finding::new(Code::QuorumDigest, &subject, listed) });
+        reasons.push(Reason {
+            signer: None,
+            finding: Finding::new(Code::QuorumDigest, statement::list(digests), listed),
+        });
     }
-    let signers: BTreeSet<SignerName> = evidence.signatures.iter().map(|it| it.signer.clone()).collect();
+    let signers: BTreeSet<SignerName> = signatures.iter().map(|it| it.signer.clone()).collect();
     if requirement.signers.is_empty() {
         reasons
             .push(Reason { signer: None, finding: Finding::new(Code::QuorumEmpty, "no signer", "a signer") });
@@ -106,10 +118,7 @@ pub fn verify_bundle(
             Finding::new(Code::ProvenanceMissing, "one bundle only", "an image with its attestations");
         reasons.push(Reason { signer: None, finding });
     }
-    if reasons.is_empty() {
-        return Ok(evidence);
-    }
-    Err(Denial::new(subject, "the bundle given".to_owned(), reasons, vec![report]))
+    reasons
 }
 
 fn sha512(bytes: &[u8]) -> Digest {
