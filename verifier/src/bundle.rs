@@ -1,8 +1,6 @@
 //! A bundle by itself, over an artifact that is not an image: `verify --bundle FILE`.
 
-use std::collections::BTreeSet;
-
-use perry_sandbox_policy::{Requirement, SignerName, VerifiedSignature};
+use perry_sandbox_policy::{Requirement, VerifiedSignature};
 use perry_sandbox_reference::{Algorithm, Digest, Hasher};
 use serde::Serialize;
 use sigstore_verify::types::Artifact;
@@ -14,7 +12,7 @@ use crate::denial::{CandidateReport, Denial, Reason};
 use crate::finding::Finding;
 use crate::parsed::{self, Content, Parsed};
 use crate::verify::{digest_artifact, names, requirement_digest, wanted};
-use crate::{core, statement};
+use crate::{core, quorum, statement};
 
 /// What a bundle is about.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +103,7 @@ fn unmet(requirement: &Requirement, digests: &[Digest], signatures: &[VerifiedSi
             finding: Finding::new(Code::QuorumDigest, statement::list(digests), listed),
         });
     }
-    let signers: BTreeSet<SignerName> = signatures.iter().map(|it| it.signer.clone()).collect();
+    let signers = quorum::signed_by(signatures);
     if requirement.signers.is_empty() {
         reasons
             .push(Reason { signer: None, finding: Finding::new(Code::QuorumEmpty, "no signer", "a signer") });

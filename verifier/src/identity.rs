@@ -33,7 +33,21 @@ const CLAIMS: [(&str, u32, Claim); 16] = [
 ];
 
 /// The names of certificate claims that a policy may use, each with the number of its extension under
-/// `1.3.6.1.4.1.57264.1` (Fulcio's `oid-info`).
+/// `1.3.6.1.4.1.57264.1` (Fulcio's `oid-info`). Each is compared exactly; an old certificate that has only the
+/// extensions below 8 meets none of them.
+///
+/// | name | extension | for example |
+/// | --- | --- | --- |
+/// | `build-signer`, `build-signer-digest` | 9, 10 | the reusable workflow that signed, and its commit |
+/// | `runner` | 11 | `github-hosted` |
+/// | `source-repository`, `source-digest`, `source-ref` | 12, 13, 14 | `https://github.com/acme/tools`, a commit, `refs/heads/main` |
+/// | `source-repository-id`, `source-owner`, `source-owner-id` | 15, 16, 17 | `12345`, `https://github.com/acme`, `678` |
+/// | `build-config`, `build-config-digest` | 18, 19 | the workflow that ran, and its commit |
+/// | `build-trigger` | 20 | `push` |
+/// | `run` | 21 | `https://github.com/acme/tools/actions/runs/1/attempts/1` |
+/// | `visibility` | 22 | `public` |
+/// | `deployment-environment` | 23 | `production` |
+/// | `token-subject` | 24 | `repo:acme/tools:ref:refs/heads/main` |
 pub fn claim_names() -> impl Iterator<Item = (&'static str, u32)> {
     CLAIMS.iter().map(|(name, number, _)| (*name, *number))
 }

@@ -53,6 +53,7 @@ mod legacy;
 pub mod limits;
 mod log;
 mod parsed;
+mod quorum;
 mod root;
 mod shape;
 mod simple;

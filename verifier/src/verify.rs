@@ -15,7 +15,7 @@ use crate::discover::{Candidate, discover};
 use crate::finding::Finding;
 use crate::image::VerifiedImage;
 use crate::parsed::{Content, Parsed, Purpose};
-use crate::{core, statement};
+use crate::{core, quorum, statement};
 
 /// Verifies an image: finds what claims to sign it, checks every candidate against every signer, and decides once.
 ///
@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         let order = |it: &VerifiedSignature| (it.signer.clone(), it.signed.clone(), it.object.clone());
         self.signatures.sort_by_key(order);
         self.provenance.sort_by_key(order);
-        let signed: BTreeSet<SignerName> = self.signatures.iter().map(|it| it.signer.clone()).collect();
+        let signed = quorum::signed_by(&self.signatures);
         let met = self.requirement.quorum_is_met(&signed) && !self.requirement.signers.is_empty();
         let attested = self.requirement.provenance.is_none() || !self.provenance.is_empty();
         if !met || !attested || self.refused {
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
 
     fn deny(mut self) -> Denial {
         let requirement = self.requirement;
-        let signed: BTreeSet<SignerName> = self.signatures.iter().map(|it| it.signer.clone()).collect();
+        let signed = quorum::signed_by(&self.signatures);
         if let Some(rule) = requirement.provenance.as_ref().filter(|_| self.provenance.is_empty()) {
             let by = rule.by.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" or ");
             self.refuse(Code::ProvenanceMissing, "none", format!("{} signed by {by}", rule.predicate));
@@ -267,7 +267,8 @@ pub(crate) fn names(signed: &BTreeSet<SignerName>) -> String {
 /// Who must sign, for people.
 pub(crate) fn wanted(requirement: &Requirement) -> String {
     let names: Vec<_> = requirement.signers.iter().map(|it| it.name.as_str()).collect();
-    format!("{} of {}", requirement.at_least, names.join(", "))
+    let apart = if requirement.at_least.get() > 1 { ", by different keys or identities" } else { "" };
+    format!("{} of {}{apart}", requirement.at_least, names.join(", "))
 }
 
 /// What the core compares the signature with.

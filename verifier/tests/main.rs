@@ -15,3 +15,4 @@ mod mutation;
 mod pki;
 mod proofs;
 mod signed;
+mod tightening;

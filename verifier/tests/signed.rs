@@ -211,6 +211,16 @@ fn cve_2022_35929_a_signature_does_not_stand_for_a_required_attestation() {
 }
 
 #[test]
+fn one_key_under_two_names_is_no_quorum_of_two() {
+    let mut second = signer_of("cosign3-key3");
+    second.name = "second".parse().unwrap();
+    let mut requirement = require(vec![signer_of("cosign3-key3"), second]);
+    assert_eq!(check(&layout("cosign3-key3"), &requirement).unwrap().evidence().signatures.len(), 2);
+    requirement.at_least = 2.try_into().unwrap();
+    denied(check(&layout("cosign3-key3"), &requirement), Code::QuorumUnmet);
+}
+
+#[test]
 fn a_quorum_of_two_needs_two_signers() {
     let mut requirement = require(vec![acme(), signer_of("cosign3-key3")]);
     requirement.at_least = 2.try_into().unwrap();
