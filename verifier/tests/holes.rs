@@ -1,5 +1,7 @@
 //! The rows of "the core's holes": each is refused here, and a bundle without the fault is accepted beside it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use perry_sandbox_image::Memory;
 use perry_sandbox_policy::SignerIdentity;
@@ -201,6 +203,23 @@ fn sigstore_ruby_307_a_time_without_promise_is_no_time() {
         },
         Code::TimeNone,
     );
+}
+
+#[test]
+fn tob_sigstore_12_an_intoto_entry_is_bound_to_its_bundle() {
+    let mut pki = Pki::new();
+    pki.intoto = true;
+    let good = pki.bundle(SIGN, &subject(&artifact()));
+    assert!(run(&pki, &good).is_ok());
+    let other = pki.bundle(SIGN, &subject(&Digest::of(b"other")));
+    // The same content signed once more: only the signature differs.
+    let again = pki.bundle_over(&STANDARD.decode(good["dsseEnvelope"]["payload"].as_str().unwrap()).unwrap());
+    for foreign in [other, again] {
+        let mut bundle = good.clone();
+        bundle["verificationMaterial"]["tlogEntries"] =
+            foreign["verificationMaterial"]["tlogEntries"].clone();
+        refused(run(&pki, &bundle), Code::LogForeign);
+    }
 }
 
 #[test]

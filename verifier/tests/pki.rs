@@ -54,6 +54,8 @@ pub(crate) struct Pki {
     pub(crate) logged_at: i64,
     /// The statement's `_type`.
     pub(crate) statement_type: String,
+    /// Whether entries are of the older kind `intoto`.
+    pub(crate) intoto: bool,
     /// The log's window in the trust root.
     pub(crate) log_valid_until: Option<i64>,
 }
@@ -73,6 +75,7 @@ impl Pki {
             sct: true,
             logged_at: SIGNED_AT + 10,
             statement_type: "https://in-toto.io/Statement/v1".to_owned(),
+            intoto: false,
             log_valid_until: None,
         }
     }
@@ -188,16 +191,9 @@ impl Pki {
     fn assemble(&self, payload: &[u8], verifier: &str, material: &Value) -> Value {
         let kind = "application/vnd.in-toto+json";
         let signature = self.leaf.sign(&pae(kind, payload)).unwrap().to_base64();
-        let body = json!({
-            "apiVersion": "0.0.1", "kind": "dsse",
-            "spec": {
-                "envelopeHash": {"algorithm": "sha256", "value": Digest::of(payload).hex()},
-                "payloadHash": {"algorithm": "sha256", "value": Digest::of(payload).hex()},
-                "signatures": [{"signature": signature, "verifier": STANDARD.encode(verifier)}],
-            },
-        });
+        let body = self.body(payload, &signature, verifier);
         let mut material = material.clone();
-        material["tlogEntries"] = json!([self.entry(body.to_string().as_bytes())]);
+        material["tlogEntries"] = json!([self.entry(&body)]);
         json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
             "verificationMaterial": material,
@@ -205,6 +201,22 @@ impl Pki {
                 "payload": STANDARD.encode(payload), "payloadType": kind, "signatures": [{"sig": signature}],
             },
         })
+    }
+
+    /// What the log keeps of an envelope: `dsse` 0.0.1, or `intoto` 0.0.2 as older clients asked for.
+    fn body(&self, payload: &[u8], signature: &str, verifier: &str) -> Value {
+        let hash = json!({"algorithm": "sha256", "value": Digest::of(payload).hex()});
+        let verifier = STANDARD.encode(verifier);
+        if !self.intoto {
+            let signatures = json!([{"signature": signature, "verifier": verifier}]);
+            let spec = json!({"envelopeHash": hash, "payloadHash": hash, "signatures": signatures});
+            return json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec});
+        }
+        // This kind encodes the signature twice.
+        let signatures = json!([{"sig": STANDARD.encode(signature), "publicKey": verifier}]);
+        let envelope = json!({"payloadType": "application/vnd.in-toto+json", "signatures": signatures});
+        let content = json!({"envelope": envelope, "hash": hash, "payloadHash": hash});
+        json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": content}})
     }
 
     /// What cosign 2's `attest` stores: the envelope, and annotations with certificate and log entry.
@@ -228,7 +240,10 @@ impl Pki {
     }
 
     /// An entry of a log that has only this one.
-    fn entry(&self, body: &[u8]) -> Value {
+    fn entry(&self, body: &Value) -> Value {
+        let kind = json!({"kind": body["kind"], "version": body["apiVersion"]});
+        let body = body.to_string().into_bytes();
+        let body = body.as_slice();
         let id = sha256(&spki(&self.log));
         let payload = json!({
             "body": STANDARD.encode(body), "integratedTime": self.logged_at,
@@ -242,7 +257,7 @@ impl Pki {
         let line = STANDARD.encode([&id.as_bytes()[..4], signature.as_bytes()].concat());
         json!({
             "logIndex": "0", "logId": {"keyId": id.to_base64()},
-            "kindVersion": {"kind": "dsse", "version": "0.0.1"}, "integratedTime": self.logged_at.to_string(),
+            "kindVersion": kind, "integratedTime": self.logged_at.to_string(),
             "inclusionPromise": {"signedEntryTimestamp": promise.to_base64()},
             "inclusionProof": {
                 "logIndex": "0", "rootHash": root.to_base64(), "treeSize": "1", "hashes": [],
