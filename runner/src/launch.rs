@@ -11,7 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::io::{Commands, Streams};
-use crate::native::{self, DryRun, PlanError, RunError};
+use crate::native::{self, DryRun, Launcher, PlanError, RunError};
 use crate::outcome::{End, Limit, Usage};
 use crate::trail::{Event, Mark, RunEnd, RunStart, Trail, TrailError};
 
@@ -74,6 +74,9 @@ pub struct Surroundings<'a> {
     pub commands: Option<&'a Commands>,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
+    /// The process that starts sandboxes; nothing: this process does it, which is right for a small one. A large or
+    /// threaded program (a library's host) should keep a [`Launcher`]: cloning copies page tables.
+    pub launcher: Option<&'a Launcher>,
     /// Tells the time for the trail.
     pub clock: fn() -> Timestamp,
 }

@@ -9,7 +9,8 @@ mod trail;
 pub use io::{Commands, Input, Output, Remote, Streams, remote};
 pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
 pub use native::{
-    DryRun, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError, probe,
+    DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError,
+    launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
 pub use trail::{

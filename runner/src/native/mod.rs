@@ -4,6 +4,7 @@ mod cgroup;
 mod facts;
 mod ground;
 mod ids;
+mod launcher;
 mod live;
 mod memory;
 mod plan;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use facts::probe;
 pub use ground::RootError;
+pub use launcher::{Launcher, launcher_main};
 pub use plan::PlanError;
 pub use prepared::DryRun;
 pub(crate) use prepared::Prepared;

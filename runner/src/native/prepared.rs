@@ -39,7 +39,12 @@ impl Prepared {
         streams: Streams,
         surroundings: &Surroundings<'_>,
     ) -> Result<Finished, RunError> {
-        let place = Place { room: room(), live: surroundings.runtime, window: surroundings.window };
+        let place = Place {
+            room: room(),
+            live: surroundings.runtime,
+            window: surroundings.window,
+            launcher: surroundings.launcher,
+        };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
 }
 
 #[expect(unsafe_code, reason = "nix hands out received descriptors as numbers")]
-fn adopt(descriptor: i32) -> OwnedFd {
+pub(crate) fn adopt(descriptor: i32) -> OwnedFd {
     // JUSTIFICATION: the kernel has just put this descriptor into our table; somebody must own it.
     // SAFETY: it came with this very message, so nobody else closes it.
     unsafe { OwnedFd::from_raw_fd(descriptor) }

@@ -13,6 +13,7 @@ use super::cgroup::{Group, Room};
 use super::facts::fresh_name;
 use super::ground::RootError;
 use super::ids::Ids;
+use super::launcher::Launcher;
 use super::live::{Live, reap};
 use super::pump::{Pump, never_block};
 use super::settings::{RootFolder, Settings};
@@ -110,6 +111,8 @@ pub(crate) struct Place<'a> {
     pub(crate) live: &'a Path,
     /// Rows and columns of a terminal.
     pub(crate) window: (u16, u16),
+    /// The process that clones; nothing: this one.
+    pub(crate) launcher: Option<&'a Launcher>,
 }
 
 /// Runs a sandbox to its end.
@@ -131,7 +134,7 @@ pub(crate) fn run(
     if let Some(group) = &group {
         group.make(&settings.limits).map_err(RunError::Limits)?;
     }
-    let answer = run_in(settings, root, streams, commands, (group.as_ref(), place.window));
+    let answer = run_in(settings, root, streams, commands, (group.as_ref(), place));
     if group.is_none_or(|group| group.remove()) {
         drop(live);
     } else {
@@ -146,14 +149,20 @@ fn run_in(
     root: &RootFolder,
     streams: Streams,
     commands: Option<&Commands>,
-    (group, window): (Option<&Group>, (u16, u16)),
+    (group, place): (Option<&Group>, &Place<'_>),
 ) -> Result<Finished, RunError> {
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.is_some())?)?;
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
-    let (mut running, given) = connect(settings, root, streams, window).map_err(channel)?;
+    let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let given = given.join(group).map_err(RunError::Limits)?;
-    let child = start(&spec, given)?;
-    running.process = Some((child.pid, child.pidfd));
+    if let Some(launcher) = place.launcher {
+        launcher.send(&spec, &given).map_err(channel)?;
+        drop(given);
+        running.remote = true;
+    } else {
+        let child = start(&spec, given)?;
+        running.process = Some((child.pid, child.pidfd));
+    }
     let ended =
         supervise(running, &settings.limits, commands, group.is_some()).map_err(RunError::Supervision)?;
     conclude(&spec, ended, group)
@@ -171,7 +180,7 @@ impl Given {
 
 /// Makes the pipes. Only pipes of our own are ever given to a sandbox: a file of the host as standard output can be
 /// opened again through /proc/self/fd/1 and shows its path.
-fn connect(
+pub(crate) fn connect(
     settings: &Settings,
     root: &RootFolder,
     streams: Streams,
@@ -278,7 +287,7 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
             "; this happens inside a container whose own /proc is masked: allow it an unmasked /proc, or run on the host"
         }
         (Step::NewFilesystem { kind, .. }, _) if kind.to_string() == "overlay" => {
-            "; overlayfs in a user namespace needs Linux 5.11: use an image that has /proc, /dev, /sys, /tmp and a read-only root"
+            "; overlayfs in a user namespace needs Linux 5.11, and a store that is not itself on stacked overlays"
         }
         (Step::WorkingFolder { .. }, libc::ENOENT | libc::ENOTDIR) => {
             "; the image has no such folder: choose another working folder"

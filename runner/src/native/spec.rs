@@ -1,5 +1,7 @@
 //! From settings to the exact steps: pure, so that `--dry-run` prints what would be executed and nothing else can be.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -117,7 +119,7 @@ fn host_folders(settings: &Settings) -> Steps {
         // Below our own /tmp nothing of the image is seen: the place is made there.
         if path.starts_with("tmp/") {
             for folder in chain(path).skip(1) {
-                steps.push(Step::MakeFolder { beneath: scratch(settings), path: text(folder)?, mode: 0o755 });
+                steps.push(Step::MakeFolder { beneath: Slot::Scratch, path: text(folder)?, mode: 0o755 });
             }
         }
         steps.push(Step::Attach { mount: Slot::Host(number), beneath: Slot::Root, path: text(path)? });
@@ -171,36 +173,29 @@ fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
             &[size(4096), ("nr_inodes", "2".to_owned()), mode("555")],
         )?,
     ];
-    if scratch(settings) == Slot::Scratch {
-        let options = [size(settings.tmp), small(settings.tmp), mode("1777")];
-        steps.push(tmpfs(Slot::Scratch, MountAttributes::Data, &options)?);
-    }
-    if is_layered(settings, ground) {
-        let room = match settings.ephemeral {
-            None => 65_536,
-            Some(0) => settings.tmp,
-            Some(room) => room,
-        };
-        let options = [size(room), small(room.max(1 << 20)), mode("1777")];
-        steps.push(tmpfs(Slot::Stage, MountAttributes::Plain, &options)?);
+    for (slot, room) in [(Slot::Scratch, Some(settings.tmp)), (Slot::Stage, own_room(settings))] {
+        if let Some(room) = room {
+            let options = [size(room), small(room), mode("1777")];
+            steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
+        }
     }
     Ok(steps)
 }
 
-/// The tmpfs behind /tmp and /dev/shm; where the writable root has no room of its own, they share one, so that the sum
-/// of all three is bounded.
-fn scratch(settings: &Settings) -> Slot {
-    if settings.ephemeral == Some(0) { Slot::Stage } else { Slot::Scratch }
+/// How much a writable root has for itself, beside what /tmp has.
+fn own_room(settings: &Settings) -> Option<u64> {
+    settings.ephemeral.filter(|room| *room > 0)
 }
 
-/// A root that cannot be the image alone: it takes writes, or the image lacks a folder that something is mounted on.
-fn is_layered(settings: &Settings, ground: &Ground) -> bool {
-    settings.ephemeral.is_some() || !ground.missing.is_empty()
+/// Where the layers of the root are put together. Without room of its own a writable root shares that of /tmp and
+/// /dev/shm, so that the sum of all is bounded.
+fn stage(settings: &Settings) -> Slot {
+    if own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
 }
 
 /// The host's folders as detached mounts, restricted. As root they come from the parent.
 fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
-    let root = if is_layered(settings, ground) { Slot::Image } else { Slot::Root };
+    let root = Slot::Image;
     let mut steps = Vec::new();
     let given = matches!(ground.ids, Ids::Range);
     if given {
@@ -227,39 +222,42 @@ fn attributes_of(mount: &HostFolder) -> MountAttributes {
     if mount.writable { MountAttributes::Data } else { MountAttributes::ReadOnly }
 }
 
+/// The root is always an overlay: the image, and below it the folders that it lacks; above it what is written, where
+/// that is allowed.
+///
+/// SECURITY: the image mounted as it is would show its path on the host, and with it the user's name, in
+/// /proc/self/mountinfo.
 fn root(settings: &Settings, ground: &Ground) -> Steps {
     let (uid, gid, drop_groups) = match ground.ids {
         Ids::Range => (0, 0, true),
         Ids::Single { .. } => (settings.uid, settings.gid, false),
     };
-    let mut steps = vec![Step::Become { uid, gid, drop_groups }];
-    if !is_layered(settings, ground) {
-        steps.push(Step::CoverHost { mount: Slot::Root });
-        return Ok(steps);
-    }
-    steps.push(Step::CoverHost { mount: Slot::Stage });
+    let stage = stage(settings);
+    let mut steps = vec![Step::Become { uid, gid, drop_groups }, Step::CoverHost { mount: stage }];
     let folder = |path: String| -> Result<Step, SpecError> {
-        Ok(Step::MakeFolder { beneath: Slot::Stage, path: text(path)?, mode: 0o755 })
+        Ok(Step::MakeFolder { beneath: stage, path: text(path)?, mode: 0o755 })
     };
-    for name in ["image", "added", "upper", "work", "root"] {
-        steps.push(folder(name.to_owned())?);
-    }
-    let added: std::collections::BTreeSet<_> = ground.missing.iter().flat_map(|path| chain(path)).collect();
-    for path in added {
-        steps.push(folder(format!("added/{path}"))?);
-    }
-    steps.push(Step::Attach { mount: Slot::Image, beneath: Slot::Stage, path: text("image")? });
-    // Relative names: a path of the host in the mount's options would be seen inside.
-    steps.push(Step::Enter { folder: Slot::Stage });
+    let mut folders = vec!["image", "added", "root"];
     let mut options = vec![(text("lowerdir")?, Some(text("image:added")?)), (text("userxattr")?, None)];
     let mut attributes = MountAttributes::ReadOnly;
     if settings.ephemeral.is_some() {
+        folders.extend(["upper", "work"]);
         options.push((text("upperdir")?, Some(text("upper")?)));
         options.push((text("workdir")?, Some(text("work")?)));
         attributes = MountAttributes::Plain;
     }
+    for name in folders {
+        steps.push(folder(name.to_owned())?);
+    }
+    let added: BTreeSet<_> = ground.missing.iter().flat_map(|path| chain(path)).collect();
+    for path in added {
+        steps.push(folder(format!("added/{path}"))?);
+    }
+    steps.push(Step::Attach { mount: Slot::Image, beneath: stage, path: text("image")? });
+    // Relative names: a path of the host in the mount's options would be seen inside.
+    steps.push(Step::Enter { folder: stage });
     steps.push(Step::NewFilesystem { kind: text("overlay")?, options, attributes, into: Slot::Root });
-    steps.push(Step::Attach { mount: Slot::Root, beneath: Slot::Stage, path: text("root")? });
+    steps.push(Step::Attach { mount: Slot::Root, beneath: stage, path: text("root")? });
     Ok(steps)
 }
 
@@ -288,7 +286,7 @@ fn proc_and_dev(settings: &Settings) -> Steps {
     let device = |name: &str, major, minor| -> Result<Step, SpecError> {
         Ok(Step::Device { name: text(name)?, host: text(format!("/dev/{name}"))?, major, minor })
     };
-    let scratch = scratch(settings);
+    let scratch = Slot::Scratch;
     let mut steps = vec![
         Step::NewFilesystem {
             kind: text("proc")?,

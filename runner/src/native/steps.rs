@@ -114,7 +114,7 @@ pub(crate) enum Step {
     TakeRoot { into: Slot },
     /// Add flags to a mount.
     Restrict { mount: Slot, attributes: MountAttributes, recursive: bool },
-    /// Attach a detached mount on top of the host's root, as seen here only.
+    /// Attach a detached mount on top of the host's /proc, as seen here only.
     CoverHost { mount: Slot },
     /// Attach a detached mount at a path beneath a folder, without following a link.
     Attach { mount: Slot, beneath: Slot, path: Text },
@@ -197,7 +197,7 @@ impl fmt::Display for Step {
                 f.write_str("take the image's root, with owners mapped, from the runner")
             }
             Self::Restrict { mount, attributes, .. } => write!(f, "restrict {mount:?} to {attributes:?}"),
-            Self::CoverHost { mount } => write!(f, "attach {mount:?} on the old root"),
+            Self::CoverHost { mount } => write!(f, "attach {mount:?} on the old /proc"),
             Self::Attach { mount, path, .. } => write!(f, "attach {mount:?} at {path}"),
             Self::AttachPart { mount, part, path, attributes, .. } => {
                 write!(f, "attach {part} of {mount:?} at {path} ({attributes:?})")

@@ -259,7 +259,13 @@ impl Watch<'_> {
         match read_report(&self.running.report)? {
             Report::Failed { step, errno } => self.ended.failed = Some((step, errno)),
             Report::Terminal(master) => self.open_screen(master)?,
-            Report::Started { pid, pidfd } => self.running.process = Some((pid, pidfd)),
+            Report::Started { pid, pidfd } => {
+                self.running.process = Some((pid, pidfd));
+                // A limit may have been hit before there was anybody to kill.
+                if self.ended.limit.is_some() {
+                    self.kill();
+                }
+            }
             Report::Exited(exit) => {
                 self.ended.exit = Some(exit);
                 self.executed = true;

@@ -208,10 +208,12 @@ impl Child<'_> {
         Ok(())
     }
 
+    /// SECURITY: never on "/" itself. The old root would then lie below this mount when it is to be detached, stay where
+    /// it is, and be reached through ".." from the new one.
     fn cover_host(&self, mount: Slot) -> Result<()> {
-        let root = mount::open_following(libc::AT_FDCWD, c"/", libc::O_PATH | libc::O_DIRECTORY)?;
-        let answer = mount::move_onto(self.fd(mount), root);
-        call::close(root);
+        let place = mount::open_host(c"/proc")?;
+        let answer = mount::move_onto(self.fd(mount), place);
+        call::close(place);
         answer
     }
 
@@ -365,7 +367,7 @@ impl Child<'_> {
 
 /// As the sandbox's own user: a folder that it may not enter is an error here. Links stay inside the root.
 fn working_folder(path: &CStr) -> Result<()> {
-    let root = mount::open_following(libc::AT_FDCWD, c"/", libc::O_PATH | libc::O_DIRECTORY)?;
+    let root = mount::open_host(c"/")?;
     let folder = mount::open_following(root, path, libc::O_PATH | libc::O_DIRECTORY);
     call::close(root);
     let folder = folder?;

@@ -17,7 +17,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Errno, NONE, Result, exclusive, fd, int, shared, sys, text};
+use super::call::{Errno, NONE, Result, close, exclusive, fd, int, shared, sys, text};
 
 const AT_FDCWD: RawFd = libc::AT_FDCWD;
 const EMPTY_PATH: i64 = libc::AT_EMPTY_PATH as i64;
@@ -211,7 +211,18 @@ pub(super) fn pivot_here() -> Result<()> {
     unsafe { sys(libc::SYS_umount2, [text(c"."), int(detach), NONE, NONE, NONE]) }?;
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the path is a C string.
-    unsafe { sys(libc::SYS_chdir, [text(c"/"), NONE, NONE, NONE, NONE]) }.map(drop)
+    unsafe { sys(libc::SYS_chdir, [text(c"/"), NONE, NONE, NONE, NONE]) }?;
+    // SECURITY: nothing may be left on top of the new root: ".." would lead there. Looked at, not assumed.
+    let (root, above) = (open_host(c"/")?, open_host(c"..")?);
+    let same = mount_of(root)? == mount_of(above)? && identity(root)? == identity(above)?;
+    close(root);
+    close(above);
+    if same { Ok(()) } else { Err(Errno(libc::EXDEV)) }
+}
+
+/// The number of the mount that a descriptor lies in.
+fn mount_of(descriptor: RawFd) -> Result<u64> {
+    Ok(status_of(descriptor)?.stx_mnt_id)
 }
 
 pub(super) fn make_folder(dir: RawFd, path: &CStr, mode: u32) -> Result<()> {
@@ -252,7 +263,7 @@ fn status_of(descriptor: RawFd) -> Result<libc::statx> {
     // JUSTIFICATION: the type has private padding and no constructor.
     // SAFETY: every field of the type is valid when zero.
     let mut status: libc::statx = unsafe { core::mem::zeroed() };
-    let mask = int(i64::from(libc::STATX_TYPE | libc::STATX_INO));
+    let mask = int(i64::from(libc::STATX_TYPE | libc::STATX_INO | libc::STATX_MNT_ID));
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the last argument is a `struct statx` to fill in; the path is a C string.
     unsafe {

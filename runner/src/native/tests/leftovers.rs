@@ -12,7 +12,6 @@ use super::super::cgroup::Room;
 use super::super::ground::RootError;
 use super::super::report::{Report, read_report};
 use super::super::settings::Settings;
-use super::super::spec::{Ground, Spec};
 use super::super::start::{Given, start, this_process};
 use super::super::steps::{Slot, Step};
 use super::super::sys::wait_exit;
@@ -75,7 +74,8 @@ fn a_failure_at_any_step_leaves_nothing_and_names_the_step() {
     let whole = spec_of(&script(), &folder).unwrap();
     // Each step in turn is replaced by one that fails.
     let fault = Step::Attach { mount: Slot::Work, beneath: Slot::Work, path: Text::try_from("x").unwrap() };
-    for number in 0..whole.steps.len() {
+    // The first waits for the parent: without it there would be nobody to map ids for.
+    for number in 1..whole.steps.len() {
         let mut spec = whole.clone();
         spec.steps[number] = fault.clone();
         let (report, given) = given(&folder);
@@ -120,7 +120,7 @@ fn cgroup_limits_hold_and_the_groups_are_gone() {
     }
     let before = host();
     let (image, live) = (busybox(), tempfile::tempdir().unwrap());
-    let place = Place { room: &room, live: live.path(), window: (24, 80) };
+    let place = Place { room: &room, live: live.path(), window: (24, 80), launcher: None };
     let mut settings = settings(&["/bin/sh", "-c", "dd if=/dev/zero of=/tmp/fill bs=1M count=60; sleep 3"]);
     settings.tmp = 64 << 20;
     settings.limits.disk = 64 << 20;
@@ -150,7 +150,7 @@ fn runner_to_be_killed() {
     }
     let live = fs::read_link("/proc/self/cwd").unwrap();
     let root = busybox();
-    let place = Place { room: &Room::find(), live: &live, window: (24, 80) };
+    let place = Place { room: &Room::find(), live: &live, window: (24, 80), launcher: None };
     let settings = settings(&["/bin/sh", "-c", "sleep 50 & sleep 51; : leftover"]);
     run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap();
 }

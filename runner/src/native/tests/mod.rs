@@ -1,8 +1,10 @@
 //! Real sandboxes, started from settings, as root and as an ordinary user.
 
+mod attacks;
 mod leftovers;
 mod rootfs;
 mod streams;
+mod traps;
 
 use std::fs::File;
 use std::path::Path;
@@ -11,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::cgroup::Room;
 use super::run::{Finished, Place, RunError, run};
 use super::settings::{HostFolder, RootFolder, Settings};
+use super::spec::{Ground, Spec};
 use crate::io::{Commands, Streams};
 
 /// Sandboxes compare what is on the host before and after: one at a time.
@@ -50,6 +53,6 @@ pub(super) fn sandbox_in(
     commands: Option<&Commands>,
 ) -> Result<Finished, RunError> {
     let live = tempfile::tempdir().unwrap();
-    let place = Place { room: &without_cgroups(), live: live.path(), window: (24, 80) };
+    let place = Place { room: &without_cgroups(), live: live.path(), window: (24, 80), launcher: None };
     run(settings, &root_folder(root), streams, commands, &place)
 }

@@ -1,0 +1,99 @@
+//! The launcher process itself: one thread, one poll loop, nothing kept but what runs.
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+
+use super::frame;
+use crate::native::report::{EXITED, LONGEST, REFUSED, STARTED};
+use crate::native::start::start;
+use crate::native::sys::{Cloned, wait_exit};
+
+/// The name that a launcher process is started with.
+pub(super) const NAME: &str = "perry-sandbox-launcher";
+
+/// Serves as a launcher process if this process was started as one; call it first thing in `main`.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     if let Some(code) = perry_sandbox_runner::launcher_main() {
+///         return code;
+///     }
+///     // … the program itself
+///     std::process::ExitCode::SUCCESS
+/// }
+/// ```
+pub fn launcher_main() -> Option<ExitCode> {
+    if std::env::args_os().next()? != NAME {
+        return None;
+    }
+    let code = match io::stdin().as_fd().try_clone_to_owned().and_then(|control| serve(&control.into())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    };
+    Some(code)
+}
+
+/// A sandbox that this process has to collect, and whom to tell.
+struct Child {
+    process: Cloned,
+    report: OwnedFd,
+}
+
+fn serve(control: &UnixStream) -> io::Result<()> {
+    let mut children: Vec<Child> = Vec::new();
+    loop {
+        let mut entries = vec![PollFd::new(control.as_fd(), PollFlags::POLLIN)];
+        entries
+            .extend(children.iter().map(|child| PollFd::new(child.process.pidfd.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut entries, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(false)).collect();
+        let mut died = ready.iter().skip(1).copied();
+        children.retain(|child| !died.next().unwrap_or(false) || !collect(child));
+        if ready.first().copied().unwrap_or(false) {
+            match frame::receive(control)? {
+                Some((spec, given)) => {
+                    let report = given.report.try_clone()?;
+                    match start(&spec, given) {
+                        Ok(process) => {
+                            let [a, b, c, d] = process.pid.to_ne_bytes();
+                            tell(&report, &[STARTED, a, b, c, d], Some(&process.pidfd));
+                            children.push(Child { process, report });
+                        }
+                        Err(error) => {
+                            let mut text = vec![REFUSED];
+                            text.extend_from_slice(error.to_string().as_bytes());
+                            text.truncate(LONGEST);
+                            tell(&report, &text, None);
+                        }
+                    }
+                }
+                // Our program is gone: so are we, and the kernel kills what we started.
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+fn collect(child: &Child) -> bool {
+    let Ok(exit) = wait_exit(child.process.pidfd.as_fd()) else { return false };
+    let mut message = vec![EXITED];
+    message.extend(serde_json::to_vec(&exit).unwrap_or_default());
+    tell(&child.report, &message, None);
+    true
+}
+
+/// Whoever does not listen any more needs no news.
+fn tell(report: &OwnedFd, bytes: &[u8], descriptor: Option<&OwnedFd>) {
+    let list = descriptor.map(|descriptor| [descriptor.as_raw_fd()]);
+    let rights: Vec<_> = list.iter().map(|list| ControlMessage::ScmRights(list)).collect();
+    let parts = [io::IoSlice::new(bytes)];
+    sendmsg::<()>(report.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None).ok();
+}

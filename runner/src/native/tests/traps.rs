@@ -1,0 +1,159 @@
+//! The traps that launchers fall into, one test each. Trap 2 is with the leftovers, trap 5 with the streams.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::launcher::Launcher;
+use super::super::steps::Step;
+use super::attacks::spec_of;
+use super::rootfs::{busybox, settings};
+use super::*;
+use crate::outcome::{End, Limit};
+
+#[test]
+fn trap_1_launching_from_a_threaded_program_never_hangs() {
+    let root = busybox();
+    // Threads that allocate all the time hold the allocator's locks at every moment.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::hint::black_box(vec![0_u8; 100_000]);
+                }
+            });
+        }
+        for _ in 0..60 {
+            let mut settings = settings(&["/bin/true"]);
+            settings.limits.wall = Duration::from_secs(20);
+            let finished = sandbox_in(root.path(), &settings, Streams::captured(), None).unwrap();
+            assert_eq!((finished.end, finished.limit), (End::Exited(0), None));
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn trap_2_the_death_signal_is_set_after_every_change_of_user() {
+    let spec = spec_of(&settings(&["/bin/true"]));
+    let place = |wanted: fn(&Step) -> bool| spec.steps.iter().rposition(wanted).unwrap();
+    let dies = place(|step| matches!(step, Step::DieWithParent));
+    assert!(dies > place(|step| matches!(step, Step::Become { .. } | Step::Caps { .. })));
+}
+
+/// Starts the launcher program that cargo built beside this test.
+fn launcher() -> Option<Launcher> {
+    let program = std::env::current_exe().unwrap().parent()?.parent()?.join("perry-sandbox-launcher");
+    if !program.exists() {
+        eprintln!("skipped: no launcher program at {}", program.display());
+        return None;
+    }
+    Some(Launcher::start(&program).unwrap())
+}
+
+fn through(launcher: &Launcher, root: &Path, settings: &Settings) -> Result<Finished, RunError> {
+    let live = tempfile::tempdir().unwrap();
+    let place =
+        Place { room: &without_cgroups(), live: live.path(), window: (24, 80), launcher: Some(launcher) };
+    run(settings, &root_folder(root), Streams::captured(), None, &place)
+}
+
+#[test]
+fn the_launcher_process_starts_sandboxes_and_reports_as_this_process_does() {
+    let Some(launcher) = launcher() else { return };
+    let root = busybox();
+    let line = |line: &str| settings(&["/bin/sh", "-c", line]);
+    let finished = through(&launcher, root.path(), &line("echo through; id -u; exit 5")).unwrap();
+    assert_eq!((finished.end, finished.stdout.as_slice()), (End::Exited(5), &b"through\n65534\n"[..]));
+    let error = through(&launcher, root.path(), &settings(&["nonesuch"])).unwrap_err();
+    assert!(matches!(error, RunError::ProgramNotFound(_)), "{error}");
+    let mut slow = line("sleep 20");
+    slow.limits.wall = Duration::from_secs(1);
+    assert_eq!(through(&launcher, root.path(), &slow).unwrap().limit, Some(Limit::Wall));
+    let mut screen = line("tty");
+    screen.terminal = true;
+    assert!(through(&launcher, root.path(), &screen).unwrap().stdout.starts_with(b"/dev/pts/0"));
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| through(&launcher, root.path(), &line("exit 3")).unwrap().end))
+            .collect();
+        assert!(runs.into_iter().all(|run| run.join().unwrap() == End::Exited(3)));
+    });
+}
+
+#[test]
+fn a_launcher_that_dies_takes_its_sandboxes_along_and_the_run_says_so() {
+    let Some(launcher) = launcher() else { return };
+    let root = busybox();
+    thread::scope(|scope| {
+        let run = scope.spawn(|| through(&launcher, root.path(), &settings(&["/bin/sleep", "60"])));
+        thread::sleep(Duration::from_millis(500));
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(launcher.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        let error = run.join().unwrap().unwrap_err();
+        assert!(matches!(error, RunError::Supervision(_)), "{error}");
+    });
+}
+
+#[test]
+fn trap_3_through_the_launcher_a_big_program_starts_sandboxes_as_fast_as_a_small_one() {
+    let Some(launcher) = launcher() else { return };
+    let root = busybox();
+    let settings = settings(&["/bin/true"]);
+    let fastest = || {
+        let times = (0..15).map(|_| {
+            let start = Instant::now();
+            through(&launcher, root.path(), &settings).unwrap();
+            start.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let small = fastest();
+    let mut big = vec![0_u8; 512 << 20];
+    for page in big.chunks_mut(4096) {
+        page[0] = 1;
+    }
+    let with_big = fastest();
+    std::hint::black_box(&big);
+    assert!(with_big < small * 2 + Duration::from_millis(4), "{small:?} became {with_big:?}");
+}
+
+#[test]
+fn trap_4_one_filter_holds_the_refusals_and_the_unknown_calls() {
+    let spec = spec_of(&settings(&["/bin/true"]));
+    let filters = spec.steps.iter().filter(|step| matches!(step, Step::Filter { .. })).count();
+    assert_eq!(filters, 1, "a second filter could not be loaded, or would win with the wrong error");
+    let last = spec.steps.len() - 2;
+    assert!(
+        matches!(spec.steps.get(last), Some(Step::Filter { .. })),
+        "nothing is left to do after it but exec"
+    );
+}
+
+#[test]
+fn trap_6_programs_that_try_new_calls_still_work() {
+    let line =
+        "touch /tmp/a && ln -s a /tmp/b && cat /tmp/b && mkdir /tmp/c && rm -r /tmp/a /tmp/c && echo fine";
+    let finished = sandbox(&settings(&["/bin/sh", "-c", line])).unwrap();
+    assert_eq!(finished.stdout, b"fine\n", "{}", String::from_utf8_lossy(&finished.stderr));
+}
+
+#[test]
+fn trap_7_a_cgroup_is_joined_while_the_child_mounts() {
+    let settings = settings(&["/bin/true"]);
+    let root = busybox();
+    let folder = root_folder(root.path());
+    let spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, true).unwrap()).unwrap();
+    let place = |wanted: fn(&Step) -> bool| spec.steps.iter().position(wanted).unwrap();
+    let waits = place(|step| matches!(step, Step::AwaitLimits));
+    assert!(waits > place(|step| matches!(step, Step::Pivot)), "the wait comes after the mounts");
+    assert!(waits < place(|step| matches!(step, Step::NewCgroupNamespace)), "whose root is then the group");
+    assert!(waits < place(|step| matches!(step, Step::Execute { .. })));
+}
+
+#[test]
+fn trap_8_mount_options_do_not_show_the_range_of_ids() {
+    let finished = sandbox(&settings(&["/bin/cat", "/proc/self/mountinfo"])).unwrap();
+    let text = String::from_utf8(finished.stdout).unwrap();
+    assert!(!text.contains("uid=18790"), "{text}");
+}
