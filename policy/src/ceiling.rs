@@ -102,7 +102,7 @@ fn by_digest<S: serde::Serializer>(profile: &At<SharedProfile>, serializer: S) -
         digest: String,
     }
     let profile = &profile.value;
-    Named { name: profile.name().to_string(), digest: profile.digest().to_string() }.serialize(serializer)
+    Named { name: profile.name().to_string(), digest: profile.digest_text() }.serialize(serializer)
 }
 
 impl Ceiling {

@@ -246,6 +246,21 @@ impl fmt::Display for DenyReason {
 /// All reasons of a denial, in order.
 pub type Denial = NonEmpty<DenyReason>;
 
+impl Denial {
+    /// The denial of a caller who names neither a policy nor a signer.
+    pub fn no_policy() -> Self {
+        let start = Span { source: 0, start: 0, end: 0 };
+        let reason = DenyReason::new(
+            DenyCode::NoPolicy,
+            "policy",
+            "a policy, or a signer on the command line",
+            "there is neither",
+            [Some(start)],
+        );
+        Self::one(reason.remedy("write a policy (`perry-sandbox policy init`), or name a signer (--key)"))
+    }
+}
+
 /// Collects reasons while a request is looked at.
 #[derive(Debug)]
 pub(crate) struct Reasons {

@@ -1,4 +1,46 @@
-//! The policy file: reader, tiers, ceilings, meet, decide, explain.
+//! Decides what may run, before anything runs: the policy file, its meaning, and its verdicts.
+//!
+//! Data goes one way. [`load`] reads policy files into a [`Policy`] or refuses them, with every mistake at its place.
+//! [`decide_requirement`] says what must be proved about an image. When the verifier has proved it, [`decide`] gives a
+//! [`Verdict`]: a [`LaunchPlan`] of which every line has an enforcer, or every reason why not. [`explain`] says why.
+//!
+//! Nothing here touches files, the network, the clock, or the environment: trust files come through [`PolicyFiles`],
+//! the time is an argument. It decides nothing about signatures themselves (that is the verifier's) and starts
+//! nothing (that is the runner's).
+//!
+//! ```
+//! use perry_sandbox_policy::{NoFiles, PolicySource, init, load};
+//!
+//! let policy = load(&[PolicySource::new("policy.toml", init())], &NoFiles)?;
+//! assert_eq!(policy.capabilities().count(), 1);
+//!
+//! let error = load(&[PolicySource::new("policy.toml", "schema = \"perry-sandbox/policy/v1\"\ncapabilty = 1")], &NoFiles)
+//!     .expect_err("unknown keys are refused");
+//! assert!(error.to_string().contains("did you mean `capability`?"));
+//! # Ok::<(), perry_sandbox_policy::LoadError>(())
+//! ```
+//!
+//! # What holds
+//!
+//! - The verdict depends on the arguments alone; the same arguments give the same bytes.
+//! - Tightening a tier, a limit, a quorum, or a host never turns a denial into an approval.
+//! - A plan is inside the tier's ceiling and inside the request.
+//! - The order of files, tables, and list items changes nothing.
+//!
+//! # What the format leaves open, and what is decided here
+//!
+//! - *Isolation*: every level in `accept` may be used; `prefer` orders, and the others follow, the strongest first. A
+//!   tier that accepts a level weaker than all that it prefers is refused, so no weaker wall is a surprise.
+//! - *Built-in tiers*: a file that defines `default`, `isolated`, `hardened`, or `untrusted` replaces that tier whole.
+//!   `extends` names tiers of the same file, or built-in ones that it does not define.
+//! - *Composition*: a file that lists no entry of a name allows nothing by that name, unless it says `open` for that
+//!   kind; then it says nothing about it. A service without an entry has the baseline.
+//! - *Memory*: `memory-enforcement` is inherited; without it `hardened` and `untrusted` demand `exact`, `default` and
+//!   `isolated` accept `watched`, and any other tier that extends nothing demands `exact`.
+//! - *Exceptions* hold through their last day, in UTC; levels that only an exception accepts are tried last.
+//! - *Variables*: a pattern such as `ACME_*` never grants a variable that steers loaders or interpreters
+//!   ([`is_loader_variable`]); its exact name does. Those of the image are left out.
+//! - *A signer on the command line* beside a policy narrows the image rule to signers that are in both.
 #![forbid(unsafe_code)]
 
 mod at;

@@ -8,13 +8,18 @@ use std::sync::Arc;
 use perry_sandbox_reference::Digest;
 use serde::Serialize;
 
+use crate::at::At;
 use crate::canonical::digest_of;
 use crate::ceiling::Ceiling;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
+use crate::grants::Grants;
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName};
 use crate::refusal::{LoadError, Refusal, RefusalCode, Refusals};
+use crate::request::Target;
 use crate::requirement::{IssuerPattern, LogRule, Signer, SignerIdentity};
-use crate::resolve::{Missing, Parts, SignerEntry, Tier, builtin_tiers, compose, resolve_file};
+use crate::resolve::{
+    BUILTIN_SOURCE, Missing, Parts, SignerEntry, Tier, builtin_tiers, compose, resolve_file,
+};
 use crate::source::{Place, PolicyFiles, PolicySource, SourceName, Sources, Span};
 
 /// The digest of a resolved policy's canonical JSON (RFC 8785): what decisions cite and `--require-policy` pins.
@@ -60,8 +65,7 @@ pub struct CommandLineSigner {
     pub log: LogRule,
 }
 
-/// The built-in tiers stand first among a policy's sources.
-const BUILTIN_SOURCE: u32 = 0;
+/// The built-in tiers stand first among a policy's sources; the first file is the next.
 const FIRST_FILE: u32 = 1;
 const BUILTIN_NAME: &str = "(built-in tiers)";
 
@@ -92,7 +96,7 @@ fn load_ordered(
     files: &dyn PolicyFiles,
     refusals: &mut Refusals,
 ) -> Option<Parts> {
-    let builtin = builtin_tiers(BUILTIN_SOURCE, refusals);
+    let builtin = builtin_tiers(refusals);
     let mut composed: Option<Parts> = None;
     let mut missing = Vec::new();
     let mut defined: BTreeSet<(&'static str, String)> = BTreeSet::new();
@@ -100,7 +104,7 @@ fn load_ordered(
         let Some(document) = crate::read::read(&source.bytes, source.format, number, refusals) else {
             continue;
         };
-        let (parts, open) = resolve_file(document, &source.name, files, &builtin, refusals);
+        let (parts, open) = resolve_file(document, &source.name, files, builtin, refusals);
         missing.extend(open);
         defined.extend(names_of(&parts));
         composed = Some(match composed {
@@ -122,7 +126,7 @@ fn load_ordered(
     let mut parts = composed?;
     // A kind that every file leaves open still has the built-in tiers.
     for (name, tier) in builtin {
-        parts.tiers.entry(name).or_insert(tier);
+        parts.tiers.entry(name.clone()).or_insert_with(|| tier.clone());
     }
     Some(parts)
 }
@@ -164,7 +168,7 @@ impl Policy {
     /// The policy of a caller that names a signer and no file: built-in tiers, ad-hoc images only, at tier `isolated`.
     pub fn command_line(signer: CommandLineSigner) -> Self {
         let mut refusals = Refusals::default();
-        let tiers = builtin_tiers(BUILTIN_SOURCE, &mut refusals);
+        let tiers = builtin_tiers(&mut refusals).clone();
         let parts = Parts { tiers, ..Parts::default() };
         let sources =
             Sources::new([(SourceName::from(BUILTIN_NAME), crate::resolve::BUILTIN_TIERS.to_owned())]);
@@ -177,6 +181,49 @@ impl Policy {
     pub fn with_command_line_signer(self, signer: CommandLineSigner) -> Self {
         let sources = Arc::unwrap_or_clone(self.sources);
         Self::new(self.parts, Some(signer), self.from_files, sources)
+    }
+
+    /// This policy as if an entry had another tier, for the question "what if". Its digest is another one, so nothing
+    /// that is decided by it can be taken for a decision of this policy.
+    #[must_use]
+    pub fn what_if(&self, target: &Target, tier: &TierName) -> Self {
+        let mut parts = self.parts.clone();
+        let tiers = || At::nowhere(BTreeSet::from([tier.clone()]));
+        match target {
+            Target::Capability(name) => {
+                if let Some(entry) = parts.capabilities.get_mut(name) {
+                    entry.value.tiers = tiers();
+                }
+            }
+            Target::Service(name) => {
+                for (_, entry) in parts.services.iter_mut().filter(|(pattern, _)| pattern.matches(name)) {
+                    entry.value.tiers = tiers();
+                }
+            }
+            Target::AdHoc => {
+                if let Some(entry) = &mut parts.ad_hoc {
+                    entry.value.tiers = tiers();
+                }
+            }
+        }
+        let sources = Sources::clone(&self.sources);
+        Self::new(parts, self.command_line.clone(), self.from_files, sources)
+    }
+
+    /// Whether the entry of a target passes this variable of the caller's environment on.
+    pub fn passes_variable(&self, target: &Target, name: &str) -> bool {
+        let granted = |grants: &Grants| grants.env.iter().any(|(pattern, _)| pattern.matches(name));
+        match target {
+            Target::Capability(capability) => {
+                self.capability(capability).is_some_and(|capability| granted(&capability.grants))
+            }
+            Target::Service(service) => {
+                let matching = self.services().filter(|(pattern, _)| pattern.matches(service));
+                let applies = matching.max_by_key(|(pattern, _)| pattern.is_exact());
+                applies.is_some_and(|(_, service)| granted(&service.grants))
+            }
+            Target::AdHoc => false,
+        }
     }
 
     /// What the policy is called: its file's `name`, the names of all files joined by `+`, or `built-in`.

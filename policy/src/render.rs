@@ -1,15 +1,20 @@
 //! Refusals on a terminal, in rustc's look.
 
+use std::fmt::Write as _;
+
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::refusal::Refusal;
 use crate::source::{Sources, Span};
 
+/// More would not be read.
+const MOST_SHOWN: usize = 100;
+
 /// All refusals, each with the lines that it is about.
 pub(crate) fn render(refusals: &[Refusal], sources: &Sources, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
-    for refusal in refusals {
+    for refusal in refusals.iter().take(MOST_SHOWN) {
         let title = Level::ERROR.primary_title(refusal.message.as_str()).id(refusal.code.as_str());
         let mut group = Group::with_title(title).elements(snippets(refusal, sources));
         if let Some(help) = &refusal.help {
@@ -18,6 +23,9 @@ pub(crate) fn render(refusals: &[Refusal], sources: &Sources, colour: bool) -> S
         text.push_str(&renderer.render(&[group]));
         text.push_str("\n\n");
     }
+    if let Some(more) = refusals.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+        let _ = writeln!(text, "… and {more} more");
+    }
     text
 }
 
@@ -25,6 +33,7 @@ pub(crate) fn render(refusals: &[Refusal], sources: &Sources, colour: bool) -> S
 pub(crate) fn render_plain(refusals: &[Refusal], sources: &Sources) -> String {
     let lines: Vec<String> = refusals
         .iter()
+        .take(MOST_SHOWN)
         .map(|refusal| {
             let place = sources.place(refusal.span).map_or_else(String::new, |place| format!("{place}: "));
             let help = refusal.help.as_deref().map_or_else(String::new, |help| format!(" ({help})"));

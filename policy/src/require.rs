@@ -230,7 +230,7 @@ pub(crate) fn rule_for<'a>(
     };
     let matching: Vec<Rule<'a>> = match repository {
         Some(repository) => candidates.into_iter().filter(|(_, rule, _)| rule.covers(repository)).collect(),
-        None if matches!(entry.images, Images::Optional) => Vec::new(),
+        None if matches!(entry.images, Images::Optional) && asked.is_none() => Vec::new(),
         None => {
             candidates.into_iter().filter(|(name, _, _)| asked.is_none_or(|asked| asked == *name)).collect()
         }

@@ -1,8 +1,9 @@
 //! Seccomp profiles that many tiers and plans share.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use perry_sandbox_profiles::SeccompProfile;
 use serde::{Serialize, Serializer};
@@ -43,6 +44,20 @@ impl SharedProfile {
     /// Whether everything that this profile admits is admitted by `other`.
     pub fn is_within(&self, other: &Self) -> bool {
         self.is_same(other) || self.admits_no_more_than(other)
+    }
+
+    /// The digest of the profile; those of built-in profiles are computed once.
+    pub(crate) fn digest_text(&self) -> String {
+        static BUILTIN: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
+            let digest =
+                |name: &'static str| Some((name, SeccompProfile::builtin(name)?.digest().to_string()));
+            SeccompProfile::builtin_names().iter().filter_map(|name| digest(name)).collect()
+        });
+        match &self.0 {
+            Inner::Builtin(profile) => BUILTIN.get(profile.name().as_str()).cloned(),
+            Inner::Computed(_) => None,
+        }
+        .unwrap_or_else(|| self.digest().to_string())
     }
 
     /// The profile that is a subset of the other, or their computed intersection.

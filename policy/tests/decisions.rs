@@ -442,3 +442,61 @@ fn a_diff_says_what_became_possible() {
     assert_eq!(back.to_text(), "capability fetch-advisories\n  - is granted egress to b.example:443\n");
     assert!(perry_sandbox_policy::diff(&old, &acme()).is_empty());
 }
+
+#[test]
+fn a_layout_that_is_said_to_be_of_a_repository_falls_under_its_rule() {
+    let keyed = ACME
+        .replacen("public-key = \"trust/plant.pub\"", "public-key = \"keyX.pub\"", 1)
+        .replacen("of = [\"acme-release\"] }\nprovenance", "of = [\"plant-key\"] }\nprovenance", 1)
+        .replacen("by = [\"acme-release\"]", "by = [\"plant-key\"]", 1)
+        .replacen("max-age    = \"180d\"", "log = \"optional\"", 1);
+    let keyed = &keyed[..keyed.find("[ad-hoc]").unwrap()];
+    let policy = loaded(keyed).with_command_line_signer(command_line(LogRule::Optional));
+    let required =
+        decide_requirement(&policy, &ad_hoc(), &subject("registry.example/acme/shell-tools")).unwrap();
+    assert_eq!(required.rule.unwrap().as_str(), "shell-tools");
+    // The layout itself has no repository; what it was verified for is in the evidence.
+    let layout = evidence(Some("shell-tools"), None, vec![key_signature("plant-key", &pem("keyX.pub"))]);
+    assert_eq!(allowed(run(&policy, &ad_hoc(), &layout, &able_host())).tier.as_str(), "isolated");
+    // Nobody covers another repository, and the command line's signer is enough.
+    let required = decide_requirement(&policy, &ad_hoc(), &subject("registry.example/other")).unwrap();
+    assert_eq!((required.rule, required.requirement.signers.len()), (None, 1));
+}
+
+#[test]
+fn what_if_answers_for_another_tier_under_another_digest() {
+    let policy = acme();
+    let target = Target::Capability("format-markdown".parse().unwrap());
+    let what_if = policy.what_if(&target, &"default".parse().unwrap());
+    let host = host(vec![backend("native", &[IsolationLevel::Oci], &[])]);
+    assert_eq!(
+        codes(&run(&policy, &request(target.clone()), &shell_tools(), &host)),
+        [DenyCode::IsolationUnavailable]
+    );
+    assert_eq!(
+        allowed(run(&what_if, &request(target), &shell_tools(), &host)).isolation,
+        IsolationLevel::Oci
+    );
+    assert_ne!(policy.digest(), what_if.digest());
+}
+
+#[test]
+fn a_capability_passes_on_the_variables_that_it_was_granted() {
+    let policy = acme();
+    let target = Target::Capability("fetch-advisories".parse().unwrap());
+    assert!(policy.passes_variable(&target, "ACME_REGION"));
+    assert!(
+        !policy.passes_variable(&target, "ACME_OTHER") && !policy.passes_variable(&Target::AdHoc, "LANG")
+    );
+}
+
+#[test]
+fn a_plan_has_one_digest_and_another_plan_another() {
+    let plan = |args: &[&str]| {
+        let args = args.iter().map(ToString::to_string).collect();
+        let request = Request { args, ..capability("format-markdown") };
+        allowed(run(&acme(), &request, &shell_tools(), &able_host())).digest().to_string()
+    };
+    assert_eq!(plan(&["a"]), plan(&["a"]));
+    assert_ne!(plan(&["a"]), plan(&["b"]));
+}

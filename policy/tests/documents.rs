@@ -16,8 +16,8 @@ fn the_example_loads_and_says_what_it_says() {
     let fetch = policy.capability(&"fetch-advisories".parse::<CapabilityName>().unwrap()).unwrap();
     assert_eq!(serde_json::to_value(&fetch.grants.egress).unwrap(), serde_json::json!(["api.osv.dev:443"]));
     let untrusted = policy.ceiling(&tier("untrusted")).unwrap();
-    assert_eq!(serde_json::to_value(&untrusted.limits.memory).unwrap(), "256MiB");
-    assert_eq!(serde_json::to_value(&untrusted.limits.open_files).unwrap(), 4096);
+    assert_eq!(serde_json::to_value(untrusted.limits.memory).unwrap(), "256MiB");
+    assert_eq!(serde_json::to_value(untrusted.limits.open_files).unwrap(), 4096);
     assert_eq!(serde_json::to_value(&untrusted.grants.env).unwrap(), serde_json::json!(["LANG"]));
     assert!(untrusted.is_within(policy.ceiling(&tier("hardened")).unwrap()));
 }
@@ -189,6 +189,9 @@ fn size_depth_and_count_are_bounded() {
         let error = try_load(&[("policy.json", &text)]).unwrap_err();
         assert!(["PSB103", "PSB104"].contains(&error.refusals()[0].code.as_str()), "{error}");
     }
+    let hosts: Vec<String> = (0..300).map(|at| format!("\"h{at}.x.org:443\"")).collect();
+    let listed = ACME.replacen("[\"*:443\", \"*:80\"]", &format!("[{}]", hosts.join(", ")), 1);
+    assert!(codes(&listed).contains(&"PSB104"));
     let many = format!("{{\"schema\": \"perry-sandbox/policy/v1\", \"a\": [{}1]}}", "1,".repeat(20_000));
     assert!(try_load(&[("policy.json", &many)]).unwrap_err().to_string().contains("PSB104"));
 }

@@ -10,9 +10,12 @@ use crate::grants::{Grants, ProjectGrants};
 use crate::limits::EntryLimits;
 use crate::names::SecretName;
 use crate::pattern::{HostPath, Pattern, PatternSet};
+use crate::refusal::{Refusal, RefusalCode};
 
 /// The kernel's own bound on processes (`PID_MAX_LIMIT`).
 const MOST_PIDS: u32 = 4_194_304;
+/// Patterns of one list.
+const MOST_PATTERNS: usize = 256;
 /// The kernel's default `fs.nr_open`.
 const MOST_FILES: u32 = 1_048_576;
 
@@ -24,6 +27,12 @@ impl Reader<'_> {
     {
         let entry = node.entry(key)?;
         let items = self.parsed_list::<T>(&entry.node);
+        if items.len() > MOST_PATTERNS {
+            // SECURITY: the meet of two lists takes every pair.
+            let message = format!("the list has {} items, and {MOST_PATTERNS} are the most", items.len());
+            self.refusals.push(Refusal::new(RefusalCode::TooComplex, entry.node.span, message));
+            return None;
+        }
         Some(PatternSet::new(items.into_iter().map(|item| (item.value, item.span))))
     }
 

@@ -10,4 +10,4 @@ pub(crate) use compose::{compose, includes};
 pub(crate) use file::resolve_file;
 pub(crate) use parts::{Parts, SignerEntry, Tier};
 pub(crate) use references::Missing;
-pub(crate) use tiers::{BUILTIN_TIERS, builtin_tiers};
+pub(crate) use tiers::{BUILTIN_SOURCE, BUILTIN_TIERS, builtin_tiers};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use super::parts::Tier;
 use crate::at::At;
@@ -19,10 +20,23 @@ use crate::source::{Format, Span};
 /// The built-in tiers as written.
 pub(crate) const BUILTIN_TIERS: &str = include_str!("../../builtin/tiers.toml");
 
-/// The built-in tiers; `source` is their place among a policy's files.
-pub(crate) fn builtin_tiers(source: u32, refusals: &mut Refusals) -> BTreeMap<TierName, Tier> {
-    let document = crate::read::read(BUILTIN_TIERS.as_bytes(), Format::Toml, source, refusals);
-    document.map(|document| resolve_tiers(&document.tiers, &BTreeMap::new(), refusals)).unwrap_or_default()
+/// The place of the built-in tiers among a policy's files.
+pub(crate) const BUILTIN_SOURCE: u32 = 0;
+
+/// The built-in tiers, read once. If they were ever wrong, no policy at all would load.
+pub(crate) fn builtin_tiers(refusals: &mut Refusals) -> &'static BTreeMap<TierName, Tier> {
+    static READ: LazyLock<(BTreeMap<TierName, Tier>, Vec<Refusal>)> = LazyLock::new(|| {
+        let mut refusals = Refusals::default();
+        let document =
+            crate::read::read(BUILTIN_TIERS.as_bytes(), Format::Toml, BUILTIN_SOURCE, &mut refusals);
+        let tiers = document.map(|document| resolve_tiers(&document.tiers, &BTreeMap::new(), &mut refusals));
+        (tiers.unwrap_or_default(), refusals.into_vec())
+    });
+    let (tiers, wrong) = &*READ;
+    for refusal in wrong {
+        refusals.push(refusal.clone());
+    }
+    tiers
 }
 
 /// Resolves the tiers of one file. Names that it does not define are looked up among the built-in tiers.

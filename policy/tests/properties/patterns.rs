@@ -1,6 +1,6 @@
 //! 19: inclusion and meet of patterns agree with looking at every value.
 
-use perry_sandbox_policy::{EgressPattern, EnvPattern, HostPath, Pattern, SubjectPattern};
+use perry_sandbox_policy::{EgressPattern, EnvPattern, HostPath, Pattern as _, SubjectPattern};
 use proptest::prelude::*;
 
 use crate::support::spec::{egress_matches, env_matches, path_matches};

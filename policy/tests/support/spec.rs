@@ -232,7 +232,7 @@ pub(crate) fn policy() -> impl Strategy<Value = PolicySpec> {
             // The two sides of the diamond keep a level in common, or their child could not exist.
             let mut t2 = t2.under(&t0);
             if t1.accept.is_disjoint(&t2.accept) {
-                t2.accept = t0.accept.clone();
+                t2.accept.clone_from(&t0.accept);
             }
             let common: BTreeSet<_> = t1.accept.intersection(&t2.accept).copied().collect();
             let own: BTreeSet<_> = t3.accept.intersection(&common).copied().collect();
