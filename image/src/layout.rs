@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_reference::{Digest, Repository};
@@ -221,6 +222,13 @@ impl Source for Layout {
             }
         }
         Ok(list)
+    }
+
+    fn stamp(&self, digest: &Digest) -> Option<String> {
+        let (file, size) = self.open_blob(digest).ok()??;
+        let metadata = file.metadata().ok()?;
+        let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+        Some(format!("{}:{}:{size}:{times:?}", metadata.dev(), metadata.ino()))
     }
 
     fn repository(&self) -> Option<&Repository> {

@@ -54,6 +54,13 @@ pub trait Source: Send + Sync + Debug {
     /// [`ReadError`] when the source cannot answer.
     fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ReadError>;
 
+    /// Something that changes whenever the blob's file does, for sources that are files on this machine. Not a
+    /// proof of anything: it only says when a blob is worth hashing again.
+    fn stamp(&self, digest: &Digest) -> Option<String> {
+        let _ = digest;
+        None
+    }
+
     /// The repository that the content was fetched from; `None` for a layout or archive.
     fn repository(&self) -> Option<&Repository>;
 

@@ -1,6 +1,7 @@
 //! Pulling: everything that makes an image, checked, into the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
@@ -17,7 +18,7 @@ use crate::descriptor::Descriptor;
 use crate::limits::MAX_CONFIG;
 use crate::progress::{Counted, Progress};
 use crate::resolve::ResolvedImage;
-use crate::source::{Source, read_blob};
+use crate::source::{ReadError, Source, read_blob};
 use crate::unpack::check_media_type;
 
 /// How many layers are fetched at once.
@@ -56,6 +57,10 @@ impl Store {
         let descriptor = &image.manifest().config;
         let bytes = read_blob(source, &descriptor.digest, Some(descriptor.size), MAX_CONFIG)?;
         self.put_bytes(&session, &descriptor.digest, &bytes)?;
+        let layers = image.layers().iter();
+        let stamps: BTreeMap<Digest, String> =
+            layers.filter_map(|it| Some((it.digest.clone(), source.stamp(&it.digest)?))).collect();
+        self.check_changed(source, image, name, &stamps)?;
         let fetched = self.fetch_layers(&session, source, image.layers(), progress)?;
         for (step, bytes) in image.path_bytes() {
             self.put_bytes(&session, &step.digest, bytes)?;
@@ -74,10 +79,33 @@ impl Store {
             content: distinct(own.chain(content)),
             tags,
             attachments: list,
+            stamps,
             stored_at: SystemTime::now(),
         };
         self.write_record(&session, &record)?;
         Ok(Pulled { image: record, fetched, skipped })
+    }
+
+    /// Hashes the layers whose files changed at their source, though the store has them: whoever names a folder
+    /// must hear that it was tampered with, even where the store's own copy is good.
+    fn check_changed(
+        &self,
+        source: &dyn Source,
+        image: &ResolvedImage,
+        name: &str,
+        stamps: &BTreeMap<Digest, String>,
+    ) -> Result<(), StoreError> {
+        let known = self.stamps(name, image.manifest_digest());
+        for layer in image.layers() {
+            let stamp = stamps.get(&layer.digest);
+            let stored = self.blob_size(&layer.digest) == Some(layer.size);
+            if stored && stamp.is_some() && stamp != known.get(&layer.digest) {
+                let mut blob = source.blob(&layer.digest, Some(layer.size), layer.size)?;
+                io::copy(&mut blob, &mut io::sink())
+                    .map_err(|error| ReadError::from_io(layer.digest.to_string(), error))?;
+            }
+        }
+        Ok(())
     }
 
     fn fetch_layers(

@@ -41,6 +41,8 @@ pub struct StoredImage {
     pub tags: BTreeMap<String, Digest>,
     /// Manifests about the image, by the digest that they are about.
     pub attachments: Vec<Attachment>,
+    /// What [`crate::Source::stamp`] said of the layers when they were last hashed at their source.
+    pub stamps: BTreeMap<Digest, String>,
     /// When it was stored.
     pub stored_at: SystemTime,
 }
@@ -91,6 +93,8 @@ impl StoredImage {
             "tags": self.tags.iter().map(|(tag, digest)| (tag.clone(), digest.as_str().into()))
                 .collect::<serde_json::Map<_, _>>(),
             "attachments": attachments.collect::<Vec<_>>(),
+            "stamps": self.stamps.iter().map(|(digest, stamp)| (digest.to_string(), stamp.as_str().into()))
+                .collect::<serde_json::Map<_, _>>(),
         })
     }
 
@@ -128,22 +132,32 @@ impl StoredImage {
                     .iter()
                     .map(attachment)
                     .collect::<Result<_, _>>()?,
+                stamps: object
+                    .string_map("stamps", MAX_CONTENT)?
+                    .into_iter()
+                    .map(|(digest, stamp)| Ok((digest.parse()?, stamp)))
+                    .collect::<Result<_, perry_sandbox_reference::DigestError>>()?,
                 stored_at,
             })
         };
         read().map_err(|error| error.to_string())
     }
+}
 
-    /// One record for each name and manifest, so that pulling again replaces it.
-    fn file_name(&self) -> String {
-        let key = format!("{}\n{}", self.name, self.manifest_digest());
-        format!("{}.json", Digest::of(key.as_bytes()).hex())
-    }
+/// One record for each name and manifest, so that pulling again replaces it.
+fn file_name(name: &str, manifest: &Digest) -> String {
+    format!("{}.json", Digest::of(format!("{name}\n{manifest}").as_bytes()).hex())
 }
 
 impl Store {
     pub(super) fn record_path(&self, image: &StoredImage) -> PathBuf {
-        self.root().join("images").join(image.file_name())
+        self.root().join("images").join(file_name(&image.name, image.manifest_digest()))
+    }
+
+    /// What was said of the layers when the image was last pulled by this name.
+    pub(super) fn stamps(&self, name: &str, manifest: &Digest) -> BTreeMap<Digest, String> {
+        let record = Self::read_record(&self.root().join("images").join(file_name(name, manifest)));
+        record.map(|record| record.stamps).unwrap_or_default()
     }
 
     pub(super) fn write_record(&self, session: &Session, image: &StoredImage) -> Result<(), StoreError> {

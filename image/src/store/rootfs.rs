@@ -15,9 +15,11 @@ use perry_sandbox_reference::Digest;
 use super::error::StoreError;
 use super::open::{Store, failed};
 use super::session::Session;
+use crate::descriptor::Descriptor;
 use crate::files::open_dir;
 use crate::progress::Progress;
 use crate::resolve::ResolvedImage;
+use crate::source::Source;
 use crate::unpack::{Job, tree, unpack};
 
 /// The tree, inside the folder that bears the chain's name.
@@ -77,6 +79,23 @@ impl Store {
     /// [`StoreError`] when it is there but cannot be opened.
     pub fn unpacked(&self, diff_ids: &[Digest]) -> Result<Option<Rootfs>, StoreError> {
         self.open_rootfs(&chain_digest(diff_ids))
+    }
+
+    /// The unpacked image, if it is there and its layers at the source are still the files that were hashed when
+    /// it was pulled by this name; otherwise [`Store::pull`] is to hash them again. No layer is read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is there but cannot be opened.
+    pub fn ready(
+        &self,
+        source: &dyn Source,
+        image: &ResolvedImage,
+        name: &str,
+        diff_ids: &[Digest],
+    ) -> Result<Option<Rootfs>, StoreError> {
+        let known = self.stamps(name, image.manifest_digest());
+        let same = |layer: &Descriptor| source.stamp(&layer.digest).as_ref() == known.get(&layer.digest);
+        if image.layers().iter().all(same) { self.unpacked(diff_ids) } else { Ok(None) }
     }
 
     fn open_rootfs(&self, chain: &Digest) -> Result<Option<Rootfs>, StoreError> {

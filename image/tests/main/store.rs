@@ -69,6 +69,34 @@ fn an_unpacked_image_is_opened_again_without_reading_its_layers() {
 }
 
 #[test]
+fn a_layer_that_is_tampered_with_at_its_source_is_noticed_though_the_store_s_copy_is_good() {
+    let bench = Bench::new();
+    let dir = tempfile::tempdir().unwrap();
+    sample().write_layout(dir.path());
+    let layout = Layout::open(dir.path()).unwrap();
+    let resolved = resolve(&layout, &Wanted::Only, &Platform::host()).unwrap();
+    let ids = resolved.config(&layout).unwrap().diff_ids;
+    let ready = |name: &str| bench.store.ready(&layout, &resolved, name, &ids).unwrap().is_some();
+    assert!(!ready("oci:x"));
+    bench.store.pull(&layout, &resolved, "oci:x", &Silent).unwrap();
+    drop(bench.store.rootfs(&resolved, &Silent).unwrap());
+    assert!(ready("oci:x") && !ready("oci:y"));
+    let path = dir.path().join("blobs/sha256").join(resolved.layers()[0].digest.hex());
+    let honest = std::fs::read(&path).unwrap();
+    let mut flipped = honest.clone();
+    flipped[20] ^= 1;
+    std::fs::write(&path, flipped).unwrap();
+    assert!(!ready("oci:x"));
+    let error = bench.store.pull(&layout, &resolved, "oci:x", &Silent).unwrap_err();
+    assert!(matches!(error, StoreError::Read(perry_sandbox_image::ReadError::Digest { .. })), "{error}");
+    // The same bytes in a file of another time are fine again.
+    std::fs::write(&path, honest).unwrap();
+    assert!(!ready("oci:x"));
+    bench.store.pull(&layout, &resolved, "oci:x", &Silent).unwrap();
+    assert!(ready("oci:x"));
+}
+
+#[test]
 fn a_tree_of_another_boot_is_unpacked_again() {
     let bench = Bench::new();
     let (memory, resolved) = found(&sample());
