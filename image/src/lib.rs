@@ -22,6 +22,8 @@ mod archive;
 mod config;
 mod descriptor;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod json;
 mod layout;
 pub mod limits;

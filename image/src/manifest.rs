@@ -210,7 +210,10 @@ fn kind(digest: &Digest, object: &Object<'_>, outside: Option<&str>) -> Result<S
 }
 
 fn parse_index(object: &Object<'_>, media_type: String) -> Result<Index, DescriptorError> {
-    object.required("manifests")?;
+    // Some registries write an empty list as `null`.
+    if !object.has("manifests") {
+        object.required("manifests")?;
+    }
     let list = object.list("manifests", MAX_INDEX_ENTRIES)?;
     Ok(Index {
         media_type,

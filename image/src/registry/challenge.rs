@@ -28,6 +28,11 @@ pub(super) fn parse<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Challe
     found
 }
 
+/// Whether a header holds a demand that is known.
+pub(crate) fn understands(header: &str) -> bool {
+    parse(std::iter::once(header)).is_some()
+}
+
 /// One header may hold several demands, each a scheme and `key=value` pairs.
 fn split(header: &str) -> Vec<Challenge> {
     let mut list = Vec::new();

@@ -9,6 +9,8 @@ mod place;
 mod referrers;
 mod source;
 
+pub(crate) use challenge::understands;
+
 pub use access::{Access, Insecure, Roots};
 pub use credentials::{CredentialError, CredentialFile, Credentials, Secret};
 pub use source::Registry;

@@ -22,7 +22,12 @@ impl Registry {
         let mut list = Vec::new();
         let mut seen = BTreeSet::new();
         for _ in 0..MAX_PAGES {
-            let answer = self.ask(&place, Some(media_type::OCI_INDEX), &what, MAX_MANIFEST)?;
+            let answer = match self.ask(&place, Some(media_type::OCI_INDEX), &what, MAX_MANIFEST) {
+                // Some registries deny what they do not know. Referrers are hints: nothing is lost by asking
+                // in the other way.
+                Err(ReadError::Denied { .. }) if list.is_empty() => return self.tagged_referrers(subject),
+                other => other?,
+            };
             match answer.status().as_u16() {
                 200 => {}
                 // The registry does not know this question.

@@ -190,6 +190,17 @@ fn an_image_for_another_platform_is_refused_by_its_config() {
 }
 
 #[test]
+fn an_index_whose_list_is_null_is_empty() {
+    let body =
+        br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}"#;
+    let Ok(perry_sandbox_image::Manifest::Index(index)) = perry_sandbox_image::Manifest::parse(body, None)
+    else {
+        unreachable!("an index")
+    };
+    assert_eq!(index.manifests, []);
+}
+
+#[test]
 fn a_name_opens_the_layout_that_it_names() {
     let (dir, _layout) = written(&small());
     let name: ImageName = format!("oci:{}:v1", dir.path().display()).parse().unwrap();

@@ -100,6 +100,15 @@ proptest! {
     }
 
     #[test]
+    fn readers_of_archives_and_demands_never_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..2000), header in "\\PC{0,80}",
+    ) {
+        perry_sandbox_image::fuzzing::archive(&bytes);
+        perry_sandbox_image::fuzzing::challenge(&header);
+        perry_sandbox_image::fuzzing::challenge(&format!("Bearer {header}"));
+    }
+
+    #[test]
     fn a_name_that_parses_reads_back_as_itself(text in "(oci:|docker-archive:)?[a-z0-9./:@-]{0,40}") {
         if let Ok(name) = text.parse::<ImageName>() {
             prop_assert_eq!(name.to_string().parse::<ImageName>().ok(), Some(name));
