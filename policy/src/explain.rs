@@ -12,7 +12,7 @@ use crate::evidence::{Evidence, VerifiedSignature};
 use crate::plan::PlanLine;
 use crate::policy::Policy;
 use crate::request::{ImageDefaults, Request, Target};
-use crate::source::Place;
+use crate::source::{Place, Span};
 
 /// The version of the JSON form.
 const SCHEMA: &str = "perry-sandbox/explain/v1";
@@ -177,46 +177,6 @@ impl Explanation {
             Verdict::Allow(plan) => (Some(plan), Vec::new()),
             Verdict::Deny(denial) => (None, denial.iter().collect()),
         };
-        let denied = |row: &str| reasons.iter().any(|reason| reason.row == row);
-        let place =
-            |span: Option<_>| span.and_then(|span| policy.place(span)).into_iter().collect::<Vec<_>>();
-        let mut rows: Vec<Row> = reasons
-            .iter()
-            .map(|reason| Row {
-                name: reason.row,
-                state: State::Denied,
-                text: format!("{}: {}", reason.wanted, reason.found),
-                enforcer: None,
-                places: reason.spans.iter().filter_map(|span| policy.place(*span)).collect(),
-            })
-            .collect();
-        let mut ok = |name: &'static str, text: String, places: Vec<Place>| {
-            if !denied(name) {
-                rows.push(Row { name, state: State::Ok, text, enforcer: None, places });
-            }
-        };
-        if let Some(evidence) = evidence {
-            ok("image", signed_by(&evidence.signatures, now), Vec::new());
-        }
-        if let Some((name, chain, span)) = &examined.tier {
-            let chain: Vec<&str> = chain.iter().map(crate::names::TierName::as_str).collect();
-            let text =
-                if chain.len() > 1 { format!("{name} = {}", chain.join(" ∧ ")) } else { name.to_string() };
-            ok("tier", text, place(*span));
-        }
-        if let Some((level, backend, version)) = &examined.backend {
-            let version = if version.is_empty() { String::new() } else { format!(" {version}") };
-            ok("isolation", format!("{level} ({backend}{version})"), Vec::new());
-        }
-        let lines: &[PlanLine] = plan.map_or(examined.held.as_slice(), |plan| plan.lines.as_slice());
-        rows.extend(lines.iter().map(|line| Row {
-            name: row_of(line.control),
-            state: State::Ok,
-            text: line.value.clone(),
-            enforcer: Some(line.enforcer.clone()),
-            places: Vec::new(),
-        }));
-        rows.sort_by_key(|row| ROWS.iter().position(|known| *known == row.name).unwrap_or(ROWS.len()));
         Self {
             schema: SCHEMA,
             verdict: if plan.is_some() { Outcome::Allowed } else { Outcome::Denied },
@@ -229,19 +189,8 @@ impl Explanation {
                 config: evidence.config.to_string(),
             }),
             plan: plan.map(|plan| plan.digest().to_string()),
-            rows,
-            reasons: reasons
-                .iter()
-                .map(|reason| Reason {
-                    code: reason.code.as_str(),
-                    kind: reason.code.kind(),
-                    row: reason.row,
-                    wanted: reason.wanted.clone(),
-                    found: reason.found.clone(),
-                    places: reason.spans.iter().filter_map(|span| policy.place(*span)).collect(),
-                    remedy: reason.remedy.clone(),
-                })
-                .collect(),
+            rows: rows(policy, evidence, examined, now),
+            reasons: reasons.iter().map(|reason| Reason::new(policy, reason)).collect(),
             exception: plan.and_then(|plan| plan.exception.clone()),
             notes: notes(plan.map(|plan| plan.notes.as_slice()), evidence),
         }
@@ -341,6 +290,80 @@ fn subject(request: &Request, evidence: Option<&Evidence>) -> String {
             },
         ),
     }
+}
+
+impl Reason {
+    fn new(policy: &Policy, reason: &DenyReason) -> Self {
+        Self {
+            code: reason.code.as_str(),
+            kind: reason.code.kind(),
+            row: reason.row,
+            wanted: reason.wanted.clone(),
+            found: reason.found.clone(),
+            places: places(policy, &reason.spans),
+            remedy: reason.remedy.clone(),
+        }
+    }
+}
+
+impl Row {
+    const fn stated(name: &'static str, text: String, places: Vec<Place>) -> Self {
+        Self { name, state: State::Ok, text, enforcer: None, places }
+    }
+
+    fn denied(policy: &Policy, reason: &DenyReason) -> Self {
+        let text = format!("{}: {}", reason.wanted, reason.found);
+        Self {
+            name: reason.row,
+            state: State::Denied,
+            text,
+            enforcer: None,
+            places: places(policy, &reason.spans),
+        }
+    }
+
+    fn held(line: &PlanLine) -> Self {
+        Self {
+            name: row_of(line.control),
+            state: State::Ok,
+            text: line.value.clone(),
+            enforcer: Some(line.enforcer.clone()),
+            places: Vec::new(),
+        }
+    }
+}
+
+fn places(policy: &Policy, spans: &[Span]) -> Vec<Place> {
+    spans.iter().filter_map(|span| policy.place(*span)).collect()
+}
+
+/// Every line, in order: what is denied, what is known to be right, and what the backend holds.
+fn rows(policy: &Policy, evidence: Option<&Evidence>, examined: &Examined, now: Timestamp) -> Vec<Row> {
+    let (mut rows, lines): (Vec<Row>, &[PlanLine]) = match &examined.verdict {
+        Verdict::Allow(plan) => (Vec::new(), &plan.lines),
+        Verdict::Deny(denial) => {
+            (denial.iter().map(|reason| Row::denied(policy, reason)).collect(), &examined.held)
+        }
+    };
+    let mut stated = Vec::new();
+    if let Some(evidence) = evidence {
+        stated.push(Row::stated("image", signed_by(&evidence.signatures, now), Vec::new()));
+    }
+    if let Some((name, chain, span)) = &examined.tier {
+        let chain: Vec<&str> = chain.iter().map(crate::names::TierName::as_str).collect();
+        let text =
+            if chain.len() > 1 { format!("{name} = {}", chain.join(" ∧ ")) } else { name.to_string() };
+        stated.push(Row::stated("tier", text, places(policy, span.as_slice())));
+    }
+    if let Some((level, backend, version)) = &examined.backend {
+        let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+        stated.push(Row::stated("isolation", format!("{level} ({backend}{version})"), Vec::new()));
+    }
+    stated.retain(|row| !rows.iter().any(|denied| denied.name == row.name));
+    rows.extend(stated);
+    rows.extend(lines.iter().map(Row::held));
+    rows.sort_by_key(|row| ROWS.iter().position(|known| *known == row.name).unwrap_or(ROWS.len()));
+    rows
 }
 
 /// `signed by acme-release, logged 2026-11-02T09:14Z, 19 days old`

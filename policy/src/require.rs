@@ -240,39 +240,50 @@ pub(crate) fn rule_for<'a>(
         Some(_) => matching.into_iter().filter(|(_, rule, _)| Some(rule.specificity()) == best).collect(),
         None => matching,
     };
-    let image = repository.map_or_else(|| "an image without a repository".to_owned(), ToString::to_string);
     match best.pop() {
         Some(only) if best.is_empty() => Some(Applicable::Rule(only)),
         Some(one) => {
-            let names: Vec<&str> =
-                std::iter::once(&one).chain(&best).map(|(name, _, _)| name.as_str()).collect();
-            let found = format!("the image rules {} cover it equally well", names.join(" and "));
-            let spans = best.iter().chain([&one]).map(|(_, _, span)| *span);
-            let reason = DenyReason::new(DenyCode::AmbiguousRule, "image", image, found, spans);
-            let remedy = if repository.is_some() {
-                "make one of the rules more specific, or list only one of them"
-            } else {
-                "say where the image comes from with --repository"
-            };
-            reasons.add(reason.remedy(remedy));
+            best.push(one);
+            reasons.add(ambiguous(repository, &best));
             None
         }
         None if matches!(entry.images, Images::Optional) => Some(Applicable::CommandLine),
         None => {
-            let found = match entry.images {
-                Images::One(name) => format!("the image rule `{name}` does not cover it"),
-                Images::List(_) => "no image rule that the entry lists covers it".to_owned(),
-                Images::Any | Images::Optional => "no image rule covers it".to_owned(),
-            };
-            let rules = match entry.images {
+            let named = match entry.images {
                 Images::One(name) => find(name).and_then(|(_, _, span)| span),
                 Images::List(_) | Images::Any | Images::Optional => None,
             };
-            let reason = DenyReason::new(DenyCode::NoImageRule, "image", image, found, [rules, entry.span]);
-            reasons.add(reason.remedy("use an image of the rule's repository, or add an image rule"));
+            reasons.add(uncovered(repository, entry, named));
             None
         }
     }
+}
+
+fn image_name(repository: Option<&Repository>) -> String {
+    repository.map_or_else(|| "an image without a repository".to_owned(), ToString::to_string)
+}
+
+fn ambiguous(repository: Option<&Repository>, rules: &[Rule<'_>]) -> DenyReason {
+    let names: Vec<&str> = rules.iter().map(|(name, _, _)| name.as_str()).collect();
+    let found = format!("the image rules {} cover it equally well", names.join(" and "));
+    let spans = rules.iter().map(|(_, _, span)| *span);
+    DenyReason::new(DenyCode::AmbiguousRule, "image", image_name(repository), found, spans).remedy(
+        if repository.is_some() {
+            "make one of the rules more specific, or list only one of them"
+        } else {
+            "say where the image comes from with --repository"
+        },
+    )
+}
+
+fn uncovered(repository: Option<&Repository>, entry: &Entry<'_>, named: Option<Span>) -> DenyReason {
+    let found = match entry.images {
+        Images::One(name) => format!("the image rule `{name}` does not cover it"),
+        Images::List(_) => "no image rule that the entry lists covers it".to_owned(),
+        Images::Any | Images::Optional => "no image rule covers it".to_owned(),
+    };
+    DenyReason::new(DenyCode::NoImageRule, "image", image_name(repository), found, [named, entry.span])
+        .remedy("use an image of the rule's repository, or add an image rule")
 }
 
 /// Builds the question for the verifier.

@@ -249,3 +249,15 @@ pub(crate) fn unknown_keys(schema: &serde_json::Value, document: &serde_json::Va
     }
     unknown
 }
+
+#[test]
+fn every_code_is_explained() {
+    let page = include_str!("../docs/CODES.md");
+    let refusals = perry_sandbox_policy::RefusalCode::ALL.iter().map(|code| code.as_str());
+    let denials = perry_sandbox_policy::DenyCode::ALL.iter().map(|code| code.as_str());
+    let codes: Vec<_> = refusals.chain(denials).collect();
+    for code in &codes {
+        assert_eq!(page.matches(&format!("| {code} |")).count(), 1, "{code}");
+    }
+    assert_eq!(page.matches("| PSB").count(), codes.len());
+}

@@ -140,11 +140,11 @@ impl Lacking {
         let (why, remedy) = backend.controls.refusal(control).unwrap_or(("it is not held", None));
         let (value, span) = if control == Control::MemoryExact {
             let span = ceiling.memory_enforcement.span.or(ceiling.limits.memory.span);
-            (format!("{}, exactly", demands.value(control)), span)
+            (format!("{}, exact", demands.value(control)), span)
         } else if control == Control::ReadOnlyRoot {
             ("read-only".to_owned(), ceiling.rootfs.span)
         } else if control == Control::MemoryWatched {
-            (demands.value(Control::MemoryExact), ceiling.limits.memory.span)
+            (format!("{}, watched", demands.value(Control::MemoryExact)), ceiling.limits.memory.span)
         } else {
             (demands.value(control), demands.spans.get(&control).copied().flatten())
         };
@@ -215,7 +215,11 @@ fn held<'a>(
         RootfsMode::ReadOnly => "read-only".to_owned(),
         RootfsMode::Ephemeral => "ephemeral".to_owned(),
     };
-    let memory_value = demands.value(Control::MemoryExact);
+    let how = match memory {
+        MemoryEnforcement::Exact => "exact",
+        MemoryEnforcement::Watched => "watched",
+    };
+    let memory_value = format!("{}, {how}", demands.value(Control::MemoryExact));
     let own = [(root, &root_value), (memory_control, &memory_value)];
     let mut wanted: Vec<(Control, &String)> = demands
         .lines
