@@ -74,14 +74,14 @@ pub struct Surroundings<'a> {
     pub commands: Option<&'a Commands>,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
-    /// The process that starts sandboxes; nothing: this process does it, which is right for a small one. A large or
-    /// threaded program (a library's host) should keep a [`Launcher`]: cloning copies page tables.
-    pub launcher: Option<&'a Launcher>,
     /// Tells the time for the trail.
     pub clock: fn() -> Timestamp,
 }
 
 /// Starts the sandbox that the plan describes and stays until it has ended.
+///
+/// This process clones, which is right for a small program; a large or threaded one keeps a [`Launcher`] and calls
+/// [`Launcher::launch`].
 ///
 /// # Errors
 /// [`LaunchError`], and then nothing of the sandbox is left.
@@ -89,6 +89,32 @@ pub fn launch(
     plan: &LaunchPlan,
     image: &VerifiedImage,
     rootfs: &Rootfs,
+    streams: Streams,
+    surroundings: &Surroundings<'_>,
+) -> Result<Outcome, LaunchError> {
+    launch_from(None, (plan, image, rootfs), streams, surroundings)
+}
+
+impl Launcher {
+    /// As [`launch`], with the launcher process as the one that clones.
+    ///
+    /// # Errors
+    /// As [`launch`].
+    pub fn launch(
+        &self,
+        plan: &LaunchPlan,
+        image: &VerifiedImage,
+        rootfs: &Rootfs,
+        streams: Streams,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Outcome, LaunchError> {
+        launch_from(Some(self), (plan, image, rootfs), streams, surroundings)
+    }
+}
+
+fn launch_from(
+    launcher: Option<&Launcher>,
+    (plan, image, rootfs): (&LaunchPlan, &VerifiedImage, &Rootfs),
     streams: Streams,
     surroundings: &Surroundings<'_>,
 ) -> Result<Outcome, LaunchError> {
@@ -100,7 +126,7 @@ pub fn launch(
         surroundings.trail.map(|trail| trail.append((surroundings.clock)(), event)).transpose()
     };
     let started = append(&Event::RunStart(RunStart::of(plan, image.evidence())))?;
-    let answer = prepared.run(streams, surroundings);
+    let answer = prepared.run(streams, surroundings, launcher);
     let mut end = RunEnd {
         plan: digest.to_string(),
         started: started.map_or(0, |mark| mark.sequence),

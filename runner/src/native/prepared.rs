@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::facts::room;
 use super::ids::Ids;
+use super::launcher::Launcher;
 use super::plan::{PlanError, settings};
 use super::run::{Finished, Place, RunError, run};
 use super::settings::{RootFolder, Settings};
@@ -38,13 +39,9 @@ impl Prepared {
         &self,
         streams: Streams,
         surroundings: &Surroundings<'_>,
+        launcher: Option<&Launcher>,
     ) -> Result<Finished, RunError> {
-        let place = Place {
-            room: room(),
-            live: surroundings.runtime,
-            window: surroundings.window,
-            launcher: surroundings.launcher,
-        };
+        let place = Place { room: room(), live: surroundings.runtime, window: surroundings.window, launcher };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)
     }
 
