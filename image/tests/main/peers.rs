@@ -17,15 +17,20 @@ fn access() -> Access {
     Access { insecure: Insecure::Loopback, patience: Duration::from_secs(5), ..Access::default() }
 }
 
-/// Runs a program; `None`, said aloud, where it is not installed.
-fn run(program: &str, folder: &Path, args: &[&str]) -> Option<()> {
+/// Where a program is; `None`, said aloud, where it is not installed.
+fn installed(program: &str) -> Option<PathBuf> {
     let peers = std::env::var("PERRY_SANDBOX_PEERS").unwrap_or_else(|_| "/tmp/peers".to_owned());
-    let found = [Path::new(&peers).join(program), PathBuf::from("/usr/bin").join(program)];
-    let Some(path) = found.into_iter().find(|path| path.is_file()) else {
+    let places = [Path::new(&peers).join(program), PathBuf::from("/usr/bin").join(program)];
+    let found = places.into_iter().find(|path| path.is_file());
+    if found.is_none() {
         skip(&format!("no {program}"));
-        return None;
-    };
-    let output = Command::new(path)
+    }
+    found
+}
+
+/// Runs a program to its end; `None`, said aloud, where it is not installed.
+fn run(program: &str, folder: &Path, args: &[&str]) -> Option<()> {
+    let output = Command::new(installed(program)?)
         .args(args)
         .current_dir(folder)
         .env_clear()
@@ -161,4 +166,64 @@ fn what_gnu_tar_packs_arrives_as_it_was() {
             std::fs::read(root.join("sparse")).unwrap()
         );
     }
+}
+
+/// The real registry, which knows no list of referrers, until the value goes.
+struct Distribution {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl Distribution {
+    fn start(dir: &Path) -> Option<Self> {
+        let program = installed("registry")?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            dir.join("data").display()
+        );
+        std::fs::write(dir.join("registry.yml"), config).unwrap();
+        let quiet = std::process::Stdio::null;
+        let process = Command::new(program)
+            .args(["serve", "registry.yml"])
+            .current_dir(dir)
+            .stdout(quiet())
+            .stderr(quiet())
+            .spawn()
+            .unwrap();
+        let started = Self { process, port };
+        let begin = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "the registry does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(started)
+    }
+}
+
+impl Drop for Distribution {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_real_registry_serves_what_we_read() {
+    let dir = tempfile::tempdir().unwrap();
+    sample(dir.path());
+    let Some(registry) = Distribution::start(dir.path()) else { return };
+    let remote = format!("docker://127.0.0.1:{}/acme/tools:v1", registry.port);
+    let pushed = run("skopeo", dir.path(), &["copy", "--dest-tls-verify=false", "oci:layout:v1", &remote]);
+    if pushed.is_none() {
+        return;
+    }
+    let repository = format!("127.0.0.1:{}/acme/tools", registry.port).parse().unwrap();
+    let source = Registry::new(repository, access()).unwrap();
+    let found = resolve(&source, &Wanted::Tag("v1".into()), &Platform::host()).unwrap();
+    assert_eq!(source.referrers(found.top()).unwrap(), []);
+    assert_eq!(source.tag("v2").unwrap(), None);
+    let bench = Bench::new();
+    bench.store.pull(&source, &found, "x", &Silent).unwrap();
+    assert_eq!(read(&bench.store.rootfs(&found, &Silent).unwrap(), "bin/b"), "upper");
 }
