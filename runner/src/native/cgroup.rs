@@ -29,6 +29,8 @@ pub(crate) struct Group {
     folders: Vec<PathBuf>,
 }
 
+/// What the name of each of our groups starts with.
+const PREFIX: &str = "perry-sandbox-";
 /// The controllers that a group needs.
 const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
 
@@ -47,8 +49,7 @@ impl Room {
             Self::V2(parent) => (true, vec![parent]),
             Self::V1 { memory, pids, cpu } => (false, vec![memory, pids, cpu]),
         };
-        let folders =
-            parents.into_iter().map(|parent| parent.join(format!("perry-sandbox-{name}"))).collect();
+        let folders = parents.into_iter().map(|parent| parent.join(format!("{PREFIX}{name}"))).collect();
         Some(Group { v2, folders })
     }
 }
@@ -181,7 +182,10 @@ impl Group {
 
     /// Removes the groups, after killing what is still in them. Answers whether all are gone.
     pub(crate) fn remove(&self) -> bool {
-        self.folders.iter().filter(|folder| !remove_folder(folder)).count() == 0
+        let is_ours = |folder: &&PathBuf| {
+            folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
+        };
+        self.folders.iter().filter(is_ours).filter(|folder| !remove_folder(folder)).count() == 0
     }
 }
 

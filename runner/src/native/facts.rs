@@ -136,9 +136,13 @@ const LATER: [Control; 6] = [
 pub(crate) fn fresh_name() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let start = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    static STARTED: OnceLock<String> = OnceLock::new();
     // With the time that this process started: process ids are used again.
-    let started = start.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or("0");
+    let started = STARTED.get_or_init(|| {
+        let status = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields = status.rsplit_once(')').map_or("", |(_, fields)| fields);
+        fields.split_whitespace().nth(19).unwrap_or("0").to_owned()
+    });
     format!("{}-{started}-{}", Pid::this(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 

@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,17 @@ pub(crate) struct Live {
 /// The longest record that is read.
 const LONGEST: u64 = 65_536;
 
+/// SECURITY: a record says what to kill and remove. Only a folder that nobody else can write to may hold one; in one
+/// that others prepared, a record could name anything.
+fn check_owner(folder: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(folder)?;
+    if found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let why = format!("`{}` is not a folder that only its owner, you, can write to", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
 /// Removes what dead runners left, and answers how many sandboxes that were.
 pub(crate) fn reap(folder: &Path) -> io::Result<usize> {
     let mut reaped = 0_usize;
@@ -39,6 +50,7 @@ pub(crate) fn reap(folder: &Path) -> io::Result<usize> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         other => other?,
     };
+    check_owner(folder)?;
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "live") && reap_one(&path)? {
@@ -72,6 +84,7 @@ impl Live {
     /// Writes a record before anything that it names is made.
     pub(crate) fn record(folder: &Path, name: &str, group: Option<&Group>) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        check_owner(folder)?;
         let path = folder.join(format!("{name}.live"));
         // Locked under another name first: a reaper must not find it unlocked.
         let early = folder.join(format!("{name}.new"));
@@ -117,6 +130,16 @@ mod tests {
         fs::write(folder.path().join("b.live"), br#"{"runner":1,"group":null}"#).unwrap();
         assert_eq!(reap(folder.path()).unwrap(), 1);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::write(folder.path().join("b.live"), br#"{"runner":1,"group":null}"#).unwrap();
+        assert!(reap(folder.path()).is_err() && Live::record(folder.path(), "a", None).is_err());
+        assert!(folder.path().join("b.live").exists());
     }
 
     #[test]

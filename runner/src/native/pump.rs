@@ -37,7 +37,12 @@ pub(crate) struct Pump {
     written: usize,
     /// What is sent when the source ends: a terminal wants a character, a pipe is closed.
     farewell: Option<u8>,
+    /// Whether a terminal's interrupt character has gone by since [`Pump::take_interrupt`].
+    interrupted: bool,
 }
+
+/// What ^C types.
+const INTERRUPT: u8 = 3;
 
 impl Pump {
     /// From the sandbox to an output. The source must not block.
@@ -47,13 +52,21 @@ impl Pump {
             Output::Capture => Sink::Capture(Vec::new()),
             Output::Descriptor(to) => Sink::Descriptor { to, whole: false },
         };
-        Self { source: Some(source), sink, pending: Vec::new(), written: 0, farewell: None }
+        Self {
+            source: Some(source),
+            sink,
+            pending: Vec::new(),
+            written: 0,
+            farewell: None,
+            interrupted: false,
+        }
     }
 
     /// From the host into the sandbox: first `bytes`, then what `source` gives. The sink must not block.
     pub(crate) fn inward(bytes: Vec<u8>, source: Option<OwnedFd>, to: OwnedFd, farewell: Option<u8>) -> Self {
-        let mut pump =
-            Self { source, sink: Sink::Descriptor { to, whole: true }, pending: bytes, written: 0, farewell };
+        let interrupted = bytes.contains(&INTERRUPT);
+        let sink = Sink::Descriptor { to, whole: true };
+        let mut pump = Self { source, sink, pending: bytes, written: 0, farewell, interrupted };
         pump.close_if_done();
         pump
     }
@@ -94,6 +107,7 @@ impl Pump {
             Ok(length) => {
                 let allowed = usize::try_from(room).unwrap_or(usize::MAX).min(length);
                 chunk.truncate(allowed);
+                self.interrupted |= chunk.contains(&INTERRUPT);
                 self.pending = chunk;
                 self.written = 0;
                 return (u64::try_from(allowed).unwrap_or(u64::MAX), allowed < length);
@@ -149,6 +163,11 @@ impl Pump {
                 }
             }
         }
+    }
+
+    /// Whether an interrupt character has been passed on since the last time that this was asked.
+    pub(crate) fn take_interrupt(&mut self) -> bool {
+        self.pending.is_empty() && std::mem::take(&mut self.interrupted)
     }
 
     /// What was kept.

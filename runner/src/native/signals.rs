@@ -13,7 +13,7 @@ use super::sys::signal_by_pidfd;
 /// What became of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Handed to the program.
+    /// The program's own affair.
     Sent,
     /// The program does not catch it, and it ends programs: the sandbox was killed.
     EndedInstead,
@@ -21,16 +21,23 @@ pub(crate) enum Delivery {
 
 /// Sends a signal to process 1 of a sandbox, or does what its default action would be.
 pub(crate) fn deliver(pid: i32, pidfd: BorrowedFd<'_>, number: i32) -> Delivery {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let (send, answer) = if number != libc::SIGKILL && ends_by_default(number) && !is_handled(&status, number)
-    {
-        (libc::SIGKILL, Delivery::EndedInstead)
-    } else {
-        (number, Delivery::Sent)
-    };
-    // A process that is gone needs no signal.
-    let _ = signal_by_pidfd(pidfd.as_raw_fd(), send);
+    let answer = stand_in(pid, pidfd, number);
+    if answer == Delivery::Sent {
+        // A process that is gone needs no signal.
+        let _ = signal_by_pidfd(pidfd.as_raw_fd(), number);
+    }
     answer
+}
+
+/// Does the default action of a signal that the kernel has sent, where process 1 is shielded from it.
+pub(crate) fn stand_in(pid: i32, pidfd: BorrowedFd<'_>, number: i32) -> Delivery {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    if number == libc::SIGKILL || !ends_by_default(number) || is_handled(&status, number) {
+        return Delivery::Sent;
+    }
+    // A process that is gone needs no signal.
+    let _ = signal_by_pidfd(pidfd.as_raw_fd(), libc::SIGKILL);
+    Delivery::EndedInstead
 }
 
 /// Whether a mask of `/proc/PID/status` says that the signal is caught, ignored or held back.

@@ -1,18 +1,20 @@
 //! Watches one running sandbox: streams, limits, signals, its end. One thread, one poll loop, no SIGCHLD.
 
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::tcgetpgrp;
 
 use super::memory::{Use, measure};
 use super::pump::{Pump, never_block};
 use super::report::{Report, read_report};
 use super::settings::Bounds;
-use super::signals::{Delivery, deliver};
-use super::sys::{Errno, Exit, peek_exited, set_window, signal_by_pidfd, wait_exit};
+use super::signals::{Delivery, deliver, stand_in};
+use super::sys::{Errno, Exit, NoBrokenPipeSignal, peek_exited, set_window, signal_by_pidfd, wait_exit};
 use crate::io::{Command, Commands, Output};
 use crate::outcome::Limit;
 
@@ -98,6 +100,7 @@ pub(crate) fn supervise(
             output: 0,
         },
     };
+    let _signal = NoBrokenPipeSignal::new().map_err(io::Error::from)?;
     let answer = watch.run();
     if answer.is_err() {
         watch.kill();
@@ -223,8 +226,10 @@ impl Watch<'_> {
             Source::Report => return self.hear(),
             Source::Commands => self.obey(),
             Source::Inward => {
-                if let Some(pump) = &mut self.running.inward {
-                    pump.turn(u64::MAX);
+                let Some(pump) = &mut self.running.inward else { return Ok(()) };
+                pump.turn(u64::MAX);
+                if pump.take_interrupt() && self.interrupts() {
+                    self.signal(libc::SIGINT, stand_in);
                 }
             }
             Source::Outward(number) => {
@@ -305,8 +310,8 @@ impl Watch<'_> {
         match recv(commands.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
             Ok(0) => self.commands = None,
             Ok(length) => match Command::from_bytes(bytes.get(..length).unwrap_or_default()) {
-                Some(Command::Signal(number)) => self.signal(number),
-                Some(Command::Kill) => self.signal(libc::SIGKILL),
+                Some(Command::Signal(number)) => self.signal(number, deliver),
+                Some(Command::Kill) => self.signal(libc::SIGKILL, deliver),
                 Some(Command::Window { rows, columns }) => {
                     if let Some(master) = &self.master {
                         let _ = set_window(master.as_fd(), rows, columns);
@@ -318,9 +323,16 @@ impl Watch<'_> {
         }
     }
 
-    fn signal(&mut self, number: i32) {
+    /// Whether ^C on the terminal goes to process 1, which the kernel shields from it when it does not catch it.
+    fn interrupts(&self) -> bool {
+        let (Some(master), Some((pid, _))) = (&self.master, &self.running.process) else { return false };
+        let cooked = tcgetattr(master).is_ok_and(|mode| mode.local_flags.contains(LocalFlags::ISIG));
+        cooked && tcgetpgrp(master).is_ok_and(|group| group.as_raw() == *pid)
+    }
+
+    fn signal(&mut self, number: i32, act: fn(i32, BorrowedFd<'_>, i32) -> Delivery) {
         let Some((pid, pidfd)) = &self.running.process else { return };
-        if !peek_exited(pidfd.as_fd()) && deliver(*pid, pidfd.as_fd(), number) == Delivery::EndedInstead {
+        if !peek_exited(pidfd.as_fd()) && act(*pid, pidfd.as_fd(), number) == Delivery::EndedInstead {
             self.ended.as_if.get_or_insert(number);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -71,6 +71,11 @@ impl Trail {
         let trail = Self { folder: folder.to_owned() };
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| trail.failed("make the folder of", source))?;
+        let found = fs::symlink_metadata(folder).map_err(|source| trail.failed("look at", source))?;
+        if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+            let why = "others can write to it, or it is not yours: make it yours alone (chmod go-w)";
+            return Err(trail.failed("trust", io::Error::new(io::ErrorKind::PermissionDenied, why)));
+        }
         Ok(trail)
     }
 

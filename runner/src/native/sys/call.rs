@@ -323,6 +323,16 @@ pub(super) fn swap_signal_mask(mask: u64) -> Result<u64> {
     Ok(old)
 }
 
+/// Takes pending signals of the mask from this thread without acting on them.
+pub(super) fn forget_pending(mask: u64) {
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // JUSTIFICATION: nix has no sigtimedwait.
+    // SAFETY: the mask is eight bytes, as the last argument says; a null second argument asks for no details.
+    while unsafe { sys(libc::SYS_rt_sigtimedwait, [shared(&mask), NONE, shared(&now), int(8), NONE]) }.is_ok()
+    {
+    }
+}
+
 /// A request of `ioctl(2)` whose argument is a number.
 pub(super) fn ioctl_number(descriptor: RawFd, request: u64, value: i64) -> Result<usize> {
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.

@@ -171,6 +171,35 @@ pub(crate) fn set_window(master: BorrowedFd<'_>, rows: u16, columns: u16) -> Res
     call::set_window_size(master.as_raw_fd(), rows, columns)
 }
 
+/// While it lives, writing to a closed pipe is an error for this thread and nothing else. A Rust program ignores SIGPIPE,
+/// but a library's host may not, and would be killed by a sandbox that closes its input.
+#[derive(Debug)]
+pub(crate) struct NoBrokenPipeSignal {
+    before: u64,
+}
+
+/// SIGPIPE's bit in a mask.
+const BROKEN_PIPE: u64 = 1 << (libc::SIGPIPE - 1);
+
+impl NoBrokenPipeSignal {
+    /// Holds the signal back.
+    pub(crate) fn new() -> Result<Self> {
+        let before = call::swap_signal_mask(u64::MAX)?;
+        call::swap_signal_mask(before | BROKEN_PIPE)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for NoBrokenPipeSignal {
+    fn drop(&mut self) {
+        if self.before & BROKEN_PIPE == 0 {
+            call::forget_pending(BROKEN_PIPE);
+        }
+        // Restoring a mask that the kernel has given out cannot fail.
+        let _ = call::swap_signal_mask(self.before);
+    }
+}
+
 /// Makes a user and a mount namespace in a child that leaves at once: the only way to know that it is allowed.
 pub(crate) fn try_namespaces() -> Result<()> {
     let request = CloneRequest {

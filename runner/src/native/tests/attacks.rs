@@ -282,3 +282,14 @@ fn a_file_that_the_image_owner_alone_may_read_is_read_by_the_image_owner_alone()
     let finished = sandbox_in(root.path(), &settings, Streams::captured(), None).unwrap();
     assert_eq!((finished.end, finished.stdout.as_slice()), (End::Exited(0), &b"secret"[..]));
 }
+
+#[test]
+fn a_granted_linux_cap_is_the_only_one_and_reaches_the_program() {
+    let mut settings = settings(&["/bin/sh", "-c", "grep ^Cap /proc/self/status"]);
+    // NET_BIND_SERVICE
+    settings.linux_caps = 1 << 10;
+    let text = String::from_utf8(sandbox(&settings).unwrap().stdout).unwrap();
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert!(text.contains(&format!("{set}:\t0000000000000400")), "{text}");
+    }
+}

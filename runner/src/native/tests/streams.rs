@@ -198,3 +198,19 @@ fn host_folders_are_seen_as_granted_and_no_wider() {
     assert_eq!(sandbox(&settings).unwrap().end, End::Exited(0));
     assert_eq!(std::fs::read_to_string(folder.path().join("new")).unwrap(), "w\n");
 }
+
+#[test]
+fn an_interrupt_typed_on_the_terminal_ends_a_program_that_does_not_catch_it() {
+    let (typed, keyboard) = nix::unistd::pipe().unwrap();
+    let mut settings = settings(&["/bin/sleep", "20"]);
+    settings.terminal = true;
+    let streams = Streams { stdin: Input::Descriptor(typed), ..Streams::captured() };
+    let typist = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(500));
+        nix::unistd::write(&keyboard, b"\x03").unwrap();
+        keyboard
+    });
+    let finished = sandbox_with(&settings, streams, None).unwrap();
+    typist.join().unwrap();
+    assert_eq!(finished.end, End::Killed(libc::SIGINT));
+}
