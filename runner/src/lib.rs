@@ -1,4 +1,50 @@
 //! A launch plan and a verified image in, an outcome out.
+//!
+//! [`launch`] is the only way to start a process. It takes a plan of the policy and an image of the verifier, refuses
+//! them when they do not name the same digest, checks every line of the plan against what this host can enforce
+//! ([`probe`]), and only then makes anything. The `native` backend builds the sandbox itself, as root or as an ordinary
+//! user: own user, mount, pid, network, ipc, uts and cgroup namespaces; a read-only root, or a writable one in bounded
+//! memory; our own /proc, /dev and /tmp; no Linux caps but the listed ones; no new privileges; a seccomp filter.
+//!
+//! ```no_run
+//! # fn run(
+//! #     plan: &perry_sandbox_policy::LaunchPlan, image: &perry_sandbox_verifier::VerifiedImage,
+//! #     rootfs: &perry_sandbox_image::Rootfs, trail: &perry_sandbox_runner::Trail,
+//! # ) -> Result<(), perry_sandbox_runner::LaunchError> {
+//! use perry_sandbox_runner::{Streams, Surroundings, launch};
+//!
+//! let surroundings = Surroundings {
+//!     runtime: std::path::Path::new("/run/user/1000/perry-sandbox"),
+//!     trail: Some(trail),
+//!     commands: None,
+//!     window: (24, 80),
+//!     clock: jiff::Timestamp::now,
+//! };
+//! let outcome = launch(plan, image, rootfs, Streams::captured(), &surroundings)?;
+//! println!("{:?} after {:?}", outcome.end, outcome.usage.wall);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! - What the child does between clone and exec is a list of steps, made by a pure function; [`dry_run`] prints that
+//!   very list. Each step that fails is reported by number and name, and nothing of the sandbox is left then.
+//! - Nothing of the host is passed in: streams are pipes of the sandbox's own, paths are resolved by descriptor without
+//!   following links, and the terminal is made inside.
+//! - The sandbox ends with the program, with its limits, and with the runner, however the runner dies. What a killed
+//!   runner leaves (a cgroup) is removed by the next start.
+//! - Without a trail that can be written nothing runs; the [`Trail`] shows every change to what it holds.
+//!
+//! # What does not
+//!
+//! The kernel is shared: a hole in it is a way out. A cgroup is needed for an exact memory limit; without one the limit
+//! is watched: each process is bounded by `RLIMIT_DATA`, and their sum is looked at every 25 ms. An ordinary user keeps
+//! the groups of the host that the user is in, as the kernel does not let them be dropped without root; no file of the
+//! host is in reach but through a mount. As root, files of a mounted host folder belong to nobody inside. The program is
+//! process 1 and has to collect its own zombies; those that it leaves count against its limit of processes.
+//!
+//! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.
 
 mod io;
 mod launch;
