@@ -73,6 +73,9 @@ impl Isolation {
     }
 }
 
+/// Patterns of a set that was met from others.
+const MOST_PAIRS: usize = 2048;
+
 /// The most that a tier allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -118,6 +121,11 @@ impl Ceiling {
             grants: self.grants.meet(&other.grants),
             limits: self.limits.meet(&other.limits),
         }
+    }
+
+    /// Whether it has more patterns than a meet of two should be asked to pair. Only hosts and ports can grow so.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.grants.egress.len() > MOST_PAIRS
     }
 
     /// Whether this one allows nothing that `other` does not.

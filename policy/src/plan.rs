@@ -17,6 +17,12 @@ use crate::seccomp::SharedProfile;
 /// Complete, backend-neutral description of one run. Only [`decide`](crate::decide()) makes one.
 ///
 /// INVARIANT: inside the tier's ceiling and inside the request, and every line has an enforcer.
+///
+/// ```compile_fail,E0639
+/// # fn forge(plan: &perry_sandbox_policy::LaunchPlan) -> perry_sandbox_policy::LaunchPlan {
+/// perry_sandbox_policy::LaunchPlan { notes: Vec::new() }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

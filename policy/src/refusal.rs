@@ -212,6 +212,10 @@ impl Refusals {
         self.0.push(refusal);
     }
 
+    pub(crate) fn extend(&mut self, refusals: impl IntoIterator<Item = Refusal>) {
+        self.0.extend(refusals);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -197,6 +197,28 @@ fn size_depth_and_count_are_bounded() {
 }
 
 #[test]
+fn a_meet_that_would_explode_is_refused_in_no_time() {
+    let tier = |name: &str, egress: Vec<String>| {
+        format!(
+            "[tier.{name}]\nisolation = {{ accept = [\"oci\"] }}\negress = [{}]\nlimits = {{ memory = \"1MiB\", cpu = 1, \
+             pids = 1, wall = \"1s\", output = \"1MiB\", disk = \"1MiB\", open-files = 1 }}\n",
+            egress.join(", ")
+        )
+    };
+    let ports = tier("ports", (1..=256).map(|port| format!("\"*:{port}\"")).collect());
+    let hosts = tier("hosts", (1..=256).map(|host| format!("\"h{host}.x.org:*\"")).collect());
+    let head = "schema = \"perry-sandbox/policy/v1\"\n";
+    assert_eq!(
+        codes(&format!("{head}{ports}{hosts}[tier.both]\nextends = [\"ports\", \"hosts\"]\n")),
+        ["PSB104"]
+    );
+    let (one, other) =
+        (format!("{head}{ports}"), format!("{head}{hosts}").replacen("tier.hosts", "tier.ports", 1));
+    let error = try_load(&[("a.toml", &one), ("b.toml", &other)]).unwrap_err();
+    assert_eq!(error.refusals()[0].code.as_str(), "PSB104");
+}
+
+#[test]
 fn a_built_in_tier_needs_no_definition_and_a_defined_one_replaces_it() {
     let policy = loaded("schema = \"perry-sandbox/policy/v1\"\n");
     let level = |policy: &perry_sandbox_policy::Policy, name: &str| {

@@ -25,6 +25,13 @@ use crate::require::{entry_of, rule_for};
 use crate::source::Span;
 
 /// The answer to a request: a plan that every line of is held, or every reason why not.
+///
+/// There is no verdict without a decision:
+///
+/// ```compile_fail,E0277
+/// fn default<T: Default>() -> T { T::default() }
+/// let verdict: perry_sandbox_policy::Verdict = default();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[must_use = "a verdict that nobody looks at protects nobody"]

@@ -50,6 +50,18 @@ impl HostPattern {
     }
 }
 
+impl HostPattern {
+    /// Every other pattern that includes this one.
+    fn wider(&self) -> Vec<Self> {
+        let text = match self {
+            Self::Any => return Vec::new(),
+            Self::Below(text) | Self::Exact(text) => text,
+        };
+        let suffixes = text.match_indices('.').filter_map(|(at, _)| text.get(at.saturating_add(1)..));
+        suffixes.map(|suffix| Self::Below(suffix.to_owned())).chain([Self::Any]).collect()
+    }
+}
+
 /// Whether `host` has at least one label more than `suffix`, and ends with it.
 fn is_below(host: &str, suffix: &str) -> bool {
     host.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
@@ -83,6 +95,15 @@ impl Pattern for EgressPattern {
             return None;
         };
         Some(Self { host, port })
+    }
+
+    fn wider(&self) -> Vec<Self> {
+        let hosts: Vec<HostPattern> = std::iter::once(self.host.clone()).chain(self.host.wider()).collect();
+        let ports: &[PortPattern] =
+            if self.port == PortPattern::Any { &[PortPattern::Any] } else { &[self.port, PortPattern::Any] };
+        let pairs =
+            hosts.iter().flat_map(|host| ports.iter().map(|port| Self { host: host.clone(), port: *port }));
+        pairs.filter(|pair| pair != self).collect()
     }
 }
 

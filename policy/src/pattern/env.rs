@@ -101,6 +101,17 @@ impl Pattern for EnvPattern {
             None
         }
     }
+
+    fn wider(&self) -> Vec<Self> {
+        let (text, own) = match self {
+            Self::Exact(name) if is_loader_variable(name) => return Vec::new(),
+            Self::Exact(name) => (name, name.len()),
+            Self::Prefix(prefix) => (prefix, prefix.len().saturating_sub(1)),
+        };
+        // Prefixes end in `_`.
+        let ends = text.match_indices('_').filter(|(at, _)| *at < own);
+        ends.filter_map(|(at, _)| text.get(..=at)).map(|prefix| Self::Prefix(prefix.to_owned())).collect()
+    }
 }
 
 impl FromStr for EnvPattern {

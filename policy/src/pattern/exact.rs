@@ -115,6 +115,10 @@ macro_rules! exact {
             fn meet(&self, other: &Self) -> Option<Self> {
                 (self == other).then(|| self.clone())
             }
+
+            fn wider(&self) -> Vec<Self> {
+                Vec::new()
+            }
         }
     )+};
 }

@@ -53,6 +53,11 @@ impl Pattern for HostPath {
             None
         }
     }
+
+    fn wider(&self) -> Vec<Self> {
+        let parents = self.0.match_indices('/').filter_map(|(at, _)| self.0.get(..at));
+        parents.filter(|parent| !parent.is_empty()).map(|parent| Self(parent.to_owned())).collect()
+    }
 }
 
 impl FromStr for HostPath {

@@ -13,6 +13,10 @@ pub trait Pattern: Ord + Clone {
 
     /// The values that both have, if any.
     fn meet(&self, other: &Self) -> Option<Self>;
+
+    /// Every other pattern that could include this one: a handful, so that a set finds them without looking at all
+    /// of its patterns.
+    fn wider(&self) -> Vec<Self>;
 }
 
 /// A union of patterns; each remembers where it was written.
@@ -42,18 +46,24 @@ impl<T: Eq> Eq for PatternSet<T> {}
 impl<T: Pattern> PatternSet<T> {
     /// The set of these patterns.
     pub fn new(items: impl IntoIterator<Item = (T, Option<Span>)>) -> Self {
-        let mut set = Self::default();
+        let mut all: BTreeMap<T, Option<Span>> = BTreeMap::new();
         for (item, span) in items {
-            set.insert(item, span);
+            all.entry(item).and_modify(|known| *known = first(*known, span)).or_insert(span);
         }
-        set
+        let narrow: Vec<T> = all
+            .keys()
+            .filter(|item| item.wider().iter().any(|outer| all.contains_key(outer)))
+            .cloned()
+            .collect();
+        for item in narrow {
+            all.remove(&item);
+        }
+        Self { items: all }
     }
 
     /// Adds a pattern, unless it says nothing new.
     pub fn insert(&mut self, item: T, span: Option<Span>) {
-        if let Some(known) = self.items.get_mut(&item) {
-            *known = (*known).min(span);
-        } else if !self.includes(&item) {
+        if !self.includes(&item) {
             self.items.retain(|known, _| !item.includes(known));
             self.items.insert(item, span);
         }
@@ -61,7 +71,12 @@ impl<T: Pattern> PatternSet<T> {
 
     /// Whether some pattern of the set includes `item`.
     pub fn includes(&self, item: &T) -> bool {
-        self.items.keys().any(|known| known.includes(item))
+        self.items.contains_key(item) || item.wider().iter().any(|outer| self.items.contains_key(outer))
+    }
+
+    /// How many patterns there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
     }
 
     /// Whether every pattern of `other` is inside one of this set.
@@ -77,21 +92,24 @@ impl<T: Pattern> PatternSet<T> {
     /// What both sets allow.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
-        let mut met = Self::default();
-        for (a, span_a) in &self.items {
-            for (b, span_b) in &other.items {
-                if let Some(both) = a.meet(b) {
-                    // The tighter side's place explains the result; of two equal ones, the first.
-                    let span = match (a == &both, b == &both) {
-                        (true, false) => *span_a,
-                        (false, true) => *span_b,
-                        (true, true) | (false, false) => first(*span_a, *span_b),
-                    };
-                    met.insert(both, span);
-                }
-            }
+        match (other.includes_all(self), self.includes_all(other)) {
+            // Equal sets have equal patterns.
+            (true, true) => return self.union(other),
+            (true, false) => return self.clone(),
+            (false, true) => return other.clone(),
+            (false, false) => {}
         }
-        met
+        let pairs = self.items.iter().flat_map(|a| other.items.iter().map(move |b| (a, b)));
+        Self::new(pairs.filter_map(|((a, span_a), (b, span_b))| {
+            let both = a.meet(b)?;
+            // The tighter side's place explains the result; of two equal ones, the first.
+            let span = match (a == &both, b == &both) {
+                (true, false) => *span_a,
+                (false, true) => *span_b,
+                (true, true) | (false, false) => first(*span_a, *span_b),
+            };
+            Some((both, span))
+        }))
     }
 
     /// What either set allows.

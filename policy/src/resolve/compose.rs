@@ -29,7 +29,7 @@ pub(crate) fn compose(a: &Parts, b: &Parts, refusals: &mut Refusals) -> Parts {
         }),
         signers: meet_maps(&a.signers, &b.signers, both("signer"), |a, b| composer.signer(a, b)),
         images: meet_maps(&a.images, &b.images, both("image"), |a, b| composer.image(a, b)),
-        tiers: meet_maps(&a.tiers, &b.tiers, both("tier"), |a, b| Some(meet_tiers(a, b))),
+        tiers: meet_maps(&a.tiers, &b.tiers, both("tier"), |a, b| composer.tier(a, b)),
         capabilities: meet_maps(&a.capabilities, &b.capabilities, both("capability"), |a, b| {
             composer.capability(a, b)
         }),
@@ -78,16 +78,6 @@ fn meet_maps<K: Ord + Clone, V: Clone>(
         result.extend(added.map(|(name, value)| (name.clone(), value.clone())));
     }
     result
-}
-
-fn meet_tiers(a: &Tier, b: &Tier) -> Tier {
-    Tier {
-        ceiling: a.ceiling.meet(&b.ceiling),
-        chain: At {
-            value: a.chain.value.union(&b.chain.value).cloned().collect(),
-            span: first(a.chain.span, b.chain.span),
-        },
-    }
 }
 
 fn union<T: Ord + Clone>(a: &At<BTreeSet<T>>, b: &At<BTreeSet<T>>) -> At<BTreeSet<T>> {
@@ -187,6 +177,17 @@ impl Composer<'_> {
             }
         };
         Some(At { value: TrustRoot { source, ..a.value.clone() }, span: first(a.span, b.span) })
+    }
+
+    fn tier(&mut self, a: &Tier, b: &Tier) -> Option<Tier> {
+        let ceiling = a.ceiling.meet(&b.ceiling);
+        let chain = union(&a.chain, &b.chain);
+        if ceiling.is_too_large() {
+            let message = "the hosts and ports that two files have in common for a tier are too many";
+            self.refusals.extend(chain.span.map(|span| Refusal::new(RefusalCode::TooComplex, span, message)));
+            return None;
+        }
+        Some(Tier { ceiling, chain })
     }
 
     fn signer(&mut self, a: &At<SignerEntry>, b: &At<SignerEntry>) -> Option<At<SignerEntry>> {

@@ -93,7 +93,18 @@ impl Resolver<'_> {
         for parent in &tier.extends {
             let ceiling = self.parent(parent)?.ceiling;
             chain.insert(parent.value.clone());
-            inherited = Some(inherited.map_or_else(|| ceiling.clone(), |known| known.meet(&ceiling)));
+            let met = inherited.map_or_else(|| ceiling.clone(), |known| known.meet(&ceiling));
+            if met.is_too_large() {
+                let message =
+                    format!("the hosts and ports that the tiers of `{name}` have in common are too many");
+                let span = parent.span.unwrap_or(tier.span);
+                self.refusals.push(
+                    Refusal::new(RefusalCode::TooComplex, span, message)
+                        .help("do not combine a tier that lists many ports for `*` with one that lists many hosts with `:*`"),
+                );
+                return None;
+            }
+            inherited = Some(met);
         }
         let ceiling = match &inherited {
             Some(inherited) => Some(Child { name, tier, refusals: self.refusals }.under(inherited)),

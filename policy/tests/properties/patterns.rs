@@ -1,6 +1,6 @@
 //! 19: inclusion and meet of patterns agree with looking at every value.
 
-use perry_sandbox_policy::{EgressPattern, EnvPattern, HostPath, Pattern as _, SubjectPattern};
+use perry_sandbox_policy::{EgressPattern, EnvPattern, HostPath, Pattern, PatternSet, SubjectPattern};
 use proptest::prelude::*;
 
 use crate::support::spec::{egress_matches, env_matches, path_matches};
@@ -90,6 +90,25 @@ proptest! {
             }
         }
         prop_assert_eq!(one.includes(&two), included, "{} ⊒ {}", a, b);
+    }
+
+    #[test]
+    fn p19_sets_find_what_their_patterns_include(list in proptest::collection::vec(egress(), 0..6), wanted in egress(),
+        folders in proptest::collection::vec(path(), 0..4), folder in path(),
+        names in proptest::collection::vec(variable(), 0..4), name in variable()) {
+        fn agree<T: Pattern + std::str::FromStr>(list: &[String], wanted: &str) -> Result<(), TestCaseError> {
+            let list: Vec<T> = list.iter().filter_map(|item| item.parse().ok()).collect();
+            let Ok(wanted) = wanted.parse::<T>() else { return Ok(()) };
+            let set = PatternSet::new(list.iter().map(|item| (item.clone(), None)));
+            prop_assert_eq!(set.includes(&wanted), list.iter().any(|item| item.includes(&wanted)));
+            for (item, _) in set.iter() {
+                prop_assert!(set.iter().all(|(other, _)| other == item || !other.includes(item)));
+            }
+            Ok(())
+        }
+        agree::<EgressPattern>(&list, &wanted)?;
+        agree::<HostPath>(&folders, &folder)?;
+        agree::<EnvPattern>(&names, &name)?;
     }
 
     #[test]
