@@ -4,32 +4,27 @@ use std::path::{Path, PathBuf};
 
 use perry_sandbox_image::reference::{Digest, Platform};
 use perry_sandbox_image::{
-    ImageName, Layout, ReadError, ResolveError, Source as _, Wanted, read_blob, resolve,
+    ImageName, Layout, ReadError, ResolveError, Silent, Source, Wanted, read_blob, resolve,
 };
 use perry_sandbox_testkit::layout::{Compression, Content, digest_of, image};
-use perry_sandbox_testkit::skip;
 use perry_sandbox_testkit::tarball::Tarball;
 use serde_json::json;
+
+use crate::bench::Bench;
 
 const INDEX: &str = "sha256:b95c9630cd7cb679d1382a7107a5c86cfc62cf9814f4c31008d4ce957081206f";
 const CASES: [&str; 6] =
     ["cosign2-key2", "cosign2-key2ed", "cosign2-kl2ts", "cosign3-key3", "cosign3-kl3v1", "cosign3-kl3v2"];
 
-fn signed(case: &str) -> Option<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/tests/data/signed");
-    let shared = Path::new("/work/shared/data/sigstore/signed");
-    let found = [own.as_path(), shared].into_iter().map(|root| root.join(case)).find(|dir| dir.is_dir());
-    if found.is_none() {
-        skip(&format!("no layout {case}"));
-    }
-    found
+/// A layout that the real cosign signed.
+fn signed(case: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/tests/data/signed").join(case)
 }
 
 #[test]
 fn images_signed_by_the_real_cosign_resolve_by_tag_digest_and_alone() {
     for case in CASES {
-        let Some(dir) = signed(case) else { return };
-        let layout = Layout::open(&dir).unwrap();
+        let layout = Layout::open(&signed(case)).unwrap();
         let top: Digest = INDEX.parse().unwrap();
         for wanted in [Wanted::Tag("v1".to_owned()), Wanted::Digest(top.clone()), Wanted::Only] {
             let found = resolve(&layout, &wanted, &"linux/arm64".parse().unwrap()).unwrap();
@@ -46,8 +41,7 @@ fn images_signed_by_the_real_cosign_resolve_by_tag_digest_and_alone() {
 fn signatures_are_found_where_each_program_puts_them() {
     let top: Digest = INDEX.parse().unwrap();
     for case in CASES {
-        let Some(dir) = signed(case) else { return };
-        let layout = Layout::open(&dir).unwrap();
+        let layout = Layout::open(&signed(case)).unwrap();
         let tag = layout.tag(&format!("sha256-{}.sig", top.hex())).unwrap();
         let referrers = layout.referrers(&top).unwrap();
         if case.starts_with("cosign2") {
@@ -68,8 +62,7 @@ fn signatures_are_found_where_each_program_puts_them() {
 
 #[test]
 fn a_platform_that_is_not_there_is_named_with_those_that_are() {
-    let Some(dir) = signed("cosign2-key2") else { return };
-    let layout = Layout::open(&dir).unwrap();
+    let layout = Layout::open(&signed("cosign2-key2")).unwrap();
     let error = resolve(&layout, &Wanted::Only, &"linux/riscv64".parse().unwrap()).unwrap_err();
     let text = error.to_string();
     assert!(
@@ -206,4 +199,27 @@ fn a_name_opens_the_layout_that_it_names() {
     let name: ImageName = format!("oci:{}:v1", dir.path().display()).parse().unwrap();
     let ImageName::Layout { dir, select } = &name else { panic!("{name}") };
     assert!(resolve(&Layout::open(dir).unwrap(), select, &Platform::host()).is_ok());
+}
+
+#[test]
+fn signatures_are_stored_with_the_image_and_found_again() {
+    for case in ["cosign2-key2", "cosign3-key3"] {
+        let layout = Layout::open(&signed(case)).unwrap();
+        let bench = Bench::new();
+        let resolved = resolve(&layout, &Wanted::Only, &"linux/amd64".parse().unwrap()).unwrap();
+        let pulled = bench.store.pull(&layout, &resolved, case, &Silent).unwrap();
+        let stored = bench.store.source(pulled.image);
+        let tag = format!("sha256-{}.sig", resolved.top().hex());
+        assert_eq!(stored.tag(&tag).unwrap(), layout.tag(&tag).unwrap());
+        let digests = |source: &dyn Source| -> Vec<Digest> {
+            source.referrers(resolved.top()).unwrap().into_iter().map(|it| it.digest).collect()
+        };
+        assert_eq!(digests(&stored), digests(&layout));
+        for digest in digests(&stored).into_iter().chain(stored.tag(&tag).unwrap()) {
+            let manifest = stored.manifest(&digest).unwrap().unwrap();
+            assert_eq!(Some(manifest.bytes), layout.manifest(&digest).unwrap().map(|it| it.bytes));
+        }
+        assert_eq!(bench.store.prune().unwrap().blobs, []);
+        assert!(bench.store.check().unwrap().is_sound());
+    }
 }

@@ -19,9 +19,9 @@ fn access() -> Access {
 
 /// Where a program is; `None`, said aloud, where it is not installed.
 fn installed(program: &str) -> Option<PathBuf> {
-    let peers = std::env::var("PERRY_SANDBOX_PEERS").unwrap_or_else(|_| "/tmp/peers".to_owned());
-    let places = [Path::new(&peers).join(program), PathBuf::from("/usr/bin").join(program)];
-    let found = places.into_iter().find(|path| path.is_file());
+    let peers = std::env::var_os("PERRY_SANDBOX_PEERS").map(|dir| Path::new(&dir).join(program));
+    let mut places = peers.into_iter().chain([Path::new("/usr/bin").join(program)]);
+    let found = places.find(|path| path.is_file());
     if found.is_none() {
         skip(&format!("no {program}"));
     }

@@ -5,10 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use perry_sandbox_image::reference::{Digest, Platform};
-use perry_sandbox_image::{Layout, Silent, Source, Store, StoreError, Wanted, resolve};
+use perry_sandbox_image::reference::Platform;
+use perry_sandbox_image::{Layout, Silent, Store, StoreError, Wanted, resolve};
 use perry_sandbox_testkit::layout::{Compression, Content, image};
-use perry_sandbox_testkit::skip;
 use perry_sandbox_testkit::tarball::Tarball;
 
 use crate::bench::{Bench, found};
@@ -112,33 +111,6 @@ fn a_tree_of_another_boot_is_unpacked_again() {
     let rootfs = bench.store.rootfs(&resolved, &Silent).unwrap();
     assert_eq!(rootfs.path().join("l0/f1").metadata().unwrap().len(), 20_000);
     assert_eq!(std::fs::read_dir(bench.store.root().join("tmp")).unwrap().count(), 0);
-}
-
-#[test]
-fn signatures_are_stored_with_the_image_and_found_again() {
-    let dir = std::path::Path::new("/work/shared/data/sigstore/signed");
-    for case in ["cosign2-key2", "cosign3-key3"] {
-        let Ok(layout) = Layout::open(&dir.join(case)) else {
-            skip(&format!("no layout {case}"));
-            return;
-        };
-        let bench = Bench::new();
-        let resolved = resolve(&layout, &Wanted::Only, &"linux/amd64".parse().unwrap()).unwrap();
-        let pulled = bench.store.pull(&layout, &resolved, case, &Silent).unwrap();
-        let stored = bench.store.source(pulled.image);
-        let tag = format!("sha256-{}.sig", resolved.top().hex());
-        assert_eq!(stored.tag(&tag).unwrap(), layout.tag(&tag).unwrap());
-        let digests = |source: &dyn Source| -> Vec<Digest> {
-            source.referrers(resolved.top()).unwrap().into_iter().map(|it| it.digest).collect()
-        };
-        assert_eq!(digests(&stored), digests(&layout));
-        for digest in digests(&stored).into_iter().chain(stored.tag(&tag).unwrap()) {
-            let manifest = stored.manifest(&digest).unwrap().unwrap();
-            assert_eq!(Some(manifest.bytes), layout.manifest(&digest).unwrap().map(|it| it.bytes));
-        }
-        assert_eq!(bench.store.prune().unwrap().blobs, []);
-        assert!(bench.store.check().unwrap().is_sound());
-    }
 }
 
 #[test]
