@@ -82,6 +82,9 @@ impl Spec {
         check_folder(&settings.cwd)?;
         for mount in &settings.mounts {
             check_folder(&mount.path)?;
+            if mount.path == "/" {
+                return Err(SpecError::Folder(mount.path.clone()));
+            }
         }
         let mut steps = vec![Step::AwaitIds, Step::Umask { mask: 0 }, Step::NewSession, Step::PrivateMounts];
         steps.extend(filesystems(settings, ground)?);
@@ -360,15 +363,16 @@ fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
         (libc::RLIMIT_FSIZE, bounds.disk),
         (libc::RLIMIT_DATA, bounds.memory),
         (libc::RLIMIT_NPROC, u64::from(bounds.pids)),
-        (libc::RLIMIT_NOFILE, u64::from(bounds.open_files)),
         (libc::RLIMIT_CPU, cpu_seconds.max(1)),
     ];
-    let own = |resource| ground.hard_limits.iter().find(|(of, _)| *of == resource).map(|(_, value)| *value);
-    let steps = wanted.into_iter().map(|(resource, value)| {
-        let value = own(resource).map_or(value, |own| own.min(value));
-        Step::Limit { resource, soft: value, hard: value }
-    });
-    steps.collect()
+    wanted.into_iter().map(|(resource, value)| limit(ground, resource, value)).collect()
+}
+
+/// Nobody can go above the caller's own hard limit, and root here may not either.
+fn limit(ground: &Ground, resource: u32, wanted: u64) -> Step {
+    let own = ground.hard_limits.iter().find(|(of, _)| *of == resource).map(|(_, value)| *value);
+    let value = own.map_or(wanted, |own| own.min(wanted));
+    Step::Limit { resource, soft: value, hard: value }
 }
 
 /// The last things: each step takes something away, and the filter comes when nothing else is left to do.
@@ -383,6 +387,8 @@ fn privileges(settings: &Settings, ground: &Ground) -> Steps {
         streams,
         Step::WorkingFolder { path: text(&settings.cwd)? },
         Step::Umask { mask: 0o022 },
+        // Late: until exec the child still has every descriptor of a program that may have many.
+        limit(ground, libc::RLIMIT_NOFILE, u64::from(settings.limits.open_files)),
         Step::DieWithParent,
         Step::NoNewPrivileges,
         Step::CloseOnExec,

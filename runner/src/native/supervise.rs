@@ -319,7 +319,9 @@ impl Watch<'_> {
                 }
                 None => {}
             },
-            Err(_) => {}
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
+            // Nobody commands any more.
+            Err(_) => self.commands = None,
         }
     }
 

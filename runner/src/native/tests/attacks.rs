@@ -293,3 +293,40 @@ fn a_granted_linux_cap_is_the_only_one_and_reaches_the_program() {
         assert!(text.contains(&format!("{set}:\t0000000000000400")), "{text}");
     }
 }
+
+#[test]
+fn an_image_with_planted_devices_and_proc_files_is_covered() {
+    let root = busybox();
+    let plant =
+        |target: &str, path: &str| std::os::unix::fs::symlink(target, root.path().join(path)).unwrap();
+    plant("/proc/sys/kernel/core_pattern", "dev/null");
+    plant("/etc/passwd", "dev/console");
+    plant("/etc", "dev/shm");
+    fs::create_dir_all(root.path().join("proc/self/attr")).unwrap();
+    fs::write(root.path().join("proc/self/attr/exec"), "fake").unwrap();
+    let line =
+        "ls -l /dev/null; ls /dev/console; cat /proc/version | wc -c; echo x > /dev/shm/y && cat /dev/shm/y";
+    let settings = settings(&["/bin/sh", "-c", line]);
+    let finished = sandbox_in(root.path(), &settings, Streams::captured(), None).unwrap();
+    let text = String::from_utf8(finished.stdout).unwrap();
+    assert!(text.starts_with("crw-rw-rw-") && text.contains("1,   3"), "{text}");
+    assert!(text.ends_with("0\nx\n"), "masked by our null, and /dev/shm is ours: {text}");
+    assert!(String::from_utf8(finished.stderr).unwrap().contains("/dev/console"));
+}
+
+#[test]
+fn what_would_cover_a_defence_is_refused() {
+    let refused = |change: &dyn Fn(&mut Settings)| {
+        let mut settings = settings(&["/bin/true"]);
+        change(&mut settings);
+        sandbox(&settings).unwrap_err().to_string()
+    };
+    for path in ["/", "/proc/self", "/sys/fs", "/dev/pts", "relative", "/a/../proc", "/a//b", "/a/."] {
+        let mount = HostFolder { path: path.to_owned(), writable: false };
+        let error = refused(&|settings| settings.mounts = vec![mount.clone()]);
+        assert!(error.contains("cannot be used as a folder inside"), "{path}: {error}");
+    }
+    let error = refused(&|settings| settings.argv = vec!["a\0b".to_owned()]);
+    assert!(error.contains("NUL"), "{error}");
+    assert!(refused(&|settings| settings.argv = Vec::new()).contains("no program"));
+}

@@ -157,3 +157,27 @@ fn trap_8_mount_options_do_not_show_the_range_of_ids() {
     let text = String::from_utf8(finished.stdout).unwrap();
     assert!(!text.contains("uid=18790"), "{text}");
 }
+
+#[test]
+fn forty_at_once_all_run_and_nothing_is_left() {
+    let _alone = alone();
+    let root = busybox();
+    let live = tempfile::tempdir().unwrap();
+    let nowhere = without_cgroups();
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let before = mounts();
+    thread::scope(|scope| {
+        let one = || {
+            let place = Place { room: &nowhere, live: live.path(), window: (24, 80), launcher: None };
+            let settings = settings(&["/bin/sh", "-c", "echo x; exit 4"]);
+            run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap()
+        };
+        let runs: Vec<_> = (0..40).map(|_| scope.spawn(one)).collect();
+        for run in runs {
+            let finished = run.join().unwrap();
+            assert_eq!((finished.end, finished.stdout.as_slice()), (End::Exited(4), &b"x\n"[..]));
+        }
+    });
+    assert_eq!(mounts(), before);
+    assert_eq!(std::fs::read_dir(live.path()).unwrap().count(), 0);
+}
