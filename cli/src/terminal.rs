@@ -5,16 +5,16 @@ use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 
 use anyhow::Context as _;
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use perry_sandbox_policy::Terminal;
 use perry_sandbox_runner::Remote;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::iterator::Signals;
 use terminal_size::{Height, Width, terminal_size};
 
-/// Signals that a user or a service manager sends to end or poke a program.
-const FORWARDED: [Signal; 6] =
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
+/// Signals that a user or a service manager sends to end or poke a program. They are passed on even where a shell
+/// that started us in the background had them ignored, as docker does.
+const FORWARDED: [i32; 5] = [SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2];
 
 /// What has to be put back at the end.
 #[derive(Debug)]
@@ -29,24 +29,19 @@ pub(crate) struct Attached {
 /// # Errors
 /// The system refuses.
 pub(crate) fn attach(terminal: Terminal, remote: Remote) -> anyhow::Result<Attached> {
-    let mut signals = SigSet::empty();
-    for signal in FORWARDED {
-        signals.add(signal);
+    let mut signals = Signals::new(FORWARDED).context("listening for signals")?;
+    signals.add_signal(SIGWINCH).context("listening for signals")?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP).context("listening for signals")?;
     }
-    signals.add(Signal::SIGWINCH);
-    // Blocked before the thread starts, so that they reach nobody but the descriptor.
-    signals.thread_block().context("blocking signals")?;
-    let descriptor =
-        SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).context("listening for signals")?;
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || forward(&descriptor, &remote))?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || forward(&mut signals, &remote))?;
     let raw = terminal == Terminal::Own && std::io::stdin().is_terminal();
     Ok(Attached { window: window(), before: if raw { Some(make_raw()?) } else { None } })
 }
 
-fn forward(signals: &SignalFd, remote: &Remote) {
-    while let Ok(Some(received)) = signals.read_signal() {
-        let Ok(number) = i32::try_from(received.ssi_signo) else { continue };
-        let sent = if Signal::try_from(number) == Ok(Signal::SIGWINCH) {
+fn forward(signals: &mut Signals, remote: &Remote) {
+    for number in signals.forever() {
+        let sent = if number == SIGWINCH {
             let (rows, columns) = window();
             remote.resize(rows, columns)
         } else {
@@ -56,6 +51,15 @@ fn forward(signals: &SignalFd, remote: &Remote) {
             return;
         }
     }
+}
+
+/// Whether we were started with that signal ignored, as `nohup` does with SIGHUP.
+fn is_ignored(number: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(number)
+        .is_ok_and(|number| mask.checked_shr(number.saturating_sub(1)).is_some_and(|rest| rest & 1 == 1))
 }
 
 fn window() -> (u16, u16) {

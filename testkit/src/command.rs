@@ -83,7 +83,7 @@ impl Home {
         };
         command.env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("HOME", self.path()).env("XDG_RUNTIME_DIR", self.path());
+        command.env("HOME", self.path()).env("XDG_RUNTIME_DIR", self.path().join("run"));
         command.current_dir(self.path()).arg("--data-dir").arg(self.data_dir()).args(args);
         command
     }

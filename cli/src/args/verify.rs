@@ -53,7 +53,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Print the meaning and the remedy of a denial's code, such as V-KEY-02
+    /// Print the meaning and the remedy of a denial's code, such as V-SIG-01
     #[arg(long, value_name = "CODE", exclusive = true)]
     pub(crate) explain_code: Option<String>,
 

@@ -1,6 +1,7 @@
 //! `run`: the whole way, from flags to the program's own exit code.
 
 use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -100,11 +101,12 @@ fn refuse(asked: &Asked<'_>, trail: &Trail, as_json: bool) -> anyhow::Result<Exi
 
 /// The unpacked image. Content is fetched only now, when it is clear that it may run.
 fn rootfs(store: &Store, decided: &Decided<'_>, name: &str, quiet: bool) -> anyhow::Result<Rootfs> {
-    if let Some(ready) = store.unpacked(&decided.config.diff_ids)? {
+    let (source, image) = (decided.opened.source.as_ref(), decided.verified.image());
+    if let Some(ready) = store.ready(source, image, name, &decided.config.diff_ids)? {
         return Ok(ready);
     }
-    let (image, bar) = (decided.verified.image(), progress(quiet));
-    store.pull(decided.opened.source.as_ref(), image, name, bar.as_ref())?;
+    let bar = progress(quiet);
+    store.pull(source, image, name, bar.as_ref())?;
     Ok(store.rootfs(image, bar.as_ref())?)
 }
 
@@ -197,6 +199,11 @@ fn finish(outcome: &Outcome, plan: &LaunchPlan, quiet: bool) -> Exit {
     if limit == Limit::Wall { Exit::TimeOut } else { Exit::LimitHit }
 }
 
+/// Milliseconds with three places.
+fn milliseconds(time: Duration) -> f64 {
+    f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
+}
+
 fn report(outcome: &Outcome, decided: &Decided<'_>) -> Value {
     let (code, signal) = match outcome.end {
         End::Exited(code) => (Some(code), None),
@@ -207,7 +214,13 @@ fn report(outcome: &Outcome, decided: &Decided<'_>) -> Value {
         "exit-code": code,
         "signal": signal,
         "limit-hit": outcome.limit,
-        "usage": outcome.usage,
+        "usage": {
+            "wall-ms": milliseconds(outcome.usage.wall),
+            "user-ms": milliseconds(outcome.usage.user),
+            "system-ms": milliseconds(outcome.usage.system),
+            "peak-memory": outcome.usage.peak_memory,
+            "peak-measured": outcome.usage.peak_measured,
+        },
         "plan-digest": outcome.plan,
         "evidence": decided.evidence(),
         "trail": outcome.trail,

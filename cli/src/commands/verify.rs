@@ -40,7 +40,7 @@ pub(crate) fn verify(args: &VerifyArgs, environment: &Environment) -> anyhow::Re
 
 fn explain_code(code: &str) -> anyhow::Result<Exit> {
     let explanation = explain(code)
-        .ok_or_else(|| Stop::usage(format!("`{code}` is not a code of a denial, such as V-KEY-02")))?;
+        .ok_or_else(|| Stop::usage(format!("`{code}` is not a code of a denial, such as V-SIG-01")))?;
     output::result(&format!("{}  {}\n\n{}", explanation.code, explanation.title, explanation.remedy));
     Ok(Exit::Done)
 }

@@ -110,7 +110,7 @@ fn an_isolation_level_that_is_not_here_is_122() {
 
 #[test]
 fn no_user_namespaces_is_122_with_what_to_do() {
-    let home = Home::new(As::Ordinary);
+    let home = Home::new(As::Me);
     let plain = home.command(&["run", "--key", KEY, IMAGE]);
     // A user namespace that allows none below it stands for a machine where they are switched off.
     let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"";

@@ -65,7 +65,7 @@ fn live(home: &Home) -> BTreeSet<String> {
 }
 
 fn start(home: &Home, marker: &str) -> Child {
-    let script = format!("echo ready; sleep 300 & sleep 300; : {marker}");
+    let script = format!("echo ready; sh -c 'sleep 300; : {marker}' & exec sleep 300");
     let args = ["run", "--quiet", "--key", KEY, IMAGE, "--", "/bin/busybox", "sh", "-c", &script];
     let mut command = home.command(&args);
     let mut child = command
