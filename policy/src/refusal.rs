@@ -227,9 +227,11 @@ impl Refusals {
 
 /// `did you mean` and the list of valid names.
 pub(crate) fn suggestion<'a>(written: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
-    let valid: Vec<&str> = valid.into_iter().collect();
+    // SECURITY: the distance of two texts costs the product of their lengths, and both come from the file.
+    let valid: Vec<&str> = valid.into_iter().take(256).collect();
     let nearest = valid
         .iter()
+        .filter(|_| written.len() <= 64)
         .map(|name| (strsim::damerau_levenshtein(written, name), *name))
         .min()
         .filter(|(distance, name)| *distance <= 3 && *distance < name.len().max(2));

@@ -11,7 +11,7 @@ use super::tiers::resolve_tiers;
 use crate::at::At;
 use crate::grants::Grants;
 use crate::limits::EntryLimits;
-use crate::names::{ImageRuleName, TierName};
+use crate::names::{ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::pattern::{Pattern, PatternSet};
 use crate::read::{Document, RootDoc, SignerDoc};
 use crate::refusal::{Refusal, RefusalCode, Refusals};
@@ -67,11 +67,17 @@ pub(crate) fn resolve_file(
     resolver.entries_under_tiers(&parts, builtin);
     resolver.ambiguous_lists(&parts);
     let (deferred, refused): (Vec<_>, Vec<_>) =
-        missing.into_iter().partition(|(missing, _)| parts.is_open(missing.kind));
-    for (missing, known) in refused {
-        refusals.push(missing.refusal(known.iter().map(String::as_str)));
+        missing.into_iter().partition(|missing| parts.is_open(missing.kind));
+    for missing in refused {
+        let known: BTreeSet<&str> = match missing.kind {
+            "trust-root" => parts.trust_roots.keys().map(TrustRootName::as_str).collect(),
+            "signer" => parts.signers.keys().map(SignerName::as_str).collect(),
+            "image" => parts.images.keys().map(ImageRuleName::as_str).collect(),
+            _ => defined.iter().map(TierName::as_str).collect(),
+        };
+        refusals.push(missing.refusal(known));
     }
-    (parts, deferred.into_iter().map(|(missing, _)| missing).collect())
+    (parts, deferred)
 }
 
 struct FileResolver<'a> {
@@ -79,8 +85,6 @@ struct FileResolver<'a> {
     files: &'a dyn PolicyFiles,
     refusals: &'a mut Refusals,
 }
-
-type Dangling = Vec<(Missing, Vec<String>)>;
 
 impl FileResolver<'_> {
     fn read(&mut self, path: &At<String>, most: usize) -> Option<String> {
@@ -103,11 +107,7 @@ impl FileResolver<'_> {
         None
     }
 
-    fn trust_root(
-        &mut self,
-        name: &crate::names::TrustRootName,
-        root: &At<RootDoc>,
-    ) -> Option<At<TrustRoot>> {
+    fn trust_root(&mut self, name: &TrustRootName, root: &At<RootDoc>) -> Option<At<TrustRoot>> {
         let value = match &root.value {
             RootDoc::Public { max_age } => TrustRoot {
                 name: name.clone(),
@@ -254,41 +254,37 @@ impl FileResolver<'_> {
 }
 
 /// Every name that is mentioned and not defined here, with the names that are.
-fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Dangling {
-    let mut dangling = Vec::new();
-    let mut look = |kind: &'static str, name: &dyn Display, span: Option<Span>, known: Vec<String>| {
-        let name = name.to_string();
-        if let Some(span) = span.filter(|_| !known.contains(&name)) {
-            dangling.push((Missing { kind, name, span }, known));
+fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut look = |kind: &'static str, name: &str, span: Option<Span>, is_known: bool| {
+        if let Some(span) = span.filter(|_| !is_known) {
+            missing.push(Missing { kind, name: name.to_owned(), span });
         }
     };
-    let roots = || document.roots.keys().map(ToString::to_string).collect::<Vec<_>>();
-    let signers = || document.signers.keys().map(ToString::to_string).collect::<Vec<_>>();
-    let images = || document.images.keys().map(ToString::to_string).collect::<Vec<_>>();
-    let tiers = || tiers.iter().map(ToString::to_string).collect::<Vec<_>>();
     for signer in document.signers.values() {
         let root = match &signer.value {
             SignerDoc::Key { root, .. } => root.as_ref(),
             SignerDoc::Keyless { root, .. } => Some(root),
         };
         if let Some(root) = root {
-            look("trust-root", &root.value, root.span, roots());
+            look("trust-root", root.value.as_str(), root.span, document.roots.contains_key(&root.value));
         }
     }
     for rule in document.images.values().map(|rule| &rule.value) {
         for signer in &rule.signers.value {
-            look("signer", signer, rule.signers.span, signers());
+            look("signer", signer.as_str(), rule.signers.span, document.signers.contains_key(signer));
         }
         if let Some(provenance) = &rule.provenance {
             for signer in &provenance.value.by {
-                look("signer", signer, provenance.span, signers());
+                look("signer", signer.as_str(), provenance.span, document.signers.contains_key(signer));
             }
         }
     }
     for capability in document.capabilities.values().map(|capability| &capability.value) {
-        look("image", &capability.image.value, capability.image.span, images());
+        let image = &capability.image;
+        look("image", image.value.as_str(), image.span, document.images.contains_key(&image.value));
         for tier in &capability.tiers.value {
-            look("tier", tier, capability.tiers.span, tiers());
+            look("tier", tier.as_str(), capability.tiers.span, tiers.contains(tier));
         }
     }
     let lists = document
@@ -298,14 +294,15 @@ fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Dangling {
         .chain(document.ad_hoc.iter().map(|entry| (&entry.value.tiers, Some(&entry.value.images))));
     for (entry_tiers, list) in lists {
         for tier in &entry_tiers.value {
-            look("tier", tier, entry_tiers.span, tiers());
+            look("tier", tier.as_str(), entry_tiers.span, tiers.contains(tier));
         }
         for (image, span) in list.iter().flat_map(|list| list.value.iter().map(|image| (image, list.span))) {
-            look("image", image, span, images());
+            look("image", image.as_str(), span, document.images.contains_key(image));
         }
     }
     for exception in document.exceptions.values() {
-        look("tier", &exception.tier, exception.span, tiers());
+        let tier = &exception.tier;
+        look("tier", tier.as_str(), exception.span, tiers.contains(tier));
     }
-    dangling
+    missing
 }
