@@ -1,12 +1,12 @@
 //! Messages that come out of a starting sandbox: from the child itself, and from a launcher process that runs it.
 
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use super::sys::{Exit, REPORT_FAILURE, REPORT_TERMINAL};
+use super::sys::{Exit, REPORT_FAILURE, REPORT_TERMINAL, adopt};
 
 /// First byte: the launcher has started it; process id (i32), and its pidfd beside it.
 pub(crate) const STARTED: u8 = b'S';
@@ -72,11 +72,4 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
         ([REFUSED, rest @ ..], _) => Ok(Report::Refused(String::from_utf8_lossy(rest).into_owned())),
         _ => Err(broken()),
     }
-}
-
-#[expect(unsafe_code, reason = "nix hands out received descriptors as numbers")]
-pub(crate) fn adopt(descriptor: i32) -> OwnedFd {
-    // JUSTIFICATION: the kernel has just put this descriptor into our table; somebody must own it.
-    // SAFETY: it came with this very message, so nobody else closes it.
-    unsafe { OwnedFd::from_raw_fd(descriptor) }
 }

@@ -8,7 +8,7 @@ use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::{Deserialize, Serialize};
 
-use crate::native::report::adopt;
+use crate::native::sys::adopt;
 use crate::native::spec::Spec;
 use crate::native::start::{Given, StartError, this_process};
 use crate::native::steps::MAX_MOUNTS;

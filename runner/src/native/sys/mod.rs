@@ -12,6 +12,6 @@ pub(crate) use call::{Errno, signal_by_pidfd};
 pub(crate) use child::{Pointers, REPORT_FAILURE, REPORT_TERMINAL};
 pub(crate) use mount::{MountAttributes, clone_host, clone_tree, map_tree, open_beneath, set_attributes};
 pub(crate) use parent::{
-    CloneRequest, Cloned, Exit, NoBrokenPipeSignal, clone_into, open_pidfd, peek_exited, set_window,
+    CloneRequest, Cloned, Exit, NoBrokenPipeSignal, adopt, clone_into, open_pidfd, peek_exited, set_window,
     try_namespaces, wait_exit,
 };

@@ -212,3 +212,10 @@ pub(crate) fn try_namespaces() -> Result<()> {
     let child = clone_into(&request)?;
     wait_exit(child.pidfd.as_fd()).map(drop)
 }
+
+/// Owns a descriptor that has just been received over a socket: nix hands those out as numbers.
+pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
+    // JUSTIFICATION: the kernel has just put this descriptor into our table; somebody must own it.
+    // SAFETY: it came with this very message, so nobody else closes it.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
