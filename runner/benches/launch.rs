@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use perry_sandbox_runner::{End, Launcher, Streams, Surroundings, launch, launcher_main};
+use perry_sandbox_runner::{End, Launcher, Streams, Surroundings, dry_run, launch, launcher_main};
 use spine::{Spine, request, spine};
 
 const ROUNDS: usize = 100;
@@ -51,6 +51,11 @@ fn rows<'a>(spine: &'a Spine, launcher: &'a Launcher) -> Vec<Row<'a>> {
         vec![("fork+exec", Box::new(move || finish(Command::new(&busybox).arg("true"))))];
     rows.push(("in process", Box::new(|| sandbox(spine, None))));
     rows.push(("launcher process", Box::new(|| sandbox(spine, Some(launcher)))));
+    rows.push((
+        "of it: plan, steps",
+        Box::new(|| drop(dry_run(&spine.plan, &spine.image, &spine.rootfs).unwrap())),
+    ));
+    rows.push(("of it: plan digest", Box::new(|| drop(spine.plan.digest()))));
     if Path::new("/usr/bin/bwrap").exists() {
         let root = spine.rootfs.path().to_owned();
         rows.push((
@@ -98,12 +103,12 @@ fn sandbox(spine: &Spine, launcher: Option<&Launcher>) {
 
 fn print_table(rows: &[Row<'_>], times: &[Vec<Duration>]) {
     let base: Vec<f64> = times.first().into_iter().flatten().map(Duration::as_secs_f64).collect();
-    println!("{:<18} {:>9} {:>9} {:>7}", "launcher", "p50 ms", "p90 ms", "x");
+    println!("{:<20} {:>9} {:>9} {:>7}", "launcher", "p50 ms", "p90 ms", "x");
     for ((name, _), times) in rows.iter().zip(times) {
         let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
         let ratios = seconds.iter().zip(&base).map(|(time, base)| time / base).collect();
         let (half, most) = (part(seconds.clone(), 50), part(seconds, 90));
-        println!("{name:<18} {:>9.2} {:>9.2} {:>7.1}", half * 1e3, most * 1e3, part(ratios, 50));
+        println!("{name:<20} {:>9.3} {:>9.3} {:>7.2}", half * 1e3, most * 1e3, part(ratios, 50));
     }
 }
 

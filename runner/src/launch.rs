@@ -125,7 +125,7 @@ fn launch_from(
     let append = |event: &Event| {
         surroundings.trail.map(|trail| trail.append((surroundings.clock)(), event)).transpose()
     };
-    let started = append(&Event::RunStart(RunStart::of(plan, image.evidence())))?;
+    let started = append(&Event::RunStart(RunStart::of(plan, &digest, image.evidence())))?;
     let answer = prepared.run(streams, surroundings, launcher);
     let mut end = RunEnd {
         plan: digest.to_string(),

@@ -1,6 +1,6 @@
 //! What a line of the trail says. Never an argument's value, a variable's value, or a secret.
 
-use perry_sandbox_policy::{Evidence, LaunchPlan};
+use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest};
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -76,15 +76,15 @@ pub struct RunStart {
 }
 
 impl RunStart {
-    /// What a plan and its evidence say.
-    pub fn of(plan: &LaunchPlan, evidence: &Evidence) -> Self {
+    /// What a plan and its evidence say; the plan's digest is passed along because it takes longer than all the rest.
+    pub(crate) fn of(plan: &LaunchPlan, digest: &PlanDigest, evidence: &Evidence) -> Self {
         let signatures = evidence.signatures.iter().map(|signature| Signature {
             signer: signature.signer.to_string(),
             log_index: signature.log.as_ref().map(|entry| entry.index),
         });
         Self {
             policy: plan.policy.clone(),
-            plan: plan.digest().to_string(),
+            plan: digest.to_string(),
             manifest: plan.manifest.clone(),
             capability: plan.capability.as_ref().map(ToString::to_string),
             tier: plan.tier.to_string(),

@@ -8,10 +8,10 @@ use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::{Deserialize, Serialize};
 
-use crate::native::sys::adopt;
 use crate::native::spec::Spec;
 use crate::native::start::{Given, StartError, this_process};
 use crate::native::steps::MAX_MOUNTS;
+use crate::native::sys::adopt;
 
 /// The longest request: arguments and environment are at most what the kernel takes for one exec.
 const LONGEST: usize = 4 << 20;
