@@ -500,3 +500,29 @@ fn a_plan_has_one_digest_and_another_plan_another() {
     assert_eq!(plan(&["a"]), plan(&["a"]));
     assert_ne!(plan(&["a"]), plan(&["b"]));
 }
+
+#[test]
+fn a_composed_image_rule_asks_for_the_more_and_takes_the_fewer() {
+    let rule = |of: &str, least: u32, more: &str| {
+        format!(
+            "schema = \"perry-sandbox/policy/v1\"\n[signer.a]\npublic-key = \"keya.pub\"\n[signer.b]\npublic-key = \"keyb.pub\"\n\
+             [signer.c]\npublic-key = \"keyc.pub\"\n[image.i]\nrepository = \"r.example/i\"\n\
+             signed-by = {{ at-least = {least}, of = [{of}] }}\n{more}\n[ad-hoc]\ntier = \"isolated\"\nimage = [\"i\"]\n"
+        )
+    };
+    let one = rule("\"a\", \"b\", \"c\"", 1, "max-age = \"10d\"");
+    let two = rule("\"a\", \"b\"", 2, "max-age = \"5d\"\nlog = \"required\"");
+    for files in [
+        [("x.toml", one.as_str()), ("y.toml", two.as_str())],
+        [("x.toml", two.as_str()), ("y.toml", one.as_str())],
+    ] {
+        let policy = try_load(&files).unwrap();
+        let required = decide_requirement(&policy, &ad_hoc(), &subject("r.example/i")).unwrap().requirement;
+        let names: Vec<_> = required.signers.iter().map(|signer| signer.name.as_str()).collect();
+        assert_eq!((names.as_slice(), required.at_least.get()), (["a", "b"].as_slice(), 2));
+        assert_eq!((required.max_age.unwrap().as_secs(), required.log), (5 * 86_400, LogRule::Required));
+    }
+    let policy = try_load(&[("x.toml", &rule("\"c\"", 1, "")), ("y.toml", &two)]).unwrap();
+    let denial = decide_requirement(&policy, &ad_hoc(), &subject("r.example/i")).unwrap_err();
+    assert_eq!(denial.first().code, DenyCode::UnsatisfiableRule);
+}
