@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use perry_sandbox_profiles::{Arch, Syscall};
+use perry_sandbox_testkit::skip;
 
 /// Reads `#define __NR_name number` lines.
 fn defines(text: &str, prefix: &str) -> BTreeMap<String, u32> {
@@ -30,7 +31,7 @@ fn agrees(arch: Arch, header: &BTreeMap<String, u32>) {
 fn every_number_of_the_x86_64_header_is_in_the_table_and_nothing_else_is_older() {
     let paths = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"];
     let Some(text) = paths.iter().find_map(|path| fs::read_to_string(path).ok()) else {
-        eprintln!("skipped: no asm/unistd_64.h on this machine");
+        skip("no asm/unistd_64.h on this machine");
         return;
     };
     let header = defines(&text, "__NR_");
@@ -46,7 +47,7 @@ fn every_number_of_the_x86_64_header_is_in_the_table_and_nothing_else_is_older()
 #[test]
 fn every_number_of_the_generic_header_is_in_the_aarch64_column() {
     let Ok(text) = fs::read_to_string("/usr/include/asm-generic/unistd.h") else {
-        eprintln!("skipped: no asm-generic/unistd.h on this machine");
+        skip("no asm-generic/unistd.h on this machine");
         return;
     };
     // Calls with a 32-bit and a 64-bit name have a number under neither; the rest of the header names them.

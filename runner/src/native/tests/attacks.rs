@@ -42,7 +42,7 @@ fn build() -> Option<PathBuf> {
         .arg(source.join("main.rs"))
         .status();
     if !built.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no static checker (rustc, and a static C library)");
+        perry_sandbox_testkit::skip("no static checker (rustc, and a static C library)");
         return None;
     }
     fs::rename(early, &output).ok()?;

@@ -45,7 +45,7 @@ fn trap_2_the_death_signal_is_set_after_every_change_of_user() {
 fn launcher() -> Option<Launcher> {
     let program = std::env::current_exe().unwrap().parent()?.parent()?.join("perry-sandbox-launcher");
     if !program.exists() {
-        eprintln!("skipped: no launcher program at {}", program.display());
+        perry_sandbox_testkit::skip(&format!("no launcher program at {}", program.display()));
         return None;
     }
     Some(Launcher::start(&program).unwrap())
