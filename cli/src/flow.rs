@@ -74,10 +74,11 @@ pub(crate) fn ask<'store>(
     store: &'store Store,
 ) -> anyhow::Result<Asked<'store>> {
     let policy = policy(args, environment)?;
-    let Wish { mut request, image: name } = wish(args, &policy, terminal)?;
-    if let Some(tier) = what_if {
-        request.tier = Some(tier.clone());
-    }
+    let Wish { request, image: name } = wish(args, &policy, terminal)?;
+    let policy = match what_if {
+        Some(tier) => policy.what_if(&request.target, tier),
+        None => policy,
+    };
     let image = name.to_string();
     let now = Timestamp::now();
     let repository = args.repository.clone().or_else(|| name.reference().map(|it| it.repository().clone()));

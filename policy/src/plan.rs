@@ -51,7 +51,7 @@ pub struct LaunchPlan {
     pub rootfs: RootfsMode,
     /// Size of `/tmp`, the only writable place under a read-only root.
     pub tmp: ByteSize,
-    /// The seccomp filter, whole; derefs to the profile.
+    /// The seccomp filter; derefs to the whole profile, and is written as its name and digest.
     pub seccomp: SharedProfile,
     /// Linux caps that are added after all were dropped.
     pub linux_caps: LinuxCapSet,

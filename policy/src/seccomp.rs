@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
 use perry_sandbox_profiles::SeccompProfile;
+use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 /// A seccomp profile: a built-in one, or one that was computed from two.
@@ -97,7 +98,12 @@ impl PartialEq for SharedProfile {
 impl Eq for SharedProfile {}
 
 impl Serialize for SharedProfile {
+    /// By name and digest: the digest is over all that the profile means, and writing that out whole would cost more
+    /// than the rest of a launch's decisions together.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
+        let mut fields = serializer.serialize_struct("SharedProfile", 2)?;
+        fields.serialize_field("name", self.name())?;
+        fields.serialize_field("digest", &self.digest_text())?;
+        fields.end()
     }
 }

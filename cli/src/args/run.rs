@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use perry_sandbox_policy::{ByteSize, SecretName, TierName, WallTime};
+use perry_sandbox_policy::{ByteSize, MilliCpu, SecretName, TierName, WallTime};
 use perry_sandbox_reference::{Platform, Repository};
 
 use super::{AccessArgs, PolicyFileArgs, SignerArgs};
@@ -112,8 +112,8 @@ pub(crate) struct RequestArgs {
     pub(crate) memory: Option<ByteSize>,
 
     /// Share of processors, such as 1.5
-    #[arg(long, value_name = "NUMBER", value_parser = super::run::cpus, help_heading = "Limits")]
-    pub(crate) cpus: Option<perry_sandbox_policy::MilliCpu>,
+    #[arg(long, value_name = "NUMBER", help_heading = "Limits")]
+    pub(crate) cpus: Option<MilliCpu>,
 
     /// Processes and threads
     #[arg(long, value_name = "NUMBER", help_heading = "Limits")]
@@ -142,33 +142,4 @@ pub(crate) struct RequestArgs {
     /// Arguments of the capability, or the command of the image
     #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
-}
-
-/// Reads `1.5` as 1,500 thousandths of a processor.
-pub(crate) fn cpus(text: &str) -> Result<perry_sandbox_policy::MilliCpu, String> {
-    let refuse = || format!("`{text}` is not a share of processors: expected a number above 0 such as 1.5");
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(part) || part.len() > 3 {
-        return Err(refuse());
-    }
-    let whole: u32 = whole.parse().map_err(|_| refuse())?;
-    let thousandths: u32 = format!("{part:0<3}").parse().map_err(|_| refuse())?;
-    let sum = whole.checked_mul(1000).and_then(|milli| milli.checked_add(thousandths));
-    sum.and_then(NonZeroU32::new).map(perry_sandbox_policy::MilliCpu).ok_or_else(refuse)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_of_processors_are_read_exactly() {
-        assert_eq!(cpus("1.5").unwrap().0.get(), 1500);
-        assert_eq!(cpus("2").unwrap().0.get(), 2000);
-        assert_eq!(cpus("0.05").unwrap().0.get(), 50);
-        for text in ["", "0", "0.0", "-1", "1.", ".5", "1.2345", "1e3", "99999999"] {
-            assert!(cpus(text).is_err(), "{text}");
-        }
-    }
 }

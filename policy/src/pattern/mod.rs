@@ -2,6 +2,7 @@
 
 mod egress;
 mod env;
+mod error;
 mod exact;
 mod path;
 mod set;
@@ -9,44 +10,10 @@ mod set;
 pub use egress::{EgressPattern, HostPattern, PortPattern};
 pub(crate) use env::is_variable;
 pub use env::{EnvPattern, is_loader_variable};
+pub use error::PatternError;
+pub(crate) use error::{as_text, serialize_as_text};
 pub use exact::{DevicePath, NetworkName, PublishAddress, VolumeName};
 pub use path::HostPath;
 pub(crate) use path::{is_at_or_below, is_normal};
 pub(crate) use set::first;
 pub use set::{Pattern, PatternSet};
-
-use thiserror::Error;
-
-/// Why some text is not a pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{written}` is not {expected}")]
-pub struct PatternError {
-    written: String,
-    expected: &'static str,
-}
-
-impl PatternError {
-    pub(crate) fn new(written: &str, expected: &'static str) -> Self {
-        Self { written: crate::refusal::shown(written), expected }
-    }
-}
-
-/// Serialises a value by its text.
-pub(crate) fn as_text<T: std::fmt::Display, S: serde::Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-/// Serialisation as text, for a type with `Display`.
-macro_rules! serialize_as_text {
-    ($($name:ty),+) => {$(
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-    )+};
-}
-pub(crate) use serialize_as_text;
