@@ -220,9 +220,10 @@ fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
     Ok(steps)
 }
 
-/// Read mounts may hold programs; what the sandbox writes cannot be executed.
+/// Nothing of the host is executed, neither what the sandbox writes nor what it only reads: programs come from the
+/// signed image.
 fn attributes_of(mount: &HostFolder) -> MountAttributes {
-    if mount.writable { MountAttributes::Data } else { MountAttributes::ReadOnly }
+    if mount.writable { MountAttributes::Data } else { MountAttributes::ReadOnlyData }
 }
 
 /// The root is always an overlay: the image, and below it the folders that it lacks; above it what is written, where

@@ -200,6 +200,21 @@ fn host_folders_are_seen_as_granted_and_no_wider() {
 }
 
 #[test]
+fn nothing_of_a_host_folder_is_executed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::copy("/bin/busybox", folder.path().join("busybox")).unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    for writable in [false, true] {
+        let mut settings = script(&format!("test -x {path} && {path}/busybox echo ran"));
+        settings.mounts = vec![HostFolder { path: path.clone(), writable }];
+        let finished = sandbox(&settings).unwrap();
+        assert_eq!((finished.end, finished.stdout.as_slice()), (End::Exited(126), &b""[..]), "{finished:?}");
+    }
+}
+
+#[test]
 fn an_interrupt_typed_on_the_terminal_ends_a_program_that_does_not_catch_it() {
     let (typed, keyboard) = nix::unistd::pipe().unwrap();
     let mut settings = settings(&["/bin/sleep", "20"]);
