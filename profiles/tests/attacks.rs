@@ -68,6 +68,72 @@ fn no_new_namespace_by_any_call() {
     refused("clone3", &[0, 0], "ENOSYS");
 }
 
+/// The mode arguments that would make a set-id file: set-user-id, set-group-id, both, with a file type, a sticky
+/// bit, or a high word that the kernel drops.
+const SET_ID_MODES: [u64; 7] =
+    [0o4000, 0o2000, 0o6755, 0o4755, 0o107_755, 0o2755 | 1 << 32, 0xffff_ffff_ffff_ffff];
+
+/// Modes without set-id bits: ordinary, sticky, with a file type, and with set-id bits where the kernel does not look.
+const ORDINARY_MODES: [u64; 7] = [0, 0o644, 0o755, 0o777, 0o1777, 0o100_755, 0o644 | 0o6000 << 32];
+
+/// The calls that take a mode, and which argument it is.
+const MODE_CALLS: [(&str, usize); 9] = [
+    ("chmod", 1),
+    ("fchmod", 1),
+    ("fchmodat", 2),
+    ("fchmodat2", 2),
+    ("creat", 1),
+    ("mkdir", 1),
+    ("mkdirat", 2),
+    ("open", 2),
+    ("openat", 3),
+];
+
+/// Gives the arguments of a call with a mode; before it stand the flags of the two calls that open.
+fn with_mode(at: usize, flags: u64, mode: u64) -> Vec<u64> {
+    let mut args = vec![u64::MAX; at.saturating_sub(1)];
+    args.extend([flags, mode]);
+    args
+}
+
+#[test]
+fn no_set_id_file_is_made_by_any_call() {
+    // O_CREAT; and with other flags; __O_TMPFILE alone, in O_TMPFILE, and with a high word.
+    let making = [0x40, 0x40 | 0o1 | 0o1000 | 0o2_000_000, 0x0040_0000, 0x0041_0002, 0x40 | 1 << 32];
+    for (call, at) in MODE_CALLS {
+        for flags in making {
+            for mode in SET_ID_MODES {
+                refused(call, &with_mode(at, flags, mode), "EPERM");
+            }
+            for mode in ORDINARY_MODES {
+                admitted(call, &with_mode(at, flags, mode));
+            }
+        }
+    }
+    for mode in SET_ID_MODES {
+        refused("mknod", &[0, 0x1000 | mode], "EPERM");
+        refused("mknodat", &[0, 0, 0x1000 | mode], "EPERM");
+    }
+    for mode in [0o10_000, 0o10_600, 0o11_777, 0o10_644 | 0o6000 << 32] {
+        admitted("mknod", &[0, mode]);
+        admitted("mknodat", &[0, 0, mode]);
+    }
+    // The mode stands in memory.
+    refused("openat2", &[], "ENOSYS");
+    refused("openat2", &[u64::MAX; 6], "ENOSYS");
+}
+
+#[test]
+fn opening_what_is_there_does_not_look_at_the_mode() {
+    // O_RDONLY; O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC; O_DIRECTORY of both architectures; all but the two that make.
+    for flags in [0, 0o2_003_002, 0x0001_0000, 0x4000, 0xffbf_ffbf, 0xffff_ffff_ffbf_ffbf] {
+        for mode in SET_ID_MODES.into_iter().chain(ORDINARY_MODES) {
+            admitted("open", &[0, flags, mode]);
+            admitted("openat", &[0xffff_ff9c, 0, flags, mode]);
+        }
+    }
+}
+
 #[test]
 fn nothing_is_typed_into_the_terminal_outside() {
     // TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD; and with high bits that the kernel drops (CVE-2019-10063).
@@ -129,10 +195,11 @@ fn forbidden_calls_answer_eperm() {
 
 #[test]
 fn unknown_and_too_new_calls_answer_enosys() {
-    for call in
-        "clone3 memfd_secret statmount listmount set_mempolicy cachestat setxattrat".split_whitespace()
-    {
+    let calls = "clone3 openat2 memfd_secret statmount listmount set_mempolicy cachestat setxattrat io_setup \
+        io_destroy io_submit io_getevents io_pgetevents io_cancel";
+    for call in calls.split_whitespace() {
         refused(call, &[], "ENOSYS");
+        refused(call, &[u64::MAX; 6], "ENOSYS");
     }
     for name in SeccompProfile::builtin_names() {
         let profile = SeccompProfile::builtin(name).unwrap();
@@ -214,12 +281,12 @@ fn address_randomisation_stays_on() {
 
 #[test]
 fn prctl_cannot_touch_what_is_not_the_programs() {
-    // SET_MM, SET_PTRACER, SET_TSC, SET_IO_FLUSHER, SCHED_CORE, SET_SYSCALL_USER_DISPATCH, SET_MEMORY_MERGE.
-    for option in [35, 0x5961_6d61, 26, 57, 62, 59, 67] {
+    // SET_PDEATHSIG, SET_MM, SET_PTRACER, SET_TSC, SET_IO_FLUSHER, SCHED_CORE, SET_SYSCALL_USER_DISPATCH, SET_MEMORY_MERGE.
+    for option in [1, 35, 0x5961_6d61, 26, 57, 62, 59, 67] {
         refused("prctl", &[option], "EPERM");
         refused("prctl", &[option | 1 << 32], "EPERM");
     }
-    for option in [1, 3, 4, 15, 16, 38, 39, 0x5356_4d41] {
+    for option in [2, 3, 4, 15, 16, 38, 39, 0x5356_4d41] {
         admitted("prctl", &[option]);
     }
     assert_eq!(under("perry-minimal", "prctl", &[22]), 0x0005_0001);

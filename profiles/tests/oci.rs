@@ -82,6 +82,11 @@ fn the_builtin_profiles_admit_the_same_in_oci_form() {
         .iter()
         .flat_map(|a| interesting.iter().map(|b| [*a, *b, *a, *b, 0, 0]))
         .chain(interesting.iter().map(|a| [2, 1 | 0x80000, *a, 0, 0, 0]))
+        .chain(
+            [0, 0o644, 0o2755, 0o4755]
+                .iter()
+                .flat_map(|mode| [[0, 0x40, *mode, 0, 0, 0], [0, *mode, 0x40, *mode, 0, 0]]),
+        )
         .collect();
     for name in SeccompProfile::builtin_names() {
         for arch in Arch::ALL {
