@@ -180,6 +180,12 @@ impl Group {
         fs::read_to_string(self.memory().join(file)).ok()?.trim().parse().ok()
     }
 
+    /// Whether a process is in one of them.
+    pub(crate) fn is_populated(&self) -> bool {
+        let members = |folder: &PathBuf| fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        self.folders.iter().any(|folder| !members(folder).is_empty())
+    }
+
     /// Removes the groups, after killing what is still in them. Answers whether all are gone.
     pub(crate) fn remove(&self) -> bool {
         let is_ours = |folder: &&PathBuf| {

@@ -7,6 +7,7 @@ use nix::unistd::Pid;
 use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enforcement, IsolationLevel};
 
 use super::cgroup::Room;
+use super::process::Process;
 use super::sys::try_namespaces;
 
 /// The name of this backend in plans and on the command line.
@@ -139,13 +140,10 @@ const LATER: [Control; 6] = [
 pub(crate) fn fresh_name() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    static STARTED: OnceLock<String> = OnceLock::new();
+    static STARTED: OnceLock<u64> = OnceLock::new();
     // With the time that this process started: process ids are used again.
-    let started = STARTED.get_or_init(|| {
-        let status = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let fields = status.rsplit_once(')').map_or("", |(_, fields)| fields);
-        fields.split_whitespace().nth(19).unwrap_or("0").to_owned()
-    });
+    let started = STARTED
+        .get_or_init(|| Process::of(std::process::id()).map(|process| process.start).unwrap_or_default());
     format!("{}-{started}-{}", Pid::this(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 

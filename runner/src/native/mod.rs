@@ -9,6 +9,7 @@ mod live;
 mod memory;
 mod plan;
 mod prepared;
+mod process;
 mod pump;
 mod report;
 mod run;

@@ -14,7 +14,7 @@ use super::facts::fresh_name;
 use super::ground::RootError;
 use super::ids::Ids;
 use super::launcher::Launcher;
-use super::live::{Live, reap};
+use super::live::{Live, Note, reap};
 use super::pump::{Pump, never_block};
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec, SpecError};
@@ -58,6 +58,9 @@ pub enum RunError {
     /// The folder of live sandboxes cannot be written.
     #[error("cannot record the sandbox in the folder of live sandboxes: {0}; check the runtime folder")]
     Live(#[source] io::Error),
+    /// A sandbox of a runner that was killed could not be ended.
+    #[error("nothing new is started: {0}")]
+    StillRunning(String),
     /// The supervisor failed; the sandbox was killed.
     #[error("lost touch with the sandbox, so it was killed: {0}")]
     Supervision(#[source] io::Error),
@@ -85,6 +88,7 @@ impl RunError {
             Self::ProgramNotExecutable { .. } => "program-not-executable",
             Self::Limits(_) => "limits",
             Self::Live(_) => "live",
+            Self::StillRunning(_) => "still-running",
             Self::Supervision(_) => "supervision",
         }
     }
@@ -123,8 +127,11 @@ pub(crate) fn run(
     commands: Option<&Commands>,
     place: &Place<'_>,
 ) -> Result<Finished, RunError> {
-    // Looking for what others left must not stop this run: it is tried again by the next one.
-    reap(place.live).ok();
+    // What others left does not stop this run and is tried again by the next one; a sandbox that still runs does.
+    let left = reap(place.live).unwrap_or_default().running;
+    if !left.is_empty() {
+        return Err(RunError::StillRunning(left.join("; ")));
+    }
     let name = fresh_name();
     let group = place.room.plan(&name);
     if settings.limits.memory_exact && group.is_none() {
@@ -134,7 +141,10 @@ pub(crate) fn run(
     if let Some(group) = &group {
         group.make(&settings.limits).map_err(RunError::Limits)?;
     }
-    let answer = run_in(settings, root, streams, commands, (group.as_ref(), place));
+    let answer = live
+        .note()
+        .map_err(RunError::Live)
+        .and_then(|note| run_in(settings, root, streams, commands, (group.as_ref(), note, place)));
     if group.is_none_or(|group| group.remove()) {
         drop(live);
     } else {
@@ -149,7 +159,7 @@ fn run_in(
     root: &RootFolder,
     streams: Streams,
     commands: Option<&Commands>,
-    (group, place): (Option<&Group>, &Place<'_>),
+    (group, note, place): (Option<&Group>, Note, &Place<'_>),
 ) -> Result<Finished, RunError> {
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.is_some())?)?;
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
@@ -159,8 +169,9 @@ fn run_in(
         launcher.send(&spec, &given).map_err(channel)?;
         drop(given);
         running.remote = true;
+        running.note = Some(note);
     } else {
-        let child = start(&spec, given)?;
+        let child = start(&spec, given, |pid| note.started(pid))?;
         running.process = Some((child.pid, child.pidfd));
     }
     let ended =
@@ -187,8 +198,15 @@ pub(crate) fn connect(
     window: (u16, u16),
 ) -> io::Result<(Running, Given)> {
     let (report, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    let mut running =
-        Running { process: None, remote: false, report, inward: None, outward: [None, None], screen: None };
+    let mut running = Running {
+        process: None,
+        remote: false,
+        note: None,
+        report,
+        inward: None,
+        outward: [None, None],
+        screen: None,
+    };
     let (bytes, source) = match streams.stdin {
         Input::Null => (Vec::new(), None),
         Input::Bytes(bytes) => (bytes, None),

@@ -53,6 +53,11 @@ pub enum StartError {
     /// The launcher process could not start it.
     #[error("the launcher process could not start the sandbox: {0}")]
     Launcher(String),
+    /// Its process could not be recorded.
+    #[error(
+        "cannot record the sandbox's process in the folder of live sandboxes: {0}; check the runtime folder"
+    )]
+    Record(#[source] io::Error),
     /// A descriptor could not be made.
     #[error("cannot make a channel to the sandbox: {0}")]
     Channel(#[source] io::Error),
@@ -66,13 +71,23 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS;
 
-/// Starts the child and lets it go. It has not executed the program yet: a failed step comes over the report.
-pub(crate) fn start(spec: &Spec, given: Given) -> Result<Cloned, StartError> {
-    start_in(spec, given, NAMESPACES)
+/// Starts the child and lets it go. It has not executed the program yet: a failed step comes over the report. `note`
+/// gets its process id while it mounts.
+pub(crate) fn start(
+    spec: &Spec,
+    given: Given,
+    note: impl FnOnce(i32) -> io::Result<()>,
+) -> Result<Cloned, StartError> {
+    start_in(spec, given, note, NAMESPACES)
 }
 
 /// [`start`] with the namespaces to make: tests take one out.
-pub(crate) fn start_in(spec: &Spec, mut given: Given, namespaces: i32) -> Result<Cloned, StartError> {
+pub(crate) fn start_in(
+    spec: &Spec,
+    mut given: Given,
+    note: impl FnOnce(i32) -> io::Result<()>,
+    namespaces: i32,
+) -> Result<Cloned, StartError> {
     raise_above_streams(&mut given).map_err(StartError::Channel)?;
     let (gate, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(channel)?;
@@ -86,7 +101,7 @@ pub(crate) fn start_in(spec: &Spec, mut given: Given, namespaces: i32) -> Result
     };
     let child = clone_into(&request).map_err(|errno| StartError::Clone(errno.to_string(), errno.0))?;
     drop(inner);
-    match release(spec, &given, &child, gate.as_fd()) {
+    match release(spec, &given, &child, note, gate.as_fd()) {
         Ok(()) => Ok(child),
         Err(error) => {
             abandon(&child);
@@ -141,7 +156,13 @@ fn raise_above_streams(given: &mut Given) -> io::Result<()> {
     Ok(())
 }
 
-fn release(spec: &Spec, given: &Given, child: &Cloned, gate: BorrowedFd<'_>) -> Result<(), StartError> {
+fn release(
+    spec: &Spec,
+    given: &Given,
+    child: &Cloned,
+    note: impl FnOnce(i32) -> io::Result<()>,
+    gate: BorrowedFd<'_>,
+) -> Result<(), StartError> {
     spec.ids.write(child.pid, spec.user).map_err(StartError::Ids)?;
     let root = match spec.ids {
         Ids::Range => {
@@ -150,6 +171,8 @@ fn release(spec: &Spec, given: &Given, child: &Cloned, gate: BorrowedFd<'_>) -> 
         Ids::Single { .. } => None,
     };
     tell(gate, b'i', root.as_ref().map(AsFd::as_fd))?;
+    // The child has far to go yet, and until it executes the program it dies with this process for certain.
+    note(child.pid).map_err(StartError::Record)?;
     if !given.joins.is_empty() {
         // The child mounts meanwhile: moving a process takes the kernel some milliseconds on cgroup v1.
         join(&given.joins, child.pid).map_err(StartError::Limits)?;

@@ -9,6 +9,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::tcgetpgrp;
 
+use super::live::Note;
 use super::memory::{Use, measure};
 use super::pump::{Pump, never_block};
 use super::report::{Report, read_report};
@@ -32,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) process: Option<(i32, OwnedFd)>,
     /// Whether a launcher collects it.
     pub(crate) remote: bool,
+    /// Where process 1 is recorded when a launcher has said it.
+    pub(crate) note: Option<Note>,
     /// Where it reports.
     pub(crate) report: OwnedFd,
     /// Streams into it.
@@ -266,6 +269,7 @@ impl Watch<'_> {
             Report::Terminal(master) => self.open_screen(master)?,
             Report::Started { pid, pidfd } => {
                 self.running.process = Some((pid, pidfd));
+                self.running.note.take().map_or(Ok(()), |note| note.started(pid))?;
                 // A limit may have been hit before there was anybody to kill.
                 if self.ended.limit.is_some() {
                     self.kill();

@@ -11,7 +11,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use super::frame;
 use crate::native::report::{EXITED, LONGEST, REFUSED, STARTED};
 use crate::native::start::start;
-use crate::native::sys::{Cloned, wait_exit};
+use crate::native::sys::{Cloned, signal_by_pidfd, wait_exit};
 
 /// The name that a launcher process is started with.
 pub(super) const NAME: &str = "perry-sandbox-launcher";
@@ -45,7 +45,17 @@ struct Child {
 }
 
 fn serve(control: &UnixStream) -> io::Result<()> {
-    let mut children: Vec<Child> = Vec::new();
+    let mut children = Vec::new();
+    let answer = serve_until_the_end(control, &mut children);
+    // The kernel kills what we started when we are gone, but a program may have got rid of its death signal.
+    for child in &children {
+        // Dead already is what we want.
+        let _ = signal_by_pidfd(child.process.pidfd.as_raw_fd(), libc::SIGKILL);
+    }
+    answer
+}
+
+fn serve_until_the_end(control: &UnixStream, children: &mut Vec<Child>) -> io::Result<()> {
     loop {
         let mut entries = vec![PollFd::new(control.as_fd(), PollFlags::POLLIN)];
         entries
@@ -61,7 +71,7 @@ fn serve(control: &UnixStream) -> io::Result<()> {
             match frame::receive(control)? {
                 Some((spec, given)) => {
                     let report = given.report.try_clone()?;
-                    match start(&spec, given) {
+                    match start(&spec, given, |_| Ok(())) {
                         Ok(process) => {
                             let [a, b, c, d] = process.pid.to_ne_bytes();
                             tell(&report, &[STARTED, a, b, c, d], Some(&process.pidfd));
@@ -75,7 +85,7 @@ fn serve(control: &UnixStream) -> io::Result<()> {
                         }
                     }
                 }
-                // Our program is gone: so are we, and the kernel kills what we started.
+                // Our program is gone: so are we, and what we started.
                 None => return Ok(()),
             }
         }

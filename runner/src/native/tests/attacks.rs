@@ -103,8 +103,8 @@ fn verdicts_of(namespaces: Option<i32>, change: impl Fn(&mut Vec<Step>)) -> Opti
     let (mut running, given) =
         super::super::run::connect(&settings, &folder, Streams::captured(), (24, 80)).unwrap();
     let child = match namespaces {
-        Some(namespaces) => start_in(&spec, given, namespaces),
-        None => super::super::start::start(&spec, given),
+        Some(namespaces) => start_in(&spec, given, |_| Ok(()), namespaces),
+        None => super::super::start::start(&spec, given, |_| Ok(())),
     };
     let child = child.unwrap();
     running.process = Some((child.pid, child.pidfd));

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use super::super::cgroup::Room;
 use super::super::ground::RootError;
+use super::super::live::{Live, Reaped, Record, reap};
 use super::super::report::{Report, read_report};
 use super::super::settings::Settings;
 use super::super::start::{Given, start, this_process};
 use super::super::steps::{Slot, Step};
-use super::super::sys::wait_exit;
+use super::super::sys::{peek_exited, wait_exit};
 use super::super::text::Text;
 use super::rootfs::{busybox, settings};
 use super::*;
@@ -79,7 +80,7 @@ fn a_failure_at_any_step_leaves_nothing_and_names_the_step() {
         let mut spec = whole.clone();
         spec.steps[number] = fault.clone();
         let (report, given) = given(&folder);
-        let child = start(&spec, given).unwrap();
+        let child = start(&spec, given, |_| Ok(())).unwrap();
         let exit = wait_exit(child.pidfd.as_fd()).unwrap();
         assert_eq!(exit.code, Some(125), "step {number}");
         let said = read_report(&report).unwrap();
@@ -173,7 +174,10 @@ fn trap_2_a_killed_runner_takes_its_sandbox_along_and_the_next_start_reaps_the_r
     runner.wait().unwrap();
     assert!(until(|| host().sandboxed.is_empty().then_some(())).is_some(), "{:?}", host());
     assert_eq!(fs::read_dir(live.path()).unwrap().count(), 1, "the record of the dead runner");
-    assert_eq!(super::super::live::reap(live.path()).unwrap(), 1);
+    let file = fs::read_dir(live.path()).unwrap().next().unwrap().unwrap().path();
+    let record: Record = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    assert!(record.process.is_some(), "{record:?}");
+    assert_eq!(reap(live.path()).unwrap(), Reaped { gone: 1, running: Vec::new() });
     assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0);
     if let Room::V1 { memory, .. } = Room::find() {
         let of_it = format!("perry-sandbox-{}-", runner.id());
@@ -183,6 +187,29 @@ fn trap_2_a_killed_runner_takes_its_sandbox_along_and_the_next_start_reaps_the_r
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(&of_it));
         assert_eq!(left.count(), 0);
     }
+}
+
+#[test]
+fn a_sandbox_that_outlives_its_runner_is_killed_by_the_next_start() {
+    let _alone = alone();
+    let (root, live) = (busybox(), tempfile::tempdir().unwrap());
+    let folder = root_folder(root.path());
+    let mut spec =
+        spec_of(&settings(&["/bin/sh", "-c", "sleep 52 & sleep 53; : leftover"]), &folder).unwrap();
+    spec.steps.retain(|step| !matches!(step, Step::DieWithParent));
+    let (_report, given) = given(&folder);
+    let record = Live::record(live.path(), "1-1-1", None).unwrap();
+    let note = record.note().unwrap();
+    let child = start(&spec, given, |pid| note.started(pid)).unwrap();
+    assert!(until(|| host().sandboxed.iter().any(|line| line.contains("53")).then_some(())).is_some());
+    assert_eq!(reap(live.path()).unwrap(), Reaped::default(), "its runner holds the lock");
+    // What is left when the runner is killed and the death signal does not come.
+    record.leave();
+    assert_eq!(reap(live.path()).unwrap(), Reaped { gone: 1, running: Vec::new() });
+    assert!(peek_exited(child.pidfd.as_fd()), "gone before its record");
+    assert_eq!(wait_exit(child.pidfd.as_fd()).unwrap().signal, Some(libc::SIGKILL));
+    assert!(host().sandboxed.is_empty());
+    assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0);
 }
 
 /// Asks again for ten seconds.
