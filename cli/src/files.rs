@@ -50,6 +50,16 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read_open(file, path, limit)
 }
 
+/// Reads a key or trust root that the user named by a flag: not one that everybody can write.
+pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |source| FileError::Io { path: path.to_owned(), source };
+    let file = open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.mode() & 0o002 != 0 {
+        return Err(FileError::Writable { path: path.to_owned(), who: "everybody" });
+    }
+    read_open(file, path, limit)
+}
+
 /// Reads a file that decides about trust: neither it nor its folder may be writable by others than root and `uid`,
 /// as ssh asks of keys.
 pub(crate) fn read_trusted(path: &Path, limit: u64, uid: u32) -> Result<Vec<u8>, FileError> {

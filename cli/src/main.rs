@@ -31,15 +31,24 @@ use exit::Exit;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::set_color(cli.color);
+    let as_json = cli.command.prints_json();
     let exit = dispatch(cli).unwrap_or_else(|error| {
         let exit = stop::exit_of(&error);
-        let message = format!("{error:#}");
-        if !message.is_empty() {
+        let message = stop::message(&error);
+        if as_json {
+            output::failure(exit.code(), &message);
+        } else {
             output::error(&message);
         }
         exit
     });
-    exit.into()
+    match output::lost() {
+        Some(error) => {
+            output::error(&format!("cannot write the output: {error}"));
+            Exit::Failure.into()
+        }
+        None => exit.into(),
+    }
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<Exit> {

@@ -1,6 +1,7 @@
 //! The only code that prints. A reader that has gone away (`| head`) ends the output, not the program.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Mutex;
 
 use serde::Serialize;
 
@@ -32,7 +33,7 @@ pub(crate) fn stderr_is_terminal() -> bool {
 
 /// Prints a result.
 pub(crate) fn result(text: &str) {
-    write_line(anstream::stdout().lock(), text);
+    remember(write_line(anstream::stdout().lock(), text));
 }
 
 /// Prints a result as one JSON document.
@@ -44,15 +45,22 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tells a script why it did not work.
+pub(crate) fn failure(exit: u8, message: &str) {
+    let report = serde_json::json!({ "schema": "perry-sandbox/error/v1", "verdict": "error", "exit": exit, "message": message });
+    result(&format!("{report:#}"));
+}
+
 /// Prints raw bytes, as a manual page.
 pub(crate) fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    drop(out.write_all(bytes).and_then(|()| out.flush()));
+    remember(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
 /// Tells the user something beside the result.
 pub(crate) fn note(text: &str) {
-    write_line(anstream::stderr().lock(), text);
+    // Whoever cannot be told on standard error cannot be told at all.
+    drop(write_line(anstream::stderr().lock(), text));
 }
 
 /// Tells the user why it did not work.
@@ -60,8 +68,26 @@ pub(crate) fn error(text: &str) {
     note(&format!("perry-sandbox: {text}"));
 }
 
-fn write_line(mut out: impl io::Write, text: &str) {
-    drop(writeln!(out, "{}", printable(text).trim_end_matches('\n')).and_then(|()| out.flush()));
+fn write_line(mut out: impl io::Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{}", printable(text).trim_end_matches('\n'))?;
+    out.flush()
+}
+
+/// The first result that could not be written: a full disk must not look like success.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+fn remember(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && let Ok(mut lost) = LOST.lock()
+    {
+        lost.get_or_insert(error);
+    }
+}
+
+/// Why a result was lost, if one was.
+pub(crate) fn lost() -> Option<io::Error> {
+    LOST.lock().ok()?.take()
 }
 
 /// Text that may quote an image, a registry or a policy, without the control characters with which it could
@@ -74,7 +100,9 @@ fn printable(text: &str) -> String {
         clean.push_str(before);
         let color = from.strip_prefix("\x1b[").and_then(|tail| {
             let end = tail.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-            tail.get(end..)?.strip_prefix('m')
+            // 8 would hide what follows.
+            let hides = tail.get(..end)?.split(';').any(|number| number.trim_start_matches('0') == "8");
+            tail.get(end..)?.strip_prefix('m').filter(|_| !hides)
         });
         let mut chars = from.chars();
         rest = match (color, chars.next()) {
@@ -101,6 +129,7 @@ mod tests {
     fn hostile_text_cannot_drive_the_terminal() {
         assert_eq!(printable("a\x1b]0;owned\x07b"), "a\\u{1b}]0;owned\\u{7}b");
         assert_eq!(printable("\x1b[2Jx\rmoved\u{9b}31m"), "\\u{1b}[2Jx\\rmoved\\u{9b}31m");
+        assert_eq!(printable("\x1b[8mhidden"), "\\u{1b}[8mhidden");
         assert_eq!(
             printable("two\nlines\tand \x1b[1;31mcolour\x1b[0m"),
             "two\nlines\tand \x1b[1;31mcolour\x1b[0m"

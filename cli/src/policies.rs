@@ -26,7 +26,11 @@ const MAX_TRUST_FILE: u64 = 4 * 1024 * 1024;
 /// A file cannot be read, others can write it, it does not load, or it is not the one that `--require-policy` names.
 pub(crate) fn find(args: &PolicyFileArgs, environment: &Environment) -> anyhow::Result<Option<Policy>> {
     let files = if args.policy.is_empty() {
-        environment.default_policies.iter().find(|path| path.exists()).cloned().into_iter().collect()
+        // Only what is certainly not there is passed over: a policy that cannot be looked at must not count as none.
+        let absent = |path: &Path| {
+            std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        environment.default_policies.iter().find(|path| !absent(path)).cloned().into_iter().collect()
     } else {
         args.policy.clone()
     };

@@ -75,7 +75,7 @@ fn issuer(args: &SignerArgs) -> Option<IssuerPattern> {
 }
 
 fn public_key(path: &Path) -> anyhow::Result<String> {
-    let bytes = files::read(path, MAX_KEY).map_err(Stop::usage)?;
+    let bytes = files::read_unshared(path, MAX_KEY).map_err(Stop::usage)?;
     let pem = files::into_text(bytes, path).map_err(Stop::usage)?;
     if pem.contains("PRIVATE KEY-----") {
         return Err(Stop::usage(format!(
@@ -93,7 +93,7 @@ fn public_key(path: &Path) -> anyhow::Result<String> {
 }
 
 fn trust_root(path: &Path) -> anyhow::Result<TrustRoot> {
-    let bytes = files::read(path, MAX_TRUST_ROOT).map_err(Stop::usage)?;
+    let bytes = files::read_unshared(path, MAX_TRUST_ROOT).map_err(Stop::usage)?;
     let json = files::into_text(bytes, path).map_err(Stop::usage)?;
     let digest = Digest::of(json.as_bytes());
     let name = COMMAND_LINE.parse().context("the name of the command line's trust root")?;

@@ -49,6 +49,18 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
     if content_fault { Exit::NotVerified } else { Exit::Failure }
 }
 
+/// The whole chain of causes, without those that a message above already quotes.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message.push_str(": ");
+            message.push_str(&cause);
+        }
+    }
+    message
+}
+
 fn is_store_fault(error: &StoreError) -> bool {
     match error {
         StoreError::Read(error) => error.is_content_fault(),

@@ -12,6 +12,7 @@ use crate::names::{ImageRuleName, SignerName, TrustRootName};
 /// Holding one proves nothing (it is data); the proof is the verifier's `VerifiedImage`, whose evidence the runner
 /// compares with the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Evidence {
     /// The digest that was asked for: an index or a manifest.
     pub top: Digest,
@@ -48,6 +49,7 @@ impl Evidence {
 
 /// One signature that holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct VerifiedSignature {
     /// The signer it counts for.
     pub signer: SignerName,
@@ -99,6 +101,7 @@ pub enum VerifiedIdentity {
 
 /// A time that somebody trusted vouches for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct VerifiedTime {
     /// Who says so.
     pub source: TimeSource,
@@ -118,6 +121,7 @@ pub enum TimeSource {
 
 /// A verified entry of a transparency log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct LogEntry {
     /// The log's key id, hex.
     pub log_id: String,

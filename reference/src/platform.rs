@@ -26,10 +26,12 @@ impl Platform {
     /// Puts a platform together from the parts of an image index's descriptor.
     ///
     /// # Errors
-    /// A part that is empty, longer than 32 characters or not made of `a-z`, `A-Z`, `0-9`, `.`, `_`, `-`.
+    /// A part that is empty, longer than 32 characters, not made of `a-z`, `A-Z`, `0-9`, `.`, `_`, `-`, or that begins
+    /// with one of the last three.
     pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Result<Self, PlatformError> {
         let fits = |part: &str| {
             (1..=32).contains(&part.len())
+                && part.starts_with(|c: char| c.is_ascii_alphanumeric())
                 && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
         if !fits(os) || !fits(architecture) || !variant.is_none_or(fits) {

@@ -38,7 +38,10 @@ fn main() {
             ratios.push(seconds(row) / base);
         }
     }
-    println!("median of {rounds} rounds; fork+exec of a static true takes {:.2} ms here", median(&mut first) * 1000.0);
+    println!(
+        "median of {rounds} rounds; fork+exec of a static true takes {:.2} ms here",
+        median(&mut first) * 1000.0
+    );
     for (row, ratios) in rows.iter().zip(&mut ratios) {
         println!("{:<28} {:>7.1} x   {}", row.name, median(ratios), row.walls);
     }
@@ -62,8 +65,24 @@ fn rows(home: Home, root: &Path) -> Vec<Row> {
             walls: "namespaces, no caps; no seccomp, no limits",
             command: Box::new(move || {
                 let mut command = Command::new(&bwrap);
-                command.args(["--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session", "--ro-bind"]);
-                command.arg(&root).args(["/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "/bin/true"]);
+                command.args([
+                    "--unshare-all",
+                    "--cap-drop",
+                    "ALL",
+                    "--die-with-parent",
+                    "--new-session",
+                    "--ro-bind",
+                ]);
+                command.arg(&root).args([
+                    "/",
+                    "--proc",
+                    "/proc",
+                    "--dev",
+                    "/dev",
+                    "--tmpfs",
+                    "/tmp",
+                    "/bin/true",
+                ]);
                 command
             }),
         });
@@ -90,11 +109,33 @@ fn rows(home: Home, root: &Path) -> Vec<Row> {
             walls: "no caps, no network, read-only, its own seccomp profile, limits",
             command: Box::new(move || {
                 let mut command = Command::new(&podman);
-                command.args(["--storage-driver", "vfs", "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--root"]);
+                command.args([
+                    "--storage-driver",
+                    "vfs",
+                    "--runtime",
+                    "runc",
+                    "--cgroup-manager",
+                    "cgroupfs",
+                    "--root",
+                ]);
                 command.arg(storage.path().join("root")).arg("--runroot").arg(storage.path().join("run"));
                 command.args(["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"]);
-                command.args(["--security-opt", "no-new-privileges", "--user", "65534:65534", "--pids-limit", "64"]);
-                command.args(["--memory", "64m", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=512:512"]);
+                command.args([
+                    "--security-opt",
+                    "no-new-privileges",
+                    "--user",
+                    "65534:65534",
+                    "--pids-limit",
+                    "64",
+                ]);
+                command.args([
+                    "--memory",
+                    "64m",
+                    "--ulimit",
+                    "nofile=1024:1024",
+                    "--ulimit",
+                    "nproc=512:512",
+                ]);
                 command.arg("--rootfs").arg(&root).arg("/bin/true");
                 command
             }),
@@ -115,7 +156,8 @@ fn installed(name: &str) -> Option<PathBuf> {
 
 /// The tree that the first run unpacked.
 fn unpacked(home: &Home) -> PathBuf {
-    let folders = std::fs::read_dir(home.data_dir().join("rootfs")).expect("the first run unpacked the image");
+    let folders =
+        std::fs::read_dir(home.data_dir().join("rootfs")).expect("the first run unpacked the image");
     let root = folders.flatten().map(|entry| entry.path().join("root")).find(|root| root.is_dir());
     root.expect("the unpacked tree is in the store")
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
-    BackendsArgs, CompletionsArgs, DoctorArgs, ExplainArgs, ImageArgs, LogArgs, ManArgs, PolicyArgs, RunArgs,
-    StoreArgs, VerifyArgs,
+    BackendsArgs, CompletionsArgs, DoctorArgs, ExplainArgs, ImageArgs, ImageCommand, LogArgs, LogCommand,
+    ManArgs, PolicyArgs, PolicyCommand, RunArgs, StoreArgs, StoreCommand, VerifyArgs,
 };
 
 const EXIT_CODES: &str = "\
@@ -76,6 +76,37 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print manual pages
     Man(ManArgs),
+}
+
+impl Command {
+    /// Whether the result is JSON; then a failure is, too.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Run(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Explain(args) => args.json,
+            Self::Policy(args) => match &args.command {
+                PolicyCommand::Check(args) => args.json,
+                PolicyCommand::Diff(args) => args.json,
+                PolicyCommand::Fmt(_) | PolicyCommand::Schema(_) | PolicyCommand::Init(_) => false,
+            },
+            Self::Image(args) => match &args.command {
+                ImageCommand::Pull(args) => args.json,
+                ImageCommand::Ls(args) => args.json,
+                ImageCommand::Inspect(args) => args.json,
+                ImageCommand::Rm(args) => args.json,
+            },
+            Self::Store(args) => match args.command {
+                StoreCommand::Check { json } | StoreCommand::Prune { json, .. } => json,
+            },
+            Self::Log(args) => match args.command {
+                LogCommand::Show { json, .. } | LogCommand::Verify { json } => json,
+            },
+            Self::Backends(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Completions(_) | Self::Man(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) access: AccessArgs,
 
     /// Check this single signature bundle instead of an image
-    #[arg(long, value_name = "FILE", requires = "artifact")]
+    #[arg(long, value_name = "FILE", requires = "artifact", conflicts_with = "policy")]
     pub(crate) bundle: Option<PathBuf>,
 
     /// Digest of what the bundle signs

@@ -112,6 +112,8 @@ fn read(path: &Path) -> anyhow::Result<PolicySource> {
 /// Puts the new content beside the file and renames it over, so that a reader sees the old or the new one whole.
 fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("writing `{}`", path.display());
+    // A link stays one: what it points at is rewritten.
+    let path = &path.canonicalize().with_context(failed)?;
     let permissions = std::fs::metadata(path).with_context(failed)?.permissions();
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");

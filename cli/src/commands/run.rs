@@ -1,13 +1,14 @@
 //! `run`: the whole way, from flags to the program's own exit code.
 
 use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use jiff::Timestamp;
 use perry_sandbox_image::{Rootfs, Store};
-use perry_sandbox_policy::{Explanation, LaunchPlan, Target, Terminal, Verdict};
+use perry_sandbox_policy::{AuditLog, Explanation, LaunchPlan, Target, Terminal, Verdict};
 use perry_sandbox_runner::{
     Decision, End, Event, Input, LaunchError, Limit, Outcome, Output, RunError, Streams, Surroundings, Trail,
     dry_run, launch, remote,
@@ -30,22 +31,27 @@ const SCHEMA: &str = "perry-sandbox/run/v1";
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<Exit> {
     let store = open_store(environment)?;
-    let trail = Trail::open(&environment.data_dir.join("trail"))?;
     let wanted = if args.tty { Terminal::Own } else { Terminal::None };
     let asked = flow::ask(&args.request, None, wanted, environment, &store)?;
-    let Answer::Decided(decided) = &asked.answer else { return refuse(&asked, &trail, args.json) };
-    let Verdict::Allow(plan) = &decided.verdict else { return refuse(&asked, &trail, args.json) };
+    let trail = match asked.policy.audit().log {
+        AuditLog::Chained => Some(Trail::open(&environment.data_dir.join("trail"))?),
+        AuditLog::Off => None,
+    };
+    let trail = trail.as_ref();
+    let Answer::Decided(decided) = &asked.answer else { return refuse(&asked, trail, args.json) };
+    let Verdict::Allow(plan) = &decided.verdict else { return refuse(&asked, trail, args.json) };
     if let Some(exception) = plan.exception.as_ref().filter(|_| !args.quiet) {
         output::note(&format!(
             "note: allowed by exception {} until {}: {}",
             exception.id, exception.until, exception.reason
         ));
     }
+    refuse_own_folders(plan, &args.request.policy.policy, environment)?;
     let rootfs = rootfs(&store, decided, &asked.image, args.quiet || args.json)?;
     if args.dry_run {
         return print_dry_run(plan, decided, &rootfs, args.json);
     }
-    let outcome = start(args, plan, decided, &rootfs, &trail, environment)?;
+    let outcome = start(args, plan, decided, &rootfs, trail, environment)?;
     if args.json {
         output::json(&report(&outcome, decided))?;
     }
@@ -53,7 +59,7 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
 }
 
 /// Writes a "no" into the trail, says why, and gives its exit code.
-fn refuse(asked: &Asked<'_>, trail: &Trail, as_json: bool) -> anyhow::Result<Exit> {
+fn refuse(asked: &Asked<'_>, trail: Option<&Trail>, as_json: bool) -> anyhow::Result<Exit> {
     let exit = exit_of(asked);
     let (manifest, reasons): (_, Vec<String>) = match &asked.answer {
         Answer::NotAsked(denial) => (None, denial.iter().map(|reason| reason.code.to_string()).collect()),
@@ -73,10 +79,12 @@ fn refuse(asked: &Asked<'_>, trail: &Trail, as_json: bool) -> anyhow::Result<Exi
         Target::AdHoc | Target::Service(_) => None,
     };
     let policy = asked.policy.digest().as_digest().clone();
-    trail.append(
-        asked.now,
-        &Event::Decision(Decision { policy, capability, manifest, allowed: false, reasons }),
-    )?;
+    if let Some(trail) = trail {
+        trail.append(
+            asked.now,
+            &Event::Decision(Decision { policy, capability, manifest, allowed: false, reasons }),
+        )?;
+    }
     let explanation = match &asked.answer {
         Answer::NotAsked(denial) => Explanation::of_denial(&asked.policy, &asked.request, denial, asked.now),
         Answer::Decided(decided) => decided.explanation.clone(),
@@ -97,6 +105,32 @@ fn refuse(asked: &Asked<'_>, trail: &Trail, as_json: bool) -> anyhow::Result<Exi
         output::note(&explanation.to_text(output::stderr_has_color()));
     }
     Ok(exit)
+}
+
+/// SECURITY: a mount that shows our own store, records or policies would let a program change what the next run trusts.
+fn refuse_own_folders(
+    plan: &LaunchPlan,
+    policies: &[PathBuf],
+    environment: &Environment,
+) -> anyhow::Result<()> {
+    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let own = [&environment.data_dir, &environment.runtime_dir].into_iter();
+    let own: Vec<_> =
+        own.chain(policies).chain(&environment.default_policies).map(|path| resolved(path)).collect();
+    for mount in &plan.mounts {
+        let shown = resolved(Path::new(&mount.path));
+        if let Some(own) = own.iter().find(|own| own.starts_with(&shown) || shown.starts_with(own)) {
+            return Err(Stop::with(
+                Exit::Denied,
+                format!(
+                    "denied: the mount {} would show {}, which decides about runs: mount a folder beside it",
+                    mount.path,
+                    own.display()
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The unpacked image. Content is fetched only now, when it is clear that it may run.
@@ -136,14 +170,14 @@ fn start(
     plan: &LaunchPlan,
     decided: &Decided<'_>,
     rootfs: &Rootfs,
-    trail: &Trail,
+    trail: Option<&Trail>,
     environment: &Environment,
 ) -> anyhow::Result<Outcome> {
     let (remote, commands) = remote().context("making a channel to the sandbox")?;
     let terminal = terminal::attach(plan.process.terminal, remote)?;
     let surroundings = Surroundings {
         runtime: &environment.runtime_dir,
-        trail: Some(trail),
+        trail,
         commands: Some(&commands),
         window: terminal.window,
         clock: Timestamp::now,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageName, resolve};
+use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
 use perry_sandbox_policy::{
     Evidence, LogEntry, Requirement, TimeSource, VerifiedIdentity, VerifiedSignature,
 };
@@ -62,7 +62,20 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
         &requirement,
         Clock::at(Timestamp::now()),
     );
+    if verified.is_ok() && name.reference().is_none() {
+        hash_layers(opened.source.as_ref(), &resolved)?;
+    }
     report(image, verified.as_ref().map(VerifiedImage::evidence), args.json, accepted_image)
+}
+
+/// Reads every layer of a layout or archive, so that one that was changed is found here and not only when it runs.
+fn hash_layers(source: &dyn Source, image: &ResolvedImage) -> anyhow::Result<()> {
+    for layer in image.layers() {
+        let mut content = source.blob(&layer.digest, Some(layer.size), layer.size)?;
+        std::io::copy(&mut content, &mut std::io::sink())
+            .map_err(|error| ReadError::from_io(format!("layer {}", layer.digest), error))?;
+    }
+    Ok(())
 }
 
 fn one_bundle(args: &VerifyArgs, bundle: &Path) -> anyhow::Result<Exit> {

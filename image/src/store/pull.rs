@@ -95,7 +95,7 @@ impl Store {
         name: &str,
         stamps: &BTreeMap<Digest, String>,
     ) -> Result<(), StoreError> {
-        let known = self.stamps(name, image.manifest_digest());
+        let known = self.stamps(name, image.manifest_digest()).unwrap_or_default();
         for layer in image.layers() {
             let stamp = stamps.get(&layer.digest);
             let stored = self.blob_size(&layer.digest) == Some(layer.size);

@@ -155,9 +155,9 @@ impl Store {
     }
 
     /// What was said of the layers when the image was last pulled by this name.
-    pub(super) fn stamps(&self, name: &str, manifest: &Digest) -> BTreeMap<Digest, String> {
+    pub(super) fn stamps(&self, name: &str, manifest: &Digest) -> Option<BTreeMap<Digest, String>> {
         let record = Self::read_record(&self.root().join("images").join(file_name(name, manifest)));
-        record.map(|record| record.stamps).unwrap_or_default()
+        record.map(|record| record.stamps).ok()
     }
 
     pub(super) fn write_record(&self, session: &Session, image: &StoredImage) -> Result<(), StoreError> {
@@ -207,8 +207,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when a record cannot be read.
     pub fn find(&self, text: &str) -> Result<Vec<StoredImage>, StoreError> {
-        let hex = text.len() >= 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let fits = |digest: &Digest| digest.as_str() == text || (hex && digest.hex().starts_with(text));
+        let start = text.strip_prefix("sha256:").unwrap_or(text);
+        let hex = start.len() >= 12 && start.bytes().all(|b| b.is_ascii_hexdigit());
+        let fits = |digest: &Digest| digest.as_str() == text || (hex && digest.hex().starts_with(start));
         let mut list = self.list()?;
         list.retain(|it| it.name == text || fits(it.top()) || fits(it.manifest_digest()) || fits(&it.config));
         Ok(list)

@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// The unpacked image, if it is there and its layers at the source are still the files that were hashed when
-    /// it was pulled by this name; otherwise [`Store::pull`] is to hash them again. No layer is read.
+    /// it was pulled by this name; otherwise, and where it was never pulled by this name, [`Store::pull`] is to hash them again. No layer is read.
     ///
     /// # Errors
     /// [`StoreError`] when it is there but cannot be opened.
@@ -93,7 +93,7 @@ impl Store {
         name: &str,
         diff_ids: &[Digest],
     ) -> Result<Option<Rootfs>, StoreError> {
-        let known = self.stamps(name, image.manifest_digest());
+        let Some(known) = self.stamps(name, image.manifest_digest()) else { return Ok(None) };
         let same = |layer: &Descriptor| source.stamp(&layer.digest).as_ref() == known.get(&layer.digest);
         if image.layers().iter().all(same) { self.unpacked(diff_ids) } else { Ok(None) }
     }

@@ -9,7 +9,7 @@ use crate::entries::Exception;
 use crate::isolation::IsolationLevel;
 use crate::names::TierName;
 use crate::policy::Policy;
-use crate::request::{Request, Target};
+use crate::request::Request;
 use crate::require::Entry;
 
 /// The ceiling that applies to a request.
@@ -33,8 +33,8 @@ pub(crate) fn ceiling_of<'a>(
     reasons: &mut Reasons,
 ) -> Option<Applied<'a>> {
     let baseline = policy.parts.tiers.keys().find(|name| name.as_str() == BASELINE);
-    // An ad-hoc run without a wish is isolated, however much its entry would allow.
-    let isolated = entry.tiers.is_none() || (request.target == Target::AdHoc && request.tier.is_none());
+    // What no entry names is isolated. Only a caller who brings the whole policy on the command line chooses the tier.
+    let isolated = entry.tiers.is_none() && (policy.from_files || request.tier.is_none());
     let names =
         entry.tiers.into_iter().flatten().chain(baseline.filter(|_| isolated)).chain(request.tier.as_ref());
     let mut applied: Option<Applied<'a>> = None;

@@ -2,6 +2,7 @@
 
 mod backend;
 mod ceiling;
+mod cover;
 mod evidence;
 mod grants;
 mod process;

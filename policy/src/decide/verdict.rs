@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::backend::{Choice, Demands, Found, choose};
 use super::ceiling::{Applied, ceiling_of, levels};
+use super::cover::refuse_covered_programs;
 use super::evidence::check;
 use super::grants::{granted, limited, listed};
 use super::process::process;
@@ -147,6 +148,12 @@ impl Facts<'_> {
         let mut notes = Vec::new();
         let process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
         let grants = granted(request, &entry, ceiling, reasons);
+        refuse_covered_programs(&process, &grants, reasons);
+        for (path, _) in grants.mounts_write.iter() {
+            notes.push(format!(
+                "the disk limit does not bound what is written to {path}: it is a folder of the host"
+            ));
+        }
         let limits = limited(request, &entry, ceiling, reasons);
         let empty = ProjectGrants::default();
         let project = entry.project.unwrap_or(&empty);

@@ -10,8 +10,12 @@ neither `/` nor a folder that holds control sockets or the kernel's interfaces (
 
 /// Folders that no mount may show, from above or from inside.
 ///
-/// SECURITY: a control socket (docker's, the user's bus) under a mount would command a more trusted process.
-const NEVER: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/var/run"];
+/// SECURITY: a control socket (docker's, the user's bus) under a mount would command a more trusted process, and the
+/// host's programs, libraries and configuration in the place of the image's would run unverified.
+const NEVER: [&str; 14] = [
+    "/proc", "/sys", "/dev", "/run", "/var/run", "/bin", "/sbin", "/usr", "/lib", "/lib32", "/lib64",
+    "/libx32", "/etc", "/boot",
+];
 
 /// A folder of the host and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

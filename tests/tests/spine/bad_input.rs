@@ -139,3 +139,62 @@ fn usage_errors_are_2() {
         assert_eq!(home.run(args).code, 2, "{args:?}");
     }
 }
+
+/// The example's policy with a tier that lets one folder of the host be written.
+fn policy_that_mounts(home: &Home, folder: &str) -> &'static str {
+    let text = std::fs::read_to_string(home.path().join(POLICY)).expect("the policy can be read");
+    let tier = format!(
+        "[tier.data]\nisolation = {{ accept = [\"oci\"], prefer = [\"oci\"] }}\nseccomp = \"perry-default\"\n\
+         memory-enforcement = \"watched\"\nmounts = {{ read = [], write = [\"{folder}\"] }}\n\
+         limits = {{ memory = \"64MiB\", cpu = 1.0, pids = 64, wall = \"10s\", output = \"1MiB\", disk = \"8MiB\", open-files = 256 }}\n"
+    );
+    let text = text.replace("[ad-hoc]\ntier  = \"isolated\"", &format!("{tier}\n[ad-hoc]\ntier  = \"data\""));
+    std::fs::write(home.path().join("examples/hello/mounts.toml"), text).expect("the home can be written");
+    "examples/hello/mounts.toml"
+}
+
+#[test]
+fn a_mount_over_the_store_or_the_policy_is_denied() {
+    let home = Home::new(As::Me);
+    let folder = home.path().to_str().expect("a path in text").to_owned();
+    let policy = policy_that_mounts(&home, &folder);
+    let beside = home.path().join("beside");
+    std::fs::create_dir(&beside).expect("the home can be written");
+    let beside = beside.to_str().expect("a path in text");
+    let run = |mount: &str| {
+        home.run(&["run", "--quiet", "--policy", policy, "--mount-write", mount, IMAGE, "--", "ls", mount])
+    };
+    let allowed = run(beside);
+    assert_eq!(allowed.code, 0, "{allowed:?}");
+    refused(&run(&folder), 120, &["decides about runs"]);
+}
+
+#[test]
+fn a_folder_of_the_host_cannot_take_the_place_of_the_program() {
+    let home = Home::new(As::Me);
+    let folder = home.path().to_str().expect("a path in text").to_owned();
+    let policy = policy_that_mounts(&home, &folder);
+    let program = format!("{folder}/bin/tool");
+    let mount = format!("{folder}/bin");
+    std::fs::create_dir(&mount).expect("the home can be written");
+    let ran = home.run(&["run", "--policy", policy, "--mount-write", &mount, IMAGE, "--", &program]);
+    refused(&ran, 120, &["cover"]);
+}
+
+#[test]
+fn a_default_policy_that_cannot_be_read_does_not_count_as_none() {
+    let home = Home::new(As::Ordinary);
+    let folder = home.path().join(".config/perry-sandbox");
+    std::fs::create_dir_all(&folder).expect("the home can be written");
+    std::os::unix::fs::symlink("nowhere", folder.join("policy.toml")).expect("a link can be made");
+    refused(&home.run(&["run", "--key", KEY, IMAGE]), 2, &["policy.toml"]);
+}
+
+#[test]
+fn a_key_that_everybody_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new(As::Ordinary);
+    let file = home.path().join(KEY);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("its mode can be set");
+    refused(&home.run(&["run", "--key", KEY, IMAGE]), 2, &["cosign.pub", "everybody"]);
+}

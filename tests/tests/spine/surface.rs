@@ -203,3 +203,64 @@ fn verify_by_hand_explains_itself() {
     assert_eq!(code.code, 0, "{code:?}");
     assert_eq!(home.run(&["verify", "--explain-code", "V-NO-99"]).code, 2);
 }
+
+#[test]
+fn a_refusal_is_json_too_where_json_was_asked_for() {
+    let home = Home::new(As::Ordinary);
+    for (args, code) in [
+        (&["run", "--json", IMAGE][..], 120),
+        (&["run", "--json", "--policy", POLICY, "helo"], 120),
+        (&["verify", "--json", "--key", KEY, "oci:nowhere"], 125),
+        (&["verify", "--json", "--key", "nowhere", IMAGE], 2),
+    ] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
+        let failure: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        assert_eq!(failure["exit"], code, "{failure}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let home = Home::new(As::Ordinary);
+    for args in [&["policy", "schema"][..], &["verify", "--key", KEY, IMAGE], &["man"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+        let status = home.command(args).stdout(full).stderr(std::process::Stdio::null()).status();
+        assert_eq!(status.expect("it starts").code(), Some(125), "{args:?}");
+    }
+}
+
+#[test]
+fn a_policy_can_do_without_a_trail() {
+    let home = Home::new(As::Ordinary);
+    let file = home.path().join(POLICY);
+    let text = std::fs::read_to_string(&file).expect("the policy can be read");
+    std::fs::write(&file, format!("{text}\n[audit]\nlog = \"off\"\n")).expect("the policy can be written");
+    assert_eq!(home.run(&["run", "--policy", POLICY, "--image", IMAGE, "hello"]).code, 0);
+    assert!(!home.data_dir().join("trail").exists());
+}
+
+#[test]
+fn the_tier_of_the_command_line_applies_where_the_whole_policy_is_there() {
+    let home = Home::new(As::Ordinary);
+    let explained = json(&home, &["explain", "--json", "--tier", "default", "--key", KEY, IMAGE]);
+    assert_eq!(explained["tier"], "default", "{explained}");
+    let explained = json(&home, &["explain", "--json", "--key", KEY, IMAGE]);
+    assert_eq!(explained["tier"], "isolated", "{explained}");
+}
+
+#[test]
+fn a_changed_layer_is_found_by_verify_too() {
+    let home = Home::new(As::Ordinary);
+    let blobs = home.path().join("examples/hello/image/blobs/sha256");
+    for entry in std::fs::read_dir(blobs).expect("the layout has blobs") {
+        let path = entry.expect("an entry").path();
+        let mut bytes = std::fs::read(&path).expect("a blob can be read");
+        if bytes.len() > 100_000 {
+            bytes[50_000] ^= 1;
+            std::fs::write(&path, bytes).expect("the layout can be written");
+        }
+    }
+    assert_eq!(home.run(&["verify", "--key", KEY, IMAGE]).code, 121);
+}
