@@ -1,12 +1,14 @@
 //! One stream between the host and the sandbox: bounded, never blocking the supervisor.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::PollFlags;
-use nix::unistd::{read, write};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{isatty, read, write};
 
 use crate::io::Output;
 
@@ -19,12 +21,66 @@ const SAFE_WRITE: usize = 4096;
 enum Sink {
     Discard,
     Capture(Vec<u8>),
-    /// `whole`: the descriptor is ours and does not block, so any amount may be offered.
-    Descriptor {
-        to: OwnedFd,
-        whole: bool,
-    },
+    Descriptor { to: OwnedFd, way: Way },
     Closed,
+}
+
+/// How a descriptor is written to so that the supervisor never waits in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It is ours alone and does not block.
+    Ours,
+    /// A socket: each call says that it must not wait.
+    Socket,
+    /// The caller's, whose flags are not ours to change: little at a time, and only when it polls as writable.
+    Callers,
+}
+
+/// Finds how to write to a descriptor of the caller. Its open file may be shared, with other processes or with the other
+/// stream of this sandbox: between polling and writing somebody else may have filled it.
+fn sink_of(to: OwnedFd) -> Sink {
+    let kind = kind_of(&to);
+    if kind == SFlag::S_IFSOCK {
+        return Sink::Descriptor { to, way: Way::Socket };
+    }
+    if kind == SFlag::S_IFIFO || isatty(&to).unwrap_or(false) {
+        return match opened_again(&to, OFlag::O_WRONLY) {
+            Ok(own) => Sink::Descriptor { to: own, way: Way::Ours },
+            Err(_) => Sink::Descriptor { to, way: Way::Callers },
+        };
+    }
+    Sink::Descriptor { to, way: Way::Callers }
+}
+
+/// A new open file of the same pipe or terminal, with flags of its own. Refused for a pipe that another user made.
+fn opened_again(descriptor: &OwnedFd, access: OFlag) -> nix::Result<OwnedFd> {
+    let flags = access | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()).as_str(), flags, Mode::empty())
+}
+
+/// A source of the caller that does not make the supervisor wait when somebody else reads from it too.
+fn source_of(from: OwnedFd) -> OwnedFd {
+    if kind_of(&from) == SFlag::S_IFIFO { opened_again(&from, OFlag::O_RDONLY).unwrap_or(from) } else { from }
+}
+
+fn kind_of(descriptor: &OwnedFd) -> SFlag {
+    fstat(descriptor).map_or(SFlag::empty(), |found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT)
+}
+
+/// Whether a descriptor can be written to at this moment.
+fn is_writable(to: &OwnedFd) -> bool {
+    let mut entries = [PollFd::new(to.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut entries, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Writes what fits now.
+fn offer(to: &OwnedFd, way: Way, bytes: &[u8]) -> nix::Result<usize> {
+    match way {
+        Way::Ours => write(to, bytes),
+        Way::Socket => send(to.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL),
+        Way::Callers if is_writable(to) => write(to, bytes.get(..SAFE_WRITE).unwrap_or(bytes)),
+        Way::Callers => Err(Errno::EAGAIN),
+    }
 }
 
 /// A source, a sink, and what is on the way.
@@ -39,6 +95,8 @@ pub(crate) struct Pump {
     farewell: Option<u8>,
     /// Whether a terminal's interrupt character has gone by since [`Pump::take_interrupt`].
     interrupted: bool,
+    /// Why the sink could not be written to, where that is not its reader's wish.
+    failure: Option<Errno>,
 }
 
 /// What ^C types.
@@ -50,7 +108,7 @@ impl Pump {
         let sink = match sink {
             Output::Discard => Sink::Discard,
             Output::Capture => Sink::Capture(Vec::new()),
-            Output::Descriptor(to) => Sink::Descriptor { to, whole: false },
+            Output::Descriptor(to) => sink_of(to),
         };
         Self {
             source: Some(source),
@@ -59,14 +117,17 @@ impl Pump {
             written: 0,
             farewell: None,
             interrupted: false,
+            failure: None,
         }
     }
 
     /// From the host into the sandbox: first `bytes`, then what `source` gives. The sink must not block.
     pub(crate) fn inward(bytes: Vec<u8>, source: Option<OwnedFd>, to: OwnedFd, farewell: Option<u8>) -> Self {
         let interrupted = bytes.contains(&INTERRUPT);
-        let sink = Sink::Descriptor { to, whole: true };
-        let mut pump = Self { source, sink, pending: bytes, written: 0, farewell, interrupted };
+        let sink = Sink::Descriptor { to, way: Way::Ours };
+        let source = source.map(source_of);
+        let mut pump =
+            Self { source, sink, pending: bytes, written: 0, farewell, interrupted, failure: None };
         pump.close_if_done();
         pump
     }
@@ -88,13 +149,8 @@ impl Pump {
         let (mut taken, mut over) = (0, false);
         if self.pending.is_empty() {
             (taken, over) = self.fill(room);
-            // A descriptor of the caller may block: it is written to only after it was polled.
-            if !matches!(self.sink, Sink::Descriptor { whole: false, .. }) {
-                self.drain();
-            }
-        } else {
-            self.drain();
         }
+        self.drain();
         self.close_if_done();
         (taken, over)
     }
@@ -130,19 +186,19 @@ impl Pump {
                 kept.extend_from_slice(rest);
                 rest.len()
             }
-            Sink::Descriptor { to, whole } => {
-                let most = if *whole { rest.len() } else { rest.len().min(SAFE_WRITE) };
-                match write(&*to, rest.get(..most).unwrap_or_default()) {
-                    Ok(length) => length,
-                    Err(Errno::EAGAIN | Errno::EINTR) => 0,
-                    // Nobody reads any more: the program will be told by its own next write.
-                    Err(_) => {
-                        self.source = None;
-                        self.sink = Sink::Closed;
-                        rest.len()
+            Sink::Descriptor { to, way } => match offer(to, *way, rest) {
+                Ok(length) => length,
+                Err(Errno::EAGAIN | Errno::EINTR) => 0,
+                Err(errno) => {
+                    // A reader that is gone is no failure: the program will be told by its own next write.
+                    if !matches!(errno, Errno::EPIPE | Errno::ECONNRESET) {
+                        self.failure = Some(errno);
                     }
+                    self.source = None;
+                    self.sink = Sink::Closed;
+                    rest.len()
                 }
-            }
+            },
         };
         self.written = self.written.saturating_add(done);
         if self.written >= self.pending.len() {
@@ -158,7 +214,7 @@ impl Pump {
         match self.farewell.take() {
             Some(byte) => self.pending = vec![byte],
             None => {
-                if matches!(self.sink, Sink::Descriptor { whole: true, .. }) {
+                if matches!(self.sink, Sink::Descriptor { way: Way::Ours, .. }) {
                     self.sink = Sink::Closed;
                 }
             }
@@ -168,6 +224,11 @@ impl Pump {
     /// Whether an interrupt character has been passed on since the last time that this was asked.
     pub(crate) fn take_interrupt(&mut self) -> bool {
         self.pending.is_empty() && std::mem::take(&mut self.interrupted)
+    }
+
+    /// Why nothing more can be passed on: a full disk, for one.
+    pub(crate) const fn failure(&self) -> Option<Errno> {
+        self.failure
     }
 
     /// What was kept.
@@ -212,5 +273,47 @@ mod tests {
         pump.turn(100);
         assert!(pump.interest().is_none());
         assert_eq!(write(&to, b"x"), Err(Errno::EPIPE), "the program is told");
+    }
+
+    #[test]
+    fn two_streams_into_one_full_pipe_never_wait() {
+        let (_kept, full) = pipe().unwrap();
+        let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        for to in [full, OwnedFd::from(socket)] {
+            let mut pumps = [0, 1].map(|_| {
+                let (from, inlet) = pipe().unwrap();
+                never_block(&inlet).unwrap();
+                never_block(&from).unwrap();
+                (Pump::outward(from, Output::Descriptor(to.try_clone().unwrap())), inlet)
+            });
+            for _ in 0..40 {
+                for (pump, inlet) in &mut pumps {
+                    write(&*inlet, &vec![7; 30_000]).ok();
+                    pump.turn(u64::MAX);
+                }
+            }
+            assert!(pumps.iter().all(|(pump, _)| pump.interest().is_some() && pump.failure().is_none()));
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_cannot_be_opened_again_is_not_waited_for_either() {
+        let (_kept, full) = pipe().unwrap();
+        let to = full.try_clone().unwrap();
+        for _ in 0..17 {
+            let _ = offer(&full, Way::Callers, &vec![7; 30_000]);
+        }
+        assert_eq!(offer(&to, Way::Callers, b"x"), Err(Errno::EAGAIN));
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure_and_a_reader_that_is_gone_is_none() {
+        let (from, inlet) = pipe().unwrap();
+        write(&inlet, b"hello").unwrap();
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut pump = Pump::outward(from, Output::Descriptor(full.into()));
+        pump.turn(100);
+        assert_eq!(pump.failure(), Some(Errno::ENOSPC));
+        assert!(pump.interest().is_none());
     }
 }

@@ -61,6 +61,14 @@ pub enum RunError {
     /// A sandbox of a runner that was killed could not be ended.
     #[error("nothing new is started: {0}")]
     StillRunning(String),
+    /// What the program wrote cannot be passed on; the sandbox was killed.
+    #[error("cannot write the program's output to {stream}, so it was killed: {source}")]
+    Output {
+        /// Standard output or standard error.
+        stream: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The supervisor failed; the sandbox was killed.
     #[error("lost touch with the sandbox, so it was killed: {0}")]
     Supervision(#[source] io::Error),
@@ -89,6 +97,7 @@ impl RunError {
             Self::Limits(_) => "limits",
             Self::Live(_) => "live",
             Self::StillRunning(_) => "still-running",
+            Self::Output { .. } => "output",
             Self::Supervision(_) => "supervision",
         }
     }
@@ -255,6 +264,9 @@ fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished
     }
     if let Some(why) = ended.refused {
         return Err(StartError::Launcher(why).into());
+    }
+    if let Some((stream, source)) = ended.unwritable {
+        return Err(RunError::Output { stream, source });
     }
     let Some(exit) = ended.exit else {
         return Err(RunError::Supervision(io::ErrorKind::UnexpectedEof.into()));

@@ -64,6 +64,8 @@ pub(crate) struct Ended {
     pub(crate) limit: Option<Limit>,
     pub(crate) failed: Option<(u32, i32)>,
     pub(crate) refused: Option<String>,
+    /// The caller's output that could not be written to, and why; the sandbox was killed for it.
+    pub(crate) unwritable: Option<(&'static str, io::Error)>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) peak: Use,
@@ -96,6 +98,7 @@ pub(crate) fn supervise(
             limit: None,
             failed: None,
             refused: None,
+            unwritable: None,
             stdout: Vec::new(),
             stderr: Vec::new(),
             peak: Use::default(),
@@ -240,7 +243,12 @@ impl Watch<'_> {
                 if let Some(Some(pump)) = self.running.outward.get_mut(number) {
                     let (taken, over) = pump.turn(room);
                     self.passed = self.passed.saturating_add(taken);
-                    if over {
+                    if let (Some(errno), None) = (pump.failure(), &self.ended.unwritable) {
+                        let name = if number == 0 { "standard output" } else { "standard error" };
+                        self.ended.unwritable = Some((name, errno.into()));
+                        self.closing = Some(after(GRACE));
+                        self.kill();
+                    } else if over {
                         self.stop(Limit::Output);
                     }
                 }

@@ -61,6 +61,33 @@ fn a_reader_that_never_reads_does_not_hold_the_deadline() {
 }
 
 #[test]
+fn one_pipe_for_both_streams_and_no_reader_do_not_hold_the_deadline() {
+    let (_kept, full) = nix::unistd::pipe().unwrap();
+    let mut settings = script("yes & yes >&2 & sleep 20");
+    settings.limits.wall = Duration::from_secs(1);
+    let streams = Streams {
+        stdout: Output::Descriptor(full.try_clone().unwrap()),
+        stderr: Output::Descriptor(full),
+        ..Streams::captured()
+    };
+    let start = Instant::now();
+    let finished = sandbox_with(&settings, streams, None).unwrap();
+    assert_eq!(finished.limit, Some(Limit::Wall));
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+#[test]
+fn output_that_cannot_be_written_ends_the_run_and_is_named() {
+    let full = || Output::Descriptor(File::options().write(true).open("/dev/full").unwrap().into());
+    let streams = Streams { stdout: full(), ..Streams::captured() };
+    let error = sandbox_with(&script("echo x; sleep 20"), streams, None).unwrap_err().to_string();
+    assert!(error.contains("standard output") && error.contains("os error 28"), "{error}");
+    let streams = Streams { stderr: full(), ..Streams::captured() };
+    let error = sandbox_with(&script("echo x >&2"), streams, None).unwrap_err().to_string();
+    assert!(error.contains("standard error") && error.contains("os error 28"), "{error}");
+}
+
+#[test]
 fn the_deadline_kills_daemons_too() {
     let mut settings =
         script("(setsid sleep 1000 &) ; (setsid sh -c 'sleep 1001 & sleep 1002' &); sleep 1003");
