@@ -93,8 +93,8 @@ impl Trail {
         head.lock().map_err(|source| self.failed("lock", source))?;
         let lines = self.open_file(LINES).map_err(|source| self.failed("open", source))?;
         let last = self.last(&head, &lines)?;
-        let (sequence, before) = match last {
-            Some(mark) => (mark.sequence.saturating_add(1), mark.hash),
+        let (sequence, before) = match &last {
+            Some(mark) => (mark.sequence.saturating_add(1), mark.hash.clone()),
             None => (0, origin()),
         };
         let line = Line { sequence, time, before: &before, event };
@@ -105,37 +105,33 @@ impl Trail {
         }
         let mark = Mark { sequence, hash: Digest::of(&bytes) };
         bytes.push(b'\n');
-        write(&head, &lines, &bytes, &mark).map_err(|source| self.failed("write", source))?;
+        write(&head, &lines, &bytes, &mark, last.as_ref()).map_err(|source| self.failed("write", source))?;
         Ok(mark)
     }
 
-    /// The last line, checked against the head.
+    /// The last line, checked against the head. What is left of an unfinished line behind it is cut off.
     fn last(&self, head: &File, lines: &File) -> Result<Option<Mark>, TrailError> {
         let read = |source| self.failed("read", source);
         let broken = || TrailError::Broken(self.folder.clone());
         let mut text = [0; 257];
         let length = head.read_at(&mut text, 0).map_err(read)?;
         let end = lines.metadata().map_err(read)?.len();
-        let tail_length = end.min(u64::try_from(LONGEST_LINE.saturating_mul(2)).unwrap_or(u64::MAX));
+        let tail_length = end.min(u64::try_from(LONGEST_LINE.saturating_mul(3)).unwrap_or(u64::MAX));
         let mut tail = vec![0; usize::try_from(tail_length).unwrap_or(0)];
         lines.read_exact_at(&mut tail, end.saturating_sub(tail_length)).map_err(read)?;
         if length == 0 && end == 0 {
             return Ok(None);
         }
         let said: Option<Mark> = serde_json::from_slice(text.get(..length).unwrap_or_default()).ok();
-        let whole = tail.strip_suffix(b"\n").ok_or_else(broken)?;
-        let mut newest_first = whole.rsplit(|byte| *byte == b'\n');
-        let newest = newest_first.next().unwrap_or_default();
-        let hash = Digest::of(newest);
-        match said {
-            Some(mark) if mark.hash == hash => Ok(Some(mark)),
-            // Written, but the head was not any more.
-            Some(mark) if newest_first.next().is_some_and(|line| Digest::of(line) == mark.hash) => {
-                Ok(Some(Mark { sequence: mark.sequence.saturating_add(1), hash }))
-            }
-            None if length == 0 && newest_first.next().is_none() => Ok(Some(Mark { sequence: 0, hash })),
-            _ => Err(broken()),
+        // Behind the last line break: what a full disk or a crash left of a line that was never finished.
+        let torn = tail.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let whole = tail.strip_suffix(torn).unwrap_or_default();
+        let last = last_of(whole, said.as_ref(), length == 0).ok_or_else(broken)?;
+        if !torn.is_empty() {
+            let end = end.saturating_sub(u64::try_from(torn.len()).unwrap_or(u64::MAX));
+            lines.set_len(end).map_err(|source| self.failed("mend", source))?;
         }
+        Ok(last)
     }
 
     fn open_file(&self, name: &str) -> io::Result<File> {
@@ -166,11 +162,117 @@ impl Trail {
     }
 }
 
-fn write(head: &File, mut lines: &File, bytes: &[u8], mark: &Mark) -> io::Result<()> {
+/// The last of some whole lines, where it is the one that the head names, or one past it. Outside nothing: broken.
+#[expect(clippy::option_option, reason = "an empty trail is sound and has no last line")]
+fn last_of(whole: &[u8], said: Option<&Mark>, no_head: bool) -> Option<Option<Mark>> {
+    let Some(whole) = whole.strip_suffix(b"\n") else {
+        return no_head.then_some(None);
+    };
+    let mut newest_first = whole.rsplit(|byte| *byte == b'\n');
+    let hash = Digest::of(newest_first.next().unwrap_or_default());
+    match said {
+        Some(mark) if mark.hash == hash => Some(Some(mark.clone())),
+        // Written, but the head was not any more.
+        Some(mark) if newest_first.next().is_some_and(|line| Digest::of(line) == mark.hash) => {
+            Some(Some(Mark { sequence: mark.sequence.saturating_add(1), hash }))
+        }
+        None if no_head && newest_first.next().is_none() => Some(Some(Mark { sequence: 0, hash })),
+        _ => None,
+    }
+}
+
+/// Adds a line and makes it last. On failure the trail ends where it ended before.
+fn write(head: &File, lines: &File, bytes: &[u8], mark: &Mark, last: Option<&Mark>) -> io::Result<()> {
+    let end = lines.metadata()?.len();
+    let answer = put(head, lines, bytes, mark);
+    if answer.is_err() {
+        // What cannot be taken back now is mended by the next line: `last` knows both.
+        lines.set_len(end).ok();
+        match last {
+            Some(last) => put_head(head, last).ok(),
+            None => head.set_len(0).ok(),
+        };
+    }
+    answer
+}
+
+fn put(head: &File, mut lines: &File, bytes: &[u8], mark: &Mark) -> io::Result<()> {
     lines.write_all(bytes)?;
     lines.sync_data()?;
-    // The head has one fixed length and is written in one piece, so a reader sees the old or the new one; after a
-    // crash between the two writes the last line is one past the head, which `last` accepts.
+    put_head(head, mark)
+}
+
+/// The head has one fixed length and is written in one piece, so a reader sees the old or the new one; after a crash
+/// between the two writes the last line is one past the head, which `last` accepts.
+fn put_head(head: &File, mark: &Mark) -> io::Result<()> {
     let text = format!("{:<256}\n", serde_json::to_string(mark)?);
     head.write_all_at(text.as_bytes(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Decision;
+    use super::super::verify::Verified;
+    use super::*;
+
+    fn add(trail: &Trail) -> Result<Mark, TrailError> {
+        let event = Event::Decision(Decision {
+            policy: Digest::of(b"policy"),
+            capability: None,
+            manifest: None,
+            allowed: true,
+            reasons: Vec::new(),
+        });
+        trail.append(Timestamp::UNIX_EPOCH, &event)
+    }
+
+    fn tear(trail: &Trail, text: &str) {
+        let mut lines = trail.open_file(LINES).unwrap();
+        lines.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off_by_the_next_and_is_no_break() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(&folder.path().join("trail")).unwrap();
+        for whole in 0..4 {
+            trail.open_file(HEAD).unwrap();
+            tear(&trail, "{\"sequence\":");
+            assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: whole });
+            assert_eq!(add(&trail).unwrap().sequence, whole);
+            assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: whole + 1 });
+        }
+    }
+
+    #[test]
+    fn a_torn_line_does_not_hide_a_line_that_was_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(&folder.path().join("trail")).unwrap();
+        for _ in 0..3 {
+            add(&trail).unwrap();
+        }
+        let text = fs::read_to_string(trail.folder().join(LINES)).unwrap();
+        let kept: Vec<&str> = text.split_inclusive('\n').take(2).collect();
+        fs::write(trail.folder().join(LINES), kept.concat() + "{\"seq").unwrap();
+        assert!(matches!(trail.verify().unwrap(), Verified::Broken(_)));
+        assert!(matches!(add(&trail), Err(TrailError::Broken(_))));
+        // The last line without its line break is not whole either.
+        fs::write(trail.folder().join(LINES), text.trim_end()).unwrap();
+        assert!(matches!(trail.verify().unwrap(), Verified::Broken(_)));
+        assert!(matches!(add(&trail), Err(TrailError::Broken(_))));
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_leaves_the_trail_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(&folder.path().join("trail")).unwrap();
+        let first = add(&trail).unwrap();
+        let before = fs::read(trail.folder().join(LINES)).unwrap();
+        let mark = Mark { sequence: 1, hash: Digest::of(b"line") };
+        let full = File::options().read(true).write(true).open("/dev/full").unwrap();
+        let lines = trail.open_file(LINES).unwrap();
+        assert!(write(&full, &lines, b"line\n", &mark, Some(&first)).is_err());
+        assert_eq!(fs::read(trail.folder().join(LINES)).unwrap(), before);
+        assert_eq!(add(&trail).unwrap().sequence, 1);
+    }
 }

@@ -84,6 +84,11 @@ impl Trail {
         if let Some(lines) = lines {
             let mut reader = BufReader::new(lines);
             while let Some(line) = next_line(&mut reader).map_err(read)? {
+                // What is left of a line that a full disk or a crash cut short: the next line takes its place. Whether
+                // a finished one was cut, the head tells.
+                if !line.ends_with(b"\n") && line.len() <= LONGEST_LINE {
+                    break;
+                }
                 if let Some(kind) = check(&line, count, &before) {
                     return Ok(broken(count.saturating_add(1), kind));
                 }
