@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -21,7 +22,7 @@ use super::spec::{Ground, Spec, SpecError};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::Step;
 use super::supervise::{Ended, Running, Screen, supervise};
-use super::sys::{Errno, clone_host};
+use super::sys::{Errno, Exit, clone_host};
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
 
@@ -275,7 +276,7 @@ fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished
     if limit.is_none() && group.is_some_and(Group::memory_was_hit) {
         limit = Some(Limit::Memory);
     }
-    if limit.is_none() && exit.signal == Some(libc::SIGXCPU) {
+    if limit.is_none() && cpu_was_hit(spec, &exit) {
         limit = Some(Limit::Cpu);
     }
     let end = match (ended.as_if, exit.signal) {
@@ -290,6 +291,26 @@ fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished
     };
     let usage = Usage { wall: ended.wall, user: exit.user, system: exit.system, peak_memory, peak_measured };
     Ok(Finished { end, limit, stdout: ended.stdout, stderr: ended.stderr, usage, output: ended.output })
+}
+
+/// Whether the kernel ended process 1 for its processor time. As the first of its namespace it is deaf to SIGXCPU unless
+/// it catches it; the kill that comes at the hard limit is told from others by the time that was used.
+fn cpu_was_hit(spec: &Spec, exit: &Exit) -> bool {
+    let allowed = cpu_seconds(spec).map(|(soft, _)| Duration::from_secs(soft));
+    let used = exit.user.saturating_add(exit.system);
+    match exit.signal {
+        Some(libc::SIGXCPU) => true,
+        Some(libc::SIGKILL) => allowed.is_some_and(|allowed| used >= allowed),
+        _ => false,
+    }
+}
+
+/// Soft and hard limit of processor time, in seconds.
+fn cpu_seconds(spec: &Spec) -> Option<(u64, u64)> {
+    spec.steps.iter().find_map(|step| {
+        let Step::Limit { resource: libc::RLIMIT_CPU, soft, hard } = step else { return None };
+        Some((*soft, *hard))
+    })
 }
 
 fn setup_error(spec: &Spec, number: u32, errno: Errno) -> RunError {
@@ -336,5 +357,25 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
         }
         (_, libc::ENOSYS) => "; this kernel is too old: Linux 5.12 or newer is needed",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::spec_of;
+    use super::*;
+
+    #[test]
+    fn a_kill_after_all_processor_time_is_the_limit_and_one_before_is_not() {
+        // 30 s of one processor.
+        let spec = spec_of(&["/bin/true"]);
+        let hit = |signal, seconds| {
+            let (user, system) = (Duration::from_secs(seconds), Duration::from_millis(500));
+            cpu_was_hit(&spec, &Exit { code: None, signal: Some(signal), user, system, largest_process: 0 })
+        };
+        assert!(hit(libc::SIGKILL, 30) && hit(libc::SIGXCPU, 1));
+        assert!(!hit(libc::SIGKILL, 29) && !hit(libc::SIGTERM, 31));
+        let (soft, hard) = cpu_seconds(&spec).unwrap();
+        assert!(soft < hard, "the kernel says why before it kills");
     }
 }

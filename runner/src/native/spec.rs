@@ -373,7 +373,9 @@ fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
 fn limit(ground: &Ground, resource: u32, wanted: u64) -> Step {
     let own = ground.hard_limits.iter().find(|(of, _)| *of == resource).map(|(_, value)| *value);
     let value = own.map_or(wanted, |own| own.min(wanted));
-    Step::Limit { resource, soft: value, hard: value }
+    // At the soft limit of processor time the kernel says why it ends a process, at the hard one it only kills.
+    let last = if resource == libc::RLIMIT_CPU { value.saturating_add(1) } else { value };
+    Step::Limit { resource, soft: value, hard: own.map_or(last, |own| own.min(last)) }
 }
 
 /// The last things: each step takes something away, and the filter comes when nothing else is left to do.

@@ -32,6 +32,11 @@ pub(super) fn without_cgroups() -> Room {
     Room::Nowhere { why: "a test".to_owned(), remedy: String::new() }
 }
 
+/// The steps of a sandbox in a busybox root.
+pub(super) fn spec_of(argv: &[&str]) -> Spec {
+    attacks::spec_of(&rootfs::settings(argv))
+}
+
 /// Runs in a busybox root, without cgroups.
 pub(super) fn sandbox(settings: &Settings) -> Result<Finished, RunError> {
     sandbox_with(settings, Streams::captured(), None)

@@ -119,6 +119,16 @@ fn more_memory_than_allowed_is_killed() {
 }
 
 #[test]
+fn a_busy_loop_without_a_cgroup_ends_at_the_limit_of_processor_time() {
+    let mut settings = script("while :; do :; done");
+    // One second of a tenth of a processor.
+    settings.limits.wall = Duration::from_secs(10);
+    settings.limits.milli_cpu = 100;
+    let finished = sandbox(&settings).unwrap();
+    assert_eq!((finished.limit, finished.end), (Some(Limit::Cpu), End::Killed(libc::SIGKILL)));
+}
+
+#[test]
 fn an_uncaught_signal_ends_the_program_and_a_caught_one_is_its_own() {
     let send = |settings: &Settings| {
         let (remote, commands) = remote().unwrap();
