@@ -1,7 +1,7 @@
 //! The way from flags to a verdict, for every command that asks for one: policy, image, verifier, policy.
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageConfig, ResolvedImage, Store, resolve};
+use perry_sandbox_image::{ImageConfig, ImageName, ResolvedImage, Store, resolve};
 use perry_sandbox_policy::{
     CommandLineSigner, Denial, DenyKind, Evidence, Explanation, ImageDefaults, ImageSubject, LogRule, Policy,
     Request, Terminal, TierName, Verdict, decide_requirement, explain,
@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::request::{Wish, wish};
 use crate::sources::{Opened, open_source};
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 use crate::{host, policies, signer};
 
 /// How far a request came.
@@ -23,6 +23,8 @@ pub(crate) enum Answer<'store> {
     NotAsked(Denial),
     /// The image is not what it should be.
     NotVerified(perry_sandbox_verifier::Denial),
+    /// The image's content is not what its digests name.
+    Broken(anyhow::Error),
     /// Everything is known and decided.
     Decided(Box<Decided<'store>>),
 }
@@ -81,27 +83,50 @@ pub(crate) fn ask<'store>(
     };
     let image = name.to_string();
     let now = Timestamp::now();
-    let repository = args.repository.clone().or_else(|| name.reference().map(|it| it.repository().clone()));
-    let answer = match decide_requirement(&policy, &request, &ImageSubject { repository }) {
-        Err(denial) => Answer::NotAsked(denial),
-        Ok(required) => {
-            let opened = open_source(&name, &args.access, environment, store)?;
-            let platform = args.platform.clone().unwrap_or_else(Platform::host);
-            let resolved: ResolvedImage = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
-            match verify(opened.source.as_ref(), &resolved, &required.requirement, Clock::at(now)) {
-                Err(denial) => Answer::NotVerified(denial),
-                Ok(verified) => {
-                    let config = resolved.config(opened.source.as_ref())?;
-                    let host = host::facts(args.backend.as_deref(), environment)?;
-                    let defaults = defaults(&config);
-                    let (verdict, explanation) =
-                        explain(&policy, &request, verified.evidence(), &defaults, &host, now);
-                    Answer::Decided(Box::new(Decided { verified, opened, config, verdict, explanation }))
-                }
-            }
-        }
-    };
+    let question = Question { policy: &policy, request: &request, name: &name, now };
+    let answer = question.answer(args, environment, store).or_else(|error| {
+        // Content that is not what its digest names says something about the image; everything else that breaks does not.
+        if stop::exit_of(&error) == Exit::NotVerified { Ok(Answer::Broken(error)) } else { Err(error) }
+    })?;
     Ok(Asked { policy, request, image, now, answer })
+}
+
+/// What is asked, before anything is read of the image.
+struct Question<'a> {
+    policy: &'a Policy,
+    request: &'a Request,
+    name: &'a ImageName,
+    now: Timestamp,
+}
+
+impl Question<'_> {
+    fn answer<'store>(
+        &self,
+        args: &RequestArgs,
+        environment: &Environment,
+        store: &'store Store,
+    ) -> anyhow::Result<Answer<'store>> {
+        let Self { policy, request, name, now } = *self;
+        let repository =
+            args.repository.clone().or_else(|| name.reference().map(|it| it.repository().clone()));
+        let required = match decide_requirement(policy, request, &ImageSubject { repository }) {
+            Ok(required) => required,
+            Err(denial) => return Ok(Answer::NotAsked(denial)),
+        };
+        let opened = open_source(name, &args.access, environment, store)?;
+        let source = opened.source.as_ref();
+        let platform = args.platform.clone().unwrap_or_else(Platform::host);
+        let resolved: ResolvedImage = resolve(source, &opened.wanted, &platform)?;
+        let verified = match verify(source, &resolved, &required.requirement, Clock::at(now)) {
+            Ok(verified) => verified,
+            Err(denial) => return Ok(Answer::NotVerified(denial)),
+        };
+        let config = resolved.config(source)?;
+        let host = host::facts(args.backend.as_deref(), environment)?;
+        let (verdict, explanation) =
+            explain(policy, request, verified.evidence(), &defaults(&config), &host, now);
+        Ok(Answer::Decided(Box::new(Decided { verified, opened, config, verdict, explanation })))
+    }
 }
 
 /// The exit code of a denial: what was verified is not enough, the host cannot do it, or the policy says no. A "no" of

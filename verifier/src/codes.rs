@@ -144,7 +144,7 @@ codes! {
     IdIssuer "V-ID-01" "another issuer vouches for the signer",
         "if this issuer is right, name it (`--certificate-oidc-issuer`, or `issuer` in the policy)";
     IdSubject "V-ID-02" "another identity signed",
-        "if this identity is right, name it (`--certificate-identity`, or `subject` in the policy)";
+        "if this identity is right, name it (`--certificate-identity`, or `subject` in the policy); a pattern or regular expression must match the whole of it";
     IdClaim "V-ID-03" "a claim of the certificate is missing or another one than is asked for",
         "check how and where the image was built; change the policy only if the claim is right";
     IdClaimName "V-ID-04" "the policy asks for a claim that is not known",
@@ -155,7 +155,7 @@ codes! {
         "sign again with a certificate of a Fulcio that writes one issuer";
 
     RootMissing "V-ROOT-01" "there is no trust root to check with",
-        "give a file (`--trusted-root FILE`, or `path` and `sha256` in the policy); fetching the public one is not built in yet";
+        "name a trust root of kind `file` in the policy (`path` and `sha256`), or `--trusted-root FILE` beside a signer on the command line; the public one is not fetched by this version";
     RootMalformed "V-ROOT-02" "the trust root cannot be used",
         "take a fresh `trusted_root.json`";
     RootDigest "V-ROOT-03" "the trust root is not the one that was pinned",

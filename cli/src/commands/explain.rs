@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::flow::{self, Answer, Asked};
 use crate::output;
 use crate::sources::open_store;
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 
 /// Runs the command.
 pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> anyhow::Result<Exit> {
@@ -28,6 +28,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> anyhow::
             "subject": asked.image,
             "denial": denial,
         }))?,
+        Answer::Broken(error) => return Err(Stop::with(exit, stop::message(error))),
         Answer::NotVerified(denial) => output::result(&format!("DENIED   {}\n\n{denial}", asked.image)),
     }
     Ok(exit)
@@ -38,6 +39,7 @@ pub(crate) fn exit_of(asked: &Asked<'_>) -> Exit {
     match &asked.answer {
         Answer::NotAsked(denial) => flow::exit_of(denial),
         Answer::NotVerified(denial) => super::verify::exit_of(denial),
+        Answer::Broken(_) => Exit::NotVerified,
         Answer::Decided(decided) => match &decided.verdict {
             Verdict::Allow(_) => Exit::Done,
             Verdict::Deny(denial) => flow::exit_of(denial),

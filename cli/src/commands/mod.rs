@@ -7,6 +7,7 @@ mod explain;
 mod image;
 mod log;
 mod policy;
+mod refusal;
 mod run;
 mod store;
 mod verify;

@@ -8,25 +8,25 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use jiff::Timestamp;
 use perry_sandbox_image::{Rootfs, Store};
-use perry_sandbox_policy::{AuditLog, Explanation, LaunchPlan, Target, Terminal, Verdict};
+use perry_sandbox_policy::{AuditLog, LaunchPlan, Terminal, Verdict};
 use perry_sandbox_runner::{
-    Decision, End, Event, Input, LaunchError, Limit, Outcome, Output, RunError, Streams, Surroundings, Trail,
-    dry_run, launch, remote,
+    End, Input, LaunchError, Limit, Outcome, Output, RunError, Streams, Surroundings, Trail, dry_run, launch,
+    remote,
 };
 use serde_json::{Value, json};
 
-use super::explain::exit_of;
+use super::refusal;
 use crate::args::RunArgs;
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::flow::{self, Answer, Asked, Decided};
+use crate::flow::{self, Answer, Decided};
 use crate::output;
 use crate::progress::progress;
 use crate::sources::open_store;
 use crate::stop::Stop;
 use crate::terminal;
 
-const SCHEMA: &str = "perry-sandbox/run/v1";
+pub(super) const SCHEMA: &str = "perry-sandbox/run/v1";
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<Exit> {
@@ -38,8 +38,8 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
         AuditLog::Off => None,
     };
     let trail = trail.as_ref();
-    let Answer::Decided(decided) = &asked.answer else { return refuse(&asked, trail, args.json) };
-    let Verdict::Allow(plan) = &decided.verdict else { return refuse(&asked, trail, args.json) };
+    let Answer::Decided(decided) = &asked.answer else { return refusal::refuse(&asked, trail, args.json) };
+    let Verdict::Allow(plan) = &decided.verdict else { return refusal::refuse(&asked, trail, args.json) };
     if let Some(exception) = plan.exception.as_ref().filter(|_| !args.quiet) {
         output::note(&format!(
             "note: allowed by exception {} until {}: {}",
@@ -47,7 +47,10 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
         ));
     }
     refuse_own_folders(plan, &args.request.policy.policy, environment)?;
-    let rootfs = rootfs(&store, decided, &asked.image, args.quiet || args.json)?;
+    let rootfs = match rootfs(&store, decided, &asked.image, args.quiet || args.json) {
+        Ok(rootfs) => rootfs,
+        Err(error) => return refusal::content(&asked, trail, error),
+    };
     if args.dry_run {
         return print_dry_run(plan, decided, &rootfs, args.json);
     }
@@ -56,55 +59,6 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
         output::json(&report(&outcome, decided))?;
     }
     Ok(finish(&outcome, plan, args.json))
-}
-
-/// Writes a "no" into the trail, says why, and gives its exit code.
-fn refuse(asked: &Asked<'_>, trail: Option<&Trail>, as_json: bool) -> anyhow::Result<Exit> {
-    let exit = exit_of(asked);
-    let (manifest, reasons): (_, Vec<String>) = match &asked.answer {
-        Answer::NotAsked(denial) => (None, denial.iter().map(|reason| reason.code.to_string()).collect()),
-        Answer::NotVerified(denial) => {
-            (None, denial.findings().map(|finding| finding.code.as_str().to_owned()).collect())
-        }
-        Answer::Decided(decided) => {
-            let reasons = match &decided.verdict {
-                Verdict::Allow(_) => Vec::new(),
-                Verdict::Deny(denial) => denial.iter().map(|reason| reason.code.to_string()).collect(),
-            };
-            (Some(decided.evidence().manifest.clone()), reasons)
-        }
-    };
-    let capability = match &asked.request.target {
-        Target::Capability(name) => Some(name.to_string()),
-        Target::AdHoc | Target::Service(_) => None,
-    };
-    let policy = asked.policy.digest().as_digest().clone();
-    if let Some(trail) = trail {
-        trail.append(
-            asked.now,
-            &Event::Decision(Decision { policy, capability, manifest, allowed: false, reasons }),
-        )?;
-    }
-    let explanation = match &asked.answer {
-        Answer::NotAsked(denial) => Explanation::of_denial(&asked.policy, &asked.request, denial, asked.now),
-        Answer::Decided(decided) => decided.explanation.clone(),
-        Answer::NotVerified(denial) => {
-            if as_json {
-                output::json(&json!({ "schema": SCHEMA, "verdict": "not-verified", "denial": denial }))?;
-            } else {
-                output::error(&denial.to_string());
-            }
-            return Ok(exit);
-        }
-    };
-    if as_json {
-        output::json(
-            &json!({ "schema": SCHEMA, "verdict": "denied", "explanation": explanation.to_json() }),
-        )?;
-    } else {
-        output::note(&explanation.to_text(output::stderr_has_color()));
-    }
-    Ok(exit)
 }
 
 /// SECURITY: a mount that shows our own store, records or policies would let a program change what the next run trusts.

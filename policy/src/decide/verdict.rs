@@ -348,12 +348,16 @@ impl Wanted<'_> {
         if !project.volumes.is_empty() {
             add(Control::Volumes, listed(&project.volumes), project.volumes.iter().next().map(|(_, at)| at));
         }
-        if !grants.mounts_read.is_empty() {
-            add(
-                Control::MountsRead,
-                listed(&grants.mounts_read),
-                grants.mounts_read.iter().next().map(|(_, at)| at),
-            );
+        // A folder that may be written is promised as that, not as one to read as well.
+        let only_read = PatternSet::new(
+            grants
+                .mounts_read
+                .iter()
+                .filter(|(path, _)| !grants.mounts_write.includes(path))
+                .map(|(path, at)| (path.clone(), at)),
+        );
+        if !only_read.is_empty() {
+            add(Control::MountsRead, listed(&only_read), only_read.iter().next().map(|(_, at)| at));
         }
         if !grants.mounts_write.is_empty() {
             add(
