@@ -115,7 +115,10 @@ const HELD: [(Control, &str); 20] = [
     (Control::MountsWrite, "bind mount (nosuid, nodev, noexec)"),
     (Control::Env, "launcher (the plan's variables and no other)"),
     (Control::User, "user namespace"),
-    (Control::MemoryWatched, "RLIMIT_DATA, and a supervisor that sums and kills"),
+    (
+        Control::MemoryWatched,
+        "RLIMIT_DATA, and a supervisor that sums pages, page tables and tmpfs, and kills; it does not see unmapped shared memory (memfd, System V) and other memory of the kernel",
+    ),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (

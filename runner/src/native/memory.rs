@@ -1,7 +1,14 @@
 //! How much memory a sandbox uses, summed from outside, where no cgroup counts it.
+//!
+//! Counted: resident pages and page tables of all processes, and what lies in the sandbox's own file systems. Not
+//! counted, because nothing outside the kernel shows it: shared memory that no process has mapped (memfd, deleted files,
+//! System V segments), what waits in pipes and sockets, and other memory of the kernel.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::iter;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 
 use nix::sys::statvfs::fstatvfs;
 
@@ -17,19 +24,85 @@ pub(crate) struct Use {
     pub(crate) ticks: u64,
 }
 
-/// Sums over process 1 of the sandbox and everything below it. Orphans inside belong to process 1 again.
-pub(crate) fn measure(init: i32, limit: u64) -> Use {
-    let members = members(init);
-    let tmp = tmpfs_bytes(init);
-    let ticks = members.iter().map(|pid| ticks(*pid)).fold(0, u64::saturating_add);
-    // Resident sets count shared pages once for each process: an upper bound that is cheap to read.
-    let resident = members.iter().map(|pid| resident(*pid)).fold(tmp, u64::saturating_add);
-    let memory = if resident > limit {
-        members.iter().map(|pid| proportional(*pid)).fold(tmp, u64::saturating_add)
-    } else {
-        resident
-    };
-    Use { memory, ticks }
+/// Looks at one sandbox again and again.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    /// Places inside, relative to the root, of the file systems that are memory.
+    places: &'static [&'static str],
+    /// Those file systems. Kept open: whoever shows them may be gone at the next look.
+    rooms: Vec<fs::File>,
+    /// How often in a row they could not be opened.
+    missed: u32,
+}
+
+impl Meter {
+    /// For a sandbox whose root has room of its own, or not.
+    pub(crate) const fn new(own_room: bool) -> Self {
+        // The same tmpfs as /tmp, at a place that no host folder covers. An overlay answers for the file system that it
+        // writes to.
+        let places: &[&str] = if own_room { &["dev/shm", ""] } else { &["dev/shm"] };
+        Self { places, rooms: Vec::new(), missed: 0 }
+    }
+
+    /// Sums over process 1 of the sandbox and everything below it. Orphans inside belong to process 1 again. `full` is
+    /// how much its file systems may hold.
+    pub(crate) fn measure(&mut self, init: i32, limit: u64, full: u64) -> Use {
+        let members = members(init);
+        let files = self.files(init, full);
+        let ticks = members.iter().map(|pid| ticks(*pid)).fold(0, u64::saturating_add);
+        // Resident sets count shared pages once for each process: an upper bound that is cheap to read.
+        let resident = members.iter().map(|pid| resident(*pid)).fold(files, u64::saturating_add);
+        let memory = if resident > limit {
+            members.iter().map(|pid| proportional(*pid)).fold(files, u64::saturating_add)
+        } else {
+            resident
+        };
+        Use { memory, ticks }
+    }
+
+    /// What lies in the sandbox's own file systems.
+    fn files(&mut self, init: i32, full: u64) -> u64 {
+        if self.rooms.is_empty() {
+            self.rooms = rooms(init, self.places).unwrap_or_default();
+            self.missed = if self.rooms.is_empty() { self.missed.saturating_add(1) } else { 0 };
+        }
+        match self.missed {
+            0 => self.rooms.iter().map(|room| held(room, full)).fold(0, u64::saturating_add),
+            // It may be ending at this moment.
+            1 => 0,
+            // SECURITY: what cannot be looked at counts as full.
+            _ => full,
+        }
+    }
+}
+
+/// Opens places inside. A thread that has ended shows no root, so any thread of process 1 will do.
+fn rooms(init: i32, places: &[&str]) -> Option<Vec<fs::File>> {
+    folders(init).find_map(|folder| {
+        let root = folder.join("root");
+        // Without reading: the program may have made its folders unreadable.
+        let open =
+            |place| OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(root.join(place)).ok();
+        places.iter().map(open).collect()
+    })
+}
+
+/// Bytes of a tmpfs in use, and what the kernel keeps for each of its files.
+fn held(room: &fs::File, full: u64) -> u64 {
+    /// About what an inode, its name and its place in the caches take.
+    const INODE: u64 = 1024;
+    let Ok(status) = fstatvfs(room.as_fd()) else { return full };
+    let bytes = status.blocks().saturating_sub(status.blocks_free()).saturating_mul(status.fragment_size());
+    let files = status.files().saturating_sub(status.files_free());
+    bytes.saturating_add(files.saturating_mul(INODE))
+}
+
+/// The folders of /proc of a process and of its threads.
+fn folders(pid: i32) -> impl Iterator<Item = PathBuf> {
+    let own = PathBuf::from(format!("/proc/{pid}"));
+    let tasks = own.join("task");
+    let threads = iter::once_with(move || fs::read_dir(tasks).into_iter().flatten().flatten());
+    iter::once(own).chain(threads.flatten().map(|thread| thread.path()))
 }
 
 fn members(init: i32) -> Vec<i32> {
@@ -54,23 +127,35 @@ fn children(pid: i32) -> Vec<i32> {
         .collect()
 }
 
-fn resident(pid: i32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    pages.saturating_mul(page_size())
+/// Where in /proc the memory of a process is shown, and its status there. The main thread may have ended before the
+/// others: it then shows none, and the others show the memory of all.
+fn with_memory(pid: i32) -> Option<(PathBuf, String)> {
+    folders(pid).find_map(|folder| {
+        let status = fs::read_to_string(folder.join("status")).ok()?;
+        kilobytes(&status, "VmRSS:").map(|_| (folder, status))
+    })
 }
 
-fn page_size() -> u64 {
-    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
-    size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+/// Resident pages and page tables.
+fn resident(pid: i32) -> u64 {
+    with_memory(pid).map_or(0, |(_, status)| sum(kilobytes(&status, "VmRSS:"), &status))
+}
+
+fn sum(pages: Option<u64>, status: &str) -> u64 {
+    let tables = kilobytes(status, "VmPTE:").unwrap_or(0);
+    pages.unwrap_or(0).saturating_add(tables).saturating_mul(1024)
 }
 
 /// Shared pages divided among those who share them; falls back to the resident set.
 fn proportional(pid: i32) -> u64 {
-    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { return resident(pid) };
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.map_or_else(|| resident(pid), |kilobytes| kilobytes.saturating_mul(1024))
+    let Some((folder, status)) = with_memory(pid) else { return 0 };
+    let rollup = fs::read_to_string(folder.join("smaps_rollup")).unwrap_or_default();
+    sum(kilobytes(&rollup, "Pss:").or_else(|| kilobytes(&status, "VmRSS:")), &status)
 }
 
 fn ticks(pid: i32) -> u64 {
@@ -81,21 +166,52 @@ fn ticks(pid: i32) -> u64 {
     times.filter_map(|time| time.parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
-/// What lies in the sandbox's own tmpfs.
-fn tmpfs_bytes(init: i32) -> u64 {
-    let Ok(folder) = fs::File::open(format!("/proc/{init}/root/tmp")) else { return 0 };
-    let Ok(status) = fstatvfs(folder.as_fd()) else { return 0 };
-    status.blocks().saturating_sub(status.blocks_free()).saturating_mul(status.fragment_size())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn this_process_uses_something() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        assert!(measure(pid, u64::MAX).memory > 100_000);
-        assert!(measure(pid, 1).memory > 100_000, "counted exactly above the limit");
+        assert!(Meter::new(false).measure(pid, u64::MAX, 0).memory > 100_000);
+        assert!(Meter::new(false).measure(pid, 1, 0).memory > 100_000, "counted exactly above the limit");
+    }
+
+    #[test]
+    fn a_program_whose_main_thread_has_ended_is_counted() {
+        let program = format!(
+            "import ctypes, threading, time\nkept = b'x' * (48 << 20)\n\
+             threading.Thread(target=time.sleep, args=(20,)).start()\n\
+             ctypes.CDLL(None).syscall({}, 0)",
+            libc::SYS_exit
+        );
+        let Ok(mut child) = Command::new("python3").args(["-c", &program]).stderr(Stdio::null()).spawn()
+        else {
+            perry_sandbox_testkit::skip("no python3");
+            return;
+        };
+        let pid = i32::try_from(child.id()).unwrap();
+        let ended = || {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            status.contains("State:\tZ") && fs::read_dir(format!("/proc/{pid}/task")).unwrap().count() > 1
+        };
+        let in_time = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            ended()
+        });
+        let uses = [u64::MAX, 1].map(|limit| Meter::new(false).measure(pid, limit, 0).memory);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(in_time && uses.iter().all(|memory| *memory > 48 << 20), "{uses:?}");
+    }
+
+    #[test]
+    fn file_systems_that_cannot_be_looked_at_count_as_full() {
+        let mut meter = Meter::new(false);
+        assert_eq!(meter.measure(-1, u64::MAX, 1 << 20).memory, 0, "it may be ending");
+        assert_eq!(meter.measure(-1, u64::MAX, 1 << 20).memory, 1 << 20);
     }
 }

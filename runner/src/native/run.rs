@@ -18,7 +18,7 @@ use super::launcher::Launcher;
 use super::live::{Live, Note, reap};
 use super::pump::{Pump, never_block};
 use super::settings::{RootFolder, Settings};
-use super::spec::{Ground, Spec, SpecError};
+use super::spec::{Ground, Spec, SpecError, own_room};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::Step;
 use super::supervise::{Ended, Running, Screen, supervise};
@@ -211,6 +211,7 @@ pub(crate) fn connect(
     let mut running = Running {
         process: None,
         remote: false,
+        own_room: own_room(settings).is_some(),
         note: None,
         report,
         inward: None,

@@ -178,7 +178,8 @@ fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
     ];
     for (slot, room) in [(Slot::Scratch, Some(settings.tmp)), (Slot::Stage, own_room(settings))] {
         if let Some(room) = room {
-            let options = [size(room), small(room), mode("1777")];
+            // The kernel's memory for files is not limited by the size.
+            let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
             steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
         }
     }
@@ -186,7 +187,7 @@ fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
 }
 
 /// How much a writable root has for itself, beside what /tmp has.
-fn own_room(settings: &Settings) -> Option<u64> {
+pub(super) fn own_room(settings: &Settings) -> Option<u64> {
     settings.ephemeral.filter(|room| *room > 0)
 }
 

@@ -10,7 +10,7 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::tcgetpgrp;
 
 use super::live::Note;
-use super::memory::{Use, measure};
+use super::memory::{Meter, Use};
 use super::pump::{Pump, never_block};
 use super::report::{Report, read_report};
 use super::settings::Bounds;
@@ -33,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) process: Option<(i32, OwnedFd)>,
     /// Whether a launcher collects it.
     pub(crate) remote: bool,
+    /// Whether a writable root has a file system of its own.
+    pub(crate) own_room: bool,
     /// Where process 1 is recorded when a launcher has said it.
     pub(crate) note: Option<Note>,
     /// Where it reports.
@@ -82,6 +84,7 @@ pub(crate) fn supervise(
     counted: bool,
 ) -> io::Result<Ended> {
     let mut watch = Watch {
+        meter: Meter::new(running.own_room),
         running,
         bounds,
         commands: commands.map(|commands| &commands.0),
@@ -126,6 +129,7 @@ struct Watch<'a> {
     bounds: &'a Bounds,
     commands: Option<&'a OwnedFd>,
     next_look: Option<Instant>,
+    meter: Meter,
     started: Instant,
     /// Bytes of output so far.
     passed: u64,
@@ -357,7 +361,7 @@ impl Watch<'_> {
         {
             return;
         }
-        let now = measure(*pid, self.bounds.memory);
+        let now = self.meter.measure(*pid, self.bounds.memory, self.bounds.disk);
         self.ended.peak.memory = self.ended.peak.memory.max(now.memory);
         self.ended.peak.ticks = self.ended.peak.ticks.max(now.ticks);
         self.next_look = Some(after(EVERY));

@@ -119,6 +119,35 @@ fn more_memory_than_allowed_is_killed() {
 }
 
 #[test]
+fn a_host_folder_on_tmp_is_not_taken_for_memory() {
+    let mut settings = script("sleep 0.2");
+    settings.mounts = vec![HostFolder { path: "/tmp".to_owned(), writable: false }];
+    settings.limits.memory = 16 << 20;
+    let finished = sandbox(&settings).unwrap();
+    assert_eq!((finished.end, finished.limit), (End::Exited(0), None));
+}
+
+#[test]
+fn what_is_written_to_the_root_is_memory_too() {
+    let mut settings = script("dd if=/dev/zero of=/fill bs=1M count=40 2>/dev/null; sleep 5");
+    settings.ephemeral = Some(64 << 20);
+    settings.limits.disk = 80 << 20;
+    settings.limits.memory = 16 << 20;
+    (settings.uid, settings.gid) = (0, 0);
+    assert_eq!(sandbox(&settings).unwrap().limit, Some(Limit::Memory));
+}
+
+#[test]
+fn the_number_of_files_in_tmp_follows_from_the_memory_limit() {
+    let mut settings = script("df -i /tmp");
+    settings.tmp = 1 << 30;
+    settings.limits.memory = 16 << 20;
+    let finished = sandbox(&settings).unwrap();
+    let text = String::from_utf8_lossy(&finished.stdout).into_owned();
+    assert!(text.contains(" 4160 "), "one for each 4 KiB, and 64: {text}");
+}
+
+#[test]
 fn a_busy_loop_without_a_cgroup_ends_at_the_limit_of_processor_time() {
     let mut settings = script("while :; do :; done");
     // One second of a tenth of a processor.
