@@ -11,7 +11,7 @@ use crate::codes::Code;
 use crate::denial::{CandidateReport, Denial, Reason};
 use crate::finding::Finding;
 use crate::parsed::{self, Content, Parsed};
-use crate::verify::{digest_artifact, names, requirement_digest, wanted};
+use crate::verify::{digest_artifact, names, wanted};
 use crate::{core, quorum, statement};
 
 /// What a bundle is about.
@@ -70,7 +70,7 @@ pub fn verify_bundle(
         bundle: Digest::of(bundle),
         predicate: None,
         signatures: Vec::new(),
-        requirement: requirement_digest(requirement),
+        requirement: requirement.digest(),
         verified_at: clock.now.as_second(),
         not_checked: Vec::new(),
     };

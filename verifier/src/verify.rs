@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
             rule: self.requirement.rule.clone(),
             signatures: self.signatures,
             provenance: self.provenance.into_iter().next(),
-            requirement: requirement_digest(self.requirement),
+            requirement: self.requirement.digest(),
             verified_at: self.clock.now.as_second(),
             not_checked: self.notes.into_iter().collect(),
         };
@@ -307,10 +307,4 @@ fn unchecked_repository(parsed: &Parsed, rule: &RepositoryRule) -> Option<String
         }
         (Some(_), RepositoryRule::Exact(_)) => None,
     }
-}
-
-/// Digest of a requirement, over its JSON form, whose maps and sets are ordered.
-pub(crate) fn requirement_digest(requirement: &Requirement) -> Digest {
-    // Serialising plain data into memory cannot fail; if it did, the digest of nothing matches no requirement.
-    Digest::of(&serde_json::to_vec(requirement).unwrap_or_default())
 }
