@@ -77,7 +77,10 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
     for control in LATER {
         table.set(
             control,
-            nobody("the native backend cannot do this yet", Some("choose another backend with --backend")),
+            nobody(
+                "the native backend cannot do this yet",
+                Some("ask for less, or wait for a version that can"),
+            ),
         );
     }
     let counted = match room {
