@@ -57,7 +57,9 @@ fn describe(line: &str) -> String {
                 .flatten()
                 .filter_map(Value::as_str)
                 .collect();
-            format!("denied   {} {}", text("capability"), codes.join(" "))
+            let answer =
+                if entry.get("allowed") == Some(&Value::Bool(true)) { "allowed " } else { "denied  " };
+            format!("{answer} {} {}", text("capability"), codes.join(" "))
         }
         "run-start" => format!(
             "started  {} at tier {} by {}, image {}",

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod answer;
 mod backends;
 mod completions;
 mod doctor;
@@ -7,7 +8,6 @@ mod explain;
 mod image;
 mod log;
 mod policy;
-mod refusal;
 mod run;
 mod store;
 mod verify;

@@ -15,7 +15,7 @@ use perry_sandbox_runner::{
 };
 use serde_json::{Value, json};
 
-use super::refusal;
+use super::answer;
 use crate::args::RunArgs;
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -38,8 +38,8 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
         AuditLog::Off => None,
     };
     let trail = trail.as_ref();
-    let Answer::Decided(decided) = &asked.answer else { return refusal::refuse(&asked, trail, args.json) };
-    let Verdict::Allow(plan) = &decided.verdict else { return refusal::refuse(&asked, trail, args.json) };
+    let Answer::Decided(decided) = &asked.answer else { return answer::refuse(&asked, trail, args.json) };
+    let Verdict::Allow(plan) = &decided.verdict else { return answer::refuse(&asked, trail, args.json) };
     if let Some(exception) = plan.exception.as_ref().filter(|_| !args.quiet) {
         output::note(&format!(
             "note: allowed by exception {} until {}: {}",
@@ -49,11 +49,12 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
     refuse_own_folders(plan, &args.request.policy.policy, environment)?;
     let rootfs = match rootfs(&store, decided, &asked.image, args.quiet || args.json) {
         Ok(rootfs) => rootfs,
-        Err(error) => return refusal::content(&asked, trail, error),
+        Err(error) => return answer::content(&asked, trail, error),
     };
     if args.dry_run {
         return print_dry_run(plan, decided, &rootfs, args.json);
     }
+    answer::approve(&asked, decided, trail)?;
     let outcome = start(args, plan, decided, &rootfs, trail, environment)?;
     if args.json {
         output::json(&report(&outcome, decided))?;

@@ -222,6 +222,8 @@ mod tests {
             manifest: None,
             allowed: true,
             reasons: Vec::new(),
+            explanation: None,
+            arguments: None,
         });
         trail.append(Timestamp::UNIX_EPOCH, &event)
     }

@@ -1,4 +1,4 @@
-//! What a line of the trail says. Never an argument's value, a variable's value, or a secret.
+//! What a line of the trail says. Never a variable's value or a secret; an argument's value only where the policy asks.
 
 use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest};
 use perry_sandbox_reference::Digest;
@@ -41,6 +41,12 @@ pub struct Decision {
     pub allowed: bool,
     /// Stable codes of the reasons of a denial, such as `PSB0203`.
     pub reasons: Vec<String>,
+    /// The whole explanation, where the policy's `audit.include` has `explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<serde_json::Value>,
+    /// The values of the arguments, where it has `arguments`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Vec<String>>,
 }
 
 /// Who signed, as far as it was proved.

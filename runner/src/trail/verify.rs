@@ -148,6 +148,8 @@ mod tests {
             manifest: None,
             allowed: true,
             reasons: Vec::new(),
+            explanation: None,
+            arguments: None,
         })
     }
 

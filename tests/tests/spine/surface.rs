@@ -264,3 +264,23 @@ fn a_changed_layer_is_found_by_verify_too() {
     }
     assert_eq!(home.run(&["verify", "--key", KEY, IMAGE]).code, 121);
 }
+
+#[test]
+fn the_trail_holds_explanation_and_arguments_only_where_the_policy_asks() {
+    let home = Home::new(As::Ordinary);
+    let file = home.path().join(POLICY);
+    let text = std::fs::read_to_string(&file).expect("the policy can be read");
+    let run = |include: &str| {
+        let text = format!("{text}\n[audit]\nlog = \"chained\"\ninclude = [{include}]\n");
+        std::fs::write(&file, text).expect("the policy can be written");
+        let args = ["run", "--policy", POLICY, "--image", IMAGE, "hello", "--", "argument-canary"];
+        let ran = home.run(&args);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        home.run(&["log", "show", "--json"]).stdout
+    };
+    let plain = run("\"decision\", \"resource-use\"");
+    assert!(!plain.contains("argument-canary") && !plain.contains("explanation"), "{plain}");
+    let all = run("\"decision\", \"explain\", \"arguments\"");
+    assert!(all.contains("argument-canary") && all.contains("\"explanation\":{"), "{all}");
+    assert_eq!(home.run(&["log", "verify"]).code, 0);
+}

@@ -1,6 +1,6 @@
-//! A "no" to `run`: into the trail first, then to the user.
+//! What `run` writes into the trail about an answer, and how it says no.
 
-use perry_sandbox_policy::{Denial, Explanation, Target, Verdict};
+use perry_sandbox_policy::{AuditField, Denial, Explanation, Target, Verdict};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_runner::{Decision, Event, Trail};
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::explain::exit_of;
 use super::run::SCHEMA;
 use crate::exit::Exit;
-use crate::flow::{Answer, Asked};
+use crate::flow::{Answer, Asked, Decided};
 use crate::output;
 use crate::stop::{self, Stop};
 
@@ -72,19 +72,51 @@ fn codes(denial: &Denial) -> Vec<String> {
     denial.iter().map(|reason| reason.code.to_string()).collect()
 }
 
+/// Writes down what the policy wants to know of an approval beyond the line about its start.
+pub(crate) fn approve(asked: &Asked<'_>, decided: &Decided<'_>, trail: Option<&Trail>) -> anyhow::Result<()> {
+    let include = asked.policy.audit().include;
+    if !include.contains(&AuditField::Explain) && !include.contains(&AuditField::Arguments) {
+        return Ok(());
+    }
+    let manifest = Some(decided.evidence().manifest.clone());
+    append(asked, trail, Decision { allowed: true, ..decision(asked, manifest, Vec::new()) })
+}
+
 fn record(
     asked: &Asked<'_>,
     trail: Option<&Trail>,
     manifest: Option<Digest>,
     reasons: Vec<String>,
 ) -> anyhow::Result<()> {
-    let Some(trail) = trail else { return Ok(()) };
-    let capability = match &asked.request.target {
-        Target::Capability(name) => Some(name.to_string()),
-        Target::AdHoc | Target::Service(_) => None,
-    };
-    let policy = asked.policy.digest().as_digest().clone();
-    let decision = Decision { policy, capability, manifest, allowed: false, reasons };
-    trail.append(asked.now, &Event::Decision(decision))?;
+    append(asked, trail, decision(asked, manifest, reasons))
+}
+
+fn append(asked: &Asked<'_>, trail: Option<&Trail>, decision: Decision) -> anyhow::Result<()> {
+    if let Some(trail) = trail {
+        trail.append(asked.now, &Event::Decision(decision))?;
+    }
     Ok(())
+}
+
+/// A denial, with what the policy's `audit.include` asks for.
+fn decision(asked: &Asked<'_>, manifest: Option<Digest>, reasons: Vec<String>) -> Decision {
+    let include = asked.policy.audit().include;
+    let explanation = match &asked.answer {
+        Answer::Decided(decided) if include.contains(&AuditField::Explain) => {
+            Some(decided.explanation.to_json())
+        }
+        Answer::Decided(_) | Answer::NotAsked(_) | Answer::NotVerified(_) | Answer::Broken(_) => None,
+    };
+    Decision {
+        policy: asked.policy.digest().as_digest().clone(),
+        capability: match &asked.request.target {
+            Target::Capability(name) => Some(name.to_string()),
+            Target::AdHoc | Target::Service(_) => None,
+        },
+        manifest,
+        allowed: false,
+        reasons,
+        explanation,
+        arguments: include.contains(&AuditField::Arguments).then(|| asked.request.args.clone()),
+    }
 }
