@@ -66,7 +66,8 @@ fn the_host_is_not_to_be_seen_in_mounts_environment_and_names() {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("the host has a name");
     for text in output(&["/bin/busybox", "sh", "-c", "hostname; env; cat /proc/self/mountinfo"]) {
         assert!(!text.lines().next().expect("a host name").eq(host.trim()), "{text}");
-        for canary in ["perry-sandbox-home", "XDG_RUNTIME_DIR", "/rootfs/", "/work/"] {
+        let checkout = perry_sandbox_testkit::crate_root().display().to_string();
+        for canary in ["perry-sandbox-home", "XDG_RUNTIME_DIR", "/rootfs/", &checkout] {
             assert!(!text.contains(canary), "`{canary}` in {text}");
         }
     }
