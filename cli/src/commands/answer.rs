@@ -14,6 +14,8 @@ use crate::stop::{self, Stop};
 
 /// What the trail says where content is not what its digest names.
 const CONTENT: &str = "content";
+/// What it says where a mount would show what decides about runs.
+const OWN_FOLDERS: &str = "own-folders";
 
 /// Writes the answer into the trail, says why, and gives its exit code.
 pub(crate) fn refuse(asked: &Asked<'_>, trail: Option<&Trail>, as_json: bool) -> anyhow::Result<Exit> {
@@ -56,14 +58,17 @@ pub(crate) fn refuse(asked: &Asked<'_>, trail: Option<&Trail>, as_json: bool) ->
     Ok(exit)
 }
 
-/// The way out where layers could not be fetched or unpacked; a fault of their content goes into the trail.
-pub(crate) fn content(
+/// The way out where an allowed run is stopped before its start: a refusal goes into the trail, a failure does not.
+pub(crate) fn stopped(
     asked: &Asked<'_>,
     trail: Option<&Trail>,
     error: anyhow::Error,
 ) -> anyhow::Result<Exit> {
-    if stop::exit_of(&error) == Exit::NotVerified {
+    let exit = stop::exit_of(&error);
+    if exit == Exit::NotVerified {
         record(asked, trail, None, vec![CONTENT.to_owned()])?;
+    } else if exit == Exit::Denied {
+        record(asked, trail, None, vec![OWN_FOLDERS.to_owned()])?;
     }
     Err(error)
 }

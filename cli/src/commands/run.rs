@@ -46,10 +46,12 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
             exception.id, exception.until, exception.reason
         ));
     }
-    refuse_own_folders(plan, &args.request.policy.policy, environment)?;
+    if let Err(error) = refuse_own_folders(plan, &args.request.policy.policy, environment) {
+        return answer::stopped(&asked, trail, error);
+    }
     let rootfs = match rootfs(&store, decided, &asked.image, args.quiet || args.json) {
         Ok(rootfs) => rootfs,
-        Err(error) => return answer::content(&asked, trail, error),
+        Err(error) => return answer::stopped(&asked, trail, error),
     };
     if args.dry_run {
         return print_dry_run(plan, decided, &rootfs, args.json);

@@ -167,6 +167,7 @@ fn a_mount_over_the_store_or_the_policy_is_denied() {
     let allowed = run(beside);
     assert_eq!(allowed.code, 0, "{allowed:?}");
     refused(&run(&folder), 120, &["decides about runs"]);
+    assert!(home.run(&["log", "show"]).stdout.contains("own-folders"), "the refusal is in the trail");
 }
 
 #[test]
