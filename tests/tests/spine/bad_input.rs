@@ -33,7 +33,7 @@ fn an_unknown_tier_is_refused_in_the_file_and_on_the_command_line() {
     let home = Home::new(As::Ordinary);
     let ran = run_in(&home, &["--tier", "isolatd"], &[]);
     refused(&ran, 120, &["isolatd", "isolated"]);
-    let ran = with_policy(&home, |text| text.replace("tier    = \"isolated\"", "tier = \"isolatd\""));
+    let ran = with_policy(&home, |text| text.replace("tier = \"isolated\"", "tier = \"isolatd\""));
     refused(&ran, 2, &["isolatd", "isolated"]);
 }
 
@@ -148,7 +148,7 @@ fn policy_that_mounts(home: &Home, folder: &str) -> &'static str {
          memory-enforcement = \"watched\"\nmounts = {{ read = [], write = [\"{folder}\"] }}\n\
          limits = {{ memory = \"64MiB\", cpu = 1.0, pids = 64, wall = \"10s\", output = \"1MiB\", disk = \"8MiB\", open-files = 256 }}\n"
     );
-    let text = text.replace("[ad-hoc]\ntier  = \"isolated\"", &format!("{tier}\n[ad-hoc]\ntier  = \"data\""));
+    let text = text.replace("[ad-hoc]\ntier = \"isolated\"", &format!("{tier}\n[ad-hoc]\ntier  = \"data\""));
     std::fs::write(home.path().join("examples/hello/mounts.toml"), text).expect("the home can be written");
     "examples/hello/mounts.toml"
 }

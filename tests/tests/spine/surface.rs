@@ -101,6 +101,11 @@ fn a_dry_run_prints_plan_and_execution_and_starts_nothing() {
 fn policies_are_checked_formatted_compared_and_begun() {
     let home = Home::new(As::Ordinary);
     assert_eq!(home.run(&["policy", "check", POLICY]).code, 0);
+    assert_eq!(
+        home.run(&["policy", "fmt", "--check", POLICY]).code,
+        0,
+        "the example is in the canonical form"
+    );
     assert_eq!(home.run(&["policy", "init", "mine.toml"]).code, 0);
     let again = home.run(&["policy", "init", "mine.toml"]);
     assert_ne!(again.code, 0, "an existing file is never overwritten: {again:?}");
