@@ -45,7 +45,7 @@ fn model(spec: &PolicySpec, ask: &Ask) -> Answer {
 
     let mut needed = vec![Control::Seccomp, Control::NoNetwork];
     needed.extend((!ask.egress.is_empty()).then_some(Control::Egress));
-    needed.extend((!ask.read.is_empty() || !ask.write.is_empty()).then_some(Control::MountsRead));
+    needed.extend(ask.read.difference(&ask.write).next().map(|_| Control::MountsRead));
     needed.extend((!ask.write.is_empty()).then_some(Control::MountsWrite));
     needed.extend((!ask.secrets.is_empty()).then_some(Control::Secrets));
     for level in [IsolationLevel::Microvm, IsolationLevel::Gvisor, IsolationLevel::Oci] {
