@@ -1,22 +1,15 @@
 //! The `perry-sandbox` command: the only code that prints or reads the environment.
 //!
-//! It holds no decision of its own. Each command turns flags into the types of the five desks (policy, image,
-//! verifier, policy again, runner), hands them on in that order, and prints what came of it.
+//! It holds no decision of its own. Each command turns flags into the words of the pipeline,
+//! which takes them past the five desks (policy, image, verifier, policy again, runner), and prints what came of it.
 #![forbid(unsafe_code)]
 
 mod args;
 mod commands;
 mod environment;
 mod exit;
-mod files;
-mod flow;
-mod host;
 mod output;
-mod policies;
 mod progress;
-mod request;
-mod signer;
-mod sources;
 mod stop;
 mod terminal;
 
@@ -25,14 +18,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Cli, Command};
-use environment::Environment;
 use exit::Exit;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::set_color(cli.color);
     let as_json = cli.command.prints_json();
-    let exit = dispatch(cli).unwrap_or_else(|error| {
+    let exit = dispatch(&cli).unwrap_or_else(|error| {
         let exit = stop::exit_of(&error);
         let message = stop::message(&error);
         if as_json {
@@ -51,14 +43,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     if let Command::Completions(args) = &cli.command {
         return Ok(commands::completions(args));
     }
     if let Command::Man(args) = &cli.command {
         return commands::man(args);
     }
-    let environment = Environment::read(cli.data_dir)?;
+    let environment = environment::read(cli.data_dir.as_deref())?;
     match &cli.command {
         Command::Run(args) => commands::run(args, &environment),
         Command::Verify(args) => commands::verify(args, &environment),

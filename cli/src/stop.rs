@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use perry_sandbox_image::{ReadError, ResolveError, StoreError, UnpackError};
+use perry_sandbox_image::{ReadError, ResolveError, StoreError};
+use perry_sandbox_pipeline::{Class, FileError, PipelineError};
 
 use crate::exit::Exit;
+use crate::output;
 
-/// Why the command stops. Everything that is not a `Stop` is [`Exit::Failure`].
+/// Why the command stops. Everything that is neither a `Stop` nor an error of the pipeline is [`Exit::Failure`].
 #[derive(Debug)]
 pub(crate) struct Stop {
     /// The exit code.
@@ -40,17 +42,43 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return stop.exit;
     }
-    let content_fault = error.chain().any(|cause| {
-        cause.downcast_ref::<ReadError>().is_some_and(ReadError::is_content_fault)
-            || cause.downcast_ref::<ResolveError>().is_some_and(is_resolve_fault)
-            || cause.downcast_ref::<UnpackError>().is_some_and(is_unpack_fault)
-            || cause.downcast_ref::<StoreError>().is_some_and(is_store_fault)
-    });
-    if content_fault { Exit::NotVerified } else { Exit::Failure }
+    class_of(error).map_or(Exit::Failure, of_class)
 }
 
-/// The whole chain of causes, without those that a message above already quotes.
+/// Desks that a command asks itself give their own errors; the pipeline knows what kind each is.
+fn class_of(error: &anyhow::Error) -> Option<Class> {
+    if let Some(error) = error.downcast_ref::<PipelineError>() {
+        return Some(error.class());
+    }
+    if error.is::<FileError>() {
+        return Some(Class::Usage);
+    }
+    let kinds = [
+        error.downcast_ref::<ReadError>().map(Class::of_read),
+        error.downcast_ref::<ResolveError>().map(Class::of_resolve),
+        error.downcast_ref::<StoreError>().map(Class::of_store),
+    ];
+    kinds.into_iter().flatten().next()
+}
+
+/// The exit code for a kind of failure.
+pub(crate) fn of_class(class: Class) -> Exit {
+    match class {
+        Class::Usage => Exit::Usage,
+        Class::Denied => Exit::Denied,
+        Class::NotVerified => Exit::NotVerified,
+        Class::NotAvailable => Exit::NotAvailable,
+        Class::ProgramNotFound => Exit::NotFound,
+        Class::ProgramNotExecutable => Exit::CannotExecute,
+        Class::NotFound | Class::Registry | Class::Failure => Exit::Failure,
+    }
+}
+
+/// The whole chain of causes, without those that a message above already quotes; where flags would help, which.
 pub(crate) fn message(error: &anyhow::Error) -> String {
+    if let Some(PipelineError::Policy(refusals)) = error.downcast_ref::<PipelineError>() {
+        return refusals.render(output::stderr_has_color());
+    }
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !message.contains(&cause) {
@@ -58,34 +86,17 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
             message.push_str(&cause);
         }
     }
+    if let Some(flags) = error.downcast_ref::<PipelineError>().and_then(flags_for) {
+        message.push_str(" (");
+        message.push_str(flags);
+        message.push(')');
+    }
     message
 }
 
-fn is_store_fault(error: &StoreError) -> bool {
-    match error {
-        StoreError::Read(error) => error.is_content_fault(),
-        StoreError::Resolve(error) => is_resolve_fault(error),
-        StoreError::Unpack(error) => is_unpack_fault(error),
-        StoreError::Io { .. }
-        | StoreError::NotOwn { .. }
-        | StoreError::Busy { .. }
-        | StoreError::Record { .. }
-        | StoreError::Missing { .. }
-        | _ => false,
+fn flags_for(error: &PipelineError) -> Option<&'static str> {
+    if matches!(error, PipelineError::NoPolicy | PipelineError::NoSigner) {
+        return Some("--key, or --certificate-identity with --certificate-oidc-issuer, or --policy");
     }
-}
-
-fn is_resolve_fault(error: &ResolveError) -> bool {
-    if let ResolveError::Read(error) = error {
-        return error.is_content_fault();
-    }
-    !matches!(error, ResolveError::NotFound { .. } | ResolveError::Platform { .. })
-}
-
-/// Everything that a layer is refused for; only what the disk or the network did is our failure.
-fn is_unpack_fault(error: &UnpackError) -> bool {
-    if let UnpackError::Read(error) = error {
-        return error.is_content_fault();
-    }
-    !matches!(error, UnpackError::Io { .. } | UnpackError::Stopped)
+    matches!(error, PipelineError::OtherPolicy { .. }).then_some("--require-policy")
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use perry_sandbox_profiles::LinuxCapSet;
 use perry_sandbox_reference::{Digest, Repository};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::decide::UsedException;
@@ -112,7 +112,7 @@ pub struct User {
 }
 
 /// Where standard streams go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Terminal {
     /// Pipes.

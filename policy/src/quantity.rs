@@ -135,7 +135,7 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
 }
 
 /// Processor time as thousandths of one core, above zero; written `1.5` in policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MilliCpu(pub std::num::NonZeroU32);
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::names::{CapabilityName, SecretName, TierName};
 use crate::plan::Terminal;
@@ -44,8 +44,8 @@ pub enum Target {
 }
 
 /// Grants that the caller wants this time, as text of the policy's grammar.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WantedGrants {
     /// `host:port` patterns.
     pub egress: Vec<String>,
@@ -62,8 +62,8 @@ pub struct WantedGrants {
 }
 
 /// Limits that the caller wants this time; none is above the ceiling, or the run is denied.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WantedLimits {
     /// See [`Limits`](crate::Limits).
     pub memory: Option<ByteSize>,

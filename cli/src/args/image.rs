@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use perry_sandbox_pipeline::AccessChoice;
 use perry_sandbox_reference::Platform;
 
 /// How registries are reached; nothing here changes what is verified.
@@ -20,6 +21,26 @@ pub(crate) struct AccessArgs {
     /// When to ask the registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pub(crate) pull: Pull,
+}
+
+impl AccessArgs {
+    /// In the pipeline's words.
+    pub(crate) fn choice(&self) -> AccessChoice {
+        AccessChoice {
+            insecure_registries: self
+                .insecure_registry
+                .iter()
+                .filter(|host| !host.is_empty())
+                .cloned()
+                .collect(),
+            registry_ca: self.registry_ca.clone(),
+            pull: match self.pull {
+                Pull::Missing => perry_sandbox_pipeline::Pull::Missing,
+                Pull::Always => perry_sandbox_pipeline::Pull::Always,
+                Pull::Never => perry_sandbox_pipeline::Pull::Never,
+            },
+        }
+    }
 }
 
 /// When the registry is asked for an image.

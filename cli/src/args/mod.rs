@@ -9,9 +9,7 @@ mod verify;
 pub(crate) use admin::{
     BackendsArgs, CompletionsArgs, DoctorArgs, LogArgs, LogCommand, ManArgs, StoreArgs, StoreCommand,
 };
-pub(crate) use image::{
-    AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, Pull, PullArgs, RemoveArgs,
-};
+pub(crate) use image::{AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, PullArgs, RemoveArgs};
 pub(crate) use policy::{
     CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
 };

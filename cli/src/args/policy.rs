@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use perry_sandbox_pipeline::{PolicyChoice, PolicyInput};
 use perry_sandbox_reference::Digest;
 
 use super::RequestArgs;
@@ -17,6 +18,16 @@ pub(crate) struct PolicyFileArgs {
     /// Refuse to decide by any other resolved policy than this one
     #[arg(long, value_name = "DIGEST")]
     pub(crate) require_policy: Option<Digest>,
+}
+
+impl PolicyFileArgs {
+    /// In the pipeline's words.
+    pub(crate) fn choice(&self) -> PolicyChoice {
+        PolicyChoice {
+            inputs: self.policy.iter().cloned().map(PolicyInput::File).collect(),
+            require: self.require_policy.clone(),
+        }
+    }
 }
 
 /// Arguments of `explain`.

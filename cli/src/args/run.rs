@@ -1,10 +1,18 @@
 //! `run`, and the part of it that `explain` shares.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use perry_sandbox_policy::{ByteSize, MilliCpu, SecretName, TierName, WallTime};
+use perry_sandbox_pipeline::{TargetChoice, Wish};
+use perry_sandbox_policy::{
+    ByteSize, MilliCpu, SecretName, Terminal, TierName, WallTime, WantedGrants, WantedLimits,
+};
+use perry_sandbox_profiles::{LinuxCap, LinuxCapSet};
 use perry_sandbox_reference::{Platform, Repository};
+
+use crate::environment::variable;
+use crate::stop::Stop;
 
 use super::{AccessArgs, PolicyFileArgs, SignerArgs};
 
@@ -142,4 +150,65 @@ pub(crate) struct RequestArgs {
     /// Arguments of the capability, or the command of the image
     #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
+}
+
+impl RequestArgs {
+    /// In the pipeline's words.
+    ///
+    /// # Errors
+    /// A flag's value is not usable.
+    pub(crate) fn wish(&self, terminal: Terminal) -> anyhow::Result<Wish> {
+        Ok(Wish {
+            policy: self.policy.choice(),
+            signer: self.signer.choice(),
+            access: self.access.choice(),
+            target: TargetChoice::Word(self.target.clone()),
+            image: self.image.clone(),
+            tier: self.tier.clone(),
+            backend: self.backend.clone(),
+            repository: self.repository.clone(),
+            platform: self.platform.clone(),
+            entrypoint: self.entrypoint.clone(),
+            args: self.command.clone(),
+            env: variables(&self.env)?,
+            grants: self.grants()?,
+            limits: WantedLimits {
+                memory: self.memory,
+                cpu: self.cpus,
+                pids: self.pids_limit,
+                wall: self.timeout,
+                output: self.output_limit,
+                disk: self.disk,
+                open_files: self.open_files,
+            },
+            terminal,
+        })
+    }
+
+    fn grants(&self) -> anyhow::Result<WantedGrants> {
+        let caps = self.cap_add.iter().map(|name| name.parse::<LinuxCap>().map_err(Stop::usage));
+        Ok(WantedGrants {
+            egress: self.egress.clone(),
+            mounts_read: self.mount_read.clone(),
+            mounts_write: self.mount_write.clone(),
+            secrets: self.secret.clone(),
+            devices: self.device.clone(),
+            linux_caps: caps.collect::<Result<LinuxCapSet, _>>()?,
+        })
+    }
+}
+
+/// Variables as `NAME=VALUE`, or as `NAME` for the value that it has here.
+fn variables(wanted: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for text in wanted {
+        let (name, value) = text
+            .split_once('=')
+            .map_or((text.as_str(), None), |(name, value)| (name, Some(value.to_owned())));
+        let value = value.or_else(|| variable(name)?.into_string().ok()).ok_or_else(|| {
+            Stop::usage(format!("--env {name}: there is no such variable here; give it as {name}=VALUE"))
+        })?;
+        found.insert(name.to_owned(), value);
+    }
+    Ok(found)
 }

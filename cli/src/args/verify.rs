@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use perry_sandbox_pipeline::{KeyChoice, SignerChoice};
 use perry_sandbox_reference::{Digest, Platform, Repository};
 
 use super::{AccessArgs, PolicyFileArgs};
@@ -93,4 +94,19 @@ pub(crate) struct SignerArgs {
     /// Regular expression that the whole issuer must match
     #[arg(long, value_name = "REGEXP", group = "issuer", requires = "identity")]
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
+}
+
+impl SignerArgs {
+    /// In the pipeline's words.
+    pub(crate) fn choice(&self) -> SignerChoice {
+        SignerChoice {
+            key: self.key.clone().map(KeyChoice::File),
+            require_log: self.require_log,
+            trusted_root: self.trusted_root.clone(),
+            identity: self.certificate_identity.clone(),
+            identity_regexp: self.certificate_identity_regexp.clone(),
+            issuer: self.certificate_oidc_issuer.clone(),
+            issuer_regexp: self.certificate_oidc_issuer_regexp.clone(),
+        }
+    }
 }

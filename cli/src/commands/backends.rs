@@ -1,15 +1,16 @@
 //! `backends`: which walls are here, and who holds each control.
 
+use perry_sandbox_pipeline::backends as backends_here;
 use perry_sandbox_policy::{BackendFacts, Enforcement};
 use serde_json::json;
 
 use crate::args::BackendsArgs;
 use crate::exit::Exit;
-use crate::{host, output};
+use crate::output;
 
 /// Runs the command.
 pub(crate) fn backends(args: &BackendsArgs) -> anyhow::Result<Exit> {
-    let backends = host::backends();
+    let backends = backends_here();
     if args.json {
         output::json(&json!({ "schema": "perry-sandbox/backends/v1", "backends": backends }))?;
     } else {

@@ -1,14 +1,14 @@
 //! `doctor`: can this machine run a capability, and what would it take if not.
 
+use perry_sandbox_image::Store;
+use perry_sandbox_pipeline::{Environment, PolicyChoice, backends, find_policy};
 use perry_sandbox_policy::Control;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{DoctorArgs, PolicyFileArgs};
-use crate::environment::Environment;
+use crate::args::DoctorArgs;
 use crate::exit::Exit;
-use crate::sources::open_store;
-use crate::{host, output, policies};
+use crate::output;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -56,22 +56,21 @@ fn kernel() -> Check {
 }
 
 fn store(environment: &Environment) -> Check {
-    match open_store(environment) {
+    match Store::open(&environment.data_dir) {
         Ok(store) => Check { name: "store", state: State::Ok, found: store.root().display().to_string() },
-        Err(error) => Check { name: "store", state: State::Missing, found: format!("{error:#}") },
+        Err(error) => Check { name: "store", state: State::Missing, found: error.to_string() },
     }
 }
 
 fn policy(environment: &Environment) -> Check {
-    let none = PolicyFileArgs { policy: Vec::new(), require_policy: None };
-    let (state, found) = match policies::find(&none, environment) {
-        Ok(Some(policy)) => (State::Ok, format!("{} {}", policy.name(), policy.digest())),
+    let (state, found) = match find_policy(&PolicyChoice::default(), environment) {
+        Ok(Some(loaded)) => (State::Ok, format!("{} {}", loaded.policy.name(), loaded.policy.digest())),
         Ok(None) => {
             let places: Vec<_> =
                 environment.default_policies.iter().map(|path| path.display().to_string()).collect();
             (State::Note, format!("none at {}: name one with --policy, or a signer", places.join(" or ")))
         }
-        Err(error) => (State::Missing, format!("{error:#}")),
+        Err(error) => (State::Missing, error.to_string()),
     };
     Check { name: "policy", state, found }
 }
@@ -85,7 +84,7 @@ fn sandbox() -> Vec<Check> {
         ("memory, watched", Control::MemoryWatched),
     ];
     let useful = [("memory, exact", Control::MemoryExact), ("ephemeral root", Control::EphemeralRoot)];
-    let backends = host::backends();
+    let backends = backends();
     let Some(native) = backends.first() else { return Vec::new() };
     let check = |(name, control), otherwise| {
         if let Some(enforcer) = native.controls.enforcer(control) {

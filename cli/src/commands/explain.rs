@@ -1,21 +1,19 @@
 //! `explain`: the verdict and who would hold each line of it; nothing runs.
 
-use perry_sandbox_policy::{Explanation, Terminal, TierName, Verdict};
+use perry_sandbox_pipeline::{Answer, Asked, Environment, Pipeline};
+use perry_sandbox_policy::{Denial, DenyKind, Explanation, Terminal, TierName, Verdict};
 use serde_json::json;
 
 use crate::args::ExplainArgs;
-use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::flow::{self, Answer, Asked};
 use crate::output;
-use crate::sources::open_store;
-use crate::stop::{self, Stop};
+use crate::stop::Stop;
 
 /// Runs the command.
 pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> anyhow::Result<Exit> {
     let tier = what_if(&args.what_if)?;
-    let store = open_store(environment)?;
-    let asked = flow::ask(&args.request, tier.as_ref(), Terminal::None, environment, &store)?;
+    let pipeline = Pipeline::open(environment.clone())?;
+    let asked = pipeline.ask(&args.request.wish(Terminal::None)?, tier.as_ref())?;
     let exit = exit_of(&asked);
     match &asked.answer {
         Answer::NotAsked(denial) => {
@@ -28,7 +26,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> anyhow::
             "subject": asked.image,
             "denial": denial,
         }))?,
-        Answer::Broken(error) => return Err(Stop::with(exit, stop::message(error))),
+        Answer::Broken(error) => return Err(Stop::with(exit, error)),
         Answer::NotVerified(denial) => output::result(&format!("DENIED   {}\n\n{denial}", asked.image)),
     }
     Ok(exit)
@@ -37,13 +35,26 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> anyhow::
 /// The exit code of an answer; an allowed run is [`Exit::Done`].
 pub(crate) fn exit_of(asked: &Asked<'_>) -> Exit {
     match &asked.answer {
-        Answer::NotAsked(denial) => flow::exit_of(denial),
+        Answer::NotAsked(denial) => of_denial(denial),
         Answer::NotVerified(denial) => super::verify::exit_of(denial),
         Answer::Broken(_) => Exit::NotVerified,
         Answer::Decided(decided) => match &decided.verdict {
             Verdict::Allow(_) => Exit::Done,
-            Verdict::Deny(denial) => flow::exit_of(denial),
+            Verdict::Deny(denial) => of_denial(denial),
         },
+    }
+}
+
+/// The exit code of a denial: what was verified is not enough, the host cannot do it, or the policy says no. A "no" of
+/// the policy goes first, since no other host or signature would change it.
+fn of_denial(denial: &Denial) -> Exit {
+    let has = |kind| denial.iter().any(|reason| reason.code.kind() == kind);
+    if has(DenyKind::Policy) {
+        Exit::Denied
+    } else if has(DenyKind::NotVerified) {
+        Exit::NotVerified
+    } else {
+        Exit::NotAvailable
     }
 }
 

@@ -2,15 +2,14 @@
 
 use jiff::Timestamp;
 use perry_sandbox_image::{Source as _, Store, StoredImage, resolve};
+use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_reference::Platform;
 use serde_json::{Value, json};
 
 use crate::args::{ImageArgs, ImageCommand, InspectArgs, ListArgs, PullArgs, RemoveArgs};
-use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::{progress, size};
-use crate::sources::{open_source, open_store};
 use crate::stop::Stop;
 
 /// Runs the subcommand.
@@ -24,13 +23,17 @@ pub(crate) fn image(args: &ImageArgs, environment: &Environment) -> anyhow::Resu
 }
 
 fn pull(args: &PullArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    let store = open_store(environment)?;
+    let pipeline = Pipeline::open(environment.clone())?;
     let name = args.image.parse().map_err(Stop::usage)?;
-    let opened = open_source(&name, &args.access, environment, &store)?;
+    let opened = pipeline.source(&name, &args.access.choice())?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
     let image = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
-    let pulled =
-        store.pull(opened.source.as_ref(), &image, &name.to_string(), progress(args.quiet).as_ref())?;
+    let pulled = pipeline.store().pull(
+        opened.source.as_ref(),
+        &image,
+        &name.to_string(),
+        progress(args.quiet).as_ref(),
+    )?;
     if args.json {
         output::json(&summary(&pulled.image))?;
     } else if !args.quiet {
@@ -44,7 +47,7 @@ fn pull(args: &PullArgs, environment: &Environment) -> anyhow::Result<Exit> {
 }
 
 fn list(args: &ListArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    let images = open_store(environment)?.list()?;
+    let images = Store::open(&environment.data_dir)?.list()?;
     if args.json {
         output::json(&images.iter().map(summary).collect::<Vec<_>>())?;
     } else if images.is_empty() {
@@ -64,7 +67,7 @@ fn list(args: &ListArgs, environment: &Environment) -> anyhow::Result<Exit> {
 }
 
 fn inspect(args: &InspectArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    let store = open_store(environment)?;
+    let store = Store::open(&environment.data_dir)?;
     let image = find_one(&store, &args.image)?;
     let source = store.source(image.clone());
     let wanted = perry_sandbox_image::Wanted::Digest(image.top().clone());
@@ -113,7 +116,7 @@ fn inspect(args: &InspectArgs, environment: &Environment) -> anyhow::Result<Exit
 }
 
 fn remove(args: &RemoveArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    let store = open_store(environment)?;
+    let store = Store::open(&environment.data_dir)?;
     // All are looked up before any is removed, so that a typing error removes nothing.
     let images: Vec<_> = args.images.iter().map(|text| find_one(&store, text)).collect::<Result<_, _>>()?;
     for image in &images {

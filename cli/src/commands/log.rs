@@ -3,8 +3,9 @@
 use perry_sandbox_runner::{Trail, Verified};
 use serde_json::{Value, json};
 
+use perry_sandbox_pipeline::Environment;
+
 use crate::args::{LogArgs, LogCommand};
-use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
 

@@ -5,17 +5,14 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
+use perry_sandbox_pipeline::{Environment, MAX_POLICY, PolicyInput, TrustFiles, load_policy, read_trusted};
 use perry_sandbox_policy::{Format, Policy, PolicySource, diff, format as format_policy, init, load, schema};
 use serde_json::json;
 
 use crate::args::{CheckArgs, DiffArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand};
-use crate::environment::Environment;
 use crate::exit::Exit;
+use crate::output;
 use crate::stop::Stop;
-use crate::{files, output, policies};
-
-/// One byte more than the reader takes, so that it is the reader who says what is too large.
-const MAX_POLICY: u64 = 1024 * 1024 + 1;
 
 /// Runs the subcommand.
 pub(crate) fn policy(args: &PolicyArgs, environment: &Environment) -> anyhow::Result<Exit> {
@@ -31,10 +28,10 @@ pub(crate) fn policy(args: &PolicyArgs, environment: &Environment) -> anyhow::Re
 fn check(args: &CheckArgs, environment: &Environment) -> anyhow::Result<Exit> {
     let mut sources = Vec::new();
     for path in &args.files {
-        let bytes = files::read_trusted(path, MAX_POLICY, environment.uid).map_err(Stop::usage)?;
+        let bytes = read_trusted(path, MAX_POLICY, environment.uid)?;
         sources.push(PolicySource::new(path.display().to_string(), bytes));
     }
-    match load(&sources, &policies::TrustFiles { uid: environment.uid }) {
+    match load(&sources, &TrustFiles::new(environment.uid)) {
         Ok(policy) if args.json => output::json(&summary(&policy)).map(|()| Exit::Done),
         Ok(policy) => {
             output::result(&format!(
@@ -105,7 +102,7 @@ fn standard_input() -> anyhow::Result<PolicySource> {
 }
 
 fn read(path: &Path) -> anyhow::Result<PolicySource> {
-    let bytes = files::read(path, MAX_POLICY).map_err(Stop::usage)?;
+    let bytes = perry_sandbox_pipeline::read(path, MAX_POLICY)?;
     Ok(PolicySource::new(path.display().to_string(), bytes))
 }
 
@@ -132,8 +129,8 @@ fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 fn compare(args: &DiffArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    let before = policies::read(std::slice::from_ref(&args.before), environment)?;
-    let after = policies::read(std::slice::from_ref(&args.after), environment)?;
+    let before = load_file(&args.before, environment)?;
+    let after = load_file(&args.after, environment)?;
     let difference = diff(&before, &after);
     if args.json {
         output::json(&difference.to_json())?;
@@ -141,6 +138,10 @@ fn compare(args: &DiffArgs, environment: &Environment) -> anyhow::Result<Exit> {
         output::result(&difference.to_text());
     }
     Ok(Exit::Done)
+}
+
+fn load_file(path: &Path, environment: &Environment) -> anyhow::Result<Policy> {
+    Ok(load_policy(&[PolicyInput::File(path.to_owned())], environment)?.policy)
 }
 
 fn begin(args: &InitArgs) -> anyhow::Result<Exit> {

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use perry_sandbox_pipeline::Environment;
+
 use crate::args::{StoreArgs, StoreCommand};
-use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::size;
-use crate::sources::open_store;
+use perry_sandbox_image::Store;
 
 /// Runs the subcommand.
 pub(crate) fn store(args: &StoreArgs, environment: &Environment) -> anyhow::Result<Exit> {
@@ -18,7 +19,7 @@ pub(crate) fn store(args: &StoreArgs, environment: &Environment) -> anyhow::Resu
 }
 
 fn check(environment: &Environment, json: bool) -> anyhow::Result<Exit> {
-    let store = open_store(environment)?;
+    let store = Store::open(&environment.data_dir)?;
     let report = store.check()?;
     let missing = report.missing.iter().map(|(image, digest)| format!("{digest} of {image}"));
     if json {
@@ -49,7 +50,7 @@ fn check(environment: &Environment, json: bool) -> anyhow::Result<Exit> {
 }
 
 fn prune(environment: &Environment, all: bool, json: bool) -> anyhow::Result<Exit> {
-    let store = open_store(environment)?;
+    let store = Store::open(&environment.data_dir)?;
     let mut images = Vec::new();
     if all {
         for image in store.list()? {

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
-use perry_sandbox_policy::{
-    Evidence, LogEntry, Requirement, TimeSource, VerifiedIdentity, VerifiedSignature,
-};
+use perry_sandbox_pipeline::{Environment, Pipeline, read, requirement};
+use perry_sandbox_policy::{Evidence, LogEntry, TimeSource, VerifiedIdentity, VerifiedSignature};
 use perry_sandbox_reference::Platform;
 use perry_sandbox_verifier::{
     BundleEvidence, Clock, Denial, DenialClass, Signed, VerifiedImage, explain, verify_bundle,
@@ -15,11 +14,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::VerifyArgs;
-use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::sources::{open_source, open_store};
+use crate::output;
 use crate::stop::Stop;
-use crate::{files, output, policies, signer};
 
 const SCHEMA: &str = "perry-sandbox/verify/v1";
 /// Bundles are small; artifacts that a bundle signs may be large.
@@ -47,14 +44,15 @@ fn explain_code(code: &str) -> anyhow::Result<Exit> {
 
 fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> anyhow::Result<Exit> {
     let name: ImageName = image.parse().map_err(Stop::usage)?;
-    let store = open_store(environment)?;
-    let opened = open_source(&name, &args.access, environment, &store)?;
+    let pipeline = Pipeline::open(environment.clone())?;
+    let opened = pipeline.source(&name, &args.access.choice())?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
     let resolved = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
     let repository = args.repository.clone().or_else(|| resolved.repository().cloned());
-    let requirement = match signer::signer(&args.signer)? {
-        Some(signer) => signer::requirement(signer, args.signer.require_log, repository),
-        None => policies::requirement_for_image(&args.policy, repository, environment)?,
+    let choice = args.signer.choice();
+    let requirement = match choice.signer()? {
+        Some(signer) => requirement(signer, choice.log(), repository),
+        None => pipeline.requirement_for_image(&args.policy.choice(), repository)?,
     };
     let verified = perry_sandbox_verifier::verify(
         opened.source.as_ref(),
@@ -79,16 +77,11 @@ fn hash_layers(source: &dyn Source, image: &ResolvedImage) -> anyhow::Result<()>
 }
 
 fn one_bundle(args: &VerifyArgs, bundle: &Path) -> anyhow::Result<Exit> {
-    let signer = signer::signer(&args.signer)?.ok_or_else(|| {
-        Stop::usage(
-            "say who must have signed: --key, or --certificate-identity and --certificate-oidc-issuer",
-        )
-    })?;
-    let requirement: Requirement =
-        signer::requirement(signer, args.signer.require_log, args.repository.clone());
-    let bytes = files::read(bundle, MAX_BUNDLE).map_err(Stop::usage)?;
-    let artifact = args.artifact_file.as_deref().map(|path| files::read(path, MAX_ARTIFACT)).transpose();
-    let artifact = artifact.map_err(Stop::usage)?;
+    let choice = args.signer.choice();
+    let signer = choice.signer()?.ok_or(perry_sandbox_pipeline::PipelineError::NoSigner)?;
+    let requirement = requirement(signer, choice.log(), args.repository.clone());
+    let bytes = read(bundle, MAX_BUNDLE)?;
+    let artifact = args.artifact_file.as_deref().map(|path| read(path, MAX_ARTIFACT)).transpose()?;
     let content = match (&args.digest, &artifact) {
         (Some(digest), _) => Signed::Digest(digest),
         (None, Some(bytes)) => Signed::Bytes(bytes),

@@ -13,7 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &["reference"]),
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
-    ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
+    ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
+    ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
 ];
 
 /// Crates that only tests may use.

@@ -1,45 +1,65 @@
 //! From an image's name to the place that its content is read from.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use perry_sandbox_image::{
     Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, Registry, Roots, Source,
     Store, StoredImage, Wanted,
 };
 use perry_sandbox_reference::{Reference, Repository};
+use serde::{Deserialize, Serialize};
 
-use crate::args::{AccessArgs, Pull};
 use crate::environment::Environment;
-use crate::exit::Exit;
-use crate::stop::Stop;
+use crate::error::PipelineError;
+
+/// How registries are reached; nothing here changes what is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AccessChoice {
+    /// Registries (host and, if not 80, port) that are spoken to in plain HTTP; those on this machine are anyway.
+    pub insecure_registries: BTreeSet<String>,
+    /// Certificates that registries are trusted by, PEM; none: the system's.
+    pub registry_ca: Option<PathBuf>,
+    /// When to ask the registry.
+    pub pull: Pull,
+}
+
+/// When the registry is asked for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pull {
+    /// For a tag always, for a digest that the store does not have.
+    #[default]
+    Missing,
+    /// Always.
+    Always,
+    /// Never: only what the store has.
+    Never,
+}
 
 /// A source, and what is wanted of it.
 #[derive(Debug)]
-pub(crate) struct Opened<'store> {
+pub struct Opened<'store> {
     /// Where content comes from.
-    pub(crate) source: Box<dyn Source + 'store>,
+    pub source: Box<dyn Source + 'store>,
     /// Which image of it.
-    pub(crate) wanted: Wanted,
-}
-
-/// Opens the store, and makes it where it is not there yet.
-pub(crate) fn open_store(environment: &Environment) -> anyhow::Result<Store> {
-    Ok(Store::open(&environment.data_dir)?)
+    pub wanted: Wanted,
 }
 
 /// Opens the place that the name stands for. The store answers for a registry where it holds the digest already.
-pub(crate) fn open_source<'store>(
+pub(crate) fn open<'store>(
     name: &ImageName,
-    access: &AccessArgs,
+    access: &AccessChoice,
     environment: &Environment,
     store: &'store Store,
-) -> anyhow::Result<Opened<'store>> {
+) -> Result<Opened<'store>, PipelineError> {
     let wanted = name.wanted();
     let source: Box<dyn Source + 'store> = match name {
         ImageName::Layout { dir, .. } => Box::new(Layout::open(dir)?),
         ImageName::Archive { file } => Box::new(Archive::open(file)?),
         ImageName::Registry(reference) => {
-            if let Some(image) = stored(name, access.pull, store)? {
+            if let Some(image) = stored(name, reference, access.pull, store)? {
                 let wanted = Wanted::Digest(image.top().clone());
                 return Ok(Opened { source: Box::new(store.source(image)), wanted });
             }
@@ -52,42 +72,40 @@ pub(crate) fn open_source<'store>(
 
 /// The stored image that may answer instead of the registry: one with the very digest that is wanted, or, where the
 /// registry may not be asked, the one that was pulled by this name.
-fn stored(name: &ImageName, pull: Pull, store: &Store) -> anyhow::Result<Option<StoredImage>> {
-    let reference = name.reference();
-    let digest = reference.and_then(|reference| reference.digest());
-    let repository = reference.map(Reference::repository);
-    let found = match (pull, digest) {
+fn stored(
+    name: &ImageName,
+    reference: &Reference,
+    pull: Pull,
+    store: &Store,
+) -> Result<Option<StoredImage>, PipelineError> {
+    let found = match (pull, reference.digest()) {
         (Pull::Always, _) | (Pull::Missing, None) => None,
         (Pull::Missing | Pull::Never, Some(digest)) => store
             .find(digest.as_str())?
             .into_iter()
-            .find(|image| image.top() == digest && image.repository.as_ref() == repository),
+            .find(|image| image.top() == digest && image.repository.as_ref() == Some(reference.repository())),
         (Pull::Never, None) => {
             let text = name.to_string();
             store.list()?.into_iter().filter(|image| image.name == text).max_by_key(|image| image.stored_at)
         }
     };
-    match (found, pull) {
-        (None, Pull::Never) => Err(Stop::with(
-            Exit::Failure,
-            format!("the store has no {name}, and --pull never forbids asking its registry"),
-        )),
-        (found, _) => Ok(found),
+    if found.is_none() && pull == Pull::Never {
+        return Err(PipelineError::NotStored(reference.clone()));
     }
+    Ok(found)
 }
 
-/// How the registry is reached: docker's credentials for it, and plain HTTP only where a flag or the loopback says so.
+/// How the registry is reached: docker's credentials for it, and plain HTTP only where the caller or the loopback says so.
 fn registry_access(
     repository: &Repository,
-    access: &AccessArgs,
+    access: &AccessChoice,
     environment: &Environment,
-) -> anyhow::Result<Access> {
+) -> Result<Access, PipelineError> {
     let credentials = match &environment.docker_config {
         Some(path) => CredentialFile::read(path)?.for_registry(repository.registry())?,
         None => Credentials::None,
     };
-    let hosts: BTreeSet<String> =
-        access.insecure_registry.iter().filter(|host| !host.is_empty()).cloned().collect();
+    let hosts = access.insecure_registries.clone();
     Ok(Access {
         credentials,
         insecure: if hosts.is_empty() { Insecure::Loopback } else { Insecure::Hosts(hosts) },

@@ -10,7 +10,8 @@ use thiserror::Error;
 
 /// Why a file is not read.
 #[derive(Debug, Error)]
-pub(crate) enum FileError {
+#[non_exhaustive]
+pub enum FileError {
     /// The system refused.
     #[error("cannot read `{path}`: {source}", path = .path.display())]
     Io {
@@ -44,7 +45,10 @@ pub(crate) enum FileError {
 }
 
 /// Reads a whole file of at most `limit` bytes.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is larger.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let failed = |source| FileError::Io { path: path.to_owned(), source };
     let file = open(path).map_err(failed)?;
     read_open(file, path, limit)
@@ -62,7 +66,10 @@ pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<Vec<u8>, FileErro
 
 /// Reads a file that decides about trust: neither it nor its folder may be writable by others than root and `uid`,
 /// as ssh asks of keys.
-pub(crate) fn read_trusted(path: &Path, limit: u64, uid: u32) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+/// As [`read`], or somebody else could have written it.
+pub fn read_trusted(path: &Path, limit: u64, uid: u32) -> Result<Vec<u8>, FileError> {
     let failed = |source| FileError::Io { path: path.to_owned(), source };
     let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -113,6 +120,9 @@ fn refuse_writable(path: &Path, metadata: &std::fs::Metadata, uid: u32) -> Resul
 }
 
 /// Reads text.
-pub(crate) fn into_text(bytes: Vec<u8>, path: &Path) -> Result<String, FileError> {
+///
+/// # Errors
+/// The bytes are not UTF-8.
+pub fn into_text(bytes: Vec<u8>, path: &Path) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText(path.to_owned()))
 }

@@ -1,0 +1,148 @@
+//! Past the verdict: a refusal goes into the trail, and only an approval can start something.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use perry_sandbox_image::{Progress, Rootfs};
+use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
+use perry_sandbox_runner::{Commands, DryRun, Outcome, Streams, Surroundings, Trail, dry_run, launch};
+
+use crate::ask::{Answer, Asked, Decided, Pipeline};
+use crate::error::{Class, PipelineError};
+use crate::record;
+
+/// A wish that policy and verifier allow.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    /// The wish and its answer.
+    pub asked: &'a Asked<'a>,
+    /// The decision.
+    pub decided: &'a Decided<'a>,
+    /// What will run, line by line.
+    pub plan: &'a LaunchPlan,
+    pipeline: &'a Pipeline,
+    trail: Option<Trail>,
+}
+
+/// What speaks to a sandbox while it runs.
+#[derive(Debug)]
+pub struct Live<'a> {
+    /// Signals, a new window, or the end, from elsewhere.
+    pub commands: Option<&'a Commands>,
+    /// Rows and columns of the terminal, where the plan has one.
+    pub window: (u16, u16),
+}
+
+impl Default for Live<'_> {
+    fn default() -> Self {
+        Self { commands: None, window: (24, 80) }
+    }
+}
+
+impl Pipeline {
+    /// Lets an approval through. A refusal goes into the trail, and nothing comes back: the reasons are in
+    /// [`Asked::answer`].
+    ///
+    /// # Errors
+    /// The trail cannot be written, or a mount would show what decides about runs.
+    pub fn admit<'a>(&'a self, asked: &'a Asked<'a>) -> Result<Option<Admitted<'a>>, PipelineError> {
+        let trail = match asked.policy.audit().log {
+            AuditLog::Chained => Some(Trail::open(&self.environment.data_dir.join("trail"))?),
+            AuditLog::Off => None,
+        };
+        if let Answer::Decided(decided) = &asked.answer
+            && let Verdict::Allow(plan) = &decided.verdict
+        {
+            if let Err(error) = self.refuse_own_folders(asked, plan) {
+                record::own_folder(asked, trail.as_ref())?;
+                return Err(error);
+            }
+            return Ok(Some(Admitted { asked, decided, plan, pipeline: self, trail }));
+        }
+        record::refusal(asked, trail.as_ref())?;
+        Ok(None)
+    }
+
+    /// SECURITY: a mount that shows our own store, records or policies would let a program change what the next run
+    /// trusts; so would one that shows the keys and trust roots that a policy names.
+    fn refuse_own_folders(&self, asked: &Asked<'_>, plan: &LaunchPlan) -> Result<(), PipelineError> {
+        if plan.mounts.is_empty() {
+            return Ok(());
+        }
+        let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let environment = &self.environment;
+        let own = [&environment.data_dir, &environment.runtime_dir].into_iter();
+        let own: Vec<_> = own
+            .chain(&asked.policy_files)
+            .chain(&environment.default_policies)
+            .map(|path| resolved(path))
+            .collect();
+        for mount in &plan.mounts {
+            let shown = resolved(Path::new(&mount.path));
+            if let Some(own) = own.iter().find(|own| own.starts_with(&shown) || shown.starts_with(own)) {
+                return Err(PipelineError::OwnFolder { mount: mount.path.clone(), own: own.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Admitted<'_> {
+    /// The unpacked image. Content is fetched only now, when it is clear that it may run.
+    ///
+    /// # Errors
+    /// Content cannot be had, or is not what its digests name; the latter goes into the trail.
+    pub fn rootfs(&self, progress: &dyn Progress) -> Result<Rootfs, PipelineError> {
+        let rootfs = self.unpack(progress);
+        if let Err(error) = &rootfs
+            && error.class() == Class::NotVerified
+        {
+            record::broken(self.asked, self.trail.as_ref())?;
+        }
+        rootfs
+    }
+
+    fn unpack(&self, progress: &dyn Progress) -> Result<Rootfs, PipelineError> {
+        let (store, name) = (&self.pipeline.store, self.asked.image.as_str());
+        let (source, image) = (self.decided.opened.source.as_ref(), self.decided.verified.image());
+        if let Some(ready) = store.ready(source, image, name, &self.decided.config.diff_ids)? {
+            return Ok(ready);
+        }
+        store.pull(source, image, name, progress)?;
+        Ok(store.rootfs(image, progress)?)
+    }
+
+    /// What [`Admitted::launch`] would do, step by step, without doing it.
+    ///
+    /// # Errors
+    /// The backend cannot keep a line of the plan.
+    pub fn dry_run(&self, rootfs: &Rootfs) -> Result<DryRun, PipelineError> {
+        Ok(dry_run(self.plan, &self.decided.verified, rootfs)?)
+    }
+
+    /// Starts the sandbox and stays until it has ended.
+    ///
+    /// # Errors
+    /// It did not start, or the trail cannot be written; nothing of it is left.
+    pub fn launch(
+        &self,
+        rootfs: &Rootfs,
+        streams: Streams,
+        live: &Live<'_>,
+    ) -> Result<Outcome, PipelineError> {
+        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
+        let surroundings = Surroundings {
+            runtime: &self.pipeline.environment.runtime_dir,
+            trail: self.trail.as_ref(),
+            commands: live.commands,
+            window: live.window,
+            clock: Timestamp::now,
+        };
+        let (plan, verified) = (self.plan, &self.decided.verified);
+        let outcome = match &self.pipeline.launcher {
+            Some(launcher) => launcher.launch(plan, verified, rootfs, streams, &surroundings),
+            None => launch(plan, verified, rootfs, streams, &surroundings),
+        };
+        Ok(outcome?)
+    }
+}

@@ -1,0 +1,247 @@
+//! From a wish to a verdict: policy, image, verifier, and policy again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use perry_sandbox_image::{ImageConfig, ImageName, ResolvedImage, Store, resolve};
+use perry_sandbox_policy::{
+    CommandLineSigner, Denial, Evidence, Explanation, ImageDefaults, ImageSubject, Policy, Request,
+    Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, decide_requirement, explain,
+};
+use perry_sandbox_reference::{Platform, Repository};
+use perry_sandbox_runner::Launcher;
+use perry_sandbox_verifier::{Clock, VerifiedImage, verify};
+
+use crate::environment::Environment;
+use crate::error::{Class, PipelineError};
+use crate::host;
+use crate::policies::{self, LoadedPolicy, PolicyChoice, PolicyInput};
+use crate::sources::{self, AccessChoice, Opened};
+use crate::wish::Wish;
+
+/// Everything that stays the same from one wish to the next.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub(crate) environment: Environment,
+    pub(crate) store: Store,
+    pub(crate) launcher: Option<Launcher>,
+}
+
+/// A wish with its answer, and what the answer rests on.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The policy that decided.
+    pub policy: Arc<Policy>,
+    /// The files that the policy was made of.
+    pub policy_files: Vec<PathBuf>,
+    /// What was asked.
+    pub request: Request,
+    /// The image's name as given.
+    pub image: String,
+    /// When it was decided.
+    pub now: Timestamp,
+    /// What came of it.
+    pub answer: Answer<'a>,
+}
+
+/// How far a wish came.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// The policy has no way to say yes, whatever the image is.
+    NotAsked(Denial),
+    /// The image is not what it should be.
+    NotVerified(perry_sandbox_verifier::Denial),
+    /// The image's content is not what its digests name.
+    Broken(PipelineError),
+    /// Everything is known and decided.
+    Decided(Box<Decided<'a>>),
+}
+
+/// A decision about a verified image.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    /// The proof.
+    pub verified: VerifiedImage,
+    /// Where its content comes from.
+    pub opened: Opened<'a>,
+    /// What its configuration asks for.
+    pub config: ImageConfig,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The verdict line by line.
+    pub explanation: Explanation,
+}
+
+impl Decided<'_> {
+    /// What was proved.
+    pub fn evidence(&self) -> &Evidence {
+        self.verified.evidence()
+    }
+}
+
+impl Pipeline {
+    /// Opens the store, and makes it where it is not there yet.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn open(environment: Environment) -> Result<Self, PipelineError> {
+        let store = Store::open(&environment.data_dir)?;
+        Ok(Self { environment, store, launcher: None })
+    }
+
+    /// Starts sandboxes by this launcher process instead of cloning the caller's own: for large and threaded programs.
+    #[must_use]
+    pub fn with_launcher(self, launcher: Launcher) -> Self {
+        Self { launcher: Some(launcher), ..self }
+    }
+
+    /// The content store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What the environment decides.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Opens the place that an image's name stands for.
+    ///
+    /// # Errors
+    /// It cannot be opened; nothing was verified.
+    pub fn source(&self, name: &ImageName, access: &AccessChoice) -> Result<Opened<'_>, PipelineError> {
+        sources::open(name, access, &self.environment, &self.store)
+    }
+
+    /// The policy of the choice, or nothing if none is named and there is no default policy.
+    ///
+    /// # Errors
+    /// A file cannot be read, others can write it, it does not load, or it is not the one that is demanded.
+    pub fn policy(&self, choice: &PolicyChoice) -> Result<Option<LoadedPolicy>, PipelineError> {
+        find_policy(choice, &self.environment)
+    }
+
+    /// What the policy demands of an image that is named by itself, as `[ad-hoc]` says.
+    ///
+    /// # Errors
+    /// There is no policy, or it has no rule for the image.
+    pub fn requirement_for_image(
+        &self,
+        choice: &PolicyChoice,
+        repository: Option<Repository>,
+    ) -> Result<Requirement, PipelineError> {
+        let loaded = self.policy(choice)?.ok_or(PipelineError::NoSigner)?;
+        let request = Request {
+            target: perry_sandbox_policy::Target::AdHoc,
+            tier: None,
+            args: Vec::new(),
+            entrypoint: None,
+            env: std::collections::BTreeMap::new(),
+            grants: WantedGrants::default(),
+            limits: WantedLimits::default(),
+            terminal: Terminal::None,
+        };
+        let required = decide_requirement(&loaded.policy, &request, &ImageSubject { repository });
+        required.map(|required| required.requirement).map_err(|denial| {
+            let reasons: Vec<_> = denial.iter().map(ToString::to_string).collect();
+            PipelineError::NoRule { reasons: reasons.join("; ") }
+        })
+    }
+
+    /// Takes a wish the whole way, at tier `what_if` where that is asked. Nothing runs, and no layer is fetched.
+    ///
+    /// # Errors
+    /// A word of the wish, a file or the world is in the way; a "no" is an [`Answer`].
+    pub fn ask(&self, wish: &Wish, what_if: Option<&TierName>) -> Result<Asked<'_>, PipelineError> {
+        let (policy, policy_files) = self.policy_of(wish)?;
+        let (request, name) = wish.under(&policy)?;
+        let policy = match what_if {
+            Some(tier) => policy.what_if(&request.target, tier),
+            None => policy,
+        };
+        let image = name.to_string();
+        let now = Timestamp::now();
+        let question = Question { policy: &policy, request: &request, name: &name, wish, now };
+        let answer = self.answer(&question).or_else(|error| {
+            // Content that is not what its digest names says something about the image; everything else that breaks does not.
+            if error.class() == Class::NotVerified { Ok(Answer::Broken(error)) } else { Err(error) }
+        })?;
+        Ok(Asked { policy: Arc::new(policy), policy_files, request, image, now, answer })
+    }
+
+    /// The policy of files and signer together. A signer tightens a policy; alone it is one.
+    fn policy_of(&self, wish: &Wish) -> Result<(Policy, Vec<PathBuf>), PipelineError> {
+        let log = wish.signer.log();
+        let signer = wish.signer.signer()?.map(|signer| CommandLineSigner { signer, log });
+        match (self.policy(&wish.policy)?, signer) {
+            (Some(loaded), Some(signer)) => {
+                Ok((loaded.policy.with_command_line_signer(signer), loaded.files))
+            }
+            (Some(loaded), None) => Ok((loaded.policy, loaded.files)),
+            (None, Some(signer)) => Ok((Policy::command_line(signer), Vec::new())),
+            (None, None) => Err(PipelineError::NoPolicy),
+        }
+    }
+
+    fn answer(&self, question: &Question<'_>) -> Result<Answer<'_>, PipelineError> {
+        let Question { policy, request, name, wish, now } = *question;
+        let repository =
+            wish.repository.clone().or_else(|| name.reference().map(|it| it.repository().clone()));
+        let required = match decide_requirement(policy, request, &ImageSubject { repository }) {
+            Ok(required) => required,
+            Err(denial) => return Ok(Answer::NotAsked(denial)),
+        };
+        let opened = self.source(name, &wish.access)?;
+        let source = opened.source.as_ref();
+        let platform = wish.platform.clone().unwrap_or_else(Platform::host);
+        let resolved: ResolvedImage = resolve(source, &opened.wanted, &platform)?;
+        let verified = match verify(source, &resolved, &required.requirement, Clock::at(now)) {
+            Ok(verified) => verified,
+            Err(denial) => return Ok(Answer::NotVerified(denial)),
+        };
+        let config = resolved.config(source)?;
+        let host = host::facts(wish.backend.as_deref(), &self.environment)?;
+        let (verdict, explanation) =
+            explain(policy, request, verified.evidence(), &defaults(&config), &host, now);
+        Ok(Answer::Decided(Box::new(Decided { verified, opened, config, verdict, explanation })))
+    }
+}
+
+/// What is asked, before anything is read of the image.
+struct Question<'a> {
+    policy: &'a Policy,
+    request: &'a Request,
+    name: &'a ImageName,
+    wish: &'a Wish,
+    now: Timestamp,
+}
+
+/// As [`Pipeline::policy`], for callers that need no store.
+///
+/// # Errors
+/// As [`Pipeline::policy`].
+pub fn find_policy(
+    choice: &PolicyChoice,
+    environment: &Environment,
+) -> Result<Option<LoadedPolicy>, PipelineError> {
+    policies::find(choice, environment)
+}
+
+/// Loads these policies together, for callers that need no store.
+///
+/// # Errors
+/// As [`Pipeline::policy`].
+pub fn load_policy(inputs: &[PolicyInput], environment: &Environment) -> Result<LoadedPolicy, PipelineError> {
+    policies::read(inputs, environment)
+}
+
+fn defaults(config: &ImageConfig) -> ImageDefaults {
+    ImageDefaults {
+        entrypoint: config.entrypoint.clone(),
+        cmd: config.cmd.clone(),
+        env: config.env.clone(),
+        working_dir: config.working_dir.clone(),
+        user: config.user.clone(),
+    }
+}

@@ -1,0 +1,120 @@
+//! What the process's environment decides: folders, registries, the backend.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why the environment names no usable folders.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// Neither a home folder nor an XDG folder is known.
+    #[error("neither {0} nor HOME is set: name a folder with --data-dir")]
+    NoHome(&'static str),
+    /// The system does not say where we are.
+    #[error("`{path}` cannot be made an absolute path: {source}", path = .path.display())]
+    Relative {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system does not say what it is called.
+    #[error("the host's name cannot be read: {0}")]
+    Hostname(io::Error),
+}
+
+/// The environment as far as this project listens to it.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Folder of the content store and the trail.
+    pub data_dir: PathBuf,
+    /// Folder for the records of live sandboxes.
+    pub runtime_dir: PathBuf,
+    /// Policies that apply when none is named: the first that exists.
+    pub default_policies: Vec<PathBuf>,
+    /// docker's credential file, if there is one.
+    pub docker_config: Option<PathBuf>,
+    /// The proxy for registries, from `HTTPS_PROXY`.
+    pub proxy: Option<String>,
+    /// Hosts that are reached without it, from `NO_PROXY`.
+    pub no_proxy: Vec<String>,
+    /// A backend pinned by `PERRY_CONTAINER_BACKEND`.
+    pub backend: Option<String>,
+    /// The host's name: exceptions are written for one host.
+    pub hostname: String,
+    /// The effective user.
+    pub uid: u32,
+}
+
+/// Looks a variable up.
+type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+impl Environment {
+    /// Reads the environment through `lookup`; a given `data_dir` wins over the environment's.
+    ///
+    /// # Errors
+    /// Neither a home folder nor an XDG folder is known, or a path is relative.
+    pub fn new(lookup: &Lookup<'_>, data_dir: Option<&Path>) -> Result<Self, EnvironmentError> {
+        let variable = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let uid = nix::unistd::geteuid().as_raw();
+        let home = variable("HOME").map(PathBuf::from);
+        let below = |name, fallback| below(name, &variable, home.as_deref(), fallback);
+        let data_dir = match (data_dir, uid) {
+            (Some(dir), _) => absolute(dir)?,
+            (None, 0) => PathBuf::from("/var/lib/perry-sandbox"),
+            (None, _) => below("XDG_DATA_HOME", ".local/share")?.join("perry-sandbox"),
+        };
+        let runtime_dir = match uid {
+            0 => PathBuf::from("/run/perry-sandbox"),
+            _ => match variable("XDG_RUNTIME_DIR") {
+                Some(dir) => absolute(Path::new(&dir))?.join("perry-sandbox"),
+                None => data_dir.join("run"),
+            },
+        };
+        let mut default_policies = vec![PathBuf::from("/etc/perry-sandbox/policy.toml")];
+        if let Ok(config) = below("XDG_CONFIG_HOME", ".config") {
+            default_policies.insert(0, config.join("perry-sandbox/policy.toml"));
+        }
+        let docker_config = variable("DOCKER_CONFIG")
+            .map(PathBuf::from)
+            .or_else(|| home.as_ref().map(|home| home.join(".docker")))
+            .map(|dir| dir.join("config.json"));
+        let hostname =
+            nix::unistd::gethostname().map_err(|errno| EnvironmentError::Hostname(errno.into()))?;
+        Ok(Self {
+            data_dir,
+            runtime_dir,
+            default_policies,
+            docker_config,
+            proxy: text("HTTPS_PROXY").or_else(|| text("https_proxy")),
+            no_proxy: text("NO_PROXY")
+                .or_else(|| text("no_proxy"))
+                .map(|hosts| hosts.split(',').map(|host| host.trim().to_owned()).collect())
+                .unwrap_or_default(),
+            backend: text("PERRY_CONTAINER_BACKEND"),
+            hostname: hostname.to_string_lossy().into_owned(),
+            uid,
+        })
+    }
+}
+
+fn below(
+    name: &'static str,
+    variable: &Lookup<'_>,
+    home: Option<&Path>,
+    fallback: &str,
+) -> Result<PathBuf, EnvironmentError> {
+    match (variable(name), home) {
+        (Some(dir), _) => absolute(Path::new(&dir)),
+        (None, Some(home)) => absolute(&home.join(fallback)),
+        (None, None) => Err(EnvironmentError::NoHome(name)),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, EnvironmentError> {
+    std::path::absolute(path).map_err(|source| EnvironmentError::Relative { path: path.to_owned(), source })
+}

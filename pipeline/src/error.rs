@@ -1,0 +1,251 @@
+//! Why a wish does not become an outcome, apart from a "no" of policy or verifier, which is an answer.
+
+use std::path::PathBuf;
+
+use perry_sandbox_image::{
+    CredentialError, ImageNameError, ReadError, ResolveError, StoreError, UnpackError,
+};
+use perry_sandbox_policy::{CapabilityName, LoadError, NameError};
+use perry_sandbox_reference::{Digest, Reference, ReferenceError, Repository};
+use perry_sandbox_runner::{LaunchError, RunError, TrailError};
+use thiserror::Error;
+
+use crate::environment::EnvironmentError;
+use crate::files::FileError;
+
+/// What kind of failure it is: consumers turn it into an exit code or a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// What was asked, or a file that was named, cannot be used.
+    Usage,
+    /// The policy, or the lack of one, forbids it.
+    Denied,
+    /// Content is not what its digest names.
+    NotVerified,
+    /// No backend here gives what is demanded.
+    NotAvailable,
+    /// The program is not in the image.
+    ProgramNotFound,
+    /// The program is there and cannot be executed.
+    ProgramNotExecutable,
+    /// What was named is not there.
+    NotFound,
+    /// A registry did not give what it was asked for.
+    Registry,
+    /// The system, a file or we ourselves are in the way.
+    Failure,
+}
+
+/// Why a wish stops.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// The environment names no usable folders.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A file cannot be read, or others could have written it.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The policy does not load.
+    #[error("{}", .0.render(false))]
+    Policy(Box<LoadError>),
+    /// Another policy than the demanded one would decide.
+    #[error("the policy {wanted} is demanded, but what would decide is {found}")]
+    OtherPolicy {
+        /// What the caller demands.
+        wanted: Digest,
+        /// What there is.
+        found: String,
+    },
+    /// Neither policy nor signer.
+    #[error(
+        "denied: there is no policy and no signer, so nothing may run; say who must have signed, or name a policy"
+    )]
+    NoPolicy,
+    /// Nobody says who must have signed.
+    #[error("say who must have signed: a key, a certificate's identity with its issuer, or a policy")]
+    NoSigner,
+    /// The policy has no rule for the image.
+    #[error("denied: {reasons}")]
+    NoRule {
+        /// The policy's reasons.
+        reasons: String,
+    },
+    /// Not a capability of the policy.
+    #[error(
+        "`{word}` is not a capability of the policy: {known}; for an image, write its registry or repository, as docker.io/library/{word}"
+    )]
+    UnknownCapability {
+        /// What was asked for.
+        word: String,
+        /// What the policy has.
+        known: String,
+    },
+    /// The capability's image is not named.
+    #[error("capability `{0}` has no image rule: name one in the policy")]
+    NoImageRule(CapabilityName),
+    /// The capability's image is not one.
+    #[error(
+        "the policy pins several digests for `{name}`: choose one by naming the image as {repository}@sha256:…"
+    )]
+    SeveralDigests {
+        /// The capability.
+        name: CapabilityName,
+        /// Its image's repository.
+        repository: Repository,
+    },
+    /// A name that is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Not the name of an image.
+    #[error(transparent)]
+    ImageName(#[from] ImageNameError),
+    /// Not an image reference.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// A signer that cannot be used.
+    #[error("{0}")]
+    Signer(String),
+    /// The store does not have it and the registry may not be asked.
+    #[error("the store has no {0}, and its registry may not be asked (pull: never)")]
+    NotStored(Reference),
+    /// A mount would show what decides about runs.
+    #[error("denied: the mount {mount} would show {}, which decides about runs: mount a folder beside it", .own.display())]
+    OwnFolder {
+        /// The mount.
+        mount: String,
+        /// What it would show.
+        own: PathBuf,
+    },
+    /// The pinned backend is not here.
+    #[error(
+        "there is no backend `{0}` here: this version has `native`; `perry-sandbox backends` shows what it enforces"
+    )]
+    NoBackend(String),
+    /// docker's credential file.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// Content could not be read, or is not what it should be.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A manifest is refused.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The store cannot be used, or content in it is refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The trail cannot be written.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The sandbox did not start.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+}
+
+impl From<LoadError> for PipelineError {
+    fn from(error: LoadError) -> Self {
+        Self::Policy(Box::new(error))
+    }
+}
+
+impl PipelineError {
+    /// What kind of failure it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::File(_)
+            | Self::Policy(_)
+            | Self::NoSigner
+            | Self::SeveralDigests { .. }
+            | Self::Name(_)
+            | Self::ImageName(_)
+            | Self::Reference(_)
+            | Self::Signer(_) => Class::Usage,
+            Self::OtherPolicy { .. }
+            | Self::NoPolicy
+            | Self::NoRule { .. }
+            | Self::UnknownCapability { .. }
+            | Self::NoImageRule(_)
+            | Self::OwnFolder { .. } => Class::Denied,
+            Self::NoBackend(_) => Class::NotAvailable,
+            Self::NotStored(_) => Class::NotFound,
+            Self::Credentials(_) | Self::Trail(_) | Self::Environment(_) => Class::Failure,
+            Self::Read(error) => Class::of_read(error),
+            Self::Resolve(error) => Class::of_resolve(error),
+            Self::Store(error) => Class::of_store(error),
+            Self::Launch(error) => of_launch(error),
+        }
+    }
+}
+
+impl Class {
+    /// What kind of failure it is that content could not be read.
+    pub fn of_read(error: &ReadError) -> Self {
+        match error {
+            _ if error.is_content_fault() => Self::NotVerified,
+            ReadError::NotFound { .. } => Self::NotFound,
+            ReadError::Io { .. } => Self::Failure,
+            ReadError::Denied { .. }
+            | ReadError::Status { .. }
+            | ReadError::Transport { .. }
+            | ReadError::TooLarge { .. }
+            | ReadError::Digest { .. }
+            | ReadError::Size { .. }
+            | ReadError::Malformed { .. }
+            | ReadError::Unsafe { .. }
+            | _ => Self::Registry,
+        }
+    }
+
+    /// What kind of failure it is that an image could not be resolved.
+    pub fn of_resolve(error: &ResolveError) -> Self {
+        match error {
+            ResolveError::Read(error) => Self::of_read(error),
+            ResolveError::NotFound { .. } | ResolveError::Platform { .. } => Self::NotFound,
+            ResolveError::Manifest(_)
+            | ResolveError::Config(_)
+            | ResolveError::Nested { .. }
+            | ResolveError::ChildSize { .. }
+            | ResolveError::NotAnImage { .. }
+            | _ => Self::NotVerified,
+        }
+    }
+
+    /// What kind of failure the store's is.
+    pub fn of_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Read(error) => Self::of_read(error),
+            StoreError::Resolve(error) => Self::of_resolve(error),
+            StoreError::Unpack(error) => of_unpack(error),
+            StoreError::Missing { .. } => Self::NotFound,
+            StoreError::Io { .. }
+            | StoreError::NotOwn { .. }
+            | StoreError::Busy { .. }
+            | StoreError::Record { .. }
+            | _ => Self::Failure,
+        }
+    }
+}
+
+/// Everything that a layer is refused for; only what the disk or the network did is our failure.
+fn of_unpack(error: &UnpackError) -> Class {
+    match error {
+        UnpackError::Read(error) => Class::of_read(error),
+        UnpackError::Io { .. } | UnpackError::Stopped => Class::Failure,
+        UnpackError::Entry { .. }
+        | UnpackError::Archive { .. }
+        | UnpackError::Limit { .. }
+        | UnpackError::DiffId { .. }
+        | UnpackError::MediaType { .. }
+        | UnpackError::MountPoint { .. }
+        | _ => Class::NotVerified,
+    }
+}
+
+fn of_launch(error: &LaunchError) -> Class {
+    match error {
+        LaunchError::Run(RunError::ProgramNotFound(_)) => Class::ProgramNotFound,
+        LaunchError::Run(RunError::ProgramNotExecutable { .. }) => Class::ProgramNotExecutable,
+        LaunchError::Plan(_) | LaunchError::NoBackend => Class::NotAvailable,
+        LaunchError::OtherImage { .. } | LaunchError::Run(_) | LaunchError::Trail(_) | _ => Class::Failure,
+    }
+}

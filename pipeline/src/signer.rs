@@ -1,0 +1,166 @@
+//! The signer that a caller names beside or instead of a policy, as a requirement.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use perry_sandbox_policy::{
+    IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
+    TrustRootSource,
+};
+use perry_sandbox_reference::{Digest, Repository};
+use serde::{Deserialize, Serialize};
+
+use crate::error::PipelineError;
+use crate::files;
+
+/// What signer, key and trust root are called when a caller names them.
+const COMMAND_LINE: &str = "command-line";
+/// Far above any key.
+const MAX_KEY: u64 = 64 * 1024;
+/// Far above the public instance's trust root.
+const MAX_TRUST_ROOT: u64 = 4 * 1024 * 1024;
+
+/// Who must have signed, in the caller's words: a key, or an identity with its issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SignerChoice {
+    /// A public key.
+    pub key: Option<KeyChoice>,
+    /// A signature of the key without a transparency log entry is refused.
+    pub require_log: bool,
+    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`).
+    pub trusted_root: Option<PathBuf>,
+    /// Subject of the signer's certificate, exact.
+    pub identity: Option<String>,
+    /// Regular expression that the whole subject must match.
+    pub identity_regexp: Option<String>,
+    /// Issuer that vouched for the signer, exact.
+    pub issuer: Option<String>,
+    /// Regular expression that the whole issuer must match.
+    pub issuer_regexp: Option<String>,
+}
+
+/// Where a public key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum KeyChoice {
+    /// In a PEM file.
+    File(PathBuf),
+    /// The PEM itself.
+    Pem(String),
+}
+
+impl SignerChoice {
+    /// The signer, or nothing if none is named.
+    ///
+    /// # Errors
+    /// A file cannot be read, a key is no public key, or half of a keyless signer is missing.
+    pub fn signer(&self) -> Result<Option<Signer>, PipelineError> {
+        self.check()?;
+        let root = self.trusted_root.as_deref().map(trust_root).transpose()?;
+        let name = COMMAND_LINE.parse()?;
+        if let Some(key) = &self.key {
+            return Ok(Some(Signer { name, identity: SignerIdentity::Key { pem: key.pem()?, root } }));
+        }
+        let (Some(subject), Some(issuer)) = (self.subject(), self.issuer()) else {
+            return match root {
+                Some(_) => Err(refuse(
+                    "a trust root says nothing about who must have signed: add a key, or a certificate's identity and issuer",
+                )),
+                None => Ok(None),
+            };
+        };
+        let root = root.ok_or_else(|| {
+            refuse("a certificate's identity needs a trust root: name the instance's trusted_root.json (this version does not fetch the public one)")
+        })?;
+        Ok(Some(Signer {
+            name,
+            identity: SignerIdentity::Keyless { issuer, subject, claims: BTreeMap::new(), root },
+        }))
+    }
+
+    /// Whether a log entry is demanded.
+    pub fn log(&self) -> LogRule {
+        if self.require_log { LogRule::Required } else { LogRule::Optional }
+    }
+
+    /// Combinations that would leave something that the caller wrote without an effect.
+    fn check(&self) -> Result<(), PipelineError> {
+        let subject = self.identity.is_some() || self.identity_regexp.is_some();
+        let issuer = self.issuer.is_some() || self.issuer_regexp.is_some();
+        if self.identity.is_some() && self.identity_regexp.is_some()
+            || self.issuer.is_some() && self.issuer_regexp.is_some()
+        {
+            return Err(refuse("an identity or issuer is either exact or a regular expression, not both"));
+        }
+        if subject != issuer {
+            return Err(refuse("a certificate's identity and its issuer are only demanded together"));
+        }
+        if self.key.is_some() && subject {
+            return Err(refuse("a signer is a key or a certificate's identity, not both"));
+        }
+        if self.require_log && (self.key.is_none() || self.trusted_root.is_none()) {
+            return Err(refuse(
+                "a log entry is demanded of a key's signature, and needs a trust root to check it",
+            ));
+        }
+        Ok(())
+    }
+
+    fn subject(&self) -> Option<SubjectPattern> {
+        let exact = self.identity.clone().map(SubjectPattern::Exact);
+        exact.or_else(|| self.identity_regexp.clone().map(SubjectPattern::WholeRegexp))
+    }
+
+    fn issuer(&self) -> Option<IssuerPattern> {
+        let exact = self.issuer.clone().map(IssuerPattern::Exact);
+        exact.or_else(|| self.issuer_regexp.clone().map(IssuerPattern::WholeRegexp))
+    }
+}
+
+/// The question that one signer asks, of an image that claims to be from `repository`.
+pub fn requirement(signer: Signer, log: LogRule, repository: Option<Repository>) -> Requirement {
+    Requirement {
+        rule: None,
+        repository: repository.map_or(RepositoryRule::Unknown, RepositoryRule::Exact),
+        digests: None,
+        signers: vec![signer],
+        at_least: NonZeroU32::MIN,
+        provenance: None,
+        max_age: None,
+        log,
+    }
+}
+
+impl KeyChoice {
+    fn pem(&self) -> Result<String, PipelineError> {
+        let (pem, name) = match self {
+            Self::File(path) => {
+                let bytes = files::read_unshared(path, MAX_KEY)?;
+                (files::into_text(bytes, path)?, format!("`{}`", path.display()))
+            }
+            Self::Pem(pem) => (pem.clone(), "the key".to_owned()),
+        };
+        if pem.contains("PRIVATE KEY-----") {
+            return Err(refuse(&format!("{name} is a private key: verifying needs its public key")));
+        }
+        if !pem.contains("-----BEGIN PUBLIC KEY-----") {
+            return Err(refuse(&format!(
+                "{name} is not a public key: expected PEM that begins with `-----BEGIN PUBLIC KEY-----`"
+            )));
+        }
+        Ok(pem)
+    }
+}
+
+fn refuse(message: &str) -> PipelineError {
+    PipelineError::Signer(message.to_owned())
+}
+
+fn trust_root(path: &Path) -> Result<TrustRoot, PipelineError> {
+    let bytes = files::read_unshared(path, MAX_TRUST_ROOT)?;
+    let json = files::into_text(bytes, path)?;
+    let digest = Digest::of(json.as_bytes());
+    Ok(TrustRoot { name: COMMAND_LINE.parse()?, json, digest, source: TrustRootSource::File })
+}
