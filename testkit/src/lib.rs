@@ -1,8 +1,10 @@
-//! What the tests share: loopback registry, layouts, checker, scrubbed commands.
+//! What the tests share: loopback registry, layouts, a Sigstore of one's own, checker, scrubbed commands.
 
 mod command;
+mod http;
 pub mod layout;
 pub mod registry;
+pub mod sigstore;
 mod skip;
 pub mod tarball;
 

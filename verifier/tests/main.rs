@@ -9,6 +9,8 @@
 mod conformance;
 mod discovery;
 mod holes;
+mod keyless_cosign;
+mod keyless_kit;
 mod keys;
 mod kit;
 mod mutation;

@@ -3,7 +3,9 @@
 use perry_sandbox_reference::Digest;
 use serde_json::{Value, json};
 
-use super::http::{Answer, Body, Request};
+use crate::http::{Answer, Body, Request};
+use crate::sigstore::b64;
+
 use super::options::{Hostile, LogIn};
 use super::push;
 use super::state::State;
@@ -54,7 +56,7 @@ pub(crate) fn error(status: u16, code: &str) -> Answer {
 }
 
 fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
+    format!("Basic {}", b64(format!("{user}:{password}")))
 }
 
 fn refuse(state: &State, request: &Request) -> Option<Answer> {
@@ -193,17 +195,4 @@ fn tags(state: &State, path: &str) -> Answer {
     let Some(shelf) = state.shelves.get(path) else { return error(404, "NAME_UNKNOWN") };
     let body = json!({"name": path, "tags": shelf.tags.keys().collect::<Vec<_>>()});
     Answer::new(200).header("Content-Type", "application/json").bytes(body.to_string())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let number = (0..3).fold(0_usize, |sum, at| sum << 8 | usize::from(*group.get(at).unwrap_or(&0)));
-        for at in 0..4 {
-            let letter = LETTERS[number >> (18 - 6 * at) & 63];
-            text.push(if at <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
 }

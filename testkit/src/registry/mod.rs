@@ -2,7 +2,6 @@
 //! logging in, with or without a list of referrers, and as hostile as the test wants.
 
 mod answer;
-mod http;
 mod options;
 mod push;
 mod server;

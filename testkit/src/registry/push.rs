@@ -4,8 +4,8 @@ use perry_sandbox_reference::Digest;
 use serde_json::Value;
 
 use super::answer::error;
-use super::http::{Answer, Request};
 use super::state::{Shelf, State};
+use crate::http::{Answer, Request};
 
 /// Uploads: begun with POST, filled with PATCH, ended with PUT; or all at once with POST.
 pub(crate) fn upload(state: &mut State, request: &Request, path: &str, id: &str) -> Answer {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use perry_sandbox_reference::{Digest, Repository};
 
 use super::answer::answer;
-use super::http;
 use super::options::{Hostile, Options};
 use super::state::{Asked, State};
+use crate::http;
 use crate::layout::Content;
 
 /// A registry on 127.0.0.1, gone when the value is.
