@@ -11,6 +11,7 @@ mod stream;
 pub(crate) mod tar;
 pub(crate) mod tree;
 mod work;
+mod zstd;
 
 pub use error::{EntryFault, UnpackError};
 pub use finish::MOUNT_POINTS;

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use perry_sandbox_reference::{Digest, Hasher};
 
 use super::error::UnpackError;
+use super::zstd::{Frames, MAX_AT_ONCE};
 use crate::descriptor::{Descriptor, media_type};
 use crate::limits::UnpackLimits;
 use crate::source::ReadError;
 
 /// How much is asked of the disk at once, in bytes.
 const CHUNK: usize = 256 * 1024;
-/// Largest window of a zstd layer, as a power of two: 128 MiB, zstd's own default bound.
-const WINDOW: u32 = 27;
 
 /// What all layers of one image share.
 #[derive(Debug)]
@@ -78,6 +77,12 @@ pub(crate) fn check_media_type(layer: &Descriptor) -> Result<(), UnpackError> {
     packing(layer).map(drop)
 }
 
+/// How many of these layers may be unpacked at once, for the memory that their decoders hold.
+pub(crate) fn most_at_once(layers: &[Descriptor]) -> usize {
+    let zstd = layers.iter().any(|layer| packing(layer).is_ok_and(|packing| packing == Packing::Zstd));
+    if zstd { MAX_AT_ONCE } else { usize::MAX }
+}
+
 /// A layer's content after decompression.
 pub(crate) struct LayerStream<'a> {
     inner: Unpacked<Box<dyn Read + Send + 'a>>,
@@ -91,7 +96,7 @@ pub(crate) struct LayerStream<'a> {
 enum Unpacked<R: Read> {
     Plain(BufReader<R>),
     Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<R>>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<R>>>),
+    Zstd(Box<Frames<R>>),
 }
 
 impl<R: Read> Unpacked<R> {
@@ -99,7 +104,7 @@ impl<R: Read> Unpacked<R> {
         match self {
             Self::Plain(reader) => reader,
             Self::Gzip(decoder) => decoder.get_mut(),
-            Self::Zstd(decoder) => decoder.get_mut(),
+            Self::Zstd(frames) => frames.packed(),
         }
     }
 }
@@ -109,7 +114,7 @@ impl<R: Read> Read for Unpacked<R> {
         match self {
             Self::Plain(reader) => reader.read(buf),
             Self::Gzip(decoder) => decoder.read(buf),
-            Self::Zstd(decoder) => decoder.read(buf),
+            Self::Zstd(frames) => frames.read(buf),
         }
     }
 }
@@ -132,12 +137,7 @@ impl<'a> LayerStream<'a> {
         let inner = match packing(layer)? {
             Packing::Plain => Unpacked::Plain(packed),
             Packing::Gzip => Unpacked::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(packed))),
-            Packing::Zstd => {
-                let io = |source| UnpackError::Io { what: layer.digest.to_string(), source };
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(io)?;
-                decoder.window_log_max(WINDOW).map_err(io)?;
-                Unpacked::Zstd(Box::new(decoder))
-            }
+            Packing::Zstd => Unpacked::Zstd(Box::new(Frames::new(packed))),
         };
         Ok(Self { inner, layer, budget, hasher: Hasher::new(diff_id.algorithm()), done: 0 })
     }

@@ -16,7 +16,7 @@ use super::error::UnpackError;
 use super::finish::finish;
 use super::layer::{Layer, unpack_layer};
 use super::merge::Merged;
-use super::stream::{Budget, LayerStream, check_media_type};
+use super::stream::{Budget, LayerStream, check_media_type, most_at_once};
 use super::tree;
 use crate::descriptor::Descriptor;
 use crate::limits::UnpackLimits;
@@ -105,7 +105,7 @@ fn threads(job: &Job<'_>) -> usize {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         threads => threads,
     };
-    wanted.clamp(1, job.layers.len().max(1))
+    wanted.min(most_at_once(job.layers)).clamp(1, job.layers.len().max(1))
 }
 
 fn name(at: usize) -> OsString {

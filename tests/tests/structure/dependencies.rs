@@ -31,14 +31,20 @@ struct Package {
     dev: BTreeSet<String>,
 }
 
-fn packages() -> BTreeMap<String, Package> {
+fn cargo(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--no-deps", "--locked"])
+        .args(args)
+        .arg("--locked")
         .current_dir(crate::root())
         .output()
-        .expect("cargo metadata runs");
+        .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    String::from_utf8(output.stdout).expect("cargo writes text")
+}
+
+fn packages() -> BTreeMap<String, Package> {
+    let metadata = cargo(&["metadata", "--format-version=1", "--no-deps"]);
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("cargo metadata is JSON");
     let packages = metadata["packages"].as_array().expect("cargo metadata lists packages");
     packages
         .iter()
@@ -93,6 +99,32 @@ fn deciding_crates_have_no_network_and_no_system_library() {
     for name in PURE {
         for library in IMPURE_LIBRARIES {
             assert!(!packages[*name].normal.contains(*library), "`{name}` must not use `{library}`");
+        }
+    }
+}
+
+/// Foreign libraries in what is shipped, by the name that they declare to cargo. A program that links our archive may
+/// bring its own copy of a C library, and the linker then silently takes one of the two: every name here must prefix
+/// its symbols, as aws-lc does with its version.
+const FOREIGN: &[&str] = &["aws_lc_"];
+
+#[test]
+fn what_is_shipped_has_no_foreign_library_whose_symbols_could_clash() {
+    // `cargo metadata` also draws arrows to packages that no feature turns on, so the walk is `cargo tree`'s.
+    let mut tree =
+        vec!["tree", "--workspace", "--edges=normal", "--target=all", "--prefix=none", "--format={p}"];
+    let dev_only: Vec<_> = DEV_ONLY.iter().map(|name| format!("--exclude={PREFIX}{name}")).collect();
+    tree.extend(dev_only.iter().map(String::as_str));
+    let shipped = cargo(&tree);
+    let shipped: BTreeSet<_> = shipped.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(shipped.len() > 50, "the walk found only {} packages", shipped.len());
+    let metadata = cargo(&["metadata", "--format-version=1"]);
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("cargo metadata is JSON");
+    for package in metadata["packages"].as_array().expect("cargo metadata lists packages") {
+        let name = package["name"].as_str().expect("a package has a name");
+        if let Some(library) = package["links"].as_str().filter(|_| shipped.contains(name)) {
+            let known = FOREIGN.iter().any(|prefix| library.starts_with(prefix));
+            assert!(known, "{name} brings the foreign library `{library}`");
         }
     }
 }
