@@ -23,7 +23,7 @@ pub enum QuantityError {
     Cores(String),
     /// Not a duration.
     #[error(
-        "`{0}` is not a duration: expected a whole number above 0 and a unit, such as `30s`, `15m`, `24h` or `180d`"
+        "`{0}` is not a duration: expected a whole number above 0 and a unit, such as `500ms`, `30s`, `15m`, `24h` or `180d`"
     )]
     Duration(String),
 }
@@ -69,22 +69,31 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// A length of time in whole seconds, above zero; written `15m`.
+/// A length of time in whole milliseconds, above zero; written `15m` or `250ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WallTime(u64);
 
 impl WallTime {
-    const UNITS: [(&'static str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    const UNITS: [(&'static str, u64); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-    /// A time of that many seconds; nothing for zero.
+    /// A time of that many seconds; nothing for zero, or for more than can be counted.
     pub const fn from_secs(seconds: u64) -> Option<Self> {
-        if seconds == 0 { None } else { Some(Self(seconds)) }
+        match seconds.checked_mul(1000) {
+            Some(milliseconds) => Self::from_millis(milliseconds),
+            None => None,
+        }
+    }
+
+    /// A time of that many milliseconds; nothing for zero.
+    pub const fn from_millis(milliseconds: u64) -> Option<Self> {
+        if milliseconds == 0 { None } else { Some(Self(milliseconds)) }
     }
 
     /// As the standard library's type.
     pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0)
+        Duration::from_millis(self.0)
     }
 }
 
@@ -95,7 +104,7 @@ impl FromStr for WallTime {
         let refuse = || QuantityError::Duration(text.chars().take(80).collect());
         let (number, unit) = split_unit(text).ok_or_else(refuse)?;
         let (_, factor) = Self::UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(refuse)?;
-        number.checked_mul(factor).and_then(Self::from_secs).ok_or_else(refuse)
+        number.checked_mul(factor).and_then(Self::from_millis).ok_or_else(refuse)
     }
 }
 
@@ -104,7 +113,7 @@ impl fmt::Display for WallTime {
         let (unit, factor) = Self::UNITS
             .into_iter()
             .find(|(_, factor)| self.0.checked_rem(*factor) == Some(0))
-            .unwrap_or(("s", 1));
+            .unwrap_or(("ms", 1));
         write!(f, "{}{unit}", self.0.checked_div(factor).unwrap_or(self.0))
     }
 }
@@ -203,7 +212,7 @@ mod tests {
         for text in ["1B", "64MiB", "2GiB", "3TiB", "1536KiB"] {
             assert_eq!(text.parse::<ByteSize>().unwrap().to_string(), text);
         }
-        for text in ["30s", "15m", "36h", "180d"] {
+        for text in ["250ms", "1500ms", "30s", "15m", "36h", "180d"] {
             assert_eq!(text.parse::<WallTime>().unwrap().to_string(), text);
         }
     }
@@ -223,7 +232,9 @@ mod tests {
         ] {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }
-        assert!("0s".parse::<WallTime>().is_err() && "1w".parse::<WallTime>().is_err());
+        for text in ["0s", "0ms", "1w", "18446744073709551615s"] {
+            assert!(text.parse::<WallTime>().is_err(), "{text}");
+        }
         for text in ["0", "0.0", "1.0005", ".5", "5.", "-1", "1e3", "5000", "inf", "nan", ""] {
             assert!(text.parse::<MilliCpu>().is_err(), "{text}");
         }
