@@ -16,7 +16,8 @@ use perry_sandbox_verifier::{Clock, VerifiedImage, verify};
 use crate::environment::Environment;
 use crate::error::{Class, PipelineError};
 use crate::host;
-use crate::policies::{self, LoadedPolicy, PolicyChoice, PolicyInput};
+use crate::policies::{LoadedPolicy, PolicyChoice};
+use crate::policy_cache::PolicyCache;
 use crate::sources::{self, AccessChoice, Opened};
 use crate::wish::Wish;
 
@@ -26,6 +27,7 @@ pub struct Pipeline {
     pub(crate) environment: Environment,
     pub(crate) store: Store,
     pub(crate) launcher: Option<Launcher>,
+    policies: PolicyCache,
 }
 
 /// A wish with its answer, and what the answer rests on.
@@ -34,7 +36,7 @@ pub struct Asked<'a> {
     /// The policy that decided.
     pub policy: Arc<Policy>,
     /// The files that the policy was made of.
-    pub policy_files: Vec<PathBuf>,
+    pub(crate) policy_files: Vec<PathBuf>,
     /// What was asked.
     pub request: Request,
     /// The image's name as given.
@@ -87,7 +89,7 @@ impl Pipeline {
     /// The store cannot be used.
     pub fn open(environment: Environment) -> Result<Self, PipelineError> {
         let store = Store::open(&environment.data_dir)?;
-        Ok(Self { environment, store, launcher: None })
+        Ok(Self { environment, store, launcher: None, policies: PolicyCache::default() })
     }
 
     /// Starts sandboxes by this launcher process instead of cloning the caller's own: for large and threaded programs.
@@ -119,7 +121,7 @@ impl Pipeline {
     /// # Errors
     /// A file cannot be read, others can write it, it does not load, or it is not the one that is demanded.
     pub fn policy(&self, choice: &PolicyChoice) -> Result<Option<LoadedPolicy>, PipelineError> {
-        find_policy(choice, &self.environment)
+        self.policies.find(choice, &self.environment)
     }
 
     /// What the policy demands of an image that is named by itself, as `[ad-hoc]` says.
@@ -157,7 +159,7 @@ impl Pipeline {
         let (policy, policy_files) = self.policy_of(wish)?;
         let (request, name) = wish.under(&policy)?;
         let policy = match what_if {
-            Some(tier) => policy.what_if(&request.target, tier),
+            Some(tier) => Arc::new(policy.what_if(&request.target, tier)),
             None => policy,
         };
         let image = name.to_string();
@@ -167,21 +169,25 @@ impl Pipeline {
             // Content that is not what its digest names says something about the image; everything else that breaks does not.
             if error.class() == Class::NotVerified { Ok(Answer::Broken(error)) } else { Err(error) }
         })?;
-        Ok(Asked { policy: Arc::new(policy), policy_files, request, image, now, answer })
+        Ok(Asked { policy, policy_files, request, image, now, answer })
     }
 
     /// The policy of files and signer together. A signer tightens a policy; alone it is one.
-    fn policy_of(&self, wish: &Wish) -> Result<(Policy, Vec<PathBuf>), PipelineError> {
+    fn policy_of(&self, wish: &Wish) -> Result<(Arc<Policy>, Vec<PathBuf>), PipelineError> {
         let log = wish.signer.log();
         let signer = wish.signer.signer()?.map(|signer| CommandLineSigner { signer, log });
-        match (self.policy(&wish.policy)?, signer) {
+        let loaded = self.policy(&wish.policy)?;
+        let files =
+            loaded.iter().flat_map(|loaded| loaded.seen.iter()).map(|seen| seen.path.clone()).collect();
+        let policy = match (loaded, signer) {
             (Some(loaded), Some(signer)) => {
-                Ok((loaded.policy.with_command_line_signer(signer), loaded.files))
+                Arc::new(Arc::unwrap_or_clone(loaded.policy).with_command_line_signer(signer))
             }
-            (Some(loaded), None) => Ok((loaded.policy, loaded.files)),
-            (None, Some(signer)) => Ok((Policy::command_line(signer), Vec::new())),
-            (None, None) => Err(PipelineError::NoPolicy),
-        }
+            (Some(loaded), None) => loaded.policy,
+            (None, Some(signer)) => Arc::new(Policy::command_line(signer)),
+            (None, None) => return Err(PipelineError::NoPolicy),
+        };
+        Ok((policy, files))
     }
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer<'_>, PipelineError> {
@@ -215,25 +221,6 @@ struct Question<'a> {
     name: &'a ImageName,
     wish: &'a Wish,
     now: Timestamp,
-}
-
-/// As [`Pipeline::policy`], for callers that need no store.
-///
-/// # Errors
-/// As [`Pipeline::policy`].
-pub fn find_policy(
-    choice: &PolicyChoice,
-    environment: &Environment,
-) -> Result<Option<LoadedPolicy>, PipelineError> {
-    policies::find(choice, environment)
-}
-
-/// Loads these policies together, for callers that need no store.
-///
-/// # Errors
-/// As [`Pipeline::policy`].
-pub fn load_policy(inputs: &[PolicyInput], environment: &Environment) -> Result<LoadedPolicy, PipelineError> {
-    policies::read(inputs, environment)
 }
 
 fn defaults(config: &ImageConfig) -> ImageDefaults {

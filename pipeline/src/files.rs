@@ -1,9 +1,10 @@
 //! Reading the files that a policy or a flag names: bounded, and refused where others could have written them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use thiserror::Error;
@@ -70,16 +71,80 @@ pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<Vec<u8>, FileErro
 /// # Errors
 /// As [`read`], or somebody else could have written it.
 pub fn read_trusted(path: &Path, limit: u64, uid: u32) -> Result<Vec<u8>, FileError> {
+    read_seen(path, limit, uid).map(|(bytes, _)| bytes)
+}
+
+/// A file that was read, and its folder: as long as both are the same, reading again gives the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// The file.
+    pub(crate) path: PathBuf,
+    stamp: Stamp,
+    folder: PathBuf,
+    folder_stamp: Stamp,
+}
+
+impl Seen {
+    /// Whether file and folder are as they were.
+    pub(crate) fn holds(&self) -> bool {
+        self.stamp.holds(&self.path) && self.folder_stamp.holds(&self.folder)
+    }
+
+    /// How long before `now` (since 1970) the last change was; nothing where the clock doubts it.
+    pub(crate) fn age(&self, now: Duration) -> Option<Duration> {
+        self.stamp.age(now)?.min(self.folder_stamp.age(now)?).into()
+    }
+}
+
+/// As [`read_trusted`], with what was seen.
+pub(crate) fn read_seen(path: &Path, limit: u64, uid: u32) -> Result<(Vec<u8>, Seen), FileError> {
     let failed = |source| FileError::Io { path: path.to_owned(), source };
     let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     refuse_writable(path, &metadata, uid)?;
     let resolved = path.canonicalize().map_err(failed)?;
-    if let Some(folder) = resolved.parent() {
-        let metadata = folder.metadata().map_err(failed)?;
-        refuse_writable(folder, &metadata, uid)?;
+    let folder = resolved.parent().unwrap_or(Path::new("/"));
+    let above = folder.metadata().map_err(failed)?;
+    refuse_writable(folder, &above, uid)?;
+    let seen = Seen {
+        path: path.to_owned(),
+        stamp: Stamp::from(&metadata),
+        folder: folder.to_owned(),
+        folder_stamp: Stamp::from(&above),
+    };
+    Ok((read_open(file, path, limit)?, seen))
+}
+
+/// What changes when a file or folder, or who may write it, changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    place: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            place: (metadata.dev(), metadata.ino()),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
-    read_open(file, path, limit)
+}
+
+impl Stamp {
+    fn holds(self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|metadata| Self::from(&metadata) == self)
+    }
+
+    fn age(self, now: Duration) -> Option<Duration> {
+        let (seconds, nanos) = self.changed;
+        let changed = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
+        now.checked_sub(changed)
+    }
 }
 
 /// Opens without waiting for a writer, should the path be a pipe.
@@ -103,7 +168,7 @@ fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> 
 
 /// Group and others must not write, unless the group is root's or a sticky folder protects its entries; the owner
 /// must be root or the user.
-fn refuse_writable(path: &Path, metadata: &std::fs::Metadata, uid: u32) -> Result<(), FileError> {
+fn refuse_writable(path: &Path, metadata: &Metadata, uid: u32) -> Result<(), FileError> {
     let mode = metadata.mode();
     let sticky = metadata.is_dir() && mode & 0o1000 != 0;
     let refuse = |who| Err(FileError::Writable { path: path.to_owned(), who });

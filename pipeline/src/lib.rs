@@ -31,20 +31,23 @@ mod error;
 mod files;
 mod host;
 mod policies;
+mod policy_cache;
 mod record;
 mod signer;
 mod sources;
 mod wish;
 
 pub use admit::{Admitted, Live};
-pub use ask::{Answer, Asked, Decided, Pipeline, find_policy, load_policy};
+pub use ask::{Answer, Asked, Decided, Pipeline};
 pub use environment::{Environment, EnvironmentError};
 pub use error::{Class, PipelineError};
 pub use files::{FileError, into_text, read, read_trusted};
 pub use host::backends;
 pub use perry_sandbox_image::Silent;
 pub use perry_sandbox_runner::Streams;
-pub use policies::{LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles};
+pub use policies::{
+    LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
+};
 pub use signer::{KeyChoice, SignerChoice, requirement};
 pub use sources::{AccessChoice, Opened, Pull};
 pub use wish::{TargetChoice, Wish};

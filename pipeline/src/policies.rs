@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use perry_sandbox_policy::{
     FileError as PolicyFileError, Policy, PolicyFiles, PolicySource, SourceName, load,
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::error::PipelineError;
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Seen};
 
 /// One byte more than the reader takes, so that it is the reader who says what is too large.
 pub const MAX_POLICY: u64 = 1024 * 1024 + 1;
@@ -44,76 +45,89 @@ pub enum PolicyInput {
 }
 
 /// A policy, and the files that it was made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LoadedPolicy {
     /// The policy.
-    pub policy: Policy,
-    /// Policy files, keys and trust roots, as they were opened.
-    pub files: Vec<PathBuf>,
+    pub policy: Arc<Policy>,
+    /// Policy files, keys and trust roots, as they were found.
+    pub(crate) seen: Arc<[Seen]>,
 }
 
 /// The policy of the choice, or nothing if none is named and there is no default policy.
 ///
 /// # Errors
 /// A file cannot be read, others can write it, it does not load, or it is not the one that is demanded.
-pub(crate) fn find(
+pub fn find_policy(
     choice: &PolicyChoice,
     environment: &Environment,
 ) -> Result<Option<LoadedPolicy>, PipelineError> {
+    let inputs = inputs(choice, environment);
+    let found = if inputs.is_empty() { None } else { Some(load_policy(&inputs, environment)?) };
+    demand(choice, found.as_ref())?;
+    Ok(found)
+}
+
+/// The policies of the choice, else the first default policy that exists, else none.
+pub(crate) fn inputs(choice: &PolicyChoice, environment: &Environment) -> Vec<PolicyInput> {
     // Only what is certainly not there is passed over: a policy that cannot be looked at must not count as none.
     let absent = |path: &Path| {
         std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
-    let default = || environment.default_policies.iter().find(|path| !absent(path));
-    let found = if !choice.inputs.is_empty() {
-        Some(read(&choice.inputs, environment)?)
-    } else if let Some(path) = default() {
-        Some(read(&[PolicyInput::File(path.clone())], environment)?)
-    } else {
-        None
-    };
-    if let Some(wanted) = &choice.require {
-        let found = found.as_ref().map(|loaded| loaded.policy.digest().to_string());
-        if found.as_deref() != Some(wanted.as_str()) {
-            let found = found.unwrap_or_else(|| "no policy".to_owned());
-            return Err(PipelineError::OtherPolicy { wanted: wanted.clone(), found });
-        }
+    if !choice.inputs.is_empty() {
+        return choice.inputs.clone();
     }
-    Ok(found)
+    let default = environment.default_policies.iter().find(|path| !absent(path));
+    default.cloned().map(PolicyInput::File).into_iter().collect()
 }
 
-/// Loads these together.
+/// Refuses another policy than the demanded one.
+pub(crate) fn demand(choice: &PolicyChoice, found: Option<&LoadedPolicy>) -> Result<(), PipelineError> {
+    let Some(wanted) = &choice.require else { return Ok(()) };
+    let found = found.map(|loaded| loaded.policy.digest().to_string());
+    if found.as_deref() == Some(wanted.as_str()) {
+        return Ok(());
+    }
+    let found = found.unwrap_or_else(|| "no policy".to_owned());
+    Err(PipelineError::OtherPolicy { wanted: wanted.clone(), found })
+}
+
+/// Loads these policies together.
 ///
 /// # Errors
-/// As [`find`]; everything that is wrong in the policies is in the message.
-pub(crate) fn read(inputs: &[PolicyInput], environment: &Environment) -> Result<LoadedPolicy, PipelineError> {
+/// As [`find_policy`]; everything that is wrong in the policies is in the message.
+pub fn load_policy(inputs: &[PolicyInput], environment: &Environment) -> Result<LoadedPolicy, PipelineError> {
     let trust = TrustFiles::new(environment.uid);
     let mut sources = Vec::new();
     for input in inputs {
         sources.push(match input {
             PolicyInput::File(path) => {
-                let bytes = files::read_trusted(path, MAX_POLICY, environment.uid)?;
-                trust.opened.borrow_mut().push(path.clone());
+                let bytes = trust.open(path, MAX_POLICY)?;
                 PolicySource::new(path.display().to_string(), bytes)
             }
             PolicyInput::Text { name, text } => PolicySource::new(name.as_str(), text.as_bytes()),
         });
     }
-    let policy = load(&sources, &trust)?;
-    Ok(LoadedPolicy { policy, files: trust.opened.into_inner() })
+    let policy = Arc::new(load(&sources, &trust)?);
+    Ok(LoadedPolicy { policy, seen: trust.seen.into_inner().into() })
 }
 
 /// Reads what a policy file names, relative to the policy's own folder.
 #[derive(Debug)]
 pub struct TrustFiles {
     uid: u32,
-    opened: RefCell<Vec<PathBuf>>,
+    seen: RefCell<Vec<Seen>>,
 }
 
 impl TrustFiles {
     /// Trusts files of root and of `uid`.
     pub fn new(uid: u32) -> Self {
-        Self { uid, opened: RefCell::default() }
+        Self { uid, seen: RefCell::default() }
+    }
+
+    fn open(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+        let (bytes, seen) = files::read_seen(path, limit, self.uid)?;
+        self.seen.borrow_mut().push(seen);
+        Ok(bytes)
     }
 }
 
@@ -121,10 +135,7 @@ impl PolicyFiles for TrustFiles {
     fn read(&self, policy: &SourceName, path: &str) -> Result<Vec<u8>, PolicyFileError> {
         let folder = Path::new(policy.as_str()).parent().unwrap_or(Path::new(""));
         let path = folder.join(path);
-        let bytes =
-            files::read_trusted(&path, MAX_TRUST_FILE, self.uid).map_err(|error| refused(&path, &error))?;
-        self.opened.borrow_mut().push(path);
-        Ok(bytes)
+        self.open(&path, MAX_TRUST_FILE).map_err(|error| refused(&path, &error))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use perry_sandbox_pipeline::{Environment, MAX_POLICY, PolicyInput, TrustFiles, load_policy, read_trusted};
@@ -140,7 +141,7 @@ fn compare(args: &DiffArgs, environment: &Environment) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn load_file(path: &Path, environment: &Environment) -> anyhow::Result<Policy> {
+fn load_file(path: &Path, environment: &Environment) -> anyhow::Result<Arc<Policy>> {
     Ok(load_policy(&[PolicyInput::File(path.to_owned())], environment)?.policy)
 }
 
