@@ -40,6 +40,16 @@ pub(crate) fn form(bundle: &Bundle, root: &PreparedRoot) -> Result<(), Finding> 
         if is_v2(entry) && entry.integrated_time.is_some() {
             return Err(Finding::new(Code::LogTime, "a time in an entry of Rekor v2", "no time"));
         }
+        // SECURITY: only the promise vouches for the index that an entry of Rekor v1 names; a signer who leaves the
+        // promise out could name any other, and pass a list of entries that are refused.
+        let proved = entry.inclusion_proof.as_ref().map(|proof| proof.log_index);
+        if !is_v2(entry)
+            && entry.inclusion_promise.is_none()
+            && proved.is_some_and(|it| it != entry.log_index)
+        {
+            let found = format!("the index {} without promise", entry.log_index.get());
+            return Err(Finding::new(Code::LogProof, found, "the index that the proof is for"));
+        }
         // The core asks whether *any* entry has its proof.
         if bundle.media_type == MediaType::Bundle0_1 {
             if entry.inclusion_promise.is_none() {

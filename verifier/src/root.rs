@@ -10,6 +10,7 @@ use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::TimeRange;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
 use crate::codes::Code;
 use crate::finding::Finding;
@@ -68,20 +69,30 @@ fn malformed(found: &str) -> Finding {
 }
 
 /// Narrows every authority's window to the validity of every certificate in its chain, and takes out the
-/// authorities of which nothing is left.
-// SECURITY: the core takes each certificate of the trust root as an anchor without looking at its dates, so an
-// intermediate or root that expired before signing would still vouch (CVE-2026-24122).
+/// authorities of which nothing is left or whose certificates may not sign others.
+// SECURITY: the core takes each certificate of the trust root as an anchor without looking at its dates or usage, so
+// an intermediate or root that expired before signing would still vouch (CVE-2026-24122).
 fn narrow(material: &mut TrustedRoot) {
     material.certificate_authorities.retain_mut(|ca| {
         let chain = ca.cert_chain.certificates.iter().map(|it| it.raw_bytes.as_bytes());
-        ca.valid_for = window(ca.valid_for, chain);
+        ca.valid_for = window(ca.valid_for, chain.clone()).filter(|_| chain.clone().all(may_certify));
         ca.valid_for.is_some()
     });
     material.timestamp_authorities.retain_mut(|tsa| {
         let chain = tsa.cert_chain.certificates.iter().map(|it| it.raw_bytes.as_bytes());
-        tsa.valid_for = window(tsa.valid_for, chain);
+        // The first one signs time stamps, not certificates.
+        let above = chain.clone().skip(1);
+        tsa.valid_for = window(tsa.valid_for, chain).filter(|_| above.clone().all(may_certify));
         tsa.valid_for.is_some()
     });
+}
+
+/// Whether a certificate is an authority's: it says so, and its key usage, if it has one, allows it.
+fn may_certify(der: &[u8]) -> bool {
+    let Ok(certificate) = Certificate::from_der(der) else { return false };
+    let tbs = certificate.tbs_certificate;
+    let authority = tbs.get::<BasicConstraints>().is_ok_and(|it| it.is_some_and(|(_, it)| it.ca));
+    authority && tbs.get::<KeyUsage>().is_ok_and(|it| it.is_none_or(|(_, it)| it.key_cert_sign()))
 }
 
 /// The time in which all of a chain is valid; `None` if that is never.

@@ -7,6 +7,9 @@
 )]
 
 mod conformance;
+mod differential_bundles;
+mod differential_faults;
+mod differential_kit;
 mod discovery;
 mod holes;
 mod keyless_cosign;

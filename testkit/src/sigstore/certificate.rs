@@ -50,7 +50,7 @@ impl Template<'_> {
             subject_unique_id: None,
             extensions: Some(self.extensions.clone()),
         };
-        let signature = signer.sign(&tbs_certificate.to_der().expect("encoded"));
+        let signature = signer.sign_once(&tbs_certificate.to_der().expect("encoded"));
         let signature = BitString::from_bytes(&signature).expect("a bit string");
         Certificate { tbs_certificate, signature_algorithm: algorithm, signature }.to_der().expect("encoded")
     }
