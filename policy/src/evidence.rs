@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_reference::{Digest, Platform, Repository};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::names::{ImageRuleName, SignerName, TrustRootName};
 
@@ -11,7 +11,7 @@ use crate::names::{ImageRuleName, SignerName, TrustRootName};
 ///
 /// Holding one proves nothing (it is data); the proof is the verifier's `VerifiedImage`, whose evidence the runner
 /// compares with the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Evidence {
     /// The digest that was asked for: an index or a manifest.
@@ -48,7 +48,7 @@ impl Evidence {
 }
 
 /// One signature that holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VerifiedSignature {
     /// The signer it counts for.
@@ -72,7 +72,7 @@ pub struct VerifiedSignature {
 }
 
 /// The storage form of a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignatureFormat {
     /// cosign 2: a simple-signing payload with annotations.
@@ -82,7 +82,7 @@ pub enum SignatureFormat {
 }
 
 /// Whose signature it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VerifiedIdentity {
     /// A managed key, by the SHA-256 digest of its DER form.
@@ -100,7 +100,7 @@ pub enum VerifiedIdentity {
 }
 
 /// A time that somebody trusted vouches for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VerifiedTime {
     /// Who says so.
@@ -110,7 +110,7 @@ pub struct VerifiedTime {
 }
 
 /// Who vouches for a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeSource {
     /// A transparency log, by its signed entry timestamp.
@@ -120,7 +120,7 @@ pub enum TimeSource {
 }
 
 /// A verified entry of a transparency log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LogEntry {
     /// The log's key id, hex.

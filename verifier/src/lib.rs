@@ -33,12 +33,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It does no input or output but through [`Source`](perry_sandbox_image::Source), reads no clock for decisions
-//! (they take [`Clock`]), and uses bounded memory and time on hostile input. It does not fetch trust roots.
+//! [`Verifier`] is the same verb with a memory: a proof is handed out again for the same image and requirement until
+//! time would change it, and where it is given a folder, other processes find it there, sealed.
+//!
+//! Apart from that folder it does no input or output but through [`Source`](perry_sandbox_image::Source), reads no
+//! clock for decisions (they take [`Clock`]), and uses bounded memory and time on hostile input. It does not fetch
+//! trust roots.
 #![forbid(unsafe_code)]
 
 mod budget;
 mod bundle;
+mod cache;
 mod certificate;
 mod check;
 mod codes;
@@ -62,6 +67,7 @@ mod verify;
 
 pub use budget::Clock;
 pub use bundle::{BundleEvidence, Signed, verify_bundle};
+pub use cache::{CacheCounts, CacheError, CacheLimits, Verifier};
 pub use codes::{Code, Explanation, explain};
 pub use denial::{CandidateReport, Denial, DenialClass, Reason};
 pub use finding::Finding;
