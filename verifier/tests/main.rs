@@ -10,6 +10,7 @@ mod cache;
 mod conformance;
 mod differential_bundles;
 mod differential_faults;
+mod differential_images;
 mod differential_kit;
 mod discovery;
 mod holes;

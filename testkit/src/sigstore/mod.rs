@@ -10,6 +10,7 @@
 //! signatures (time stamps, SCTs, tree heads) is encoded by hand, independent of the code that is tested.
 
 mod answers;
+mod attach;
 mod certificate;
 mod cosign;
 mod der;
@@ -21,6 +22,7 @@ mod services;
 mod sign;
 mod stamp;
 
+pub use attach::{ENVELOPE_LAYER, Found, SIMPLE_LAYER, attach_bundle, attach_layers, fallback_index};
 pub use certificate::{
     CODE_SIGNING, TIME_STAMPING, basic_constraints, claim, email, extended_key_usage, extension, key_usage,
     leaf_extensions, names, old_issuer, uri,

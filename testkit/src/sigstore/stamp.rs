@@ -11,7 +11,8 @@ use super::certificate::{
 use super::der::{oid_der, sha256, tlv};
 use super::key::Key;
 
-const YEAR: i64 = 365 * 86_400;
+/// cosign 2.5.0 holds the authority's certificates against the present time, so they last.
+const LONG: i64 = 10 * 365 * 86_400;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
@@ -39,13 +40,13 @@ pub struct Tsa {
 }
 
 impl Tsa {
-    /// An authority that is valid a year before and after this time.
+    /// An authority that is valid long before and after this time.
     pub fn new(around: i64) -> Self {
         Self {
             key: Key::p256(),
             root: Key::p256(),
-            valid: (around - YEAR, around + YEAR),
-            root_valid: (around - YEAR, around + YEAR),
+            valid: (around - LONG, around + LONG),
+            root_valid: (around - LONG, around + LONG),
             extensions: vec![
                 key_usage(KeyUsages::DigitalSignature),
                 extended_key_usage(true, &[TIME_STAMPING]),
