@@ -172,7 +172,7 @@ pub fn dry_run(plan: &LaunchPlan, image: &VerifiedImage, rootfs: &Rootfs) -> Res
 }
 
 /// INVARIANT: the digest that runs is the digest that was verified.
-fn same_image(plan: &LaunchPlan, image: &VerifiedImage) -> Result<(), LaunchError> {
+pub(crate) fn same_image(plan: &LaunchPlan, image: &VerifiedImage) -> Result<(), LaunchError> {
     let pairs = [
         (&plan.manifest, image.manifest_digest()),
         (&plan.manifest, &image.evidence().manifest),

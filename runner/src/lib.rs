@@ -48,15 +48,22 @@
 
 mod io;
 mod launch;
+mod lifecycle;
 mod native;
 mod outcome;
 mod trail;
 
 pub use io::{Commands, Input, Output, Remote, Streams, remote};
 pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
+#[doc(hidden)]
+pub use lifecycle::check_record;
+pub use lifecycle::{
+    FailureKind, Filter, Finish, Labels, LifecycleError, LogChunk, LogEnd, LogStream, Logs, NewSandbox,
+    SandboxId, SandboxInfo, SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
+};
 pub use native::{
     DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError,
-    launcher_main, probe,
+    helper_hook, launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
 pub use trail::{

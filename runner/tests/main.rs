@@ -1,6 +1,7 @@
 //! The runner's one verb, with a plan of the policy and an image of the verifier.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod lifecycle;
 #[path = "support/spine.rs"]
 mod spine;
 

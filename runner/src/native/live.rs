@@ -63,7 +63,7 @@ const DYING: Duration = Duration::from_secs(3);
 
 /// SECURITY: a record says what to kill and remove. Only a folder that nobody else can write to may hold one; in one
 /// that others prepared, a record could name anything.
-fn check_owner(folder: &Path) -> io::Result<()> {
+pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
     if found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o022 == 0 {
         return Ok(());

@@ -45,9 +45,9 @@ impl Meter {
     }
 
     /// Sums over process 1 of the sandbox and everything below it. Orphans inside belong to process 1 again. `full` is
-    /// how much its file systems may hold.
-    pub(crate) fn measure(&mut self, init: i32, limit: u64, full: u64) -> Use {
-        let members = members(init);
+    /// how much its file systems may hold. Those who joined it from outside are nobody's children inside.
+    pub(crate) fn measure(&mut self, init: i32, joined: &[i32], (limit, full): (u64, u64)) -> Use {
+        let members = members(init, joined);
         let files = self.files(init, full);
         let ticks = members.iter().map(|pid| ticks(*pid)).fold(0, u64::saturating_add);
         // Resident sets count shared pages once for each process: an upper bound that is cheap to read.
@@ -105,8 +105,9 @@ fn folders(pid: i32) -> impl Iterator<Item = PathBuf> {
     iter::once(own).chain(threads.flatten().map(|thread| thread.path()))
 }
 
-fn members(init: i32) -> Vec<i32> {
+fn members(init: i32, joined: &[i32]) -> Vec<i32> {
     let mut found = vec![init];
+    found.extend(joined.iter().filter(|pid| **pid != init));
     let mut next = 0;
     while let Some(pid) = found.get(next).copied() {
         next = next.saturating_add(1);
@@ -176,8 +177,11 @@ mod tests {
     #[test]
     fn this_process_uses_something() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        assert!(Meter::new(false).measure(pid, u64::MAX, 0).memory > 100_000);
-        assert!(Meter::new(false).measure(pid, 1, 0).memory > 100_000, "counted exactly above the limit");
+        assert!(Meter::new(false).measure(pid, &[], (u64::MAX, 0)).memory > 100_000);
+        assert!(
+            Meter::new(false).measure(pid, &[], (1, 0)).memory > 100_000,
+            "counted exactly above the limit"
+        );
     }
 
     #[test]
@@ -202,7 +206,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(25));
             ended()
         });
-        let uses = [u64::MAX, 1].map(|limit| Meter::new(false).measure(pid, limit, 0).memory);
+        let uses = [u64::MAX, 1].map(|limit| Meter::new(false).measure(pid, &[], (limit, 0)).memory);
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(in_time && uses.iter().all(|memory| *memory > 48 << 20), "{uses:?}");
@@ -211,7 +215,7 @@ mod tests {
     #[test]
     fn file_systems_that_cannot_be_looked_at_count_as_full() {
         let mut meter = Meter::new(false);
-        assert_eq!(meter.measure(-1, u64::MAX, 1 << 20).memory, 0, "it may be ending");
-        assert_eq!(meter.measure(-1, u64::MAX, 1 << 20).memory, 1 << 20);
+        assert_eq!(meter.measure(-1, &[], (u64::MAX, 1 << 20)).memory, 0, "it may be ending");
+        assert_eq!(meter.measure(-1, &[], (u64::MAX, 1 << 20)).memory, 1 << 20);
     }
 }

@@ -41,8 +41,19 @@ impl Prepared {
         surroundings: &Surroundings<'_>,
         launcher: Option<&Launcher>,
     ) -> Result<Finished, RunError> {
-        let place = Place { room: room(), live: surroundings.runtime, window: surroundings.window, launcher };
+        let place = Place {
+            room: room(),
+            live: surroundings.runtime,
+            window: surroundings.window,
+            launcher,
+            observer: None,
+        };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)
+    }
+
+    /// What a process elsewhere needs to run it.
+    pub(crate) const fn parts(&self) -> (&Settings, &RootFolder) {
+        (&self.settings, &self.root)
     }
 
     /// Says what would be done.

@@ -27,6 +27,13 @@ impl Process {
         Self::of(self.pid) == Some(self)
     }
 
+    /// Whether it exists and is not dead: one that nobody has collected yet does not count.
+    pub(crate) fn is_alive(self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = status.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().next());
+        self.exists() && !matches!(state, None | Some("Z" | "X"))
+    }
+
     /// Whether it is process 1 of a pid namespace below ours.
     pub(crate) fn is_first(self) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! One run from settings to its end: streams, cgroup, start, supervision, clean-up.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,12 +16,13 @@ use super::ground::RootError;
 use super::ids::Ids;
 use super::launcher::Launcher;
 use super::live::{Live, Note, reap};
+use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec, SpecError, own_room};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::Step;
-use super::supervise::{Ended, Running, Screen, supervise};
+use super::supervise::{Company, Ended, Running, Screen, supervise};
 use super::sys::{Errno, Exit, clone_host};
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
@@ -117,7 +118,6 @@ pub(crate) struct Finished {
 }
 
 /// What a run needs beside its settings.
-#[derive(Debug)]
 pub(crate) struct Place<'a> {
     /// Where cgroups can be made.
     pub(crate) room: &'a Room,
@@ -127,6 +127,14 @@ pub(crate) struct Place<'a> {
     pub(crate) window: (u16, u16),
     /// The process that clones; nothing: this one.
     pub(crate) launcher: Option<&'a Launcher>,
+    /// Who is told how it goes on.
+    pub(crate) observer: Option<&'a dyn Observer>,
+}
+
+impl std::fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place").field("live", &self.live).finish_non_exhaustive()
+    }
 }
 
 /// Runs a sandbox to its end.
@@ -182,10 +190,13 @@ fn run_in(
         running.note = Some(note);
     } else {
         let child = start(&spec, given, |pid| note.started(pid))?;
+        if let Some(observer) = place.observer {
+            observer.started(child.pid, child.pidfd.as_fd());
+        }
         running.process = Some((child.pid, child.pidfd));
     }
-    let ended =
-        supervise(running, &settings.limits, commands, group.is_some()).map_err(RunError::Supervision)?;
+    let company = Company { counted: group.is_some(), observer: place.observer };
+    let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, group)
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// One sandbox, as this backend understands it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Program and arguments.
     pub(crate) argv: Vec<String>,
@@ -38,7 +40,7 @@ pub(crate) struct Settings {
 }
 
 /// A host folder that is seen inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostFolder {
     /// The same absolute path outside and inside.
     pub(crate) path: String,
@@ -47,7 +49,7 @@ pub(crate) struct HostFolder {
 }
 
 /// Limits as plain numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bounds {
     /// Bytes of memory.
     pub(crate) memory: u64,

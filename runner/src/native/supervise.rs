@@ -11,6 +11,7 @@ use nix::unistd::tcgetpgrp;
 
 use super::live::Note;
 use super::memory::{Meter, Use};
+use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::report::{Report, read_report};
 use super::settings::Bounds;
@@ -76,12 +77,22 @@ pub(crate) struct Ended {
     pub(crate) output: u64,
 }
 
+/// Who else looks after a sandbox.
+#[derive(Clone, Copy)]
+pub(crate) struct Company<'a> {
+    /// Whether somebody else counts memory and processor time: the kernel, or the supervisor of the sandbox that was
+    /// joined.
+    pub(crate) counted: bool,
+    /// Who is told how it goes on.
+    pub(crate) observer: Option<&'a dyn Observer>,
+}
+
 /// Runs the loop until the sandbox has ended and its output is passed on.
 pub(crate) fn supervise(
     running: Running,
     bounds: &Bounds,
     commands: Option<&Commands>,
-    counted: bool,
+    company: Company<'_>,
 ) -> io::Result<Ended> {
     let mut watch = Watch {
         meter: Meter::new(running.own_room),
@@ -89,7 +100,8 @@ pub(crate) fn supervise(
         bounds,
         commands: commands.map(|commands| &commands.0),
         // With a cgroup the kernel counts; without one, we do.
-        next_look: (!counted).then(|| after(FIRST_LOOK)),
+        next_look: (!company.counted).then(|| after(FIRST_LOOK)),
+        observer: company.observer,
         started: Instant::now(),
         passed: 0,
         executed: false,
@@ -129,6 +141,7 @@ struct Watch<'a> {
     bounds: &'a Bounds,
     commands: Option<&'a OwnedFd>,
     next_look: Option<Instant>,
+    observer: Option<&'a dyn Observer>,
     meter: Meter,
     started: Instant,
     /// Bytes of output so far.
@@ -300,6 +313,9 @@ impl Watch<'_> {
             Report::Nothing => {}
             Report::Closed => {
                 self.executed = true;
+                if let (Some(observer), None) = (self.observer, self.ended.failed) {
+                    observer.executed();
+                }
                 if self.running.remote && self.ended.exit.is_none() {
                     return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the launcher process has died"));
                 }
@@ -361,7 +377,9 @@ impl Watch<'_> {
         {
             return;
         }
-        let now = self.meter.measure(*pid, self.bounds.memory, self.bounds.disk);
+        let joined = self.observer.map(Observer::joined).unwrap_or_default();
+        let mut now = self.meter.measure(*pid, &joined, (self.bounds.memory, self.bounds.disk));
+        now.ticks = now.ticks.saturating_add(self.observer.map_or(0, Observer::spent));
         self.ended.peak.memory = self.ended.peak.memory.max(now.memory);
         self.ended.peak.ticks = self.ended.peak.ticks.max(now.ticks);
         self.next_look = Some(after(EVERY));

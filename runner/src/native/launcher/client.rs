@@ -1,15 +1,13 @@
 //! The program's side.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Mutex, PoisonError};
 
 use super::frame;
-use super::server::NAME;
+use crate::native::helper::{self, Role};
 use crate::native::spec::Spec;
 use crate::native::start::Given;
 
@@ -30,14 +28,7 @@ impl Launcher {
     /// When the program cannot be started.
     pub fn start(program: &Path) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        let process = Command::new(program)
-            .arg0(NAME)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let process = helper::start(program, Role::Launcher, theirs.into())?;
         Ok(Self { control: Mutex::new(Some(ours)), process })
     }
 

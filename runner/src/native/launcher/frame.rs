@@ -1,24 +1,14 @@
-//! One request: a header with its length and the descriptors, then the spec as JSON.
+//! One request: the spec as JSON, and the descriptors of its sandbox.
 
-use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use nix::cmsg_space;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::{Deserialize, Serialize};
 
+use crate::native::message::{self, MOST_DESCRIPTORS, broken};
 use crate::native::spec::Spec;
 use crate::native::start::{Given, StartError, this_process};
-use crate::native::steps::MAX_MOUNTS;
-use crate::native::sys::adopt;
-
-/// The longest request: arguments and environment are at most what the kernel takes for one exec.
-const LONGEST: usize = 4 << 20;
-/// Report, root, three streams, one cgroup, three joins, and the host folders.
-const MOST_DESCRIPTORS: usize = 9 + MAX_MOUNTS;
-/// What a request starts with.
-const MAGIC: [u8; 4] = *b"PSL1";
 
 /// What is in a request beside its descriptors, which come in the order of these fields after report and root.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,12 +20,8 @@ struct Body {
     hosts: usize,
 }
 
-fn broken(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
 /// Sends a request.
-pub(super) fn send(mut control: &UnixStream, spec: &Spec, given: &Given) -> io::Result<()> {
+pub(super) fn send(control: &UnixStream, spec: &Spec, given: &Given) -> io::Result<()> {
     let body = Body {
         spec: spec.clone(),
         streams: given.streams.is_some(),
@@ -43,55 +29,20 @@ pub(super) fn send(mut control: &UnixStream, spec: &Spec, given: &Given) -> io::
         joins: given.joins.len(),
         hosts: given.hosts.len(),
     };
-    let bytes = serde_json::to_vec(&body)?;
-    if bytes.len() > LONGEST {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the command and its environment are too long",
-        ));
-    }
-    let descriptors: Vec<RawFd> = [&given.report, &given.root]
+    let descriptors: Vec<_> = [&given.report, &given.root]
         .into_iter()
         .chain(given.streams.iter().flatten())
         .chain(&given.cgroup)
         .chain(&given.joins)
         .chain(&given.hosts)
-        .map(AsRawFd::as_raw_fd)
+        .map(OwnedFd::as_fd)
         .collect();
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_ne_bytes();
-    let parts = [IoSlice::new(&MAGIC), IoSlice::new(&length)];
-    let rights = [ControlMessage::ScmRights(&descriptors)];
-    sendmsg::<()>(control.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
-    control.write_all(&bytes)
+    message::send(control, &serde_json::to_vec(&body)?, &descriptors)
 }
 
 /// Reads a request; nothing when the other end is closed.
-pub(super) fn receive(mut control: &UnixStream) -> io::Result<Option<(Spec, Given)>> {
-    let mut header = [0; 8];
-    let mut room = cmsg_space!([RawFd; MOST_DESCRIPTORS]);
-    let (length, descriptors) = {
-        let mut parts = [IoSliceMut::new(&mut header)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_WAITALL;
-        let message = recvmsg::<()>(control.as_fd().as_raw_fd(), &mut parts, Some(&mut room), flags)?;
-        let mut descriptors: Vec<OwnedFd> = Vec::new();
-        for control in message.cmsgs().into_iter().flatten() {
-            if let ControlMessageOwned::ScmRights(list) = control {
-                descriptors.extend(list.into_iter().map(adopt));
-            }
-        }
-        (message.bytes, descriptors)
-    };
-    if length == 0 {
-        return Ok(None);
-    }
-    let (magic, size) = header.split_first_chunk().ok_or_else(|| broken("a short header"))?;
-    let size = size.first_chunk().map_or(u32::MAX, |size| u32::from_ne_bytes(*size));
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    if length != header.len() || *magic != MAGIC || size > LONGEST {
-        return Err(broken("not a request"));
-    }
-    let mut bytes = vec![0; size];
-    control.read_exact(&mut bytes)?;
+pub(super) fn receive(control: &UnixStream) -> io::Result<Option<(Spec, Given)>> {
+    let Some((bytes, descriptors)) = message::receive(control)? else { return Ok(None) };
     let body: Body = serde_json::from_slice(&bytes)?;
     Ok(Some(unpack(body, descriptors)?))
 }

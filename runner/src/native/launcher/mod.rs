@@ -8,4 +8,4 @@ mod frame;
 mod server;
 
 pub use client::Launcher;
-pub use server::launcher_main;
+pub(crate) use server::serve;

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::ExitCode;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -13,38 +12,14 @@ use crate::native::report::{EXITED, LONGEST, REFUSED, STARTED};
 use crate::native::start::start;
 use crate::native::sys::{Cloned, signal_by_pidfd, wait_exit};
 
-/// The name that a launcher process is started with.
-pub(super) const NAME: &str = "perry-sandbox-launcher";
-
-/// Serves as a launcher process if this process was started as one; call it first thing in `main`.
-///
-/// ```no_run
-/// fn main() -> std::process::ExitCode {
-///     if let Some(code) = perry_sandbox_runner::launcher_main() {
-///         return code;
-///     }
-///     // … the program itself
-///     std::process::ExitCode::SUCCESS
-/// }
-/// ```
-pub fn launcher_main() -> Option<ExitCode> {
-    if std::env::args_os().next()? != NAME {
-        return None;
-    }
-    let code = match io::stdin().as_fd().try_clone_to_owned().and_then(|control| serve(&control.into())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    };
-    Some(code)
-}
-
 /// A sandbox that this process has to collect, and whom to tell.
 struct Child {
     process: Cloned,
     report: OwnedFd,
 }
 
-fn serve(control: &UnixStream) -> io::Result<()> {
+/// Serves until its program is gone.
+pub(crate) fn serve(control: &UnixStream) -> io::Result<()> {
     let mut children = Vec::new();
     let answer = serve_until_the_end(control, &mut children);
     // The kernel kills what we started when we are gone, but a program may have got rid of its death signal.

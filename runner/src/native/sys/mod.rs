@@ -8,7 +8,7 @@ mod child;
 mod mount;
 mod parent;
 
-pub(crate) use call::{Errno, signal_by_pidfd};
+pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use child::{Pointers, REPORT_FAILURE, REPORT_TERMINAL};
 pub(crate) use mount::{MountAttributes, clone_host, clone_tree, map_tree, open_beneath, set_attributes};
 pub(crate) use parent::{

@@ -15,7 +15,7 @@ use perry_sandbox_profiles::{Arch, SeccompProfile, bpf};
 use super::super::settings::Settings;
 use super::super::start::start_in;
 use super::super::steps::{Slot, Step};
-use super::super::supervise::supervise;
+use super::super::supervise::{Company, supervise};
 use super::super::sys::MountAttributes;
 use super::rootfs::{busybox, settings};
 use super::*;
@@ -108,7 +108,8 @@ fn verdicts_of(namespaces: Option<i32>, change: impl Fn(&mut Vec<Step>)) -> Opti
     };
     let child = child.unwrap();
     running.process = Some((child.pid, child.pidfd));
-    let ended = supervise(running, &settings.limits, None, false).unwrap();
+    let ended =
+        supervise(running, &settings.limits, None, Company { counted: false, observer: None }).unwrap();
     assert_eq!(
         ended.failed,
         None,

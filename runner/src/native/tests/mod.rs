@@ -58,6 +58,12 @@ pub(super) fn sandbox_in(
     commands: Option<&Commands>,
 ) -> Result<Finished, RunError> {
     let live = tempfile::tempdir().unwrap();
-    let place = Place { room: &without_cgroups(), live: live.path(), window: (24, 80), launcher: None };
+    let place = Place {
+        room: &without_cgroups(),
+        live: live.path(),
+        window: (24, 80),
+        launcher: None,
+        observer: None,
+    };
     run(settings, &root_folder(root), streams, commands, &place)
 }

@@ -53,8 +53,13 @@ fn launcher() -> Option<Launcher> {
 
 fn through(launcher: &Launcher, root: &Path, settings: &Settings) -> Result<Finished, RunError> {
     let live = tempfile::tempdir().unwrap();
-    let place =
-        Place { room: &without_cgroups(), live: live.path(), window: (24, 80), launcher: Some(launcher) };
+    let place = Place {
+        room: &without_cgroups(),
+        live: live.path(),
+        window: (24, 80),
+        launcher: Some(launcher),
+        observer: None,
+    };
     run(settings, &root_folder(root), Streams::captured(), None, &place)
 }
 
@@ -168,7 +173,8 @@ fn forty_at_once_all_run_and_nothing_is_left() {
     let before = mounts();
     thread::scope(|scope| {
         let one = || {
-            let place = Place { room: &nowhere, live: live.path(), window: (24, 80), launcher: None };
+            let place =
+                Place { room: &nowhere, live: live.path(), window: (24, 80), launcher: None, observer: None };
             let settings = settings(&["/bin/sh", "-c", "echo x; exit 4"]);
             run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap()
         };

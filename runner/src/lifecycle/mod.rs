@@ -1,0 +1,31 @@
+//! Sandboxes that outlive the program that started them: names, records, a supervisor each, logs, and programs that join.
+//!
+//! Each sandbox has a folder, owner only, below the folder of live sandboxes. Its record says what it is; a lock in it
+//! says whether somebody holds it. The holder is the supervisor, a process of its own that is started by executing the
+//! caller's own program again ([`helper_hook`](crate::helper_hook)), gets everything over a socket, and dies with nothing
+//! left: the sandbox dies with it.
+
+mod control;
+mod error;
+mod folder;
+mod id;
+mod labels;
+mod log;
+mod md5;
+mod record;
+mod sandboxes;
+mod shape;
+mod start;
+mod supervisor;
+
+pub use error::{FailureKind, LifecycleError};
+pub use id::{SandboxId, SandboxName};
+pub use labels::Labels;
+pub use log::{LogChunk, LogEnd, LogStream, Logs};
+pub use record::{Finish, SandboxInfo, SandboxStatus};
+pub use sandboxes::{Filter, NewSandbox, Sandboxes};
+pub use start::{StartOptions, Stop};
+pub(crate) use supervisor::supervise_detached;
+
+#[doc(hidden)]
+pub use record::check_record;

@@ -1,0 +1,270 @@
+//! The caller's side of a detached run: handing it over, ending it, waiting for it, reading what it wrote.
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use perry_sandbox_image::Rootfs;
+use perry_sandbox_policy::LaunchPlan;
+use perry_sandbox_verifier::VerifiedImage;
+
+use super::control::{Answer, Ask, Order, connect, descriptor_of, gone_within};
+use super::error::LifecycleError;
+use super::folder::{Held, failed};
+use super::id::SandboxId;
+use super::log::Logs;
+use super::record::{Record, SandboxInfo, SandboxStatus, State};
+use super::sandboxes::{SETTLING, Sandboxes};
+use super::shape::shape;
+use crate::io::Input;
+use crate::launch::{LaunchError, same_image};
+use crate::native::{self, Prepared, Process, Role, reap, receive, send, signal_by_pidfd, start_helper};
+use crate::trail::{Event, RunEnd, RunStart, Trail};
+
+/// What a start needs beside the plan and the image.
+#[derive(Debug)]
+pub struct StartOptions<'a> {
+    /// What the program reads. Bytes and descriptors are handed over: the caller may exit at once.
+    pub stdin: Input,
+    /// The trail, as for [`launch`](crate::launch); the supervisor writes the end of the run into it.
+    pub trail: Option<&'a Trail>,
+    /// Whether one that has been started before may be started again once it has ended.
+    pub again: bool,
+    /// Rows and columns of the terminal, where the plan has one.
+    pub window: (u16, u16),
+}
+
+impl Default for StartOptions<'_> {
+    fn default() -> Self {
+        Self { stdin: Input::Null, trail: None, again: false, window: (24, 80) }
+    }
+}
+
+/// How to end a sandbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Stop {
+    /// The signal that asks; nothing: the sandbox's own stop signal.
+    pub signal: Option<i32>,
+    /// How long it may take until it is killed.
+    pub grace: Duration,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: None, grace: Duration::from_secs(10) }
+    }
+}
+
+fn supervisor(what: &'static str) -> impl FnOnce(io::Error) -> LifecycleError {
+    move |source| LifecycleError::Supervisor { what, source }
+}
+
+impl Sandboxes {
+    /// Starts a sandbox under a supervisor of its own, and answers when its program runs. All checks are made here, as
+    /// by [`launch`](crate::launch); the supervisor gets what they came to.
+    ///
+    /// # Errors
+    /// [`LifecycleError::Busy`] when somebody else starts, runs or removes it; [`LifecycleError::StartedBefore`] without
+    /// [`StartOptions::again`]; [`LifecycleError::OtherImage`]; [`LifecycleError::Launch`] for what fails before the
+    /// hand-over and [`LifecycleError::Failed`] for what fails after it. No process is left then, and the sandbox is as it
+    /// was.
+    pub fn start(
+        &self,
+        id: &SandboxId,
+        plan: &LaunchPlan,
+        image: &VerifiedImage,
+        rootfs: &Rootfs,
+        options: StartOptions<'_>,
+    ) -> Result<(), LifecycleError> {
+        let held = self.home.hold(id, Duration::ZERO)?;
+        // Looked at with the lock held: nobody else changes it.
+        let (record, _) = self.home.look(id)?;
+        let Some(held) = held else {
+            return Err(LifecycleError::Busy { id: id.clone(), status: record.info(true).status });
+        };
+        let before = record.clone().info(false).status;
+        if before != SandboxStatus::Created && !options.again {
+            return Err(LifecycleError::StartedBefore { id: id.clone(), status: before });
+        }
+        if record.manifest != plan.manifest {
+            let (created, given) = (record.manifest.to_string(), plan.manifest.to_string());
+            return Err(LifecycleError::OtherImage { id: id.clone(), created, given });
+        }
+        same_image(plan, image)?;
+        let facts = native::probe().ok_or(LaunchError::NoBackend)?;
+        let prepared = Prepared::new(plan, rootfs, &facts.controls).map_err(LaunchError::from)?;
+        let digest = plan.digest();
+        let mut trail = None;
+        if let Some(open) = options.trail {
+            let event = Event::RunStart(RunStart::of(plan, &digest, image.evidence()));
+            let mark = open.append((self.clock)(), &event).map_err(LaunchError::from)?;
+            trail = Some((open, mark.sequence));
+        }
+        let (settings, root) = prepared.parts();
+        let order = Order {
+            settings: settings.clone(),
+            root: root.path.clone(),
+            runtime: self.runtime.clone(),
+            id: id.clone(),
+            plan: digest.as_digest().clone(),
+            shape: shape(plan),
+            manifest: plan.manifest.clone(),
+            trail: trail.map(|(trail, number)| (trail.folder().to_owned(), number)),
+            window: options.window,
+            input: !matches!(options.stdin, Input::Null),
+        };
+        let answer = self.hand_over(&order, &root.folder, held, options.stdin);
+        if let (Err((error, true)), Some((trail, started))) = (&answer, trail) {
+            // The supervisor has not come so far that it could write the end down.
+            let end = RunEnd {
+                plan: digest.to_string(),
+                started,
+                end: None,
+                failure: Some(error.kind().to_owned()),
+                limit: None,
+                usage: None,
+                output: 0,
+            };
+            trail.append((self.clock)(), &Event::RunEnd(end)).map_err(LaunchError::from)?;
+        }
+        answer.map_err(|(error, _)| error)
+    }
+
+    /// Gives a new supervisor its order. An error says whether the end of the run is still to be written down.
+    fn hand_over(
+        &self,
+        order: &Order,
+        root: &OwnedFd,
+        held: Held,
+        stdin: Input,
+    ) -> Result<(), (LifecycleError, bool)> {
+        let early = |what| move |error| (supervisor(what)(error), true);
+        let input = input(stdin).map_err(early("hand the input to"))?;
+        let text = serde_json::to_vec(order).map_err(|error| early("write the order of")(error.into()))?;
+        let (control, theirs) = UnixStream::pair().map_err(early("make a channel to"))?;
+        let mut helper =
+            start_helper(&self.program, Role::Detacher, theirs.into()).map_err(early("start"))?;
+        if !helper.wait().map_err(early("start"))?.success() {
+            let why = "the program does not call the helper hook, or could not be executed again";
+            return Err(early("start")(io::Error::other(why)));
+        }
+        let lock = held.file().ok_or_else(|| early("start")(io::ErrorKind::NotFound.into()))?;
+        let mut descriptors = vec![root.as_fd(), lock.as_fd()];
+        descriptors.extend(input.as_ref().map(OwnedFd::as_fd));
+        send(&control, &text, &descriptors).map_err(early("reach"))?;
+        drop(input);
+        let late = |error| (supervisor("hear of")(error), false);
+        let answer = receive(&control).map_err(late)?;
+        let Some((answer, _)) = answer else {
+            return Err(late(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "it died before it said anything",
+            )));
+        };
+        // From here on the lock is the supervisor's to give back.
+        held.handed_over();
+        match serde_json::from_slice(&answer).map_err(|error| late(error.into()))? {
+            Answer::Started => Ok(()),
+            Answer::Failed { kind, why } => Err((LifecycleError::Failed { kind, why }, false)),
+        }
+    }
+
+    /// Ends a sandbox: asks by signal, and kills when it has not ended in time. Answers when it is gone; a signal that
+    /// the program does not catch ends it, as outside.
+    ///
+    /// # Errors
+    /// [`LifecycleError::NotRunning`], [`LifecycleError::NotFound`].
+    pub fn stop(&self, id: &SandboxId, stop: &Stop) -> Result<SandboxInfo, LifecycleError> {
+        let (record, held) = self.home.look(id)?;
+        let signal = stop.signal.unwrap_or(record.stop_signal);
+        let Some(process) = runs(&record, held) else {
+            return Err(LifecycleError::NotRunning { id: id.clone(), status: record.info(held).status });
+        };
+        let ask = serde_json::to_vec(&Ask::Stop { signal, grace: stop.grace });
+        let asked = ask.map_err(io::Error::from).and_then(|ask| {
+            let control = connect(&self.home.folder(id))?;
+            send(&control, &ask, &[])?;
+            Ok(control)
+        });
+        // A supervisor that does not listen is at its end, or is killed below. The connection stays open meanwhile.
+        let patience = if asked.is_ok() { stop.grace.saturating_add(SETTLING) } else { SETTLING };
+        let wait = |patience| gone_within(process, Some(patience)).map_err(supervisor("wait for"));
+        if !wait(patience)? {
+            if let Some(pidfd) = descriptor_of(process).map_err(supervisor("end"))? {
+                // Gone already is what we want; the sandbox dies with it.
+                let _ = signal_by_pidfd(pidfd.as_raw_fd(), libc::SIGKILL);
+            }
+            wait(SETTLING)?;
+            reap(&self.runtime).map_err(failed("reap what is left in", &self.runtime))?;
+        }
+        self.inspect(id)
+    }
+
+    /// Waits until a sandbox has ended, at most so long, and says how.
+    ///
+    /// # Errors
+    /// [`LifecycleError::StillRunning`] when the time is over, [`LifecycleError::NotRunning`] for one that was never
+    /// started, [`LifecycleError::NotFound`].
+    pub fn wait(&self, id: &SandboxId, patience: Option<Duration>) -> Result<SandboxInfo, LifecycleError> {
+        let begun = Instant::now();
+        loop {
+            let (record, held) = self.home.look(id)?;
+            let left = patience.map(|patience| patience.saturating_sub(begun.elapsed()));
+            let over = left == Some(Duration::ZERO);
+            match (runs(&record, held), &record.state) {
+                (Some(_), _) if over => return Err(LifecycleError::StillRunning(id.clone())),
+                (Some(process), _) => {
+                    gone_within(process, left).map_err(supervisor("wait for"))?;
+                }
+                // Somebody is starting it right now, or has just stopped.
+                (None, State::Created {}) if held && !over => std::thread::sleep(Duration::from_millis(5)),
+                (None, State::Created {}) => {
+                    return Err(LifecycleError::NotRunning {
+                        id: id.clone(),
+                        status: SandboxStatus::Created,
+                    });
+                }
+                (None, _) => return Ok(record.info(held)),
+            }
+        }
+    }
+
+    /// What a sandbox has written: all that is kept, or the last `tail` lines of both streams together. With `follow` it
+    /// goes on until the sandbox has ended.
+    ///
+    /// # Errors
+    /// [`LifecycleError::NotFound`], [`LifecycleError::Io`].
+    pub fn logs(&self, id: &SandboxId, tail: Option<usize>, follow: bool) -> Result<Logs, LifecycleError> {
+        let folder = self.home.folder(id);
+        self.home.look(id)?;
+        let (home, id) = (self.home.clone(), id.clone());
+        let alive = move || home.look(&id).is_ok_and(|(record, held)| runs(&record, held).is_some());
+        let alive: Option<Box<dyn Fn() -> bool + Send>> = if follow { Some(Box::new(alive)) } else { None };
+        Logs::open(&folder, tail, alive).map_err(failed("read the logs in", &folder))
+    }
+}
+
+/// The supervisor of a sandbox that runs.
+pub(super) fn runs(record: &Record, held: bool) -> Option<Process> {
+    match (&record.state, held) {
+        (State::Running { supervisor, .. }, true) => Some(*supervisor),
+        _ => None,
+    }
+}
+
+/// The input as one descriptor; bytes lie in memory that nobody else has.
+fn input(stdin: Input) -> io::Result<Option<OwnedFd>> {
+    match stdin {
+        Input::Null => Ok(None),
+        Input::Descriptor(source) => Ok(Some(source)),
+        Input::Bytes(bytes) => {
+            let mut file = File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
+            file.write_all(&bytes)?;
+            file.seek(SeekFrom::Start(0))?;
+            Ok(Some(file.into()))
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! This very program as a process of ours: a launcher, or the supervisor of a detached sandbox.
+//!
+//! A program that uses this library is executed again under a name of ours, with a socket of ours as its standard input.
+//! Both must be there: no variable of the environment decides, and a user who runs the program by hand under such a name
+//! gets the program itself.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use nix::sys::socket::{AddressFamily, SockType, SockaddrLike as _, getsockname, getsockopt, sockopt};
+
+use super::launcher::serve;
+use super::message::is_ours;
+use super::sys::{NoBrokenPipeSignal, close_from, exit_now};
+
+/// What a process of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Clones sandboxes for its program, and ends with it.
+    Launcher,
+    /// Starts a supervisor that nobody is the parent of, and ends.
+    Detacher,
+    /// Stays with one sandbox to its end.
+    Supervisor,
+}
+
+impl Role {
+    const ALL: [Self; 3] = [Self::Launcher, Self::Detacher, Self::Supervisor];
+
+    /// The name that such a process is started with.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Launcher => "perry-sandbox-launcher",
+            Self::Detacher => "perry-sandbox-detacher",
+            Self::Supervisor => "perry-sandbox-supervisor",
+        }
+    }
+}
+
+/// Starts a program as a process of ours. It gets nothing of this process but the socket.
+pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<Child> {
+    Command::new(program)
+        .arg0(role.name())
+        .env_clear()
+        .current_dir("/")
+        .stdin(control)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+/// What this process was started as, and its socket.
+fn role() -> Option<(Role, UnixStream)> {
+    // Not from the standard library: before `main` it may not know the arguments yet.
+    let mut text = [0; 64];
+    let length = File::open("/proc/self/cmdline").and_then(|mut file| file.read(&mut text)).ok()?;
+    let name = text.get(..length)?.split(|byte| *byte == 0).next()?;
+    let role = Role::ALL.into_iter().find(|role| role.name().as_bytes() == name)?;
+    let control = io::stdin().as_fd().try_clone_to_owned().ok()?;
+    let family = getsockname::<nix::sys::socket::SockaddrStorage>(std::os::fd::AsRawFd::as_raw_fd(&control));
+    let unix = family.is_ok_and(|address| address.family() == Some(AddressFamily::Unix));
+    let stream = getsockopt(&control, sockopt::SockType).is_ok_and(|kind| kind == SockType::Stream);
+    let control = UnixStream::from(control);
+    (unix && stream && is_ours(&control)).then_some((role, control))
+}
+
+/// Serves as a launcher process or supervisor if this process was started as one, and answers how it should exit.
+///
+/// [`helper_hook`] is the form for programs whose `main` is not theirs.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     if let Some(code) = perry_sandbox_runner::launcher_main() {
+///         return code;
+///     }
+///     // … the program itself
+///     std::process::ExitCode::SUCCESS
+/// }
+/// ```
+pub fn launcher_main() -> Option<ExitCode> {
+    serve_if_helper().map(|served| if served { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns at once in an ordinary process. In one that was started as a launcher process or supervisor it serves, and
+/// ends the process without returning.
+///
+/// May be called first thing in `main`, or before it from an ELF constructor (`.init_array`) of a program whose `main`
+/// is not ours, such as a compiled Perry program: it needs nothing that a `main` sets up, runs no exit handler, and in
+/// an ordinary process only reads `/proc/self/cmdline`. One call serves for both kinds of process.
+pub fn helper_hook() {
+    if let Some(served) = serve_if_helper() {
+        exit_now(i32::from(!served));
+    }
+}
+
+fn serve_if_helper() -> Option<bool> {
+    let (role, control) = role()?;
+    // The program that started us may have had descriptors that are not closed by exec.
+    drop(control);
+    close_from(3);
+    let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    // Before `main` nobody has said yet that writing to a closed pipe is only an error.
+    let _signal = NoBrokenPipeSignal::new().ok()?;
+    let answer = match role {
+        Role::Launcher => serve(&control),
+        Role::Detacher => detach(control),
+        Role::Supervisor => crate::lifecycle::supervise_detached(&control),
+    };
+    Some(answer.is_ok())
+}
+
+/// In a session of its own and without a parent that must collect it, a supervisor is nobody's business.
+fn detach(control: UnixStream) -> io::Result<()> {
+    nix::unistd::setsid()?;
+    // Not waited for: it is to outlive this process.
+    start(Path::new("/proc/self/exe"), Role::Supervisor, control.into()).map(drop)
+}

@@ -1,0 +1,18 @@
+//! Who is told how a run goes on, while it runs.
+
+use std::os::fd::BorrowedFd;
+
+/// Told by the supervision of one sandbox, and asked for what else belongs to it.
+pub(crate) trait Observer: Sync {
+    /// Its first process is there, and sets itself up.
+    fn started(&self, pid: i32, process: BorrowedFd<'_>);
+
+    /// The program runs.
+    fn executed(&self);
+
+    /// Processes that joined it: what they use counts.
+    fn joined(&self) -> Vec<i32>;
+
+    /// Processor time, in hundredths of a second, of those that joined it and are gone.
+    fn spent(&self) -> u64;
+}

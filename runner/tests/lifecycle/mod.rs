@@ -1,0 +1,6 @@
+//! Sandboxes that outlive the program that started them.
+
+mod names;
+mod race;
+mod runs;
+mod yard;
