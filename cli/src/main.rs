@@ -10,6 +10,7 @@ mod environment;
 mod exit;
 mod output;
 mod progress;
+mod project;
 mod stop;
 mod terminal;
 

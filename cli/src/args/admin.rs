@@ -67,12 +67,26 @@ pub(crate) struct BackendsArgs {
     pub(crate) json: bool,
 }
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  perry-sandbox doctor
+  perry-sandbox doctor .
+  perry-sandbox doctor --json app
+
+With PROJECT: 0 nothing found, 1 something found, 2 something could not be read.
+Skipped: node_modules, folders whose name begins with a dot, symbolic links.";
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
 pub(crate) struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Folder of a Perry project: find imports that compile and do nothing, and say what to write instead
+    #[arg(value_name = "PROJECT")]
+    pub(crate) project: Option<PathBuf>,
 }
 
 /// Arguments of `completions`.

@@ -12,6 +12,7 @@ use super::{
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; `run` passes the program's own code through
+  1    the answer is no: `doctor PROJECT` found something, a file differs, a store or trail is damaged
   2    usage
   120  denied by policy
   121  not verified
@@ -70,7 +71,7 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// List backends, their isolation levels, and what each enforces here
     Backends(BackendsArgs),
-    /// Say what this machine can enforce and what is missing
+    /// Say what this machine can enforce and what is missing, or what is dead in a Perry project
     Doctor(DoctorArgs),
     /// Print shell completions
     Completions(CompletionsArgs),

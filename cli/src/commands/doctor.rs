@@ -1,4 +1,6 @@
-//! `doctor`: can this machine run a capability, and what would it take if not.
+//! `doctor`: can this machine run a capability, and what would it take if not; and what is dead in a Perry project.
+
+use std::path::Path;
 
 use perry_sandbox_image::Store;
 use perry_sandbox_pipeline::{Environment, PolicyChoice, backends, find_policy};
@@ -9,6 +11,8 @@ use serde_json::json;
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
 use crate::output;
+use crate::project;
+use crate::stop::Stop;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -31,6 +35,9 @@ enum State {
 
 /// Runs the command.
 pub(crate) fn doctor(args: &DoctorArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    if let Some(folder) = &args.project {
+        return doctor_project(folder, args.json);
+    }
     let mut checks = vec![kernel(), store(environment), policy(environment)];
     checks.extend(sandbox());
     let sound = checks.iter().all(|check| check.state != State::Missing);
@@ -48,6 +55,22 @@ pub(crate) fn doctor(args: &DoctorArgs, environment: &Environment) -> anyhow::Re
         output::result(&lines.collect::<Vec<_>>().join("\n"));
     }
     Ok(if sound { Exit::Done } else { Exit::NotAvailable })
+}
+
+fn doctor_project(folder: &Path, as_json: bool) -> anyhow::Result<Exit> {
+    let report = project::examine(folder)
+        .map_err(|error| Stop::usage(format!("cannot read the project `{}`: {error}", folder.display())))?;
+    let exit = match (report.has_findings(), report.is_whole()) {
+        (true, _) => Exit::Differs,
+        (false, false) => Exit::Usage,
+        (false, true) => Exit::Done,
+    };
+    if as_json {
+        output::json(&project::json(&report, folder, exit.code()))?;
+    } else {
+        output::result(&project::text(&report, folder, output::stdout_has_color()));
+    }
+    Ok(exit)
 }
 
 fn kernel() -> Check {
