@@ -1,7 +1,6 @@
 //! The signer that a caller names beside or instead of a policy, as a requirement.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_policy::{
@@ -61,7 +60,7 @@ impl SignerChoice {
         let root = self.trusted_root.as_deref().map(trust_root).transpose()?;
         let name = COMMAND_LINE.parse()?;
         if let Some(key) = &self.key {
-            return Ok(Some(Signer { name, identity: SignerIdentity::Key { pem: key.pem()?, root } }));
+            return Ok(Some(Signer::new(name, SignerIdentity::Key { pem: key.pem()?, root })));
         }
         let (Some(subject), Some(issuer)) = (self.subject(), self.issuer()) else {
             return match root {
@@ -74,10 +73,8 @@ impl SignerChoice {
         let root = root.ok_or_else(|| {
             refuse("a certificate's identity needs a trust root: name the instance's trusted_root.json (this version does not fetch the public one)")
         })?;
-        Ok(Some(Signer {
-            name,
-            identity: SignerIdentity::Keyless { issuer, subject, claims: BTreeMap::new(), root },
-        }))
+        let identity = SignerIdentity::Keyless { issuer, subject, claims: BTreeMap::new(), root };
+        Ok(Some(Signer::new(name, identity)))
     }
 
     /// Whether a log entry is demanded.
@@ -122,14 +119,9 @@ impl SignerChoice {
 /// The question that one signer asks, of an image that claims to be from `repository`.
 pub fn requirement(signer: Signer, log: LogRule, repository: Option<Repository>) -> Requirement {
     Requirement {
-        rule: None,
         repository: repository.map_or(RepositoryRule::Unknown, RepositoryRule::Exact),
-        digests: None,
-        signers: vec![signer],
-        at_least: NonZeroU32::MIN,
-        provenance: None,
-        max_age: None,
         log,
+        ..Requirement::signed_by(vec![signer])
     }
 }
 

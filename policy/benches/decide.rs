@@ -73,6 +73,8 @@ fn evidence() -> Evidence {
             log: None,
             root: Some(("public".parse().unwrap(), manifest)),
             signed_reference: None,
+            serial: None,
+            build: None,
         }],
         provenance: None,
         requirement: Digest::of(b"requirement"),

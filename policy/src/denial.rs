@@ -70,6 +70,8 @@ pub enum DenyCode {
     Quorum,
     /// The attestation is missing.
     Provenance,
+    /// The image is on the deny list.
+    Denied,
     /// The policy has no such tier.
     UnknownTier,
     /// No isolation level is accepted.
@@ -116,7 +118,7 @@ pub enum DenyKind {
 
 impl DenyCode {
     /// Every code, in order.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoPolicy,
         Self::UnknownCapability,
         Self::NoEntry,
@@ -128,6 +130,7 @@ impl DenyCode {
         Self::DigestNotListed,
         Self::Quorum,
         Self::Provenance,
+        Self::Denied,
         Self::UnknownTier,
         Self::NoIsolation,
         Self::IsolationUnavailable,
@@ -159,6 +162,7 @@ impl DenyCode {
             Self::DigestNotListed => "PSB209",
             Self::Quorum => "PSB210",
             Self::Provenance => "PSB211",
+            Self::Denied => "PSB212",
             Self::UnknownTier => "PSB220",
             Self::NoIsolation => "PSB221",
             Self::IsolationUnavailable => "PSB222",
@@ -180,7 +184,7 @@ impl DenyCode {
     /// What kind of a no it is.
     pub const fn kind(self) -> DenyKind {
         match self {
-            Self::OtherEvidence | Self::DigestNotListed | Self::Quorum | Self::Provenance => {
+            Self::OtherEvidence | Self::DigestNotListed | Self::Quorum | Self::Provenance | Self::Denied => {
                 DenyKind::NotVerified
             }
             Self::IsolationUnavailable | Self::NotEnforced => DenyKind::NotAvailable,

@@ -85,6 +85,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
     };
     changes.sides("ad-hoc", (old, side(old)), (new, side(new)));
     changes.exceptions(old, new);
+    changes.denied(old, new);
     changes.0.sort();
     changes.0.dedup();
     Diff { changes: changes.0 }
@@ -199,7 +200,11 @@ impl Changes {
                 format!("the rule {name} asks for another repository, digest, or provenance"),
             );
         }
-        if a.max_age != b.max_age || a.log != b.log {
+        if (&a.signed_as, &a.mirror_of, &a.annotations) != (&b.signed_as, &b.mirror_of, &b.annotations) {
+            let what = format!("the rule {name} asks for signatures of other repositories or annotations");
+            self.add(subject, Effect::Different, what);
+        }
+        if a.max_age != b.max_age || a.log != b.log || a.signed_after != b.signed_after {
             self.add(
                 subject,
                 Effect::Different,
@@ -290,6 +295,22 @@ impl Changes {
         }
         for (subject, what) in a.difference(&b) {
             self.add(subject, Effect::Impossible, what.as_str());
+        }
+    }
+}
+
+impl Changes {
+    fn denied(&mut self, old: &Policy, new: &Policy) {
+        let side = |policy: &Policy| {
+            let list = policy.denied().entries();
+            list.map(|entry| entry.what.to_string()).collect::<BTreeSet<_>>()
+        };
+        let (a, b) = (side(old), side(new));
+        for what in b.difference(&a) {
+            self.add("deny list", Effect::Impossible, format!("{what} counts"));
+        }
+        for what in a.difference(&b) {
+            self.add("deny list", Effect::Possible, format!("{what} counts"));
         }
     }
 }

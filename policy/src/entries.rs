@@ -1,6 +1,6 @@
 //! The entries of a policy: image rules, capabilities, services, ad-hoc runs, exceptions, audit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -14,9 +14,11 @@ use crate::isolation::IsolationLevel;
 use crate::limits::EntryLimits;
 use crate::names::{ImageRuleName, SignerName, TierName};
 use crate::pattern::PatternError;
+use crate::predicate::PredicateRule;
 use crate::quantity::WallTime;
 use crate::requirement::LogRule;
 use crate::source::Span;
+use crate::window::Moment;
 
 /// Which images, and whose signature each needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +38,34 @@ pub struct ImageRule {
     pub max_age: Option<At<WallTime>>,
     /// Whether a key's signature needs a log entry.
     pub log: At<LogRule>,
+    /// No signature counts that was made before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_after: Option<At<Moment>>,
+    /// Annotations that a signature itself must carry.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, At<String>>,
+    /// Which repository the signature must name.
+    #[serde(skip_serializing_if = "is_exact")]
+    pub signed_as: At<SignedAs>,
+    /// The repository that this one mirrors: signatures name it instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror_of: Option<At<Repository>>,
+}
+
+/// Which repository a signature must name; smaller is tighter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignedAs {
+    /// The very repository that the image is fetched from.
+    Exact,
+    /// The image rule's repository, or one below it.
+    Prefix,
+    /// Any.
+    Ignore,
+}
+
+fn is_exact(signed_as: &At<SignedAs>) -> bool {
+    signed_as.value == SignedAs::Exact
 }
 
 /// An attestation of this predicate type by one of these signers.
@@ -45,6 +75,9 @@ pub struct Provenance {
     pub predicate: String,
     /// Any one of these.
     pub by: BTreeSet<SignerName>,
+    /// What the predicate must say.
+    #[serde(skip_serializing_if = "PredicateRule::is_empty")]
+    pub says: PredicateRule,
 }
 
 impl ImageRule {

@@ -69,6 +69,26 @@ pub struct VerifiedSignature {
     pub root: Option<(TrustRootName, Digest)>,
     /// The repository that the signature itself names.
     pub signed_reference: Option<String>,
+    /// The certificate's serial number, lower-case hex, where a certificate was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// What provenance says about the build, where it is provenance of a known form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildFacts>,
+}
+
+/// What SLSA provenance says about a build; each is the attestation's own word.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BuildFacts {
+    /// The builder's id.
+    pub builder: Option<String>,
+    /// The source repository, without `git+` and without a ref.
+    pub source: Option<String>,
+    /// The source's ref.
+    pub source_ref: Option<String>,
+    /// The build type.
+    pub build_type: Option<String>,
 }
 
 /// The storage form of a signature.

@@ -49,6 +49,7 @@ mod ceiling;
 mod control;
 mod decide;
 mod denial;
+mod deny_list;
 mod diff;
 mod entries;
 mod evidence;
@@ -63,6 +64,7 @@ mod names;
 mod pattern;
 mod plan;
 mod policy;
+mod predicate;
 mod quantity;
 mod read;
 mod refusal;
@@ -74,19 +76,22 @@ mod resolve;
 mod schema;
 mod seccomp;
 mod source;
+mod window;
 
 pub use at::At;
 pub use ceiling::{Ceiling, Isolation, UserRule};
 pub use control::{BackendFacts, Control, ControlTable, Enforcement, HostFacts};
 pub use decide::{UsedException, Verdict, decide};
 pub use denial::{Denial, DenyCode, DenyKind, DenyReason, NonEmpty};
+pub use deny_list::{Denied, DenyEntry, DenyFacts, DenyList, serial_text};
 pub use diff::{Change, Diff, Effect, diff};
 pub use entries::{
     AdHoc, ArgLimits, Audit, AuditField, AuditLog, Capability, Exception, ImageRule, Provenance, Service,
-    ServicePattern, Tiers,
+    ServicePattern, SignedAs, Tiers,
 };
 pub use evidence::{
-    Evidence, LogEntry, SignatureFormat, TimeSource, VerifiedIdentity, VerifiedSignature, VerifiedTime,
+    BuildFacts, Evidence, LogEntry, SignatureFormat, TimeSource, VerifiedIdentity, VerifiedSignature,
+    VerifiedTime,
 };
 pub use explain::{Explanation, explain};
 pub use format::format;
@@ -107,6 +112,7 @@ pub use plan::{
     Terminal, User,
 };
 pub use policy::{CommandLineSigner, Policy, PolicyDigest, load};
+pub use predicate::{Condition, PredicateRule, SLSA_PREDICATES};
 pub use quantity::{ByteSize, Limits, MilliCpu, QuantityError, WallTime};
 pub use refusal::{LoadError, Refusal, RefusalCode};
 pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits};
@@ -118,3 +124,4 @@ pub use requirement::{
 pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};
+pub use window::{Moment, MomentError, OutsideWindow, SigningWindow};

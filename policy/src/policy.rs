@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::at::At;
 use crate::canonical::digest_of;
 use crate::ceiling::Ceiling;
+use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
 use crate::grants::Grants;
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName};
@@ -18,7 +19,7 @@ use crate::refusal::{LoadError, Refusal, RefusalCode, Refusals};
 use crate::request::Target;
 use crate::requirement::{IssuerPattern, LogRule, Signer, SignerIdentity};
 use crate::resolve::{
-    BUILTIN_SOURCE, Missing, Parts, SignerEntry, Tier, builtin_tiers, compose, resolve_file,
+    BUILTIN_SOURCE, Missing, Parts, SignerEntry, SignerKind, Tier, builtin_tiers, compose, resolve_file,
 };
 use crate::source::{Place, PolicyFiles, PolicySource, SourceName, Sources, Span};
 
@@ -295,6 +296,11 @@ impl Policy {
         self.parts.exceptions.iter().map(|(id, exception)| (id.as_str(), exception))
     }
 
+    /// What counts no more, whoever signed it.
+    pub const fn denied(&self) -> &DenyList {
+        &self.parts.denied
+    }
+
     /// What is written down about every decision.
     pub fn audit(&self) -> Audit {
         self.parts.audit.clone().unwrap_or_default()
@@ -314,17 +320,17 @@ impl Policy {
 /// A signer with its trust root; nothing where the root was taken away by another file.
 fn signer(name: &SignerName, entry: &SignerEntry, parts: &Parts) -> Option<Signer> {
     let find = |root| parts.trust_roots.get(root).map(|root| root.value.clone());
-    let identity = match entry {
-        SignerEntry::Key { pem, root: None } => SignerIdentity::Key { pem: pem.clone(), root: None },
-        SignerEntry::Key { pem, root: Some(root) } => {
+    let identity = match &entry.by {
+        SignerKind::Key { pem, root: None } => SignerIdentity::Key { pem: pem.clone(), root: None },
+        SignerKind::Key { pem, root: Some(root) } => {
             SignerIdentity::Key { pem: pem.clone(), root: Some(find(root)?) }
         }
-        SignerEntry::Keyless { issuer, subject, claims, root } => SignerIdentity::Keyless {
+        SignerKind::Keyless { issuer, subject, claims, root } => SignerIdentity::Keyless {
             issuer: IssuerPattern::Exact(issuer.clone()),
             subject: subject.clone(),
             claims: claims.clone(),
             root: find(root)?,
         },
     };
-    Some(Signer { name: name.clone(), identity })
+    Some(Signer { name: name.clone(), identity, window: entry.window })
 }

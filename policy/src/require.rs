@@ -1,12 +1,11 @@
 //! The first desk: which entry of the policy a request falls under, and what must be proved about its image.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 
 use perry_sandbox_reference::Repository;
 
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
-use crate::entries::{Capability, ImageRule, Service};
+use crate::entries::{Capability, ImageRule, Service, SignedAs};
 use crate::grants::{Grants, ProjectGrants};
 use crate::limits::EntryLimits;
 use crate::names::{ImageRuleName, TierName};
@@ -297,14 +296,10 @@ pub(crate) fn requirement(
     let Some((name, rule, span)) = rule else {
         let given = command_line?;
         return Some(Requirement {
-            rule: None,
             repository: repository.cloned().map_or(RepositoryRule::Unknown, RepositoryRule::Exact),
-            digests: None,
-            signers: vec![given.signer.clone()],
-            at_least: NonZeroU32::MIN,
-            provenance: None,
-            max_age: None,
+            denied: policy.parts.denied.clone(),
             log: given.log,
+            ..Requirement::signed_by(vec![given.signer.clone()])
         });
     };
     let known: Vec<Signer> =
@@ -341,34 +336,66 @@ pub(crate) fn requirement(
     let provenance = rule.provenance.as_ref().map(|provenance| ProvenanceRule {
         predicate: provenance.value.predicate.clone(),
         by: provenance.value.by.iter().filter_map(|name| policy.signers.get(name)).cloned().collect(),
+        says: provenance.value.says.clone(),
     });
     let log = if command_line.is_some_and(|given| given.log == LogRule::Required) {
         LogRule::Required
     } else {
         rule.log.value
     };
-    // A layout has no repository of its own: what a signature names is held against the rule's.
-    let repository = repository.unwrap_or(&rule.repository.value).clone();
+    let Some(repository) = signed_repository(rule, repository) else {
+        let found = "the repository that it mirrors has no such part";
+        let spans = [rule.mirror_of.as_ref().and_then(|of| of.span), span];
+        let reason =
+            DenyReason::new(DenyCode::UnsatisfiableRule, "image", image_name(repository), found, spans);
+        reasons.add(reason.remedy("write in `mirror-of` what the rule's own repository stands for"));
+        return None;
+    };
     Some(Requirement {
         rule: Some(name.clone()),
-        repository: RepositoryRule::Exact(repository),
+        repository,
         digests: rule.digests.as_ref().map(|digests| digests.value.clone()),
         signers,
         at_least: rule.at_least.value,
         provenance,
         max_age: rule.max_age.as_ref().map(|age| age.value.duration()),
+        signed_after: rule.signed_after.map(|at| at.value),
+        annotations: rule
+            .annotations
+            .iter()
+            .map(|(name, value)| (name.clone(), value.value.clone()))
+            .collect(),
+        denied: policy.parts.denied.clone(),
         log,
+    })
+}
+
+/// Which repository a signature must name; nothing where the mirrored one has no name.
+fn signed_repository(rule: &ImageRule, repository: Option<&Repository>) -> Option<RepositoryRule> {
+    let own = &rule.repository.value;
+    let origin = rule.mirror_of.as_ref().map(|of| &of.value);
+    Some(match rule.signed_as.value {
+        SignedAs::Ignore => RepositoryRule::Any,
+        SignedAs::Prefix => RepositoryRule::Within(origin.unwrap_or(own).clone()),
+        SignedAs::Exact => {
+            // A layout has no repository of its own: what a signature names is held against the rule's.
+            let fetched = repository.unwrap_or(own);
+            let Some(origin) = origin else { return Some(RepositoryRule::Exact(fetched.clone())) };
+            let below = fetched.path().strip_prefix(own.path())?;
+            RepositoryRule::Exact(format!("{origin}{below}").parse().ok()?)
+        }
     })
 }
 
 /// A signer of the policy, narrowed to what the command line's signer is too; nothing if they have nothing in common,
 /// or if that cannot be told (expressions).
 fn narrowed(signer: &Signer, given: &Signer) -> Option<Signer> {
+    let window = signer.window.meet(&given.window);
     match (&signer.identity, &given.identity) {
         (SignerIdentity::Key { pem, .. }, SignerIdentity::Key { pem: given, .. }) => {
             let same =
                 crate::key::fingerprint(pem).is_some_and(|own| crate::key::fingerprint(given) == Some(own));
-            same.then(|| signer.clone())
+            same.then(|| Signer { window, ..signer.clone() })
         }
         (
             SignerIdentity::Keyless { issuer, subject, claims, root },
@@ -391,7 +418,7 @@ fn narrowed(signer: &Signer, given: &Signer) -> Option<Signer> {
                 claims: claims.clone(),
                 root: root.clone(),
             };
-            Some(Signer { name: signer.name.clone(), identity })
+            Some(Signer { name: signer.name.clone(), identity, window })
         }
         (SignerIdentity::Key { .. }, SignerIdentity::Keyless { .. })
         | (SignerIdentity::Keyless { .. }, SignerIdentity::Key { .. }) => None,

@@ -7,7 +7,10 @@ use std::time::Duration;
 use perry_sandbox_reference::{Digest, Repository};
 use serde::Serialize;
 
+use crate::deny_list::DenyList;
 use crate::names::{ImageRuleName, SignerName, TrustRootName};
+use crate::predicate::PredicateRule;
+use crate::window::{Moment, SigningWindow};
 
 /// The whole question: which signers, how many of them, over what, and how old it may be.
 ///
@@ -29,6 +32,15 @@ pub struct Requirement {
     pub provenance: Option<ProvenanceRule>,
     /// The oldest signature that counts, by its logged or stamped time; needs a verified time.
     pub max_age: Option<Duration>,
+    /// No signature counts that has a verified time before this moment; needs a verified time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_after: Option<Moment>,
+    /// Annotations that a signature itself must carry, each exact.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// What counts no more, whoever signed it.
+    #[serde(skip_serializing_if = "DenyList::is_empty")]
+    pub denied: DenyList,
     /// Whether a signature by a managed key needs a transparency log entry.
     pub log: LogRule,
 }
@@ -41,6 +53,10 @@ pub struct Requirement {
 pub enum RepositoryRule {
     /// Exactly this repository.
     Exact(Repository),
+    /// This repository, or one below it by whole path components.
+    Within(Repository),
+    /// Any repository: the policy says not to compare.
+    Any,
     /// Nothing is known to compare with (a layout without `--repository`): reported as not checked.
     Unknown,
 }
@@ -52,6 +68,16 @@ pub struct Signer {
     pub name: SignerName,
     /// Key or identity.
     pub identity: SignerIdentity,
+    /// When it may have signed.
+    #[serde(skip_serializing_if = "SigningWindow::is_unbounded")]
+    pub window: SigningWindow,
+}
+
+impl Signer {
+    /// A signer that may have signed at any time.
+    pub fn new(name: SignerName, identity: SignerIdentity) -> Self {
+        Self { name, identity, window: SigningWindow::default() }
+    }
 }
 
 /// How a signer is recognised.
@@ -89,7 +115,7 @@ pub enum IssuerPattern {
 }
 
 /// A pattern for a certificate's subject, always anchored at both ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SubjectPattern {
     /// This subject, byte for byte.
@@ -101,6 +127,18 @@ pub enum SubjectPattern {
 }
 
 impl SubjectPattern {
+    /// The pattern that a policy writes: `*` stands for any run of characters without `/`.
+    pub fn from_policy(text: &str) -> Self {
+        if text.contains('*') { Self::Star(text.to_owned()) } else { Self::Exact(text.to_owned()) }
+    }
+
+    /// The text of the pattern.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(text) | Self::Star(text) | Self::WholeRegexp(text) => text,
+        }
+    }
+
     /// Whether a `*` pattern or an exact one matches `subject`; an expression is the verifier's to run.
     pub fn matches_literally(&self, subject: &str) -> Option<bool> {
         match self {
@@ -170,6 +208,9 @@ pub struct ProvenanceRule {
     pub predicate: String,
     /// Any one of these.
     pub by: Vec<Signer>,
+    /// What the predicate must say.
+    #[serde(skip_serializing_if = "PredicateRule::is_empty")]
+    pub says: PredicateRule,
 }
 
 /// Whether a managed key's signature needs an entry in a transparency log. Keyless signatures always need a verified time.
@@ -183,6 +224,23 @@ pub enum LogRule {
 }
 
 impl Requirement {
+    /// The least that can be required: a signature by one of these, with nothing known about the repository.
+    pub fn signed_by(signers: Vec<Signer>) -> Self {
+        Self {
+            rule: None,
+            repository: RepositoryRule::Unknown,
+            digests: None,
+            signers,
+            at_least: NonZeroU32::MIN,
+            provenance: None,
+            max_age: None,
+            signed_after: None,
+            annotations: BTreeMap::new(),
+            denied: DenyList::default(),
+            log: LogRule::Optional,
+        }
+    }
+
     /// The digest that evidence cites: over the JSON form, whose maps and sets are ordered.
     pub fn digest(&self) -> Digest {
         // Serialising plain data into memory cannot fail; if it did, the digest of nothing matches no requirement.

@@ -41,8 +41,12 @@ fn kind(kind: &'static Kind) -> Value {
         Kind::Text(grammar) => text(*grammar),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Whole => json!({ "type": "integer", "minimum": 1 }),
+        Kind::Count => json!({ "type": "integer", "minimum": 0 }),
         Kind::Decimal => json!({ "type": "number", "exclusiveMinimum": 0 }),
         Kind::Date => json!({ "type": "string", "format": "date" }),
+        Kind::Moment => {
+            json!({ "type": "string", "anyOf": [{ "format": "date" }, { "format": "date-time" }] })
+        }
         Kind::List(inner) => json!({ "type": "array", "items": self::kind(inner) }),
         Kind::Table(shape) => table(shape),
         Kind::Named(names, inner) => {

@@ -41,7 +41,7 @@ fn ad_hoc() -> Request {
 
 fn command_line(log: LogRule) -> CommandLineSigner {
     let identity = SignerIdentity::Key { pem: pem("keyX.pub"), root: None };
-    CommandLineSigner { signer: Signer { name: "command-line".parse().unwrap(), identity }, log }
+    CommandLineSigner { signer: Signer::new("command-line".parse().unwrap(), identity), log }
 }
 
 #[test]

@@ -21,3 +21,4 @@ mod decisions;
 mod documents;
 mod model;
 mod properties;
+mod signatures;

@@ -1,7 +1,5 @@
 //! A second, naive `decide` over explicit sets, compared with the real one.
 
-use std::collections::BTreeSet;
-
 use perry_sandbox_policy::{Control, IsolationLevel, Verdict};
 use proptest::prelude::*;
 
@@ -17,7 +15,7 @@ fn model(spec: &PolicySpec, ask: &Ask) -> Answer {
     let tiers: Vec<&TierSpec> = std::iter::once(&spec.tiers[spec.tier]).chain(wanted).collect();
     let all = |holds: &dyn Fn(&TierSpec) -> bool| tiers.iter().all(|tier| holds(tier));
 
-    let keys: BTreeSet<String> = ask.signed.intersection(&spec.signers).map(|name| spec.key(name)).collect();
+    let keys = spec.counting(&ask.signed);
     let signed = keys.len() >= usize::try_from(spec.quorum).unwrap();
     let egress = ask.egress.iter().all(|(host, port)| {
         all(&|tier| tier.egress.iter().any(|pattern| egress_matches(pattern, host, *port)))

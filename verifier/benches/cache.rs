@@ -4,14 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use divan::{Bencher, black_box};
 use perry_sandbox_image::{Layout, ResolvedImage, Wanted, resolve};
 use perry_sandbox_policy::{
-    IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
-    TrustRootSource,
+    IssuerPattern, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot, TrustRootSource,
 };
 use perry_sandbox_reference::Digest;
 use perry_sandbox_verifier::{CacheLimits, Clock, Verifier};
@@ -37,16 +35,7 @@ fn keyless() -> Requirement {
         claims: BTreeMap::new(),
         root,
     };
-    Requirement {
-        rule: None,
-        repository: RepositoryRule::Unknown,
-        digests: None,
-        signers: vec![Signer { name: "bench".parse().unwrap(), identity }],
-        at_least: NonZeroU32::MIN,
-        provenance: None,
-        max_age: None,
-        log: LogRule::Optional,
-    }
+    Requirement::signed_by(vec![Signer::new("bench".parse().unwrap(), identity)])
 }
 
 fn open() -> (Layout, ResolvedImage, Requirement) {

@@ -5,15 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
 use perry_sandbox_image::{Layout, ResolvedImage, Wanted, resolve};
 use perry_sandbox_policy::{
-    IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
-    TrustRootSource,
+    IssuerPattern, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot, TrustRootSource,
 };
 use perry_sandbox_reference::Digest;
 use perry_sandbox_verifier::{Clock, verify};
@@ -30,16 +28,7 @@ fn read(path: &str) -> String {
 }
 
 fn requirement(identity: SignerIdentity) -> Requirement {
-    Requirement {
-        rule: None,
-        repository: RepositoryRule::Unknown,
-        digests: None,
-        signers: vec![Signer { name: "bench".parse().unwrap(), identity }],
-        at_least: NonZeroU32::MIN,
-        provenance: None,
-        max_age: None,
-        log: LogRule::Optional,
-    }
+    Requirement::signed_by(vec![Signer::new("bench".parse().unwrap(), identity)])
 }
 
 fn keyless() -> Requirement {

@@ -111,6 +111,11 @@ fn unmet(requirement: &Requirement, digests: &[Digest], signatures: &[VerifiedSi
         let finding = Finding::new(Code::QuorumUnmet, names(&signers), wanted(requirement));
         reasons.push(Reason { signer: None, finding });
     }
+    if let Some(entry) = requirement.denied.image(digests) {
+        let found = format!("{}: {}", entry.what, entry.reason);
+        let finding = Finding::new(Code::DenyImage, found, "something that is not denied");
+        reasons.push(Reason { signer: None, finding });
+    }
     if requirement.provenance.is_some() {
         let finding =
             Finding::new(Code::ProvenanceMissing, "one bundle only", "an image with its attestations");
@@ -148,7 +153,7 @@ fn weigh(
         Signed::Bytes(bytes) => Artifact::Blob(bytes),
         Signed::Digest(digest) => digest_artifact(digest),
     };
-    let rules = Rules::of(requirement, clock.now);
+    let rules = Rules { now: clock.now, requirement };
     for signer in &requirement.signers {
         let checked = clock.check().and_then(|()| {
             core::guarded(|| PreparedSigner::read(signer, requirement.log)?.check(parsed, &artifact, rules))
@@ -168,6 +173,8 @@ fn weigh(
                     log: proof.log,
                     root: proof.root,
                     signed_reference: None,
+                    serial: proof.certificate.map(|(serial, _)| serial),
+                    build: parsed.build(),
                 });
             }
         }

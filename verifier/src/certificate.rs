@@ -1,10 +1,12 @@
 //! What the core leaves open about a leaf certificate: its usage, its one name, its one issuer.
 
+use perry_sandbox_policy::serial_text;
+use perry_sandbox_reference::Digest;
 use sigstore_verify::crypto::{KeyAlgorithm, SubjectAltName, parse_certificate_info};
 use sigstore_verify::types::DerCertificate;
 use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
+use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName as SubjectNames};
@@ -39,7 +41,18 @@ pub(crate) fn read(der: &DerCertificate) -> Result<(Holder, KeyAlgorithm), Findi
     {
         return Err(malformed("a name that two readers read differently".to_owned()));
     }
-    Ok((Holder { issuer, subject, claims: facts.ci_claims }, facts.key_algorithm))
+    let tbs = &certificate.tbs_certificate;
+    let spki = tbs.subject_public_key_info.to_der().map_err(|error| malformed(error.to_string()))?;
+    let serial = serial(tbs.serial_number.as_bytes());
+    let holder = Holder { issuer, subject, claims: facts.ci_claims, serial, key: Digest::of(&spki) };
+    Ok((holder, facts.key_algorithm))
+}
+
+/// A serial number as the deny list compares it.
+fn serial(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let hex: String = nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect();
+    serial_text(&hex).unwrap_or(hex)
 }
 
 fn usage(certificate: &Certificate) -> Result<(), Finding> {

@@ -1,11 +1,9 @@
 //! One candidate against one signer: signature, time, log, certificate, identity.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use perry_sandbox_policy::{
-    IssuerPattern, LogEntry, LogRule, Requirement, Signer, SignerIdentity, SubjectPattern, TimeSource,
-    TrustRootName, VerifiedIdentity, VerifiedTime,
+    DenyFacts, DenyList, IssuerPattern, LogEntry, LogRule, Moment, Requirement, Signer, SignerIdentity,
+    SigningWindow, SubjectPattern, TimeSource, TrustRootName, VerifiedIdentity, VerifiedTime,
 };
 use perry_sandbox_reference::Digest;
 use sigstore_verify::crypto::KeyAlgorithm;
@@ -39,16 +37,9 @@ type Claims = std::collections::BTreeMap<String, String>;
 
 /// What every check of one verification has in common.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
+pub(crate) struct Rules<'a> {
     pub(crate) now: Timestamp,
-    pub(crate) log: LogRule,
-    pub(crate) max_age: Option<Duration>,
-}
-
-impl Rules {
-    pub(crate) fn of(requirement: &Requirement, now: Timestamp) -> Self {
-        Self { now, log: requirement.log, max_age: requirement.max_age }
-    }
+    pub(crate) requirement: &'a Requirement,
 }
 
 /// What a check proved.
@@ -58,6 +49,8 @@ pub(crate) struct Proof {
     pub(crate) times: Vec<VerifiedTime>,
     pub(crate) log: Option<LogEntry>,
     pub(crate) root: Option<(TrustRootName, Digest)>,
+    /// Serial number and key of the certificate, where one was verified.
+    pub(crate) certificate: Option<(String, Digest)>,
     /// What was there and not checked.
     pub(crate) note: Option<&'static str>,
 }
@@ -86,7 +79,7 @@ impl<'a> PreparedSigner<'a> {
         &self,
         parsed: &Parsed,
         artifact: &Artifact<'_>,
-        rules: Rules,
+        rules: Rules<'_>,
     ) -> Result<Proof, Finding> {
         let proof = match &self.proof {
             ProofKind::Key { key, root } => managed(key, root.as_ref(), parsed, artifact, rules)?,
@@ -97,6 +90,8 @@ impl<'a> PreparedSigner<'a> {
             }
         };
         in_time(&proof.times, rules)?;
+        in_window(&self.signer.window, &proof.times, rules.now)?;
+        not_denied(&proof, &parsed.bundle, &rules.requirement.denied)?;
         Ok(proof)
     }
 }
@@ -129,8 +124,14 @@ fn keyless(
     }
     log::provenance(bundle, root, result.verified_timestamps())?;
     let by = VerifiedIdentity::Keyless { issuer: holder.issuer.clone(), subject: holder.subject.clone() };
-    let proof =
-        Proof { by, times, log: log::recorded(bundle), root: Some(root.identity.clone()), note: None };
+    let proof = Proof {
+        by,
+        times,
+        log: log::recorded(bundle),
+        root: Some(root.identity.clone()),
+        certificate: Some((holder.serial.clone(), holder.key.clone())),
+        note: None,
+    };
     Ok((proof, holder))
 }
 
@@ -140,7 +141,7 @@ fn managed(
     root: Option<&PreparedRoot>,
     parsed: &Parsed,
     artifact: &Artifact<'_>,
-    rules: Rules,
+    rules: Rules<'_>,
 ) -> Result<Proof, Finding> {
     let material = &parsed.bundle.verification_material;
     if !parsed.legacy && parsed.bundle.signing_certificate().is_some() {
@@ -154,13 +155,13 @@ fn managed(
     let by = VerifiedIdentity::Key { fingerprint: key.fingerprint() };
     let logged = !material.tlog_entries.is_empty();
     let stamped = !material.timestamp_verification_data.rfc3161_timestamps.is_empty();
-    if !logged && rules.log == LogRule::Required {
+    if !logged && rules.requirement.log == LogRule::Required {
         return Err(Finding::new(Code::LogNone, "a signature without a log entry", "a log entry"));
     }
     let Some(root) = root.filter(|_| logged || stamped) else {
         let note = (logged || stamped)
             .then_some("a log entry or time stamp of a managed key was not checked: no trust root was given");
-        return Ok(Proof { by, times: Vec::new(), log: None, root: None, note });
+        return Ok(Proof { by, times: Vec::new(), log: None, root: None, certificate: None, note });
     };
     let mut bundle = parsed.bundle.clone();
     if parsed.legacy {
@@ -176,7 +177,8 @@ fn managed(
     let result = core::run(&root.verifier, artifact.clone(), &bundle, &policy)?;
     log::provenance(&bundle, root, result.verified_timestamps())?;
     let times = verified_times(&bundle, &result, false);
-    Ok(Proof { by, times, log: log::recorded(&bundle), root: Some(root.identity.clone()), note: None })
+    let root = Some(root.identity.clone());
+    Ok(Proof { by, times, log: log::recorded(&bundle), root, certificate: None, note: None })
 }
 
 /// The signature itself, with the key's own algorithm; needs neither log nor time.
@@ -227,34 +229,72 @@ fn verified_times(bundle: &Bundle, result: &VerificationResult, stamps_first: bo
 }
 
 /// Whether every verified time lies in the past, and none longer ago than is allowed.
-fn in_time(times: &[VerifiedTime], rules: Rules) -> Result<(), Finding> {
+fn in_time(times: &[VerifiedTime], rules: Rules<'_>) -> Result<(), Finding> {
     let now = rules.now.as_second();
-    let shown = |seconds: i64| {
-        Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |it| it.to_string())
-    };
     if let Some(time) = times.iter().find(|time| time.at > now) {
         return Err(Finding::new(Code::TimeFuture, shown(time.at), format!("a time up to {}", rules.now)));
     }
-    let Some(most) = rules.max_age else { return Ok(()) };
-    let oldest = now.saturating_sub(i64::try_from(most.as_secs()).unwrap_or(i64::MAX));
-    let expected = format!("a verified time from {} on", shown(oldest));
+    let age = rules.requirement.max_age;
+    let youngest = age.map(|most| now.saturating_sub(i64::try_from(most.as_secs()).unwrap_or(i64::MAX)));
+    from_on(times, youngest, Code::TimeTooOld)?;
+    let start = rules.requirement.signed_after.map(Moment::as_second);
+    from_on(times, start, Code::TimeBeforeStart)
+}
+
+/// Whether no verified time lies before `from`, and there is one.
+fn from_on(times: &[VerifiedTime], from: Option<i64>, code: Code) -> Result<(), Finding> {
+    let Some(from) = from else { return Ok(()) };
+    let expected = format!("a verified time from {} on", shown(from));
     match times.iter().map(|time| time.at).min() {
-        None => Err(Finding::new(Code::TimeTooOld, "no verified time, so the age is not proved", expected)),
-        Some(time) if time < oldest => Err(Finding::new(Code::TimeTooOld, shown(time), expected)),
+        None => Err(Finding::new(code, "no verified time, so when it was signed is not proved", expected)),
+        Some(time) if time < from => Err(Finding::new(code, shown(time), expected)),
         Some(_) => Ok(()),
     }
 }
 
+/// Whether it was signed while the signer counted.
+// SECURITY: a key that was lost or replaced still verifies; only the time tells old signatures from new ones
+// (CVE-2026-54787).
+fn in_window(window: &SigningWindow, times: &[VerifiedTime], now: Timestamp) -> Result<(), Finding> {
+    window.admits(times.iter().map(|time| time.at), now.as_second()).map_err(|outside| {
+        let times = times.iter().map(|time| shown(time.at)).collect::<Vec<_>>().join(" and ");
+        let found = format!("signed {times}{}{outside}", if times.is_empty() { "" } else { ": " });
+        Finding::new(Code::TimeWindow, found, "a verified time within the signer's window")
+    })
+}
+
+/// Whether nothing about the signature is on the deny list.
+fn not_denied(proof: &Proof, bundle: &Bundle, denied: &DenyList) -> Result<(), Finding> {
+    let entries = log::all(bundle);
+    let certificate = proof.certificate.as_ref();
+    let facts = DenyFacts {
+        by: &proof.by,
+        certificate_key: certificate.map(|(_, key)| key),
+        serial: certificate.map(|(serial, _)| serial.as_str()),
+        entries: &entries,
+    };
+    denied.signature(facts).map_or(Ok(()), |entry| {
+        let found = format!("{}: {}", entry.what, entry.reason);
+        Err(Finding::new(Code::DenySignature, found, "a signature that is not denied"))
+    })
+}
+
+fn shown(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |it| it.to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn rules(max_age: Option<u64>) -> Rules {
-        Rules {
-            now: Timestamp::from_second(1_000_000).unwrap(),
-            log: LogRule::Optional,
-            max_age: max_age.map(Duration::from_secs),
-        }
+    fn judged(times: &[i64], age: Option<u64>, after: Option<i64>) -> Option<Code> {
+        let mut requirement = Requirement::signed_by(vec![]);
+        requirement.max_age = age.map(Duration::from_secs);
+        requirement.signed_after = after.map(|at| Moment::of(Timestamp::from_second(at).unwrap()));
+        let rules = Rules { now: Timestamp::from_second(1_000_000).unwrap(), requirement: &requirement };
+        in_time(&at(times), rules).err().map(|finding| finding.code)
     }
 
     fn at(seconds: &[i64]) -> Vec<VerifiedTime> {
@@ -263,12 +303,19 @@ mod tests {
 
     #[test]
     fn every_time_must_lie_in_the_past_and_be_young_enough() {
-        let code = |times: &[i64], age| in_time(&at(times), rules(age)).err().map(|finding| finding.code);
+        let code = |times: &[i64], age| judged(times, age, None);
         assert_eq!(code(&[1_000_000], None), None);
         assert_eq!(code(&[999_999, 1_000_001], None), Some(Code::TimeFuture));
         assert_eq!(code(&[999_900, 999_000], Some(1000)), None);
         assert_eq!(code(&[999_900, 998_999], Some(1000)), Some(Code::TimeTooOld));
         assert_eq!(code(&[], Some(u64::MAX)), Some(Code::TimeTooOld));
         assert_eq!(code(&[], None), None);
+    }
+
+    #[test]
+    fn cve_2024_23332_a_signature_from_before_the_start_is_refused() {
+        assert_eq!(judged(&[500, 600], None, Some(500)), None);
+        assert_eq!(judged(&[499, 600], None, Some(500)), Some(Code::TimeBeforeStart));
+        assert_eq!(judged(&[], None, Some(500)), Some(Code::TimeBeforeStart));
     }
 }

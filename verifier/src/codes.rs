@@ -88,6 +88,8 @@ codes! {
         "sign again with `cosign sign`";
     BindNeedsBytes "V-BIND-10" "this signature can only be checked with the file itself",
         "give the file instead of its digest; Ed25519 signs bytes, not digests";
+    BindAnnotation "V-BIND-11" "the signature lacks an annotation that is asked for, or has another value in it",
+        "sign again with `cosign sign -a NAME=VALUE`, or ask for another signature of this image";
 
     SigInvalid "V-SIG-01" "the signature does not verify",
         "either the content was changed or another key signed it: check that the right key or identity is asked for";
@@ -109,6 +111,10 @@ codes! {
     TimeFuture "V-TIME-04" "a verified time lies in the future",
         "check this machine's clock";
     TimeTooOld "V-TIME-05" "the signature is older than is allowed, or its age is not proved",
+        "sign the image again, with a log or a time stamp";
+    TimeWindow "V-TIME-06" "it was signed outside of the time in which the signer counts, or when it was signed is not proved",
+        "sign the image again with a key that is valid; a signer with `not-before` or a past `revoked-at` needs a log entry or time stamp and a trust root to check it";
+    TimeBeforeStart "V-TIME-07" "it was signed before the moment from which signatures count, or when it was signed is not proved",
         "sign the image again, with a log or a time stamp";
 
     CertMalformed "V-CERT-01" "the certificate is malformed",
@@ -169,6 +175,13 @@ codes! {
         "use a listed digest, or add this one to the image rule";
     ProvenanceMissing "V-PROV-01" "the required attestation is missing",
         "attach it with `cosign attest --type …`, signed by a signer that the rule names";
+    ProvenanceSays "V-PROV-02" "the attestation does not say what is asked for",
+        "look at how the image was built; change the rule only if what the attestation says is right";
+
+    DenyImage "V-DENY-01" "the image is on the deny list",
+        "use another image; the entry's reason says why this one is denied";
+    DenySignature "V-DENY-02" "the signature's key, identity, certificate or log entry is on the deny list",
+        "have the image signed again by a signer that is not denied; the entry's reason says why this one is";
 
     CoreBroke "V-CORE-01" "the check broke off inside the verifier",
         "this is a fault of the verifier; the signature does not count. Please report it with the bundle";

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use perry_sandbox_policy::{IssuerPattern, SubjectPattern};
+use perry_sandbox_reference::Digest;
 use regex::RegexBuilder;
 use sigstore_verify::crypto::FulcioCiClaims;
 
@@ -13,7 +14,12 @@ use crate::limits::MAX_REGEXP;
 type Claim = fn(&FulcioCiClaims) -> Option<&String>;
 
 /// The claims that a policy may name: the name, the extension's number under `1.3.6.1.4.1.57264.1`, the reader.
-const CLAIMS: [(&str, u32, Claim); 16] = [
+const CLAIMS: [(&str, u32, Claim); 21] = [
+    ("github-trigger", 2, |it| it.deprecated_github.workflow_trigger.as_ref()),
+    ("github-sha", 3, |it| it.deprecated_github.workflow_sha.as_ref()),
+    ("github-workflow-name", 4, |it| it.deprecated_github.workflow_name.as_ref()),
+    ("github-repository", 5, |it| it.deprecated_github.workflow_repository.as_ref()),
+    ("github-ref", 6, |it| it.deprecated_github.workflow_ref.as_ref()),
     ("build-signer", 9, |it| it.build_signer_uri.as_ref()),
     ("build-signer-digest", 10, |it| it.build_signer_digest.as_ref()),
     ("runner", 11, |it| it.runner_environment.as_ref()),
@@ -33,11 +39,11 @@ const CLAIMS: [(&str, u32, Claim); 16] = [
 ];
 
 /// The names of certificate claims that a policy may use, each with the number of its extension under
-/// `1.3.6.1.4.1.57264.1` (Fulcio's `oid-info`). Each is compared exactly; an old certificate that has only the
-/// extensions below 8 meets none of them.
+/// `1.3.6.1.4.1.57264.1` (Fulcio's `oid-info`). Each is compared exactly; none stands for another one.
 ///
 /// | name | extension | for example |
 /// | --- | --- | --- |
+/// | `github-trigger`, `github-sha`, `github-workflow-name`, `github-repository`, `github-ref` | 2 to 6 | the older forms of GitHub's claims |
 /// | `build-signer`, `build-signer-digest` | 9, 10 | the reusable workflow that signed, and its commit |
 /// | `runner` | 11 | `github-hosted` |
 /// | `source-repository`, `source-digest`, `source-ref` | 12, 13, 14 | `https://github.com/acme/tools`, a commit, `refs/heads/main` |
@@ -58,6 +64,10 @@ pub(crate) struct Holder {
     pub(crate) issuer: String,
     pub(crate) subject: String,
     pub(crate) claims: FulcioCiClaims,
+    /// The certificate's serial number, as the deny list compares it.
+    pub(crate) serial: String,
+    /// Digest of the certificate's key.
+    pub(crate) key: Digest,
 }
 
 impl Holder {
@@ -133,6 +143,8 @@ mod tests {
             issuer: "https://issuer.example".into(),
             subject: "https://github.com/acme/app/w.yml@refs/heads/main".into(),
             claims,
+            serial: "1".into(),
+            key: Digest::of(b"key"),
         }
     }
 

@@ -19,14 +19,10 @@
 //! | a panic | `core` |
 //!
 //! ```
-//! use std::num::NonZeroU32;
-//! use perry_sandbox_policy::{LogRule, RepositoryRule, Requirement};
+//! use perry_sandbox_policy::Requirement;
 //! use perry_sandbox_verifier::{Clock, Code, Signed, verify_bundle};
 //!
-//! let nobody = Requirement {
-//!     rule: None, repository: RepositoryRule::Unknown, digests: None, signers: vec![], at_least: NonZeroU32::MIN,
-//!     provenance: None, max_age: None, log: LogRule::Optional,
-//! };
+//! let nobody = Requirement::signed_by(vec![]);
 //! let now = "2026-11-21T12:00:00Z".parse()?;
 //! let denial = verify_bundle(b"{}", Signed::Bytes(b"content"), &nobody, Clock::at(now)).unwrap_err();
 //! assert!(denial.findings().any(|finding| finding.code == Code::QuorumEmpty));
@@ -58,6 +54,7 @@ mod legacy;
 pub mod limits;
 mod log;
 mod parsed;
+mod provenance;
 mod quorum;
 mod root;
 mod shape;

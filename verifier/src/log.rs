@@ -113,6 +113,12 @@ pub(crate) fn recorded(bundle: &Bundle) -> Option<LogEntry> {
     Some(LogEntry { log_id: hex(entry), index: entry.log_index.get() })
 }
 
+/// Every entry, verified or not, for the deny list.
+pub(crate) fn all(bundle: &Bundle) -> Vec<LogEntry> {
+    let entries = bundle.verification_material.tlog_entries.iter();
+    entries.map(|entry| LogEntry { log_id: hex(entry), index: entry.log_index.get() }).collect()
+}
+
 /// Whether this very log signed the checkpoint.
 // SECURITY: the core accepts a checkpoint of any log of the trust root, whichever log the entry names.
 fn signed_by(checkpoint: &Checkpoint, log: &TransparencyLog, v2: bool) -> Result<(), Finding> {

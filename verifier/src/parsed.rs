@@ -1,6 +1,6 @@
 //! A candidate read into one form, whatever it was stored as. Nothing in it is proved yet.
 
-use perry_sandbox_policy::{RepositoryRule, SignatureFormat};
+use perry_sandbox_policy::{BuildFacts, ProvenanceRule, Requirement, SignatureFormat};
 use perry_sandbox_reference::Digest;
 use sigstore_verify::types::{Bundle, SignatureContent};
 
@@ -8,7 +8,7 @@ use crate::codes::Code;
 use crate::finding::Finding;
 use crate::simple::SimpleFacts;
 use crate::statement::{SIGN_PREDICATE, StatementFacts};
-use crate::{shape, statement};
+use crate::{provenance, shape, statement};
 
 /// A candidate in the core's form, with what it says about itself.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ pub(crate) enum Content {
 pub(crate) enum Purpose<'a> {
     /// A signature that says that the image may be used.
     Signature,
-    /// An attestation with this predicate type.
-    Attestation(&'a str),
+    /// An attestation with this predicate type that says what the rule asks for.
+    Attestation(&'a ProvenanceRule),
 }
 
 /// Reads a bundle, after its shape has been checked.
@@ -73,24 +73,30 @@ impl Parsed {
         &self,
         purpose: Purpose<'_>,
         path: &'a [Digest],
-        repository: &RepositoryRule,
+        requirement: &Requirement,
     ) -> Result<&'a Digest, Finding> {
         match (&self.content, purpose) {
             (Content::Simple { facts, .. }, Purpose::Signature) => {
                 let digest = facts.about(path)?;
-                facts.for_repository(repository)?;
+                facts.for_repository(&requirement.repository)?;
+                facts.carries(&requirement.annotations)?;
                 Ok(digest)
             }
-            (Content::Statement { facts }, purpose) => {
+            (Content::Statement { facts }, Purpose::Signature) => {
                 // SECURITY: cosign 3.1.1 takes any attestation of the accepted identity as a signature.
-                facts.is(match purpose {
-                    Purpose::Signature => SIGN_PREDICATE,
-                    Purpose::Attestation(predicate) => predicate,
-                })?;
-                facts.about(path)
+                facts.is(SIGN_PREDICATE)?;
+                let digest = facts.about(path)?;
+                facts.carries(digest, &requirement.annotations)?;
+                Ok(digest)
             }
-            (Content::Simple { .. }, Purpose::Attestation(predicate)) => {
-                Err(Finding::new(Code::BindPredicate, "an image signature", predicate))
+            (Content::Statement { facts }, Purpose::Attestation(rule)) => {
+                facts.is(&rule.predicate)?;
+                let digest = facts.about(path)?;
+                provenance::says(&rule.says, &facts.predicate, &facts.says)?;
+                Ok(digest)
+            }
+            (Content::Simple { .. }, Purpose::Attestation(rule)) => {
+                Err(Finding::new(Code::BindPredicate, "an image signature", &rule.predicate))
             }
             (Content::Message, _) => {
                 Err(Finding::new(Code::BindMessage, "a signature over bare bytes", "an in-toto statement"))
@@ -103,6 +109,14 @@ impl Parsed {
         match &self.content {
             Content::Simple { facts, .. } => Some(facts.reference.clone()),
             Content::Statement { .. } | Content::Message => None,
+        }
+    }
+
+    /// What it says about a build, if it is provenance of a known form.
+    pub(crate) fn build(&self) -> Option<BuildFacts> {
+        match &self.content {
+            Content::Statement { facts } => provenance::facts(&facts.predicate, &facts.says),
+            Content::Simple { .. } | Content::Message => None,
         }
     }
 

@@ -63,6 +63,8 @@ mod tests {
             log: None,
             root: None,
             signed_reference: None,
+            serial: None,
+            build: None,
         };
         signed_by(&pairs.iter().map(signature).collect::<Vec<_>>()).len()
     }

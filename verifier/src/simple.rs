@@ -1,8 +1,10 @@
 //! Simple signing: the payload that cosign 2 signs, and the checks that cosign itself leaves out.
 
+use std::collections::BTreeMap;
+
 use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
 use perry_sandbox_policy::RepositoryRule;
-use perry_sandbox_reference::{Digest, Reference};
+use perry_sandbox_reference::{Digest, Reference, Repository};
 use serde_json::{Map, Value};
 
 use crate::codes::Code;
@@ -20,6 +22,8 @@ pub(crate) struct SimpleFacts {
     digest: String,
     /// The `docker-reference`.
     pub(crate) reference: String,
+    /// The `optional` members that are text: cosign's annotations.
+    optional: BTreeMap<String, String>,
 }
 
 /// Reads a payload whose signature is not checked yet.
@@ -40,7 +44,14 @@ pub(crate) fn read(payload: &[u8]) -> Result<SimpleFacts, Finding> {
         kind: kind.to_owned(),
         digest: inner("image", "docker-manifest-digest")?,
         reference: inner("identity", "docker-reference")?,
+        optional: texts(root.get("optional")),
     })
+}
+
+/// The members of an object that are text. Others can equal no annotation that is asked for.
+pub(crate) fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
+    let members = value.and_then(Value::as_object).into_iter().flatten();
+    members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// An object with no other members than these: `critical` means that a reader must understand all of it.
@@ -66,18 +77,50 @@ impl SimpleFacts {
     /// Whether the signature was made for this repository.
     // SECURITY: cosign ignores `docker-reference`, so a signature copied to another repository verifies there.
     pub(crate) fn for_repository(&self, rule: &RepositoryRule) -> Result<(), Finding> {
-        let RepositoryRule::Exact(wanted) = rule else { return Ok(()) };
+        let (wanted, below) = match rule {
+            RepositoryRule::Exact(wanted) => (wanted, false),
+            RepositoryRule::Within(wanted) => (wanted, true),
+            RepositoryRule::Any | RepositoryRule::Unknown => return Ok(()),
+        };
         // cosign's library spells docker's registry `index.docker.io`.
         let text = match self.reference.strip_prefix("index.docker.io/") {
             Some(rest) => format!("docker.io/{rest}"),
             None => self.reference.clone(),
         };
         let signed = text.parse::<Reference>().ok();
-        if signed.is_some_and(|signed| signed.repository() == wanted) {
+        let fits = |signed: &Repository| signed == wanted || (below && lies_below(signed, wanted));
+        if signed.is_some_and(|signed| fits(signed.repository())) {
             return Ok(());
         }
-        Err(Finding::new(Code::BindRepository, &self.reference, wanted.to_string()))
+        let expected = if below { format!("{wanted}, or below it") } else { wanted.to_string() };
+        Err(Finding::new(Code::BindRepository, &self.reference, expected))
     }
+
+    /// Whether the signature carries these annotations.
+    pub(crate) fn carries(&self, wanted: &BTreeMap<String, String>) -> Result<(), Finding> {
+        carries(&self.optional, wanted)
+    }
+}
+
+/// Whether every annotation that is asked for is there with exactly that value.
+pub(crate) fn carries(
+    found: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+) -> Result<(), Finding> {
+    match wanted.iter().find(|(name, value)| found.get(*name) != Some(value)) {
+        None => Ok(()),
+        Some((name, value)) => {
+            let there = found.get(name).map_or("nothing", String::as_str);
+            let found = format!("{name} = {there}");
+            Err(Finding::new(Code::BindAnnotation, found, format!("{name} = {value}")))
+        }
+    }
+}
+
+/// Whether one repository lies below another by whole path components.
+fn lies_below(inner: &Repository, outer: &Repository) -> bool {
+    let rest = inner.path().strip_prefix(outer.path());
+    inner.registry() == outer.registry() && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -116,6 +159,28 @@ mod tests {
         for other in ["registry.example/acme/app-evil", "registry.example/acme", "evil.example/acme/app"] {
             assert_eq!(facts.for_repository(&exact(other)).unwrap_err().code, Code::BindRepository);
         }
+    }
+
+    #[test]
+    fn a_prefix_matches_by_whole_components() {
+        let facts = read(payload().to_string().as_bytes()).unwrap();
+        let within =
+            |text: &str| facts.for_repository(&RepositoryRule::Within(text.parse().unwrap())).is_ok();
+        assert!(within("registry.example/acme") && within("registry.example/acme/app"));
+        assert!(!within("registry.example/ac") && !within("registry.example/acme/app/x"));
+        assert!(!within("evil.example/acme"));
+        assert!(facts.for_repository(&RepositoryRule::Any).is_ok());
+    }
+
+    #[test]
+    fn annotations_are_compared_exactly() {
+        let facts = read(payload().to_string().as_bytes()).unwrap();
+        let carries = |name: &str, value: &str| {
+            facts.carries(&BTreeMap::from([(name.to_owned(), value.to_owned())])).err().map(|it| it.code)
+        };
+        assert_eq!(carries("any", "thing"), None);
+        assert_eq!(carries("any", "other"), Some(Code::BindAnnotation));
+        assert_eq!(carries("none", "thing"), Some(Code::BindAnnotation));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The statement gate: which in-toto statements may stand for an image signature, and for which digests.
 
+use std::collections::BTreeMap;
+
 use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
 use perry_sandbox_reference::{Algorithm, Digest};
 use serde_json::{Map, Value};
@@ -8,6 +10,7 @@ use sigstore_verify::types::DsseEnvelope;
 use crate::codes::Code;
 use crate::finding::Finding;
 use crate::limits::{MAX_DIGESTS, MAX_SUBJECTS};
+use crate::simple::{carries, texts};
 
 /// The predicate type of a cosign 3 image signature.
 pub(crate) const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -19,8 +22,19 @@ const STATEMENT_TYPES: [&str; 2] = ["https://in-toto.io/Statement/v0.1", "https:
 pub(crate) struct StatementFacts {
     /// The predicate type.
     pub(crate) predicate: String,
-    /// Every SHA-256 and SHA-512 digest of its subjects.
-    pub(crate) subjects: Vec<Digest>,
+    /// The predicate itself.
+    pub(crate) says: Value,
+    /// Its subjects.
+    pub(crate) subjects: Vec<Subject>,
+}
+
+/// One subject of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// Its SHA-256 and SHA-512 digests.
+    digests: Vec<Digest>,
+    /// Its annotations that are text.
+    annotations: BTreeMap<String, String>,
 }
 
 /// Reads the statement in an envelope whose signature is not checked yet.
@@ -52,12 +66,15 @@ pub(crate) fn read(envelope: &DsseEnvelope) -> Result<StatementFacts, Finding> {
     let mut subjects = Vec::new();
     for subject in list {
         let digests = subject.get("digest").and_then(Value::as_object);
-        read_digests(digests.ok_or_else(|| malformed("a subject without digests"))?, &mut subjects)?;
+        let digests = read_digests(digests.ok_or_else(|| malformed("a subject without digests"))?)?;
+        subjects.push(Subject { digests, annotations: texts(subject.get("annotations")) });
     }
-    Ok(StatementFacts { predicate, subjects })
+    let says = map.get("predicate").cloned().unwrap_or(Value::Null);
+    Ok(StatementFacts { predicate, says, subjects })
 }
 
-fn read_digests(map: &Map<String, Value>, into: &mut Vec<Digest>) -> Result<(), Finding> {
+fn read_digests(map: &Map<String, Value>) -> Result<Vec<Digest>, Finding> {
+    let mut into = Vec::new();
     if map.len() > MAX_DIGESTS {
         let found = format!("{} digests of one subject", map.len());
         return Err(Finding::new(Code::ParseLimit, found, format!("at most {MAX_DIGESTS}")));
@@ -70,17 +87,30 @@ fn read_digests(map: &Map<String, Value>, into: &mut Vec<Digest>) -> Result<(), 
             digest.map_err(|_| Finding::new(Code::BindForm, text, "lower-case hex of the exact length"))?,
         );
     }
-    Ok(())
+    Ok(into)
 }
 
 impl StatementFacts {
     /// The first of `wanted` that the statement is about.
     pub(crate) fn about<'a>(&self, wanted: &'a [Digest]) -> Result<&'a Digest, Finding> {
-        wanted.iter().find(|digest| self.subjects.contains(digest)).ok_or_else(|| {
-            let found = self.subjects.first().map_or("no subject".to_owned(), ToString::to_string);
-            let more = self.subjects.len().saturating_sub(1);
+        let named = |digest: &&Digest| self.subjects.iter().any(|it| it.digests.contains(digest));
+        wanted.iter().find(named).ok_or_else(|| {
+            let mut digests = self.subjects.iter().flat_map(|it| &it.digests);
+            let found = digests.next().map_or("no subject".to_owned(), ToString::to_string);
+            let more = digests.count();
             let found = if more > 0 { format!("{found} and {more} more") } else { found };
             Finding::new(Code::BindSubject, found, list(wanted))
+        })
+    }
+
+    /// Whether a subject with this digest carries these annotations.
+    pub(crate) fn carries(&self, about: &Digest, wanted: &BTreeMap<String, String>) -> Result<(), Finding> {
+        let mut subjects = self.subjects.iter().filter(|it| it.digests.contains(about));
+        let first = subjects
+            .next()
+            .map_or_else(|| carries(&BTreeMap::new(), wanted), |it| carries(&it.annotations, wanted));
+        first.or_else(|finding| {
+            if subjects.any(|it| carries(&it.annotations, wanted).is_ok()) { Ok(()) } else { Err(finding) }
         })
     }
 

@@ -33,6 +33,7 @@ pub fn verify(
     let mut run = Run::new(source.describe(), image, requirement, clock);
     run.check_content();
     run.check_digests();
+    run.check_deny_list();
     let signers = run.prepare(&requirement.signers);
     let attesters = run.prepare(requirement.provenance.as_ref().map_or(&[], |rule| &rule.by));
     if signers.is_empty() {
@@ -119,6 +120,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn check_deny_list(&mut self) {
+        let digests = self.path.iter().chain([self.image.config_digest()]);
+        let Some(entry) = self.requirement.denied.image(digests) else { return };
+        self.refused = true;
+        self.refuse(
+            Code::DenyImage,
+            format!("{}: {}", entry.what, entry.reason),
+            "an image that is not denied",
+        );
+    }
+
     /// Reads the signers' keys and roots; one that cannot be read cannot sign.
     fn prepare(&mut self, signers: &'a [Signer]) -> Vec<PreparedSigner<'a>> {
         let mut ready = Vec::new();
@@ -147,9 +159,9 @@ impl<'a> Run<'a> {
         match core::guarded(|| candidate.read(reader)) {
             Err(finding) => report.reasons.push(for_all(finding)),
             Ok(parsed) => {
-                let wanted = self.requirement.provenance.as_ref().map(|rule| rule.predicate.as_str());
+                let wanted = self.requirement.provenance.as_ref();
                 let (purpose, signers) = match wanted.filter(|_| parsed.is_attestation()) {
-                    Some(predicate) => (Purpose::Attestation(predicate), attesters),
+                    Some(rule) => (Purpose::Attestation(rule), attesters),
                     None => (Purpose::Signature, signers),
                 };
                 self.weigh(&parsed, purpose, signers, &mut report);
@@ -167,11 +179,11 @@ impl<'a> Run<'a> {
         signers: &[PreparedSigner<'_>],
         report: &mut CandidateReport,
     ) {
-        let signed = match parsed.binds(purpose, &self.path, &self.requirement.repository) {
+        let signed = match parsed.binds(purpose, &self.path, self.requirement) {
             Ok(digest) => digest.clone(),
             Err(finding) => return report.reasons.push(for_all(finding)),
         };
-        let rules = Rules::of(self.requirement, self.clock.now);
+        let rules = Rules { now: self.clock.now, requirement: self.requirement };
         for signer in signers {
             let name = &signer.signer.name;
             let checked = self.clock.check().and_then(|()| {
@@ -200,6 +212,8 @@ impl<'a> Run<'a> {
                 log: proof.log,
                 root: proof.root,
                 signed_reference: parsed.signed_reference(),
+                serial: proof.certificate.map(|(serial, _)| serial),
+                build: parsed.build(),
             };
             match purpose {
                 Purpose::Signature => self.signatures.push(signature),
@@ -305,6 +319,10 @@ fn unchecked_repository(parsed: &Parsed, rule: &RepositoryRule) -> Option<String
         (None, _) => {
             Some("a cosign 3 bundle signs a digest, not a repository: nothing to compare".to_owned())
         }
-        (Some(_), RepositoryRule::Exact(_)) => None,
+        (Some(signed), RepositoryRule::Any) => Some(format!(
+            "the signature was made for {}; the policy says not to compare that",
+            crate::finding::shown(&signed)
+        )),
+        (Some(_), RepositoryRule::Exact(_) | RepositoryRule::Within(_)) => None,
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use perry_sandbox_image::{
     Descriptor, Layout, Memory, RawManifest, ReadError, ResolvedImage, Source, Wanted, resolve,
 };
-use perry_sandbox_policy::{RepositoryRule, Requirement};
+use perry_sandbox_policy::{At, Moment, RepositoryRule, Requirement};
 use perry_sandbox_reference::{Digest, Repository};
 use perry_sandbox_verifier::{
     CacheError, CacheLimits, Clock, Code, Denial, DenialClass, VerifiedImage, Verifier,
@@ -172,6 +172,21 @@ fn a_signature_that_becomes_too_old_is_not_carried_by_the_cache() {
     assert_eq!(verifier.counts().memory, 1);
     let denial = verifier.verify(&source, &found, &requirement, later(11)).unwrap_err();
     assert!(denial.findings().any(|it| it.code == Code::TimeTooOld), "{denial}");
+}
+
+#[test]
+fn a_key_whose_window_ends_is_not_carried_by_the_cache() {
+    let (verifier, source) = (Verifier::new(CacheLimits::default()), layout("cosign3-key3"));
+    let found = image(&source);
+    let mut signer = signer_of("cosign3-key3");
+    let until = jiff::Timestamp::from_second(clock().now.as_second() + 10).unwrap();
+    signer.window.not_after = Some(At { value: Moment::of(until), span: None });
+    let requirement = require(vec![signer]);
+    assert!(verifier.verify(&source, &found, &requirement, clock()).is_ok());
+    assert!(verifier.verify(&source, &found, &requirement, later(10)).is_ok());
+    assert_eq!(verifier.counts().memory, 1);
+    let denial = verifier.verify(&source, &found, &requirement, later(11)).unwrap_err();
+    assert!(denial.findings().any(|it| it.code == Code::TimeWindow), "{denial}");
 }
 
 #[test]

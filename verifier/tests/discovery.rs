@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use perry_sandbox_image::{Descriptor, Layout, Memory, RawManifest, ReadError, Source, media_type};
-use perry_sandbox_policy::{LogRule, ProvenanceRule, SignerIdentity};
+use perry_sandbox_policy::{LogRule, PredicateRule, ProvenanceRule, SignerIdentity};
 use perry_sandbox_reference::{Digest, Repository};
 use perry_sandbox_verifier::{Clock, Code, DenialClass, verify};
 use serde_json::{Value, json};
@@ -116,7 +116,11 @@ fn issue_4668_signature_and_attestation_must_both_be_there() {
     const SLSA: &str = "https://slsa.dev/provenance/v1";
     let (pki, other) = (Pki::new(), Pki::new());
     let mut requirement = require(vec![pki.signer()]);
-    requirement.provenance = Some(ProvenanceRule { predicate: SLSA.to_owned(), by: vec![pki.signer()] });
+    requirement.provenance = Some(ProvenanceRule {
+        predicate: SLSA.to_owned(),
+        by: vec![pki.signer()],
+        says: PredicateRule::default(),
+    });
     let mut source = bare("cosign3-kl3v1");
     attach(&mut source, &pki.bundle(SLSA, &subject(&index())), &index());
     denied(check(&source, &requirement), Code::QuorumUnmet);

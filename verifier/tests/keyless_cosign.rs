@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use perry_sandbox_policy::{LogRule, ProvenanceRule, Requirement, SignatureFormat, TimeSource};
+use perry_sandbox_policy::{
+    LogRule, PredicateRule, ProvenanceRule, Requirement, SignatureFormat, TimeSource,
+};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_testkit::registry::TestRegistry;
 use perry_sandbox_testkit::sigstore::{Cosign, Proofs, Services, Signed};
@@ -108,8 +110,11 @@ fn both_attest_and_the_attestation_is_no_signature() {
         let mut requirement = required(&services);
         denied(judge(&source, &digest, &requirement), Code::QuorumUnmet);
         done(&cosign.sign(&services, &name));
-        requirement.provenance =
-            Some(ProvenanceRule { predicate: SLSA.to_owned(), by: requirement.signers.clone() });
+        requirement.provenance = Some(ProvenanceRule {
+            predicate: SLSA.to_owned(),
+            by: requirement.signers.clone(),
+            says: PredicateRule::default(),
+        });
         let verified = judge(&source, &digest, &requirement).unwrap_or_else(|denial| panic!("{denial}"));
         assert!(verified.evidence().provenance.is_some(), "cosign {version} {proofs:?}");
     }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use perry_sandbox_image::{Layout, Memory, ResolvedImage, Source, Wanted, media_type, resolve};
 use perry_sandbox_policy::{
-    IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
-    TrustRootSource,
+    IssuerPattern, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot, TrustRootSource,
 };
 use perry_sandbox_reference::{Digest, Platform};
 use perry_sandbox_verifier::{Clock, Code, Denial, VerifiedImage, verify};
@@ -53,13 +51,13 @@ pub(crate) fn root() -> TrustRoot {
 }
 
 pub(crate) fn key(name: &str, pem: String, root: Option<TrustRoot>) -> Signer {
-    Signer { name: name.parse().unwrap(), identity: SignerIdentity::Key { pem, root } }
+    Signer::new(name.parse().unwrap(), SignerIdentity::Key { pem, root })
 }
 
 pub(crate) fn keyless(name: &str, issuer: &str, subject: SubjectPattern, root: TrustRoot) -> Signer {
     let issuer = IssuerPattern::Exact(issuer.to_owned());
     let identity = SignerIdentity::Keyless { issuer, subject, claims: BTreeMap::new(), root };
-    Signer { name: name.parse().unwrap(), identity }
+    Signer::new(name.parse().unwrap(), identity)
 }
 
 pub(crate) fn acme() -> Signer {
@@ -67,16 +65,7 @@ pub(crate) fn acme() -> Signer {
 }
 
 pub(crate) fn require(signers: Vec<Signer>) -> Requirement {
-    Requirement {
-        rule: None,
-        repository: RepositoryRule::Unknown,
-        digests: None,
-        signers,
-        at_least: NonZeroU32::MIN,
-        provenance: None,
-        max_age: None,
-        log: LogRule::Optional,
-    }
+    Requirement::signed_by(signers)
 }
 
 /// The signer that each layout was signed by.

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and is documented by its name"
 )]
 
+mod asked;
 mod cache;
 mod conformance;
 mod differential_bundles;

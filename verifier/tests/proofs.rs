@@ -1,6 +1,6 @@
 //! Logs of managed keys, attestations of cosign 2, and the two forms in which a denial is read.
 
-use perry_sandbox_policy::{LogRule, ProvenanceRule, TimeSource, VerifiedIdentity};
+use perry_sandbox_policy::{LogRule, PredicateRule, ProvenanceRule, TimeSource, VerifiedIdentity};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_verifier::{Code, DenialClass};
 use serde_json::{Value, json};
@@ -70,7 +70,11 @@ fn cosign_2s_attestation_meets_a_provenance_rule() {
         let (envelope, annotations) = instance.legacy_attestation(predicate, &subject(about));
         attach_legacy_attestation(&mut source, &envelope, &annotations);
         let mut requirement = require(vec![pki.signer()]);
-        requirement.provenance = Some(ProvenanceRule { predicate: SLSA.to_owned(), by: vec![pki.signer()] });
+        requirement.provenance = Some(ProvenanceRule {
+            predicate: SLSA.to_owned(),
+            by: vec![pki.signer()],
+            says: PredicateRule::default(),
+        });
         check(&source, &requirement)
     };
     let verified = run(&pki, SLSA, &index()).unwrap();

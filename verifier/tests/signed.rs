@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use perry_sandbox_policy::{
-    LogRule, ProvenanceRule, RepositoryRule, SignatureFormat, SignerIdentity, SubjectPattern, TimeSource,
-    TrustRootSource, VerifiedIdentity,
+    LogRule, PredicateRule, ProvenanceRule, RepositoryRule, SignatureFormat, SignerIdentity, SubjectPattern,
+    TimeSource, TrustRootSource, VerifiedIdentity,
 };
 use perry_sandbox_verifier::Code;
 
@@ -205,8 +205,11 @@ fn only_listed_digests_may_run() {
 #[test]
 fn cve_2022_35929_a_signature_does_not_stand_for_a_required_attestation() {
     let mut requirement = require(vec![acme()]);
-    requirement.provenance =
-        Some(ProvenanceRule { predicate: "https://slsa.dev/provenance/v1".to_owned(), by: vec![acme()] });
+    requirement.provenance = Some(ProvenanceRule {
+        predicate: "https://slsa.dev/provenance/v1".to_owned(),
+        by: vec![acme()],
+        says: PredicateRule::default(),
+    });
     denied(check(&layout("cosign3-kl3v1"), &requirement), Code::ProvenanceMissing);
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use perry_sandbox_policy::{LogRule, ProvenanceRule, RepositoryRule, Requirement};
+use perry_sandbox_policy::{LogRule, PredicateRule, ProvenanceRule, RepositoryRule, Requirement};
 use perry_sandbox_reference::Digest;
 use proptest::prelude::*;
 
@@ -23,8 +23,11 @@ fn tighten(requirement: &mut Requirement, how: u8) {
         6 => requirement.repository = RepositoryRule::Exact("127.0.0.1:5555/test/key2".parse().unwrap()),
         7 => {
             let by = requirement.signers.clone();
-            requirement.provenance =
-                Some(ProvenanceRule { predicate: "https://slsa.dev/provenance/v1".into(), by });
+            requirement.provenance = Some(ProvenanceRule {
+                predicate: "https://slsa.dev/provenance/v1".into(),
+                by,
+                says: PredicateRule::default(),
+            });
         }
         8 => drop(requirement.signers.pop()),
         _ => {}

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use perry_sandbox_reference::Digest;
 
 use crate::denial::{DenyCode, DenyReason, Reasons};
+use crate::deny_list::DenyFacts;
 use crate::evidence::{Evidence, VerifiedIdentity, VerifiedSignature};
 use crate::names::SignerName;
 use crate::policy::Policy;
@@ -60,8 +61,9 @@ pub(crate) fn check(
             spans,
         ));
     }
+    check_deny_list(&wanted, evidence, &spans, reasons);
     check_quorum(policy, &wanted, evidence, now, &spans, reasons);
-    check_provenance(policy, &wanted, evidence, &spans, reasons);
+    check_provenance(policy, &wanted, evidence, now, &spans, reasons);
     Some(wanted)
 }
 
@@ -74,6 +76,15 @@ struct Places {
     max_age: Option<Span>,
 }
 
+/// An image may be denied although every signature on it is good.
+fn check_deny_list(wanted: &Requirement, evidence: &Evidence, spans: &Places, reasons: &mut Reasons) {
+    let digests = evidence.path.iter().chain([&evidence.top, &evidence.manifest, &evidence.config]);
+    let Some(entry) = wanted.denied.image(digests) else { return };
+    let found = format!("{} is on the policy's deny list: {}", entry.what, entry.reason);
+    let wish = "an image that is not denied";
+    reasons.add(DenyReason::new(DenyCode::Denied, "image", wish, found, [spans.rule]));
+}
+
 fn check_quorum(
     policy: &Policy,
     wanted: &Requirement,
@@ -82,7 +93,8 @@ fn check_quorum(
     spans: &Places,
     reasons: &mut Reasons,
 ) {
-    let holds = |signature: &&VerifiedSignature| counts(policy, &wanted.signers, signature, evidence);
+    let holds =
+        |signature: &&VerifiedSignature| counts(policy, wanted, &wanted.signers, signature, evidence, now);
     let genuine: Vec<&VerifiedSignature> = evidence.signatures.iter().filter(holds).collect();
     let fresh: Vec<&VerifiedSignature> =
         genuine.iter().copied().filter(|signature| is_fresh(wanted, signature, now)).collect();
@@ -111,11 +123,13 @@ fn check_provenance(
     policy: &Policy,
     wanted: &Requirement,
     evidence: &Evidence,
+    now: jiff::Timestamp,
     spans: &Places,
     reasons: &mut Reasons,
 ) {
     let Some(rule) = &wanted.provenance else { return };
-    let holds = evidence.provenance.as_ref().is_some_and(|found| counts(policy, &rule.by, found, evidence));
+    let found = evidence.provenance.as_ref();
+    let holds = found.is_some_and(|found| counts(policy, wanted, &rule.by, found, evidence, now));
     if !holds {
         let listed: Vec<&str> = rule.by.iter().map(|signer| signer.name.as_str()).collect();
         let wish = format!("an attestation {} by {}", rule.predicate, listed.join(" or "));
@@ -126,10 +140,27 @@ fn check_provenance(
 }
 
 /// Whether a signature is over this image and by whom the policy now means by the signer's name.
-fn counts(policy: &Policy, signers: &[Signer], signature: &VerifiedSignature, evidence: &Evidence) -> bool {
+fn counts(
+    policy: &Policy,
+    wanted: &Requirement,
+    signers: &[Signer],
+    signature: &VerifiedSignature,
+    evidence: &Evidence,
+    now: jiff::Timestamp,
+) -> bool {
     let over_this = evidence.path.contains(&signature.signed);
     let signer = signers.iter().find(|signer| signer.name == signature.signer);
-    over_this && signer.is_some_and(|signer| is_by(policy, signer, signature))
+    let times = signature.times.iter().map(|time| time.at);
+    let in_window = |signer: &&Signer| signer.window.admits(times.clone(), now.as_second()).is_ok();
+    let facts = DenyFacts {
+        by: &signature.by,
+        certificate_key: None,
+        serial: signature.serial.as_deref(),
+        entries: signature.log.as_slice(),
+    };
+    over_this
+        && wanted.denied.signature(facts).is_none()
+        && signer.filter(in_window).is_some_and(|signer| is_by(policy, signer, signature))
 }
 
 fn is_by(policy: &Policy, signer: &Signer, signature: &VerifiedSignature) -> bool {
@@ -169,8 +200,11 @@ fn is_fresh(wanted: &Requirement, signature: &VerifiedSignature, now: jiff::Time
     if wanted.log == LogRule::Required && is_key && signature.log.is_none() {
         return false;
     }
-    let Some(max_age) = wanted.max_age else { return true };
-    let oldest = i64::try_from(max_age.as_secs()).map_or(i64::MIN, |age| now.as_second().saturating_sub(age));
+    let after = wanted.signed_after.map(crate::window::Moment::as_second);
+    let young = wanted
+        .max_age
+        .map(|age| i64::try_from(age.as_secs()).map_or(i64::MIN, |age| now.as_second().saturating_sub(age)));
+    let Some(oldest) = after.max(young) else { return true };
     // The earliest time that somebody vouches for: a later stamp does not make an old signature young.
     signature.times.iter().map(|time| time.at).min().is_some_and(|at| at >= oldest)
 }

@@ -141,7 +141,7 @@ fn inline(node: &Node, kind: Option<&'static Kind>) -> String {
     match &node.value {
         Value::Text(text) => match kind {
             // A date is written as TOML's own type, whichever spelling it came in.
-            Some(Kind::Date) => text.clone(),
+            Some(Kind::Date | Kind::Moment) => text.clone(),
             _ => quoted(text),
         },
         Value::Number(text) | Value::Date(text) => text.clone(),

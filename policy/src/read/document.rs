@@ -7,11 +7,13 @@ use super::shape::{KINDS, POLICY};
 use super::tier::TierDoc;
 use super::tree::{MAX_BYTES, Node, parse};
 use crate::at::At;
+use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::quantity::WallTime;
 use crate::refusal::{Refusal, RefusalCode, Refusals, shown};
 use crate::source::{Format, Span};
+use crate::window::SigningWindow;
 
 /// The only schema string.
 pub(crate) const SCHEMA: &str = "perry-sandbox/policy/v1";
@@ -31,6 +33,7 @@ pub(crate) struct Document {
     pub(crate) ad_hoc: Option<At<AdHoc>>,
     pub(crate) exceptions: BTreeMap<String, Exception>,
     pub(crate) audit: Option<Audit>,
+    pub(crate) denied: DenyList,
 }
 
 /// A trust root as written.
@@ -42,7 +45,14 @@ pub(crate) enum RootDoc {
 
 /// A signer as written.
 #[derive(Debug)]
-pub(crate) enum SignerDoc {
+pub(crate) struct SignerDoc {
+    pub(crate) by: SignerBy,
+    pub(crate) window: SigningWindow,
+}
+
+/// What a signer is recognised by, as written.
+#[derive(Debug)]
+pub(crate) enum SignerBy {
     Key {
         path: At<String>,
         root: Option<At<TrustRootName>>,
@@ -131,6 +141,7 @@ impl Reader<'_> {
                 .and_then(|entry| self.ad_hoc(&entry.node).map(|value| At::new(value, entry.key_span))),
             exceptions: self.exceptions(tree),
             audit: tree.entry("audit").map(|entry| self.audit(&entry.node)),
+            denied: self.deny_list(tree),
         }
     }
 

@@ -95,11 +95,11 @@ impl Reader<'_> {
     }
 
     /// A word of a list, as a value of an order.
-    pub(super) fn choice<T: Copy>(
+    pub(super) fn choice<T: Copy, const N: usize>(
         &mut self,
         node: &Node,
         key: &str,
-        choices: [(&str, T); 2],
+        choices: [(&str, T); N],
     ) -> Option<At<T>> {
         let entry = node.entry(key)?;
         let text = self.text(&entry.node)?;

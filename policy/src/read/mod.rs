@@ -1,5 +1,6 @@
 //! The reader: bytes to one file's entries, each with its place, or everything that is wrong at once.
 
+mod deny;
 mod document;
 mod entries;
 mod grants;
@@ -11,5 +12,5 @@ mod toml;
 pub(crate) mod tree;
 mod trust;
 
-pub(crate) use document::{Document, RootDoc, SignerDoc, document_of, read};
+pub(crate) use document::{Document, RootDoc, SignerBy, SignerDoc, document_of, read};
 pub(crate) use tier::TierDoc;

@@ -9,6 +9,7 @@ use super::tree::{Entry, Node, Value};
 use crate::at::At;
 use crate::quantity::MilliCpu;
 use crate::refusal::{Refusal, RefusalCode, Refusals, shown, suggestion};
+use crate::window::Moment;
 
 /// Reads a tree and collects everything that is wrong with it.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Reader<'_> {
             Kind::Word(words) => drop(self.word(node, words)),
             Kind::Text(_) => drop(self.text(node)),
             // The typed readers look at numbers and dates themselves.
-            Kind::Whole | Kind::Decimal | Kind::Date => {}
+            Kind::Whole | Kind::Count | Kind::Decimal | Kind::Date | Kind::Moment => {}
         }
     }
 
@@ -189,6 +190,37 @@ impl Reader<'_> {
             self.out_of_range(node, format!("`{}` is not a whole number from 1 to {most}", shown(digits)));
         }
         number.map(|number| At::new(number, node.span))
+    }
+
+    /// A whole number from 0.
+    pub(crate) fn count(&mut self, node: &Node) -> Option<At<u64>> {
+        let Value::Number(digits) = &node.value else {
+            self.wrong_type(node, "a whole number");
+            return None;
+        };
+        let number = digits.parse::<u64>().ok();
+        if number.is_none() {
+            self.out_of_range(node, format!("`{}` is not a whole number from 0", shown(digits)));
+        }
+        number.map(|number| At::new(number, node.span))
+    }
+
+    /// A date or a time with its offset, as TOML's own types or as text.
+    pub(crate) fn moment(&mut self, node: &Node) -> Option<At<Moment>> {
+        let text = match &node.value {
+            Value::Text(text) | Value::Date(text) => text,
+            Value::Number(_) | Value::Bool(_) | Value::Null | Value::List(_) | Value::Table(_) => {
+                self.wrong_type(node, "a date or a time");
+                return None;
+            }
+        };
+        match text.parse() {
+            Ok(moment) => Some(At::new(moment, node.span)),
+            Err(problem) => {
+                self.bad(node, problem);
+                None
+            }
+        }
     }
 
     /// A number of cores with up to three decimals.

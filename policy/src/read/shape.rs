@@ -29,10 +29,14 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A whole number from 1.
     Whole,
+    /// A whole number from 0.
+    Count,
     /// A decimal number above 0.
     Decimal,
     /// A calendar date.
     Date,
+    /// A calendar date, or a time with its offset.
+    Moment,
     /// A list of such items.
     List(&'static Kind),
     /// A table with known keys.
@@ -51,6 +55,8 @@ pub(crate) enum Grammar {
     Duration,
     Size,
     Sha256,
+    Serial,
+    Pointer,
     Repository,
     Egress,
     Path,
@@ -70,6 +76,8 @@ impl Grammar {
             Self::Duration => Some("^[0-9]+(s|m|h|d)$"),
             Self::Size => Some("^[0-9]+(B|KiB|MiB|GiB|TiB)$"),
             Self::Sha256 => Some("^[0-9a-f]{64}$"),
+            Self::Serial => Some("^(0x)?[0-9A-Fa-f:]+$"),
+            Self::Pointer => Some("^(/|$)"),
             Self::Repository => Some("^[^@]+$"),
             Self::Egress => Some("^[^A-Z/]+:(\\*|[1-9][0-9]*)$"),
             Self::Path => Some("^/"),
@@ -88,7 +96,7 @@ const fn required(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, kind, required: true, about }
 }
 
-use Kind::{Date, Decimal, List, Named, Table, Text, Whole, Word};
+use Kind::{Count, Date, Decimal, List, Moment, Named, Table, Text, Whole, Word};
 
 /// Names of isolation levels.
 pub(crate) const LEVELS: &[&str] = &["oci", "gvisor", "microvm", "wasm"];
@@ -137,7 +145,40 @@ pub(crate) static POLICY: Shape = Shape {
             List(&Table(&EXCEPTION)),
             "Named, owned, expiring ways out; each shows up in every report.",
         ),
+        key(
+            "deny",
+            List(&Table(&DENY)),
+            "What counts no more, whoever signed it; of several files, what any of them denies.",
+        ),
         key("audit", Table(&AUDIT), "What is written down about every decision."),
+    ],
+};
+
+static DENY: Shape = Shape {
+    called: "a denial",
+    keys: &[
+        key("digest", Text(Grammar::Free), "An image: an index, a manifest, or a config."),
+        key("key", Text(Grammar::Free), "A key, by the SHA-256 digest of its DER form."),
+        key("identity", Table(&IDENTITY), "A certificate's subject."),
+        key("serial", Text(Grammar::Serial), "A certificate's serial number, in hex."),
+        key("log-entry", Table(&LOG_ENTRY), "An entry of a transparency log."),
+        required("reason", Text(Grammar::Free), "Why."),
+    ],
+};
+
+static IDENTITY: Shape = Shape {
+    called: "an identity",
+    keys: &[
+        key("issuer", Text(Grammar::Free), "The OIDC issuer, exact; without it every issuer."),
+        required("subject", Text(Grammar::Free), "The subject, anchored at both ends; `*` stops at `/`."),
+    ],
+};
+
+static LOG_ENTRY: Shape = Shape {
+    called: "a log entry",
+    keys: &[
+        key("log", Text(Grammar::Sha256), "The log's key id in hex; without it every log."),
+        required("index", Count, "The entry's index."),
     ],
 };
 
@@ -163,6 +204,9 @@ static SIGNER: Shape = Shape {
         ),
         key("claims", Table(&CLAIM), "Further claims of the certificate, each exact."),
         key("public-key", Text(Grammar::Free), "A public key in PEM, beside the policy."),
+        key("not-before", Moment, "Nothing signed before counts; needs a verified time."),
+        key("not-after", Moment, "Nothing signed after counts."),
+        key("revoked-at", Moment, "Nothing signed then or later counts."),
     ],
 };
 
@@ -170,9 +214,17 @@ static SIGNER: Shape = Shape {
 static CLAIM: Shape = Shape {
     called: "claims",
     keys: &[
+        key("build-config", Text(Grammar::Free), "URI of the top-level build definition."),
+        key("build-config-digest", Text(Grammar::Free), "Its digest."),
         key("build-signer", Text(Grammar::Free), "URI of the definition that asked for the signature."),
         key("build-signer-digest", Text(Grammar::Free), "Its digest."),
-        key("environment", Text(Grammar::Free), "The deployment environment."),
+        key("build-trigger", Text(Grammar::Free), "The event that started the build."),
+        key("deployment-environment", Text(Grammar::Free), "The deployment environment."),
+        key("github-ref", Text(Grammar::Free), "The ref, of the older extension 6."),
+        key("github-repository", Text(Grammar::Free), "`owner/name`, of the older extension 5."),
+        key("github-sha", Text(Grammar::Free), "The commit, of the older extension 3."),
+        key("github-trigger", Text(Grammar::Free), "The event, of the older extension 2."),
+        key("github-workflow-name", Text(Grammar::Free), "The workflow's name, of the older extension 4."),
         key("run", Text(Grammar::Free), "URI of the run."),
         key("runner", Text(Grammar::Free), "`github-hosted` or `self-hosted`."),
         key("source-digest", Text(Grammar::Free), "The source's commit."),
@@ -182,10 +234,7 @@ static CLAIM: Shape = Shape {
         key("source-repository", Text(Grammar::Free), "URI of the source repository."),
         key("source-repository-id", Text(Grammar::Free), "The repository's unchanging id."),
         key("token-subject", Text(Grammar::Free), "The subject of the token that the issuer gave."),
-        key("trigger", Text(Grammar::Free), "The event that started the build."),
         key("visibility", Text(Grammar::Free), "Whether the source was public when it was signed."),
-        key("workflow", Text(Grammar::Free), "URI of the top-level build definition."),
-        key("workflow-digest", Text(Grammar::Free), "Its digest."),
     ],
 };
 
@@ -206,6 +255,22 @@ static IMAGE: Shape = Shape {
             Word(&["optional", "required"]),
             "Whether a key's signature needs a transparency log entry.",
         ),
+        key("signed-after", Moment, "Nothing signed before counts; needs a verified time."),
+        key(
+            "annotations",
+            Named(Grammar::Free, &Text(Grammar::Free)),
+            "Annotations that a signature itself must carry, each exact.",
+        ),
+        key(
+            "signed-as",
+            Word(&["exact", "prefix", "ignore"]),
+            "Which repository a signature must name: the image's own, the rule's or one below it, or any.",
+        ),
+        key(
+            "mirror-of",
+            Text(Grammar::Repository),
+            "The repository that the rule's own one mirrors: signatures name that one.",
+        ),
     ],
 };
 
@@ -222,6 +287,19 @@ static PROVENANCE: Shape = Shape {
     keys: &[
         required("predicate", Text(Grammar::Free), "The in-toto predicate type, exact."),
         required("by", NAMES, "Signers, any one of them."),
+        key("builder", Text(Grammar::Free), "The builder's id, of SLSA provenance; `*` stops at `/`."),
+        key("source", Text(Grammar::Free), "The source repository, of SLSA provenance, exact."),
+        key("ref", Text(Grammar::Free), "The source's ref, of SLSA provenance; `*` stops at `/`."),
+        key("build-type", Text(Grammar::Free), "The build type, of SLSA provenance, exact."),
+        key("conditions", List(&Table(&CONDITION)), "Further conditions on the predicate; all must hold."),
+    ],
+};
+
+static CONDITION: Shape = Shape {
+    called: "a condition",
+    keys: &[
+        required("at", Text(Grammar::Pointer), "A JSON pointer into the predicate."),
+        required("one-of", List(&Text(Grammar::Free)), "The values that it may have; all of them text."),
     ],
 };
 

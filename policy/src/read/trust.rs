@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
-use super::document::{RootDoc, SignerDoc};
+use super::document::{RootDoc, SignerBy, SignerDoc};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::at::At;
-use crate::entries::{ImageRule, Provenance};
+use crate::entries::{ImageRule, Provenance, SignedAs};
 use crate::names::SignerName;
+use crate::predicate::{Condition, PredicateRule, SLSA_PREDICATES, is_pointer};
 use crate::quantity::WallTime;
 use crate::refusal::{Refusal, RefusalCode, suggestion};
-use crate::requirement::LogRule;
+use crate::requirement::{LogRule, SubjectPattern};
+use crate::window::SigningWindow;
 
 /// Material of the public instance that no policy gives an age for.
 const DEFAULT_MAX_AGE_SECS: u64 = 24 * 60 * 60;
@@ -64,7 +66,7 @@ impl Reader<'_> {
         Some(RootDoc::File { path: path?, sha256: sha256? })
     }
 
-    fn sha256(&mut self, node: &Node) -> Option<At<String>> {
+    pub(super) fn sha256(&mut self, node: &Node) -> Option<At<String>> {
         let text = self.text(node)?;
         let is_hex =
             text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -77,10 +79,12 @@ impl Reader<'_> {
 
     pub(super) fn signer(&mut self, node: &Node) -> Option<SignerDoc> {
         let root = self.optional(node, "root", Self::parsed);
+        let window = self.window(node);
         if node.entry("public-key").is_some() {
-            self.only(node, "a signer with a key", &["root", "public-key"]);
+            let known = ["root", "public-key", "not-before", "not-after", "revoked-at"];
+            self.only(node, "a signer with a key", &known);
             let path = self.optional(node, "public-key", Self::line)?;
-            return Some(SignerDoc::Key { path, root });
+            return Some(SignerDoc { by: SignerBy::Key { path, root }, window });
         }
         // SECURITY: a subject without an issuer, or an issuer without a subject, lets others sign (VERIFIER.md).
         for key in ["root", "issuer", "subject"] {
@@ -89,10 +93,30 @@ impl Reader<'_> {
         let issuer = self.optional(node, "issuer", Self::issuer);
         let subject = self.optional(node, "subject", Self::subject);
         let claims = self.claims(node);
-        Some(SignerDoc::Keyless { root: root?, issuer: issuer?, subject: subject?, claims })
+        let by = SignerBy::Keyless { root: root?, issuer: issuer?, subject: subject?, claims };
+        Some(SignerDoc { by, window })
     }
 
-    fn issuer(&mut self, node: &Node) -> Option<At<String>> {
+    fn window(&mut self, node: &Node) -> SigningWindow {
+        let window = SigningWindow {
+            not_before: self.optional(node, "not-before", Self::moment),
+            not_after: self.optional(node, "not-after", Self::moment),
+            revoked_at: self.optional(node, "revoked-at", Self::moment),
+        };
+        let ends = [window.not_after, window.revoked_at].into_iter().flatten();
+        let from = window.not_before.map(|at| at.value);
+        if let Some(end) = ends.into_iter().find(|end| from.is_some_and(|from| end.value < from)) {
+            let message = "the signer's window ends before it begins, so nothing it signs ever counts";
+            self.refusals.push(Refusal::new(
+                RefusalCode::Unsatisfiable,
+                end.span.unwrap_or(node.span),
+                message,
+            ));
+        }
+        window
+    }
+
+    pub(super) fn issuer(&mut self, node: &Node) -> Option<At<String>> {
         let issuer = self.line(node)?;
         if issuer.value.contains('*') {
             self.bad(node, "an issuer is always exact: `*` has no meaning in it");
@@ -101,7 +125,7 @@ impl Reader<'_> {
         Some(issuer)
     }
 
-    fn subject(&mut self, node: &Node) -> Option<At<String>> {
+    pub(super) fn subject(&mut self, node: &Node) -> Option<At<String>> {
         let subject = self.line(node)?;
         if subject.value.chars().all(|c| matches!(c, '*' | '/' | ':' | '.' | '@')) {
             self.bad(node, "this subject is any subject: write out at least the repository and the workflow");
@@ -136,14 +160,20 @@ impl Reader<'_> {
         let quorum = self.optional(node, "signed-by", |reader, node| Some(reader.quorum(node)));
         let provenance = self.optional(node, "provenance", |reader, node| {
             let predicate = reader.optional(node, "predicate", Self::line)?;
+            let says = reader.predicate_rule(node, &predicate.value);
             let by = reader.optional(node, "by", Self::signers)?;
-            Some(At::new(Provenance { predicate: predicate.value, by: by.value }, node.span))
+            Some(At::new(Provenance { predicate: predicate.value, by: by.value, says: says? }, node.span))
         });
         let max_age = self.optional(node, "max-age", Self::parsed);
         let log = self.optional(node, "log", |reader, node| {
             let required = reader.word(node, &["optional", "required"])? == "required";
             Some(At::new(if required { LogRule::Required } else { LogRule::Optional }, node.span))
         });
+        let signed_after = self.optional(node, "signed-after", Self::moment);
+        let annotations = self.annotations(node);
+        let words = [("exact", SignedAs::Exact), ("prefix", SignedAs::Prefix), ("ignore", SignedAs::Ignore)];
+        let signed_as = self.choice(node, "signed-as", words);
+        let mirror_of = self.optional(node, "mirror-of", Self::parsed);
         let (at_least, signers) = quorum?;
         Some(ImageRule {
             repository: repository?,
@@ -153,7 +183,74 @@ impl Reader<'_> {
             provenance,
             max_age,
             log: log.unwrap_or(At::nowhere(LogRule::Optional)),
+            signed_after,
+            annotations,
+            signed_as: signed_as.unwrap_or(At::nowhere(SignedAs::Exact)),
+            mirror_of,
         })
+    }
+
+    fn annotations(&mut self, node: &Node) -> BTreeMap<String, At<String>> {
+        let mut annotations = BTreeMap::new();
+        let Some(entry) = node.entry("annotations") else { return annotations };
+        for annotation in self.table(&entry.node).unwrap_or_default() {
+            if let Some(value) = self.line(&annotation.node) {
+                annotations.insert(annotation.key.clone(), value);
+            }
+        }
+        annotations
+    }
+
+    /// What a predicate must say; nothing if what is asked cannot be found in one of that type.
+    fn predicate_rule(&mut self, node: &Node, predicate: &str) -> Option<PredicateRule> {
+        let builder = self.optional(node, "builder", Self::subject);
+        let source = self.optional(node, "source", Self::line);
+        let source_ref = self.optional(node, "ref", Self::line);
+        let build_type = self.optional(node, "build-type", Self::line);
+        let pattern = |at: At<String>| SubjectPattern::from_policy(&at.value);
+        let rule = PredicateRule {
+            builder: builder.map(pattern),
+            source: source.map(|at| at.value),
+            source_ref: source_ref.map(pattern),
+            build_type: build_type.map(|at| at.value),
+            conditions: self.conditions(node),
+        };
+        if rule.needs_slsa() && !SLSA_PREDICATES.contains(&predicate) {
+            let known = SLSA_PREDICATES.join("` and `");
+            self.bad(node, format!("builder, source, ref and build-type are read in `{known}` only"));
+            return None;
+        }
+        Some(rule)
+    }
+
+    fn conditions(&mut self, node: &Node) -> BTreeSet<Condition> {
+        let Some(entry) = node.entry("conditions") else { return BTreeSet::new() };
+        let mut conditions = BTreeSet::new();
+        for node in self.list(&entry.node) {
+            let at = self.optional(node, "at", Self::pointer);
+            let one_of = self.optional(node, "one-of", |reader, node| {
+                let items = reader.list(node).iter().map(|item| reader.text(item).map(str::to_owned));
+                let items = items.collect::<Option<BTreeSet<_>>>()?;
+                if items.is_empty() {
+                    reader.bad(node, "list at least one value that is accepted");
+                    return None;
+                }
+                Some(items)
+            });
+            if let (Some(at), Some(one_of)) = (at, one_of) {
+                conditions.insert(Condition { at, one_of });
+            }
+        }
+        conditions
+    }
+
+    fn pointer(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node)?;
+        if text.len() > 4096 || !is_pointer(text) {
+            self.bad(node, "expected a JSON pointer such as `/buildDefinition/buildType`");
+            return None;
+        }
+        Some(text.to_owned())
     }
 
     fn quorum(&mut self, node: &Node) -> (Option<At<NonZeroU32>>, Option<At<BTreeSet<SignerName>>>) {

@@ -5,16 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::parts::{Parts, SignerEntry, Tier};
+use super::parts::{Parts, SignerEntry, SignerKind, Tier};
 use crate::at::At;
 use crate::entries::{
-    AdHoc, ArgLimits, Audit, Capability, Exception, ImageRule, Service, ServicePattern, lies_within,
+    AdHoc, ArgLimits, Audit, Capability, Exception, ImageRule, Provenance, Service, ServicePattern,
+    lies_within,
 };
 use crate::names::TierName;
 use crate::pattern::first;
 use crate::refusal::{Refusal, RefusalCode, Refusals};
 use crate::requirement::{LogRule, SubjectPattern, TrustRoot, TrustRootSource};
 use crate::source::Span;
+use crate::window::latest;
 
 /// The meet of two resolved files.
 pub(crate) fn compose(a: &Parts, b: &Parts, refusals: &mut Refusals) -> Parts {
@@ -50,6 +52,7 @@ pub(crate) fn compose(a: &Parts, b: &Parts, refusals: &mut Refusals) -> Parts {
             (Some(one), None) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
         },
+        denied: a.denied.meet(&b.denied),
     }
 }
 
@@ -211,9 +214,13 @@ impl Composer<'_> {
         };
         let provenance = match (&a.provenance, &b.provenance) {
             (Some(one), Some(two)) if one.value.predicate == two.value.predicate => {
-                let mut met = one.clone();
-                met.value.by = one.value.by.intersection(&two.value.by).cloned().collect();
-                Some(met)
+                let Some(says) = one.value.says.meet(&two.value.says) else {
+                    self.conflict(one.span, two.span, "what the provenance of an image rule says");
+                    return None;
+                };
+                let by = one.value.by.intersection(&two.value.by).cloned().collect();
+                let predicate = one.value.predicate.clone();
+                Some(At { value: Provenance { predicate, by, says }, span: first(one.span, two.span) })
             }
             (Some(one), Some(two)) => {
                 self.conflict(one.span, two.span, "the provenance of an image rule");
@@ -231,8 +238,38 @@ impl Composer<'_> {
         };
         let signers = intersection(&a.signers, &b.signers);
         let max_age = tighter(a.max_age.as_ref(), b.max_age.as_ref());
+        let signed_after = latest(a.signed_after, b.signed_after);
+        let mut annotations = a.annotations.clone();
+        for (name, value) in &b.annotations {
+            if let Some(known) = annotations.insert(name.clone(), value.clone())
+                && known != *value
+            {
+                self.conflict(known.span, value.span, "an annotation of an image rule");
+                return None;
+            }
+        }
+        // Below another repository the same mirror stands for another one.
+        let same_place = a.mirror_of.is_none() || a.repository == b.repository;
+        if a.mirror_of != b.mirror_of || !same_place {
+            let place = |rule: &ImageRule| rule.mirror_of.as_ref().map_or(rule.repository.span, |of| of.span);
+            self.conflict(place(a), place(b), "what an image rule's repository mirrors");
+            return None;
+        }
+        let (signed_as, mirror_of) = (a.signed_as.least(&b.signed_as), a.mirror_of.clone());
         Some(At {
-            value: ImageRule { repository, digests, signers, at_least, provenance, max_age, log },
+            value: ImageRule {
+                repository,
+                digests,
+                signers,
+                at_least,
+                provenance,
+                max_age,
+                log,
+                signed_after,
+                annotations,
+                signed_as,
+                mirror_of,
+            },
             span,
         })
     }
@@ -287,11 +324,16 @@ impl Composer<'_> {
 
 /// A signer that both files mean: nothing where they mean different ones.
 fn meet_signers(a: &SignerEntry, b: &SignerEntry) -> Option<SignerEntry> {
+    let by = meet_kinds(&a.by, &b.by)?;
+    Some(SignerEntry { by, window: a.window.meet(&b.window) })
+}
+
+fn meet_kinds(a: &SignerKind, b: &SignerKind) -> Option<SignerKind> {
     match (a, b) {
-        (SignerEntry::Key { .. }, SignerEntry::Key { .. }) => (a == b).then(|| a.clone()),
+        (SignerKind::Key { .. }, SignerKind::Key { .. }) => (a == b).then(|| a.clone()),
         (
-            SignerEntry::Keyless { issuer, subject, claims, root },
-            SignerEntry::Keyless { issuer: issuer_b, subject: subject_b, claims: claims_b, root: root_b },
+            SignerKind::Keyless { issuer, subject, claims, root },
+            SignerKind::Keyless { issuer: issuer_b, subject: subject_b, claims: claims_b, root: root_b },
         ) if issuer == issuer_b && root == root_b => {
             let subject = if includes(subject, subject_b) {
                 subject_b
@@ -306,7 +348,7 @@ fn meet_signers(a: &SignerEntry, b: &SignerEntry) -> Option<SignerEntry> {
             }
             let claims =
                 claims.iter().chain(claims_b).map(|(claim, value)| (claim.clone(), value.clone())).collect();
-            Some(SignerEntry::Keyless {
+            Some(SignerKind::Keyless {
                 issuer: issuer.clone(),
                 subject: subject.clone(),
                 claims,

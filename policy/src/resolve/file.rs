@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use perry_sandbox_reference::Digest;
 
-use super::parts::{Parts, SignerEntry, Tier};
+use super::parts::{Parts, SignerEntry, SignerKind, Tier};
 use super::references::Missing;
 use super::tiers::resolve_tiers;
 use crate::at::At;
@@ -13,7 +13,7 @@ use crate::grants::Grants;
 use crate::limits::EntryLimits;
 use crate::names::{ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::pattern::{Pattern, PatternSet};
-use crate::read::{Document, RootDoc, SignerDoc};
+use crate::read::{Document, RootDoc, SignerBy, SignerDoc};
 use crate::refusal::{Refusal, RefusalCode, Refusals};
 use crate::requirement::{SubjectPattern, TrustRoot, TrustRootSource};
 use crate::source::{PolicyFiles, SourceName, Span};
@@ -63,6 +63,7 @@ pub(crate) fn resolve_file(
         ad_hoc: document.ad_hoc,
         exceptions: document.exceptions,
         audit: document.audit,
+        denied: document.denied,
     };
     resolver.entries_under_tiers(&parts, builtin);
     resolver.ambiguous_lists(&parts);
@@ -135,8 +136,8 @@ impl FileResolver<'_> {
     }
 
     fn signer(&mut self, signer: &At<SignerDoc>) -> Option<At<SignerEntry>> {
-        let value = match &signer.value {
-            SignerDoc::Key { path, root } => {
+        let by = match &signer.value.by {
+            SignerBy::Key { path, root } => {
                 let pem = self.read(path, MAX_KEY_BYTES)?;
                 if crate::key::fingerprint(&pem).is_none() {
                     let private = if pem.contains("PRIVATE KEY") { ": it holds a private key" } else { "" };
@@ -144,20 +145,16 @@ impl FileResolver<'_> {
                     self.refusals.push(Refusal::new(RefusalCode::File, path.span?, message));
                     return None;
                 }
-                SignerEntry::Key { pem, root: root.as_ref().map(|root| root.value.clone()) }
+                SignerKind::Key { pem, root: root.as_ref().map(|root| root.value.clone()) }
             }
-            SignerDoc::Keyless { root, issuer, subject, claims } => SignerEntry::Keyless {
+            SignerBy::Keyless { root, issuer, subject, claims } => SignerKind::Keyless {
                 issuer: issuer.value.clone(),
-                subject: if subject.value.contains('*') {
-                    SubjectPattern::Star(subject.value.clone())
-                } else {
-                    SubjectPattern::Exact(subject.value.clone())
-                },
+                subject: SubjectPattern::from_policy(&subject.value),
                 claims: claims.clone(),
                 root: root.value.clone(),
             },
         };
-        Some(At { value, span: signer.span })
+        Some(At { value: SignerEntry { by, window: signer.value.window }, span: signer.span })
     }
 
     /// Refuses entries that grant more than their own file's tier allows.
@@ -262,9 +259,9 @@ fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Vec<Missing> {
         }
     };
     for signer in document.signers.values() {
-        let root = match &signer.value {
-            SignerDoc::Key { root, .. } => root.as_ref(),
-            SignerDoc::Keyless { root, .. } => Some(root),
+        let root = match &signer.value.by {
+            SignerBy::Key { root, .. } => root.as_ref(),
+            SignerBy::Keyless { root, .. } => Some(root),
         };
         if let Some(root) = root {
             look("trust-root", root.value.as_str(), root.span, document.roots.contains_key(&root.value));

@@ -8,6 +8,6 @@ mod tiers;
 
 pub(crate) use compose::{compose, includes};
 pub(crate) use file::resolve_file;
-pub(crate) use parts::{Parts, SignerEntry, Tier};
+pub(crate) use parts::{Parts, SignerEntry, SignerKind, Tier};
 pub(crate) use references::Missing;
 pub(crate) use tiers::{BUILTIN_SOURCE, BUILTIN_TIERS, builtin_tiers};

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::at::At;
 use crate::ceiling::Ceiling;
+use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::requirement::{SubjectPattern, TrustRoot};
+use crate::window::SigningWindow;
 
 /// Everything that a policy says, with names resolved. Places are kept but do not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +29,8 @@ pub(crate) struct Parts {
     pub(crate) ad_hoc: Option<At<AdHoc>>,
     pub(crate) exceptions: BTreeMap<String, Exception>,
     pub(crate) audit: Option<Audit>,
+    #[serde(skip_serializing_if = "DenyList::is_empty")]
+    pub(crate) denied: DenyList,
 }
 
 impl Parts {
@@ -50,7 +54,17 @@ pub(crate) struct Tier {
 /// A signer whose trust root is still a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum SignerEntry {
+pub(crate) struct SignerEntry {
+    #[serde(flatten)]
+    pub(crate) by: SignerKind,
+    #[serde(flatten)]
+    pub(crate) window: SigningWindow,
+}
+
+/// What a signer is recognised by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SignerKind {
     Key { pem: String, root: Option<TrustRootName> },
     Keyless { issuer: String, subject: SubjectPattern, claims: BTreeMap<String, String>, root: TrustRootName },
 }

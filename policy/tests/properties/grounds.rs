@@ -26,7 +26,8 @@ proptest! {
 
     #[test]
     fn p10_one_key_counted_twice_never_meets_a_quorum_of_two(ask in ask(), spec in policy()) {
-        let spec = PolicySpec { quorum: 2, shared_key: true, signers: SIGNERS.into_iter().collect(), ..spec };
+        let (revoked, denied) = Default::default();
+        let spec = PolicySpec { quorum: 2, shared_key: true, signers: SIGNERS.into_iter().collect(), revoked, denied, ..spec };
         let policy = loaded(&spec.to_toml());
         // `s1` and `s2` are one key; both names are in the evidence.
         let twice = Ask { signed: BTreeSet::from(["s1", "s2"]), ..ask.clone() };

@@ -45,8 +45,9 @@ proptest! {
                 json["open"] = serde_json::json!(["tier", "capability"]);
             }
             // One signer of the policies is one key in all of them, or they contradict each other.
-            json["signer"] = serde_json::json!({ "s0": { "public-key": "keys0.pub" }, "s1": { "public-key": "keys1.pub" },
-                "s2": { "public-key": "keys2.pub" } });
+            for (name, key) in [("s0", "keys0.pub"), ("s1", "keys1.pub"), ("s2", "keys2.pub")] {
+                json["signer"][name]["public-key"] = serde_json::json!(key);
+            }
             toml_text(&json, 0)
         };
         let texts = [text(&a, open[0]), text(&b, open[1]), text(&c, open[2])];

@@ -34,9 +34,16 @@ fn lesser(ask: &Ask) -> Vec<Ask> {
     lesser
 }
 
-/// The policy with every tier cut down by another one, and its quorum raised.
-fn tightened(spec: &PolicySpec, by: &crate::support::spec::TierSpec, signers: bool) -> Option<PolicySpec> {
+/// The policy with every tier cut down by another one, its quorum raised, and further signers denied or revoked.
+fn tightened(
+    spec: &PolicySpec,
+    by: &crate::support::spec::TierSpec,
+    signers: bool,
+    withdrawn: &PolicySpec,
+) -> Option<PolicySpec> {
     let mut tight = spec.clone();
+    tight.revoked.extend(&withdrawn.revoked);
+    tight.denied.extend(&withdrawn.denied);
     for tier in &mut tight.tiers {
         let levels: BTreeSet<_> = tier.accept.intersection(&by.accept).copied().collect();
         if levels.is_empty() {
@@ -66,10 +73,10 @@ proptest! {
 
     #[test]
     fn p02_tightening_never_turns_a_denial_into_an_approval(
-        spec in policy(), by in tier(), signers in any::<bool>(), asks in proptest::collection::vec(ask(), 8)
+        spec in policy(), by in tier(), signers in any::<bool>(), withdrawn in policy(), asks in proptest::collection::vec(ask(), 8)
     ) {
         let spec = PolicySpec { limits: None, ..spec };
-        if let Some(tight) = tightened(&spec, &by, signers) {
+        if let Some(tight) = tightened(&spec, &by, signers, &withdrawn) {
             let (wide, narrow) = (loaded(&spec.to_toml()), loaded(&tight.to_toml()));
             for ask in asks {
                 let (before, after) = (ask.verdict(&wide, &spec), ask.verdict(&narrow, &tight));

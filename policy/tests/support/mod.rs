@@ -118,6 +118,8 @@ pub(crate) fn acme_signature(days: i64) -> VerifiedSignature {
         log: None,
         root: Some(("public".parse().unwrap(), Digest::of(b"whatever the verifier got"))),
         signed_reference: None,
+        serial: None,
+        build: None,
     }
 }
 

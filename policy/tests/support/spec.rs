@@ -141,6 +141,10 @@ pub(crate) struct PolicySpec {
     /// Which of [`SIGNERS`] the rule lists; the last two may be one key.
     pub(crate) signers: BTreeSet<&'static str>,
     pub(crate) shared_key: bool,
+    /// Signers whose window has ended, so that a signature without a time counts no more.
+    pub(crate) revoked: BTreeSet<&'static str>,
+    /// Signers whose keys are on the deny list.
+    pub(crate) denied: BTreeSet<&'static str>,
     pub(crate) limits: Option<u32>,
 }
 
@@ -160,10 +164,16 @@ impl PolicySpec {
             .zip(self.tiers.iter().zip(extends))
             .map(|(name, (tier, extends))| ((*name).to_owned(), tier.to_json(extends)))
             .collect();
-        let signers: serde_json::Map<String, Value> = SIGNERS
-            .iter()
-            .map(|name| ((*name).to_owned(), json!({ "public-key": self.key(name) })))
-            .collect();
+        let signer = |name: &&'static str| {
+            let mut signer = json!({ "public-key": self.key(name) });
+            if self.revoked.contains(name) {
+                signer["revoked-at"] = json!(format!("2020-01-0{}", 1 + self.quorum));
+            }
+            ((*name).to_owned(), signer)
+        };
+        let signers: serde_json::Map<String, Value> = SIGNERS.iter().map(signer).collect();
+        let deny = |name: &&'static str| json!({ "key": super::fingerprint(&super::pem(&self.key(name))).as_str(), "reason": "lost" });
+        let denied: Vec<Value> = self.denied.iter().map(deny).collect();
         let mut capability = json!({
             "tier": TIERS[self.tier], "image": "tools", "command": ["/bin/tool"],
             "args": { "max": 2, "each-max": 8 },
@@ -183,8 +193,16 @@ impl PolicySpec {
             "tier": tiers,
             "capability": { "run": capability },
             "ad-hoc": { "tier": TIERS[self.tier], "image": ["tools"] },
+            "deny": denied,
             "audit": { "log": "chained", "include": ["decision", "explain"] },
         })
+    }
+
+    /// The keys whose signature without a time counts.
+    pub(crate) fn counting(&self, signed: &BTreeSet<&'static str>) -> BTreeSet<String> {
+        let denied: BTreeSet<String> = self.denied.iter().map(|name| self.key(name)).collect();
+        let names = signed.intersection(&self.signers).filter(|name| !self.revoked.contains(*name));
+        names.map(|name| self.key(name)).filter(|key| !denied.contains(key)).collect()
     }
 
     pub(crate) fn to_toml(&self) -> String {
@@ -226,8 +244,11 @@ pub(crate) fn tier() -> impl Strategy<Value = TierSpec> {
 pub(crate) fn policy() -> impl Strategy<Value = PolicySpec> {
     let tiers = (tier(), tier(), tier(), tier());
     let signers = subsequence(SIGNERS.to_vec(), 1..=3);
-    (tiers, 0_usize..4, 1_u32..4, signers, any::<bool>(), proptest::option::of(1_u32..5)).prop_map(
-        |((t0, t1, t2, t3), tier, quorum, signers, shared_key, limits)| {
+    // Mostly nobody: a policy that denies its signers denies everything.
+    let few = || prop_oneof![4 => Just(BTreeSet::new()), 1 => some(SIGNERS)];
+    let withdrawn = (few(), few());
+    (tiers, 0_usize..4, 1_u32..4, signers, any::<bool>(), proptest::option::of(1_u32..5), withdrawn).prop_map(
+        |((t0, t1, t2, t3), tier, quorum, signers, shared_key, limits, (revoked, denied))| {
             let t1 = t1.under(&t0);
             // The two sides of the diamond keep a level in common, or their child could not exist.
             let mut t2 = t2.under(&t0);
@@ -240,7 +261,7 @@ pub(crate) fn policy() -> impl Strategy<Value = PolicySpec> {
             let t3 = TierSpec { accept, ..t3.under(&t1).under(&t2) };
             let quorum = quorum.min(u32::try_from(signers.len()).unwrap());
             let signers = signers.into_iter().collect();
-            PolicySpec { tiers: [t0, t1, t2, t3], tier, quorum, signers, shared_key, limits }
+            PolicySpec { tiers: [t0, t1, t2, t3], tier, quorum, signers, shared_key, revoked, denied, limits }
         },
     )
 }

@@ -39,8 +39,7 @@ pub(crate) fn request(args: &[&str]) -> Request {
 pub(crate) fn spine(request: &Request) -> Spine {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello");
     let pem = std::fs::read_to_string(example.join("cosign.pub")).unwrap();
-    let signer =
-        Signer { name: "command-line".parse().unwrap(), identity: SignerIdentity::Key { pem, root: None } };
+    let signer = Signer::new("command-line".parse().unwrap(), SignerIdentity::Key { pem, root: None });
     let policy = Policy::command_line(CommandLineSigner { signer, log: LogRule::Optional });
     let required = decide_requirement(&policy, request, &ImageSubject::default()).unwrap();
     let layout = Layout::open(&example.join("image")).unwrap();

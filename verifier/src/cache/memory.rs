@@ -252,7 +252,9 @@ fn requirement_weight(requirement: &Requirement) -> usize {
         .signers
         .iter()
         .chain(by)
-        .fold(OVERHEAD, |sum, signer| sum.saturating_add(signer_weight(signer)))
+        .map(signer_weight)
+        .chain(requirement.denied.entries().map(|entry| OVERHEAD.saturating_add(entry.reason.len())))
+        .fold(OVERHEAD, usize::saturating_add)
 }
 
 fn signer_weight(signer: &Signer) -> usize {

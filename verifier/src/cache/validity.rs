@@ -31,6 +31,14 @@ pub(super) fn span(requirement: &Requirement, evidence: &Evidence, ttl: Duration
         let oldest = signatures.flat_map(|it| &it.times).map(|time| time.at).min();
         until = until.min(after(oldest.unwrap_or(from), age));
     }
+    let by = requirement.provenance.as_ref().map_or(&[][..], |rule| &rule.by);
+    for signer in requirement.signers.iter().chain(by) {
+        let mut own =
+            evidence.signatures.iter().chain(&evidence.provenance).filter(|it| it.signer == signer.name);
+        if own.any(|it| it.times.is_empty()) {
+            until = until.min(signer.window.untimed_until().unwrap_or(until));
+        }
+    }
     Span { from, until }
 }
 
