@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 use std::io::{self, Read};
+use std::time::Instant;
 
 use perry_sandbox_reference::{Digest, Hasher, Repository};
 use thiserror::Error;
@@ -59,6 +60,12 @@ pub trait Source: Send + Sync + Debug {
     fn stamp(&self, digest: &Digest) -> Option<String> {
         let _ = digest;
         None
+    }
+
+    /// Sets when everything that is asked from here on must have come; `None`: there is no such time. Sources that
+    /// answer at once need not care.
+    fn set_deadline(&self, deadline: Option<Instant>) {
+        let _ = deadline;
     }
 
     /// The repository that the content was fetched from; `None` for a layout or archive.

@@ -1,8 +1,10 @@
 //! Just enough of HTTP/1.1: one request and one answer a connection.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// Most bytes that a test pushes at once.
 const MAX_BODY: u64 = 1 << 30;
@@ -113,8 +115,21 @@ pub(crate) enum Body {
     Bytes(Vec<u8>),
     /// A length, and these bytes, which may be fewer.
     Announced(u64, Vec<u8>),
-    /// Zeros until the other side hangs up.
-    Endless,
+    /// These bytes, and zeros until the other side hangs up.
+    Endless(Vec<u8>),
+    /// These bytes, one at a time, with a pause after each.
+    Slow(Vec<u8>, Duration),
+    /// What is made while it is sent, of a length that is not announced.
+    Made(Pieces),
+}
+
+/// The pieces of a body.
+pub(crate) struct Pieces(pub(crate) Box<dyn Iterator<Item = Vec<u8>> + Send>);
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pieces")
+    }
 }
 
 impl Default for Body {
@@ -139,7 +154,7 @@ impl Answer {
     }
 
     /// Writes the answer, without its body if only the head was asked for.
-    pub(crate) fn write(self, mut stream: &TcpStream, head: bool) -> io::Result<()> {
+    pub(crate) fn write(self, mut stream: impl Write, head: bool) -> io::Result<()> {
         let mut text = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", self.status);
         for (name, value) in &self.headers {
             text += &format!("{name}: {value}\r\n");
@@ -148,16 +163,26 @@ impl Answer {
         match &self.body {
             Body::Bytes(bytes) if !has_length => text += &format!("Content-Length: {}\r\n", bytes.len()),
             Body::Announced(length, _) => text += &format!("Content-Length: {length}\r\n"),
-            Body::Bytes(_) | Body::Endless => {}
+            Body::Slow(bytes, _) => text += &format!("Content-Length: {}\r\n", bytes.len()),
+            Body::Bytes(_) | Body::Endless(_) | Body::Made(_) => {}
         }
         stream.write_all(text.as_bytes())?;
         stream.write_all(b"\r\n")?;
         match self.body {
             _ if head => Ok(()),
             Body::Bytes(bytes) | Body::Announced(_, bytes) => stream.write_all(&bytes),
-            Body::Endless => loop {
-                stream.write_all(&[0; 8192])?;
-            },
+            Body::Endless(start) => {
+                stream.write_all(&start)?;
+                loop {
+                    stream.write_all(&[0; 8192])?;
+                }
+            }
+            Body::Slow(bytes, pause) => bytes.iter().try_for_each(|byte| {
+                stream.write_all(&[*byte])?;
+                std::thread::sleep(pause);
+                Ok(())
+            }),
+            Body::Made(mut pieces) => pieces.0.try_for_each(|piece| stream.write_all(&piece)),
         }
     }
 }

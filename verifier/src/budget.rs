@@ -44,6 +44,8 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a dyn Source, clock: Clock) -> Self {
+        // SECURITY: a registry that answers one byte at a time must not outlast the time that policy allows.
+        source.set_deadline(clock.deadline);
         Self { source, clock, left: MAX_TOTAL }
     }
 
@@ -96,6 +98,13 @@ impl<'a> Reader<'a> {
     fn exhausted(&self) -> Finding {
         let found = format!("more than {MAX_TOTAL} bytes in {}", self.source.describe());
         Finding::new(Code::FindTooLarge, found, format!("at most {MAX_TOTAL} bytes"))
+    }
+}
+
+impl Drop for Reader<'_> {
+    /// What is pulled afterwards is not part of the verification.
+    fn drop(&mut self) {
+        self.source.set_deadline(None);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Getting a token, and deciding who may see the password.
 
 use std::io::Read as _;
+use std::time::Instant;
 
 use base64::Engine as _;
 
@@ -22,6 +23,8 @@ pub(super) struct Asker<'a> {
     pub(super) registry: &'a Place,
     /// The repository's path: the only thing a token is asked for.
     pub(super) path: &'a str,
+    /// When everything must have come.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// What to send from now on, and why not more.
@@ -80,6 +83,7 @@ impl Asker<'_> {
             authorization: None,
             what,
             size: MAX_ANSWER,
+            deadline: self.deadline,
         };
         let place = place.map_err(|what| self.client.refuse(&question, "a token from", what))?;
         let mut pairs = Vec::new();

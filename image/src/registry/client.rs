@@ -1,7 +1,7 @@
 //! Requests: one at a time, followed where that is safe, tried again where that helps, bounded in time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use perry_sandbox_reference::Repository;
 use ureq::http::{HeaderMap, Response, StatusCode};
@@ -33,6 +33,15 @@ pub(super) struct Question<'a> {
     pub(super) what: &'a str,
     /// How many bytes are expected at most: bounds the time.
     pub(super) size: u64,
+    /// When the answer must have come, whatever else is allowed.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Question<'_> {
+    /// The time that is left; `None` where it is not bounded.
+    fn left(&self) -> Option<Duration> {
+        Some(self.deadline?.saturating_duration_since(Instant::now()))
+    }
 }
 
 /// An HTTP client for one registry.
@@ -82,13 +91,20 @@ impl Client {
         let mut attempt = 1_u32;
         loop {
             let last = attempt >= self.attempts;
-            match self.ask_once(question) {
+            let outcome = self.ask_once(question);
+            let wait = match &outcome {
                 Ok(answer) if !last && is_busy(answer.status()) => {
-                    std::thread::sleep(retry_after(answer.headers()).unwrap_or(pause).min(LONGEST_PAUSE));
+                    retry_after(answer.headers()).unwrap_or(pause).min(LONGEST_PAUSE)
                 }
-                Err(ReadError::Transport { .. }) if !last => std::thread::sleep(pause),
-                other => return other,
+                Err(ReadError::Transport { .. }) if !last => pause,
+                _ => return outcome,
+            };
+            // Nothing is waited for that cannot come in time.
+            if question.left().is_some_and(|left| left <= wait) {
+                return outcome;
             }
+            drop(outcome);
+            std::thread::sleep(wait);
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
             attempt = attempt.saturating_add(1);
         }
@@ -99,6 +115,10 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let seconds = question.size.checked_div(SLOWEST).unwrap_or(0);
             let longest = self.patience.saturating_mul(2).saturating_add(Duration::from_secs(seconds));
+            let longest = question.left().map_or(longest, |left| left.min(longest));
+            if longest.is_zero() {
+                return Err(self.late(question));
+            }
             let mut request = self.agent.get(place.uri()).config().timeout_global(Some(longest)).build();
             if let Some(accept) = question.accept {
                 request = request.header("accept", accept);
@@ -112,6 +132,14 @@ impl Client {
             place = place.follow(target).map_err(|what| self.refuse(question, "a redirect to", what))?;
         }
         Err(self.refuse(question, "more redirects than", "are followed"))
+    }
+
+    fn late(&self, question: &Question<'_>) -> ReadError {
+        ReadError::Transport {
+            registry: self.registry.clone(),
+            what: question.what.to_owned(),
+            reason: "the time that is allowed is over".to_owned(),
+        }
     }
 
     fn unreachable(&self, question: &Question<'_>, error: &ureq::Error) -> ReadError {

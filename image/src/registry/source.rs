@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::Read;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use perry_sandbox_reference::{Digest, Repository, Tag};
 use ureq::Body;
@@ -40,6 +41,7 @@ pub struct Registry {
 struct State {
     authorization: Option<Secret>,
     manifests: VecDeque<(Digest, RawManifest)>,
+    deadline: Option<Instant>,
 }
 
 impl fmt::Debug for Registry {
@@ -92,7 +94,8 @@ impl Registry {
         let known = self.state().authorization.clone();
         let ask = |authorization: Option<&Secret>| {
             let authorization = authorization.map(Secret::reveal);
-            self.client.ask(&Question { place: place.clone(), accept, authorization, what, size })
+            let deadline = self.state().deadline;
+            self.client.ask(&Question { place: place.clone(), accept, authorization, what, size, deadline })
         };
         let answer = ask(known.as_ref())?;
         if answer.status().as_u16() != 401 {
@@ -108,6 +111,7 @@ impl Registry {
             access: &self.access,
             registry: &self.host,
             path: self.repository.path(),
+            deadline: self.state().deadline,
         };
         let granted = asker.meet(&wanted, what)?;
         let Some(authorization) = granted.authorization else {
@@ -234,6 +238,10 @@ impl Source for Registry {
 
     fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ReadError> {
         self.list_referrers(subject)
+    }
+
+    fn set_deadline(&self, deadline: Option<Instant>) {
+        self.state().deadline = deadline;
     }
 
     fn repository(&self) -> Option<&Repository> {

@@ -1,16 +1,21 @@
 //! Requests and what is answered to them.
 
+use std::time::Duration;
+
 use perry_sandbox_reference::Digest;
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Body, Request};
+use crate::http::{Answer, Body, Pieces, Request};
 use crate::sigstore::b64;
 
 use super::options::{Hostile, LogIn};
 use super::push;
 use super::state::State;
 
-pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// How many of very many referrers stand on one page.
+const USUAL_PAGE: usize = 100;
 const TOKEN: &str = "the-test-token";
 
 /// Answers one request.
@@ -23,6 +28,44 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
             return Answer::new(*status);
         }
     }
+    let plain = honest(state, request);
+    match state.options.hostile.iter().find(|hostile| concerns(hostile, &request.path)) {
+        None => plain,
+        Some(Hostile::Answer { body, .. }) => typed(request, Answer::new(200)).bytes(body.to_vec()),
+        Some(Hostile::Endless { start, .. }) => {
+            Answer { body: Body::Endless(start.clone()), ..typed(request, Answer::new(200)) }
+        }
+        Some(Hostile::Redirect { to, .. }) => Answer::new(307).header("Location", to),
+        Some(Hostile::Slow { pause, .. }) => slowly(plain, *pause),
+        Some(_) => plain,
+    }
+}
+
+/// Whether something hostile is about this path.
+fn concerns(hostile: &Hostile, path: &str) -> bool {
+    match hostile {
+        Hostile::Answer { part, .. }
+        | Hostile::Endless { part, .. }
+        | Hostile::Redirect { part, .. }
+        | Hostile::Slow { part, .. } => path.contains(part.as_str()),
+        _ => false,
+    }
+}
+
+/// The media type that is expected at a path.
+fn typed(request: &Request, answer: Answer) -> Answer {
+    let kind = if request.path.contains("/referrers/") { OCI_INDEX } else { OCI_MANIFEST };
+    answer.header("Content-Type", kind)
+}
+
+fn slowly(answer: Answer, pause: Duration) -> Answer {
+    match answer.body {
+        Body::Bytes(bytes) => Answer { body: Body::Slow(bytes, pause), ..answer },
+        _ => answer,
+    }
+}
+
+fn honest(state: &mut State, request: &Request) -> Answer {
     if request.path == "/token" {
         return token(state, request);
     }
@@ -97,7 +140,7 @@ fn blob(state: &State, path: &str, name: &str) -> Answer {
         .header("Docker-Content-Digest", name);
     for hostile in &state.options.hostile {
         match hostile {
-            Hostile::EndlessBlobs => return Answer { body: Body::Endless, ..answer },
+            Hostile::EndlessBlobs => return Answer { body: Body::Endless(Vec::new()), ..answer },
             Hostile::RedirectBlobs(to) => return Answer::new(307).header("Location", &format!("{to}{name}")),
             Hostile::RedirectLoop => {
                 return Answer::new(302).header("Location", &format!("/v2/{path}/blobs/{name}"));
@@ -134,7 +177,7 @@ fn manifest(state: &mut State, path: &str, name: &str) -> Answer {
     let mut body = None;
     for hostile in &state.options.hostile {
         match hostile {
-            Hostile::EndlessManifests => body = Some(Body::Endless),
+            Hostile::EndlessManifests => body = Some(Body::Endless(Vec::new())),
             Hostile::HugeLength(length) => body = Some(Body::Announced(*length, bytes.clone())),
             Hostile::MediaType(other) => kind.clone_from(other),
             Hostile::FlippedManifests if by_digest.is_some() => {
@@ -153,6 +196,13 @@ fn manifest(state: &mut State, path: &str, name: &str) -> Answer {
 fn referrers(state: &State, request: &Request, path: &str, name: &str) -> Answer {
     if !state.options.referrers {
         return error(404, "NOT_FOUND");
+    }
+    let many = state.options.hostile.iter().find_map(|hostile| match hostile {
+        Hostile::ManyReferrers(count) => Some(*count),
+        _ => None,
+    });
+    if let Some(count) = many {
+        return many_referrers(state, request, count);
     }
     let mut list: Vec<Value> = Vec::new();
     for (digest, (kind, bytes)) in state.shelves.get(path).iter().flat_map(|shelf| &shelf.manifests) {
@@ -189,6 +239,25 @@ fn referrers(state: &State, request: &Request, path: &str, name: &str) -> Answer
     }
     let body = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": shown});
     answer.bytes(body.to_string())
+}
+
+/// Referrers that are not there: all on one page, or on pages.
+fn many_referrers(state: &State, request: &Request, count: usize) -> Answer {
+    let start: usize = request.query("from").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let page = state.options.page.map_or(count, |page| page.min(USUAL_PAGE));
+    let end = count.min(start.saturating_add(page));
+    let mut answer = Answer::new(200).header("Content-Type", OCI_INDEX);
+    if end < count {
+        answer = answer.header("Link", &format!("<{}?from={end}>; rel=\"next\"", request.path));
+    }
+    let entry = move |at: usize| {
+        let comma = if at > start { "," } else { "" };
+        let digest = Digest::of(&at.to_le_bytes());
+        format!(r#"{comma}{{"mediaType":"{OCI_MANIFEST}","digest":"{digest}","size":700}}"#).into_bytes()
+    };
+    let open = format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":["#).into_bytes();
+    let pieces = [open].into_iter().chain((start..end).map(entry)).chain([b"]}".to_vec()]);
+    Answer { body: Body::Made(Pieces(Box::new(pieces))), ..answer }
 }
 
 fn tags(state: &State, path: &str) -> Answer {

@@ -1,5 +1,8 @@
 //! What kind of registry a test wants.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 /// How the registry behaves. May be changed while it runs.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -9,6 +12,8 @@ pub struct Options {
     pub referrers: bool,
     /// How many referrers stand on one page.
     pub page: Option<usize>,
+    /// How long it takes to begin each answer: with a delay that outweighs everything else, time counts round trips.
+    pub delay: Duration,
     /// What it does that no honest registry does.
     pub hostile: Vec<Hostile>,
 }
@@ -76,4 +81,57 @@ pub enum Hostile {
     Silent,
     /// Blobs break off in the middle.
     CutBlobs,
+    /// This many referrers, none of which is there, on pages of the usual size or all on one. They are made while
+    /// they are sent.
+    ManyReferrers(usize),
+    /// What is found under paths with this part comes one byte at a time.
+    Slow {
+        /// The part, such as `/blobs/`.
+        part: String,
+        /// The pause after each byte.
+        pause: Duration,
+    },
+    /// Whoever asks for a path with this part gets these bytes.
+    Answer {
+        /// The part.
+        part: String,
+        /// The bytes.
+        body: Arc<Vec<u8>>,
+    },
+    /// The same, and zeros after it until the other side hangs up.
+    Endless {
+        /// The part.
+        part: String,
+        /// What comes before the zeros.
+        start: Vec<u8>,
+    },
+    /// Whoever asks for a path with this part is sent elsewhere.
+    Redirect {
+        /// The part.
+        part: String,
+        /// Where to.
+        to: String,
+    },
+}
+
+impl Hostile {
+    /// Zeros for whoever asks for a path with this part.
+    pub fn endless(part: &str) -> Self {
+        Self::Endless { part: part.to_owned(), start: Vec::new() }
+    }
+
+    /// Bytes for whoever asks for a path with this part.
+    pub fn answer(part: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::Answer { part: part.to_owned(), body: Arc::new(body.into()) }
+    }
+
+    /// One byte at a time for whoever asks for a path with this part.
+    pub fn slow(part: &str, pause: Duration) -> Self {
+        Self::Slow { part: part.to_owned(), pause }
+    }
+
+    /// Another place for whoever asks for a path with this part.
+    pub fn redirect(part: &str, to: &str) -> Self {
+        Self::Redirect { part: part.to_owned(), to: to.to_owned() }
+    }
 }

@@ -1,7 +1,8 @@
 //! The threads: one that accepts, and one for each connection.
 
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,30 @@ use crate::layout::Content;
 pub struct TestRegistry {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
-    ended: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
+}
+
+/// What went over the wire.
+#[derive(Debug, Default)]
+struct Traffic {
+    ended: AtomicBool,
+    connections: AtomicUsize,
+    sent: AtomicU64,
+}
+
+/// Counts what is written.
+struct Counted<'a>(&'a TcpStream, &'a AtomicU64);
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.0.write(bytes)?;
+        self.1.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl TestRegistry {
@@ -31,18 +55,19 @@ impl TestRegistry {
         let address = listener.local_addr().expect("an address");
         let state = State { options, address: address.to_string(), ..State::default() };
         let state = Arc::new(Mutex::new(state));
-        let ended = Arc::new(AtomicBool::new(false));
-        let (shared, flag) = (Arc::clone(&state), Arc::clone(&ended));
+        let traffic = Arc::new(Traffic::default());
+        let (shared, counted) = (Arc::clone(&state), Arc::clone(&traffic));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if flag.load(Ordering::SeqCst) {
+                if counted.ended.load(Ordering::SeqCst) {
                     break;
                 }
-                let state = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream, &state));
+                counted.connections.fetch_add(1, Ordering::Relaxed);
+                let (state, traffic) = (Arc::clone(&shared), Arc::clone(&counted));
+                std::thread::spawn(move || serve(&stream, &state, &traffic));
             }
         });
-        Self { address, state, ended }
+        Self { address, state, traffic }
     }
 
     /// Starts a registry that holds this content as the repository `path`.
@@ -101,6 +126,16 @@ impl TestRegistry {
         self.state().log.iter().filter(|asked| asked.path.contains(part)).count()
     }
 
+    /// How many connections were made to it so far.
+    pub fn connections(&self) -> usize {
+        self.traffic.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes it has sent so far, heads of answers included.
+    pub fn sent(&self) -> u64 {
+        self.traffic.sent.load(Ordering::Relaxed)
+    }
+
     /// Where a tag points.
     pub fn tag(&self, path: &str, tag: &str) -> Option<Digest> {
         self.state().shelves.get(path)?.tags.get(tag).cloned()
@@ -109,29 +144,31 @@ impl TestRegistry {
 
 impl Drop for TestRegistry {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
+        self.traffic.ended.store(true, Ordering::SeqCst);
         // Wakes the thread that accepts.
         drop(TcpStream::connect(self.address));
     }
 }
 
-fn serve(stream: &TcpStream, state: &Mutex<State>) {
+fn serve(stream: &TcpStream, state: &Mutex<State>, traffic: &Traffic) {
     drop(stream.set_read_timeout(Some(Duration::from_secs(30))));
     drop(stream.set_write_timeout(Some(Duration::from_secs(30))));
     let Ok(Some(request)) = http::read(stream) else { return };
-    let (reply, silent) = {
+    let (reply, silent, delay) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.log.push(Asked {
             method: request.method.clone(),
             path: request.path.clone(),
             authorization: request.header("authorization").map(str::to_owned),
         });
-        (answer(&mut state, &request), state.options.hostile.contains(&Hostile::Silent))
+        let silent = state.options.hostile.contains(&Hostile::Silent);
+        (answer(&mut state, &request), silent, state.options.delay)
     };
     if silent {
         std::thread::sleep(Duration::from_secs(20));
         return;
     }
+    std::thread::sleep(delay);
     // The other side may hang up at any time.
-    drop(reply.write(stream, request.method == "HEAD"));
+    drop(reply.write(Counted(stream, &traffic.sent), request.method == "HEAD"));
 }
