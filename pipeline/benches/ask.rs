@@ -24,7 +24,8 @@ impl Example {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello");
-        let copied = std::process::Command::new("cp").arg("-R").arg(from).arg(folder.path()).status().unwrap();
+        let copied =
+            std::process::Command::new("cp").arg("-R").arg(from).arg(folder.path()).status().unwrap();
         assert!(copied.success());
         std::thread::sleep(std::time::Duration::from_millis(2100));
         Self { folder }

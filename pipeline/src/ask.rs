@@ -11,7 +11,7 @@ use perry_sandbox_policy::{
 };
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_runner::Launcher;
-use perry_sandbox_verifier::{Clock, VerifiedImage, verify};
+use perry_sandbox_verifier::{CacheLimits, Clock, VerifiedImage, Verifier, verify};
 
 use crate::environment::Environment;
 use crate::error::{Class, PipelineError};
@@ -28,6 +28,7 @@ pub struct Pipeline {
     pub(crate) store: Store,
     pub(crate) launcher: Option<Launcher>,
     policies: PolicyCache,
+    verifier: Verifier,
 }
 
 /// A wish with its answer, and what the answer rests on.
@@ -64,7 +65,7 @@ pub enum Answer<'a> {
 #[derive(Debug)]
 pub struct Decided<'a> {
     /// The proof.
-    pub verified: VerifiedImage,
+    pub verified: Arc<VerifiedImage>,
     /// Where its content comes from.
     pub opened: Opened<'a>,
     /// What its configuration asks for.
@@ -89,7 +90,17 @@ impl Pipeline {
     /// The store cannot be used.
     pub fn open(environment: Environment) -> Result<Self, PipelineError> {
         let store = Store::open(&environment.data_dir)?;
-        Ok(Self { environment, store, launcher: None, policies: PolicyCache::default() })
+        // A folder that cannot be used costs time, never an answer.
+        let verifier = Verifier::new(CacheLimits::default())
+            .with_folder(&environment.data_dir.join("verified"))
+            .unwrap_or_else(|_| Verifier::new(CacheLimits::default()));
+        Ok(Self { environment, store, launcher: None, policies: PolicyCache::default(), verifier })
+    }
+
+    /// Verifies anew each time, and keeps no proofs.
+    #[must_use]
+    pub fn without_cache(self) -> Self {
+        Self { verifier: Verifier::new(CacheLimits::none()), ..self }
     }
 
     /// Starts sandboxes by this launcher process instead of cloning the caller's own: for large and threaded programs.
@@ -101,6 +112,11 @@ impl Pipeline {
     /// The content store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Verifies images, and keeps proofs as long as they hold.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
     }
 
     /// What the environment decides.
@@ -202,7 +218,15 @@ impl Pipeline {
         let source = opened.source.as_ref();
         let platform = wish.platform.clone().unwrap_or_else(Platform::host);
         let resolved: ResolvedImage = resolve(source, &opened.wanted, &platform)?;
-        let verified = match verify(source, &resolved, &required.requirement, Clock::at(now)) {
+        // A layout's or archive's signatures are looked at each time: they are at hand, and whoever breaks one expects
+        // to see it.
+        let (requirement, clock) = (&required.requirement, Clock::at(now));
+        let verified = if name.reference().is_some() {
+            self.verifier.verify(source, &resolved, requirement, clock)
+        } else {
+            verify(source, &resolved, requirement, clock).map(Arc::new)
+        };
+        let verified = match verified {
             Ok(verified) => verified,
             Err(denial) => return Ok(Answer::NotVerified(denial)),
         };

@@ -50,6 +50,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
 
+    /// Verify anew, even where an earlier proof of the same digest still holds
+    #[arg(long, conflicts_with = "bundle")]
+    pub(crate) no_cache: bool,
+
     /// Print the evidence or the denial as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,9 +7,7 @@ use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
 use perry_sandbox_pipeline::{Environment, Pipeline, read, requirement};
 use perry_sandbox_policy::{Evidence, LogEntry, TimeSource, VerifiedIdentity, VerifiedSignature};
 use perry_sandbox_reference::Platform;
-use perry_sandbox_verifier::{
-    BundleEvidence, Clock, Denial, DenialClass, Signed, VerifiedImage, explain, verify_bundle,
-};
+use perry_sandbox_verifier::{BundleEvidence, Clock, Denial, DenialClass, Signed, explain, verify_bundle};
 use serde::Serialize;
 use serde_json::json;
 
@@ -45,6 +43,8 @@ fn explain_code(code: &str) -> anyhow::Result<Exit> {
 fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> anyhow::Result<Exit> {
     let name: ImageName = image.parse().map_err(Stop::usage)?;
     let pipeline = Pipeline::open(environment.clone())?;
+    let pipeline =
+        if args.no_cache || name.reference().is_none() { pipeline.without_cache() } else { pipeline };
     let opened = pipeline.source(&name, &args.access.choice())?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
     let resolved = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
@@ -54,7 +54,7 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
         Some(signer) => requirement(signer, choice.log(), repository),
         None => pipeline.requirement_for_image(&args.policy.choice(), repository)?,
     };
-    let verified = perry_sandbox_verifier::verify(
+    let verified = pipeline.verifier().verify(
         opened.source.as_ref(),
         &resolved,
         &requirement,
@@ -63,7 +63,7 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     if verified.is_ok() && name.reference().is_none() {
         hash_layers(opened.source.as_ref(), &resolved)?;
     }
-    report(image, verified.as_ref().map(VerifiedImage::evidence), args.json, accepted_image)
+    report(image, verified.as_ref().map(|verified| verified.evidence()), args.json, accepted_image)
 }
 
 /// Reads every layer of a layout or archive, so that one that was changed is found here and not only when it runs.
