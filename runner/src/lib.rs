@@ -58,8 +58,8 @@ pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
 pub use lifecycle::check_record;
 pub use lifecycle::{
-    FailureKind, Filter, Finish, Labels, LifecycleError, LogChunk, LogEnd, LogStream, Logs, NewSandbox,
-    SandboxId, SandboxInfo, SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
+    ExecSurroundings, FailureKind, Filter, Finish, Labels, LifecycleError, LogChunk, LogEnd, LogStream, Logs,
+    NewSandbox, SandboxId, SandboxInfo, SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
 };
 pub use native::{
     DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError,

@@ -55,7 +55,17 @@ pub(super) enum Ask {
     /// To send a signal, and to kill when the sandbox has not ended in this time.
     Stop { signal: i32, grace: Duration },
     /// To let a program join; report and three streams come with it.
-    Join { argv: Vec<String>, env: BTreeMap<String, String>, cwd: String, shape: Digest, manifest: Digest },
+    Join(AskedJoin),
+}
+
+/// What is a joining program's own, and what its plan has in common with the sandbox's.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AskedJoin {
+    pub(super) argv: Vec<String>,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) cwd: String,
+    pub(super) shape: Digest,
+    pub(super) manifest: Digest,
 }
 
 /// The socket's address by way of the folder's descriptor: a socket's own path may have 107 bytes only.

@@ -7,6 +7,7 @@
 
 mod control;
 mod error;
+mod exec;
 mod folder;
 mod id;
 mod labels;
@@ -19,6 +20,7 @@ mod start;
 mod supervisor;
 
 pub use error::{FailureKind, LifecycleError};
+pub use exec::ExecSurroundings;
 pub use id::{SandboxId, SandboxName};
 pub use labels::Labels;
 pub use log::{LogChunk, LogEnd, LogStream, Logs};

@@ -46,7 +46,7 @@ pub(super) enum State {
     Created {},
     /// Started by this supervisor; true only while that one lives and holds the lock.
     #[serde(rename_all = "kebab-case")]
-    Running { supervisor: Process, started: Timestamp },
+    Running { supervisor: Process, started: Timestamp, shape: Digest },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
     Ended { started: Timestamp, finished: Timestamp, finish: Finish },
@@ -154,7 +154,7 @@ impl Record {
     pub(super) fn info(self, held: bool) -> SandboxInfo {
         let (status, started, finished, finish, supervisor) = match self.state {
             State::Created {} => (SandboxStatus::Created, None, None, None, None),
-            State::Running { supervisor, started } if held => {
+            State::Running { supervisor, started, .. } if held => {
                 (SandboxStatus::Running, Some(started), None, None, Some(supervisor.pid))
             }
             State::Running { started, .. } => (SandboxStatus::Dead, Some(started), None, None, None),
@@ -214,7 +214,11 @@ mod tests {
             Finish { end: Some(End::Exited(3)), limit: Some(Limit::Wall), usage: None, failure: None };
         for state in [
             State::Created {},
-            State::Running { supervisor: Process { pid: 7, start: 9 }, started: now },
+            State::Running {
+                supervisor: Process { pid: 7, start: 9 },
+                started: now,
+                shape: Digest::of(b"s"),
+            },
             State::Ended { started: now, finished: now, finish },
         ] {
             let record = record(state);
@@ -241,7 +245,8 @@ mod tests {
     #[test]
     fn running_is_said_only_of_what_is_held() {
         let started = Timestamp::UNIX_EPOCH;
-        let running = record(State::Running { supervisor: Process { pid: 7, start: 9 }, started });
+        let supervisor = Process { pid: 7, start: 9 };
+        let running = record(State::Running { supervisor, started, shape: Digest::of(b"s") });
         assert_eq!(running.clone().info(true).status, SandboxStatus::Running);
         assert_eq!(running.info(false).status, SandboxStatus::Dead);
         assert_eq!(record(State::Created {}).info(true).status, SandboxStatus::Created);

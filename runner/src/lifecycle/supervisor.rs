@@ -15,12 +15,14 @@ use nix::unistd::pipe2;
 
 use super::control::{Answer, Ask, Order, forget, listen};
 use super::error::{FailureKind, LifecycleError};
+use super::exec::host_guest;
 use super::folder::{Held, Home};
 use super::log::{LogStream, LogWriter};
 use super::record::{Finish, Record, State};
 use crate::io::{Input, Output, Remote, Streams, remote};
 use crate::native::{
-    Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run, send,
+    Finished, Group, Observer, Place, Process, RootFolder, RunError, Target, is_ours, receive, room, run,
+    send,
 };
 use crate::trail::{Event, RunEnd, Trail};
 
@@ -35,7 +37,7 @@ pub(super) struct Post {
     remote: Remote,
     control: UnixStream,
     /// The first process, once it is there, and whether its program runs.
-    first: Mutex<Option<OwnedFd>>,
+    first: Mutex<Option<(i32, OwnedFd, Option<Group>)>>,
     executed: AtomicBool,
     joined: Mutex<BTreeSet<i32>>,
     spent: AtomicU64,
@@ -54,9 +56,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Observer for Post {
-    fn started(&self, _pid: i32, process: BorrowedFd<'_>) {
+    fn started(&self, pid: i32, process: BorrowedFd<'_>, group: Option<&Group>) {
         // Without a descriptor nobody can join, and everything else goes on.
-        *lock(&self.first) = process.try_clone_to_owned().ok();
+        *lock(&self.first) = process.try_clone_to_owned().ok().map(|process| (pid, process, group.cloned()));
     }
 
     fn executed(&self) {
@@ -75,6 +77,32 @@ impl Observer for Post {
 }
 
 impl Post {
+    /// Where a program can join, while the sandbox runs.
+    pub(super) fn target(&self) -> Option<Target> {
+        if !self.executed.load(Ordering::SeqCst) || lock(&self.guests).ended {
+            return None;
+        }
+        let first = lock(&self.first);
+        let (pid, process, group) = first.as_ref()?;
+        Some(Target { pid: *pid, process: process.try_clone().ok()?, group: group.clone() })
+    }
+
+    /// Counts a process that has joined.
+    pub(super) fn welcome(&self, pid: i32) {
+        lock(&self.joined).insert(pid);
+    }
+
+    /// Counts it no more. Called before it is collected: until then the number is its own.
+    pub(super) fn farewell(&self, pid: i32) {
+        lock(&self.joined).remove(&pid);
+    }
+
+    /// Counts the processor time of one that is gone.
+    pub(super) fn spend(&self, time: Duration) {
+        let ticks = u64::try_from(time.as_millis().div_euclid(10)).unwrap_or(u64::MAX);
+        self.spent.fetch_add(ticks, Ordering::Relaxed);
+    }
+
     fn end(&self) {
         let mut guests = lock(&self.guests);
         guests.ended = true;
@@ -156,7 +184,7 @@ fn attend(
     let own = own.ok_or_else(|| channel(io::ErrorKind::NotFound.into()))?;
     let started = Timestamp::now();
     record.plan = order.plan.clone();
-    record.state = State::Running { supervisor: own, started };
+    record.state = State::Running { supervisor: own, started, shape: order.shape.clone() };
     held.write(&record)?;
     let post = Arc::new(Post {
         order,
@@ -283,9 +311,11 @@ fn serve(guest: &UnixStream, post: &Post) {
     if guest.set_read_timeout(Some(FAREWELL)).is_err() {
         return;
     }
-    let Ok(Some((text, _descriptors))) = receive(guest) else { return };
+    let Ok(Some((text, descriptors))) = receive(guest) else { return };
     match serde_json::from_slice(&text) {
         Ok(Ask::Stop { signal, grace }) => post.stop(signal, grace),
-        Ok(Ask::Join { .. }) | Err(_) => {}
+        Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
+        // Not one of ours, or of another version.
+        Err(_) => {}
     }
 }

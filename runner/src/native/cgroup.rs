@@ -168,6 +168,11 @@ impl Group {
         self.folders.iter().map(|folder| Ok(open(folder)?.into())).collect()
     }
 
+    /// Puts one more process under the limits.
+    pub(crate) fn add(&self, pid: i32) -> io::Result<()> {
+        self.folders.iter().try_for_each(|folder| fs::write(folder.join("cgroup.procs"), pid.to_string()))
+    }
+
     /// Whether the kernel has killed for memory.
     pub(crate) fn memory_was_hit(&self) -> bool {
         let file = if self.v2 { "memory.events" } else { "memory.oom_control" };

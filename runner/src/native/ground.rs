@@ -37,6 +37,17 @@ pub enum RootError {
 }
 
 impl Ground {
+    /// What a program that joins a sandbox needs to know: its root and mounts are the sandbox's.
+    pub(crate) fn of_this_process() -> Self {
+        Self {
+            ids: Ids::of_this_process(),
+            root: String::new(),
+            missing: Vec::new(),
+            cgroup: true,
+            hard_limits: hard_limits(),
+        }
+    }
+
     /// Looks at the image's root and at this process.
     pub(crate) fn survey(settings: &Settings, root: &RootFolder, cgroup: bool) -> Result<Self, RootError> {
         let mounts = settings.mounts.iter().map(|mount| mount.path.trim_start_matches('/'));

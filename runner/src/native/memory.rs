@@ -105,7 +105,7 @@ fn folders(pid: i32) -> impl Iterator<Item = PathBuf> {
     iter::once(own).chain(threads.flatten().map(|thread| thread.path()))
 }
 
-fn members(init: i32, joined: &[i32]) -> Vec<i32> {
+pub(super) fn members(init: i32, joined: &[i32]) -> Vec<i32> {
     let mut found = vec![init];
     found.extend(joined.iter().filter(|pid| **pid != init));
     let mut next = 0;

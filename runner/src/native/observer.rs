@@ -2,10 +2,12 @@
 
 use std::os::fd::BorrowedFd;
 
+use super::cgroup::Group;
+
 /// Told by the supervision of one sandbox, and asked for what else belongs to it.
 pub(crate) trait Observer: Sync {
-    /// Its first process is there, and sets itself up.
-    fn started(&self, pid: i32, process: BorrowedFd<'_>);
+    /// Its first process is there, and sets itself up, under these limits.
+    fn started(&self, pid: i32, process: BorrowedFd<'_>, group: Option<&Group>);
 
     /// The program runs.
     fn executed(&self);

@@ -191,7 +191,7 @@ fn run_in(
     } else {
         let child = start(&spec, given, |pid| note.started(pid))?;
         if let Some(observer) = place.observer {
-            observer.started(child.pid, child.pidfd.as_fd());
+            observer.started(child.pid, child.pidfd.as_fd(), group);
         }
         running.process = Some((child.pid, child.pidfd));
     }
@@ -218,8 +218,28 @@ pub(crate) fn connect(
     streams: Streams,
     window: (u16, u16),
 ) -> io::Result<(Running, Given)> {
+    let (running, inner, ends) = wire(settings, streams, window)?;
+    let given = Given {
+        streams: ends,
+        report: inner,
+        root: root.folder.try_clone()?,
+        hosts: host_trees(settings)?,
+        owner: this_process().map_err(io::Error::other)?,
+        cgroup: None,
+        joins: Vec::new(),
+    };
+    Ok((running, given))
+}
+
+/// Both ends of the report and the streams: ours, the report's other end, and the sandbox's streams.
+pub(super) fn wire(
+    settings: &Settings,
+    streams: Streams,
+    window: (u16, u16),
+) -> io::Result<(Running, OwnedFd, Option<[OwnedFd; 3]>)> {
     let (report, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
     let mut running = Running {
+        joined: false,
         process: None,
         remote: false,
         own_room: own_room(settings).is_some(),
@@ -247,16 +267,7 @@ pub(crate) fn connect(
             [Some(Pump::outward(from, streams.stdout)), Some(Pump::outward(from_error, streams.stderr))];
         Some([stdin, stdout, stderr])
     };
-    let given = Given {
-        streams: ends,
-        report: inner,
-        root: root.folder.try_clone()?,
-        hosts: host_trees(settings)?,
-        owner: this_process().map_err(io::Error::other)?,
-        cgroup: None,
-        joins: Vec::new(),
-    };
-    Ok((running, given))
+    Ok((running, inner, ends))
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -271,7 +282,7 @@ fn host_trees(settings: &Settings) -> io::Result<Vec<OwnedFd>> {
     settings.mounts.iter().map(|mount| Ok(clone_host(&mount.path)?)).collect()
 }
 
-fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {
+pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {
     if let Some((number, errno)) = ended.failed {
         return Err(setup_error(spec, number, Errno(errno)));
     }
@@ -329,6 +340,10 @@ fn setup_error(spec: &Spec, number: u32, errno: Errno) -> RunError {
     let index = usize::try_from(number).unwrap_or(usize::MAX);
     let program = || spec.argv.first().map(ToString::to_string).unwrap_or_default();
     match (spec.steps.get(index), errno.0) {
+        (Some(Step::CheckProgram { .. }), libc::EACCES) => RunError::ProgramNotExecutable {
+            program: program(),
+            errno: "it, its interpreter or its loader cannot be read, is relative, or lies in /proc, where programs of the host could be reached".to_owned(),
+        },
         (Some(Step::Execute { .. }), libc::ENOENT) => RunError::ProgramNotFound(program()),
         (Some(Step::Execute { .. }), _) => {
             RunError::ProgramNotExecutable { program: program(), errno: errno.to_string() }

@@ -74,6 +74,40 @@ fn text(text: impl Into<String>) -> Result<Text, SpecError> {
 }
 
 impl Spec {
+    /// The steps of a program that joins a sandbox with these settings: what the kernel keeps for each process is put on
+    /// again, and everything else is the sandbox's own.
+    ///
+    /// SECURITY: until exec it is a copy of a program of the host. It enters with nothing open that the sandbox could take
+    /// from it, and cannot be traced (CVE-2016-9962, CVE-2019-5736); its folder is resolved inside (CVE-2024-21626).
+    pub(crate) fn join(settings: &Settings, ground: &Ground) -> Result<Self, SpecError> {
+        check_folder(&settings.cwd)?;
+        let mut steps = vec![
+            Step::NotDumpable,
+            Step::Streams,
+            Step::CloseOthers,
+            Step::Join,
+            Step::Fork,
+            Step::AwaitLimits,
+            Step::NewSession,
+            Step::NewKeyring,
+        ];
+        steps.extend(limits(settings, ground));
+        let last = privileges(settings, ground)?.into_iter();
+        steps.extend(last.filter(|step| !matches!(step, Step::Streams | Step::Terminal)));
+        Self::with_steps(settings, ground, steps)
+    }
+
+    fn with_steps(settings: &Settings, ground: &Ground, steps: Vec<Step>) -> Result<Self, SpecError> {
+        let env = settings.env.iter().map(|(name, value)| text(format!("{name}={value}")));
+        Ok(Self {
+            ids: ground.ids,
+            user: (settings.uid, settings.gid),
+            steps,
+            argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
+            env: env.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// Makes the steps.
     pub(crate) fn assemble(settings: &Settings, ground: &Ground) -> Result<Self, SpecError> {
         if settings.mounts.len() > MAX_MOUNTS {
@@ -101,14 +135,7 @@ impl Spec {
         steps.push(Step::NewCgroupNamespace);
         steps.extend(limits(settings, ground));
         steps.extend(privileges(settings, ground)?);
-        let env = settings.env.iter().map(|(name, value)| text(format!("{name}={value}")));
-        Ok(Self {
-            ids: ground.ids,
-            user: (settings.uid, settings.gid),
-            steps,
-            argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
-            env: env.collect::<Result<_, _>>()?,
-        })
+        Self::with_steps(settings, ground, steps)
     }
 }
 
@@ -393,6 +420,7 @@ fn privileges(settings: &Settings, ground: &Ground) -> Steps {
         Step::Umask { mask: 0o022 },
         // Late: until exec the child still has every descriptor of a program that may have many.
         limit(ground, libc::RLIMIT_NOFILE, u64::from(settings.limits.open_files)),
+        Step::CheckProgram { candidates: candidates(settings)? },
         Step::DieWithParent,
         Step::NoNewPrivileges,
         Step::CloseOnExec,

@@ -110,7 +110,7 @@ pub(crate) fn start_in(
     }
 }
 
-fn channel(errno: nix::errno::Errno) -> StartError {
+pub(super) fn channel(errno: nix::errno::Errno) -> StartError {
     StartError::Channel(errno.into())
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn abandon(child: &Cloned) {
     let _ = wait_exit(child.pidfd.as_fd());
 }
 
-fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
+pub(super) fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
     let mut table = [-1; SLOTS];
     let mut put = |slot: Slot, descriptor: RawFd| {
         if let Some(place) = table.get_mut(slot.index()) {
@@ -144,7 +144,7 @@ fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
 }
 
 /// A descriptor below 3 would be overwritten while the streams are put in place; a caller may have closed its own.
-fn raise_above_streams(given: &mut Given) -> io::Result<()> {
+pub(super) fn raise_above_streams(given: &mut Given) -> io::Result<()> {
     let streams = given.streams.iter_mut().flatten();
     let all = streams.chain([&mut given.report, &mut given.root, &mut given.owner]).chain(&mut given.hosts);
     for descriptor in all {
@@ -201,7 +201,7 @@ fn mapped_root(given: &Given, pid: i32) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn tell(gate: BorrowedFd<'_>, word: u8, tree: Option<BorrowedFd<'_>>) -> Result<(), StartError> {
+pub(super) fn tell(gate: BorrowedFd<'_>, word: u8, tree: Option<BorrowedFd<'_>>) -> Result<(), StartError> {
     let bytes = [word];
     let parts = [io::IoSlice::new(&bytes)];
     let raw = tree.map(|tree| [tree.as_raw_fd()]);

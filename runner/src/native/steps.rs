@@ -47,12 +47,14 @@ pub(crate) enum Slot {
     Pts,
     /// For one step and the next.
     Work,
+    /// A pidfd of the first process of the sandbox that is joined.
+    Target,
     /// The n-th host folder of the plan.
     Host(u8),
 }
 
 /// How many places there are; the last ones are [`Slot::Host`].
-pub(crate) const SLOTS: usize = 18 + MAX_MOUNTS;
+pub(crate) const SLOTS: usize = 19 + MAX_MOUNTS;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
@@ -79,12 +81,13 @@ impl Slot {
             Self::Null => 15,
             Self::Pts => 16,
             Self::Work => 17,
+            Self::Target => 18,
             #[expect(
                 clippy::as_conversions,
                 clippy::arithmetic_side_effects,
-                reason = "widening, and at most 18 + 255; the table is read with a bound"
+                reason = "widening, and at most 19 + 255; the table is read with a bound"
             )]
-            Self::Host(n) => 18 + n as usize,
+            Self::Host(n) => 19 + n as usize,
         }
     }
 }
@@ -170,6 +173,16 @@ pub(crate) enum Step {
     CloseOnExec,
     /// Load the seccomp filter; each word is one instruction.
     Filter { program: Vec<u64> },
+    /// Nobody may trace this process, or look at what it has open, before it executes the program.
+    NotDumpable,
+    /// Close every descriptor but the streams and what the next steps need.
+    CloseOthers,
+    /// Enter all namespaces of the sandbox, by its first process's descriptor.
+    Join,
+    /// Go on as a process of its pid namespace, a child of our parent, which is told who we are.
+    Fork,
+    /// Refuse a program, or an interpreter of it, that lies in /proc: the host's programs can be reached there.
+    CheckProgram { candidates: Vec<Text> },
     /// Execute the first candidate that is there.
     Execute { candidates: Vec<Text> },
 }
@@ -229,6 +242,11 @@ impl fmt::Display for Step {
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
             Self::CloseOnExec => f.write_str("close all other descriptors on exec"),
             Self::Filter { program } => write!(f, "load the seccomp filter, {} instructions", program.len()),
+            Self::NotDumpable => f.write_str("cannot be traced or looked into"),
+            Self::CloseOthers => f.write_str("close all descriptors but the streams and four of ours"),
+            Self::Join => f.write_str("enter all namespaces of the sandbox, by descriptor"),
+            Self::Fork => f.write_str("go on as a process of its pid namespace"),
+            Self::CheckProgram { .. } => f.write_str("see that no program comes from /proc"),
             Self::Execute { candidates } => {
                 f.write_str("execute")?;
                 candidates.iter().try_for_each(|path| write!(f, " {path}"))
@@ -280,6 +298,7 @@ mod tests {
             Slot::Null,
             Slot::Pts,
             Slot::Work,
+            Slot::Target,
             Slot::Host(0),
             Slot::Host(last),
         ];

@@ -34,6 +34,8 @@ pub(crate) struct Running {
     pub(crate) process: Option<(i32, OwnedFd)>,
     /// Whether a launcher collects it.
     pub(crate) remote: bool,
+    /// Whether it has joined a sandbox: what it leaves behind does not end with it.
+    pub(crate) joined: bool,
     /// Whether a writable root has a file system of its own.
     pub(crate) own_room: bool,
     /// Where process 1 is recorded when a launcher has said it.
@@ -285,7 +287,8 @@ impl Watch<'_> {
 
     fn note_end(&mut self) {
         self.ended.wall = self.started.elapsed();
-        self.closing.get_or_insert(self.deadline().max(after(GRACE)));
+        let last = if self.running.joined { after(GRACE) } else { self.deadline().max(after(GRACE)) };
+        self.closing.get_or_insert(last);
     }
 
     fn hear(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Sandboxes that outlive the program that started them.
 
+mod exec;
 mod names;
 mod race;
 mod runs;

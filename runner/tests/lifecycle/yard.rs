@@ -1,10 +1,14 @@
 //! A folder of sandboxes, and plans to run in it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_policy::LaunchPlan;
 use perry_sandbox_runner::{
-    Labels, LifecycleError, NewSandbox, SandboxId, SandboxInfo, Sandboxes, StartOptions, Trail,
+    ExecSurroundings, Labels, LifecycleError, NewSandbox, Outcome, SandboxId, SandboxInfo, Sandboxes,
+    StartOptions, Streams, Trail,
 };
 
 use crate::spine::{Spine, request, spine};
@@ -48,6 +52,30 @@ impl Yard {
         self.try_create(None).unwrap()
     }
 
+    /// Another plan for the same image.
+    pub(super) fn plan(&self, argv: &[&str]) -> LaunchPlan {
+        let mut plan = self.spine.plan.clone();
+        plan.process.argv = argv.iter().map(|part| (*part).to_owned()).collect();
+        plan
+    }
+
+    /// Lets a program join.
+    pub(super) fn exec(&self, id: &SandboxId, plan: &LaunchPlan) -> Result<Outcome, LifecycleError> {
+        let surroundings = ExecSurroundings::default();
+        self.sandboxes.exec(id, plan, &self.spine.image, Streams::captured(), &surroundings)
+    }
+
+    /// Lets a line of the shell join.
+    pub(super) fn shell(&self, id: &SandboxId, line: &str) -> Outcome {
+        self.exec(id, &self.plan(&["/bin/busybox", "sh", "-c", line])).unwrap()
+    }
+
+    /// Puts the checker into the image's root folder; nothing where it cannot be built.
+    pub(super) fn with_checker(self) -> Option<Self> {
+        std::fs::copy(checker()?, self.spine.rootfs.path().join("bin/checker")).unwrap();
+        Some(self)
+    }
+
     pub(super) fn try_start(&self, id: &SandboxId, options: StartOptions<'_>) -> Result<(), LifecycleError> {
         let Spine { plan, image, rootfs, .. } = &self.spine;
         self.sandboxes.start(id, plan, image, rootfs, options)
@@ -88,6 +116,28 @@ impl Drop for Yard {
             self.sandboxes.remove(&info.id, true).ok();
         }
     }
+}
+
+/// The program that attacks from inside, built once.
+fn checker() -> Option<&'static PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/src/checker/main.rs");
+            let output = std::env::temp_dir().join(format!("perry-sandbox-checker-{}", std::process::id()));
+            let built = Command::new("rustc")
+                .args(["--edition", "2024", "-O", "-C", "strip=symbols", "-C", "target-feature=+crt-static"])
+                .arg("-o")
+                .arg(&output)
+                .arg(source)
+                .status();
+            if built.is_ok_and(|status| status.success()) {
+                return Some(output);
+            }
+            perry_sandbox_testkit::skip("no static checker (rustc, and a static C library)");
+            None
+        })
+        .as_ref()
 }
 
 /// Asks again for thirty seconds.

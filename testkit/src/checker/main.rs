@@ -6,6 +6,7 @@
 //! `rustc --edition 2024 -O -C target-feature=+crt-static -o checker testkit/src/checker/main.rs`.
 //!
 //! Arguments: `memory=BYTES` and `pids=N` name limits to try, `canary=TEXT` a text of the host that must not be seen,
+//! `spy=N` looks at others instead, until N of them have come,
 //! `port=N` a listener on the host's loopback, `abstract=NAME` a socket of the host's abstract namespace.
 
 mod files;
@@ -14,6 +15,7 @@ mod limits;
 mod network;
 mod raw;
 mod report;
+mod spy;
 mod state;
 
 use report::Report;
@@ -27,6 +29,10 @@ fn main() {
             .map(str::to_owned)
     };
     let mut report = Report::default();
+    if let Some(rounds) = value("spy").and_then(|text| text.parse().ok()) {
+        spy::watch(&mut report, rounds);
+        return report.finish();
+    }
     state::check(&mut report, value("canary").as_deref());
     files::check(&mut report, value("canary").as_deref());
     kernel::check(&mut report);

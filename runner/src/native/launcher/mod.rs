@@ -8,4 +8,4 @@ mod frame;
 mod server;
 
 pub use client::Launcher;
-pub(crate) use server::serve;
+pub(crate) use server::{serve, tell_exited, tell_refused, tell_started};

@@ -10,7 +10,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use super::frame;
 use crate::native::report::{EXITED, LONGEST, REFUSED, STARTED};
 use crate::native::start::start;
-use crate::native::sys::{Cloned, signal_by_pidfd, wait_exit};
+use crate::native::sys::{Cloned, Exit, signal_by_pidfd, wait_exit};
 
 /// A sandbox that this process has to collect, and whom to tell.
 struct Child {
@@ -48,16 +48,10 @@ fn serve_until_the_end(control: &UnixStream, children: &mut Vec<Child>) -> io::R
                     let report = given.report.try_clone()?;
                     match start(&spec, given, |_| Ok(())) {
                         Ok(process) => {
-                            let [a, b, c, d] = process.pid.to_ne_bytes();
-                            tell(&report, &[STARTED, a, b, c, d], Some(&process.pidfd));
+                            tell_started(&report, &process);
                             children.push(Child { process, report });
                         }
-                        Err(error) => {
-                            let mut text = vec![REFUSED];
-                            text.extend_from_slice(error.to_string().as_bytes());
-                            text.truncate(LONGEST);
-                            tell(&report, &text, None);
-                        }
+                        Err(error) => tell_refused(&report, &error.to_string()),
                     }
                 }
                 // Our program is gone: so are we, and what we started.
@@ -69,10 +63,29 @@ fn serve_until_the_end(control: &UnixStream, children: &mut Vec<Child>) -> io::R
 
 fn collect(child: &Child) -> bool {
     let Ok(exit) = wait_exit(child.process.pidfd.as_fd()) else { return false };
-    let mut message = vec![EXITED];
-    message.extend(serde_json::to_vec(&exit).unwrap_or_default());
-    tell(&child.report, &message, None);
+    tell_exited(&child.report, &exit);
     true
+}
+
+/// Says that a process was started, and passes its pidfd on.
+pub(crate) fn tell_started(report: &OwnedFd, process: &Cloned) {
+    let [a, b, c, d] = process.pid.to_ne_bytes();
+    tell(report, &[STARTED, a, b, c, d], Some(&process.pidfd));
+}
+
+/// Says how it ended.
+pub(crate) fn tell_exited(report: &OwnedFd, exit: &Exit) {
+    let mut message = vec![EXITED];
+    message.extend(serde_json::to_vec(exit).unwrap_or_default());
+    tell(report, &message, None);
+}
+
+/// Says why it was not started.
+pub(crate) fn tell_refused(report: &OwnedFd, why: &str) {
+    let mut text = vec![REFUSED];
+    text.extend_from_slice(why.as_bytes());
+    text.truncate(LONGEST);
+    tell(report, &text, None);
 }
 
 /// Whoever does not listen any more needs no news.

@@ -93,6 +93,7 @@ pub(super) enum Plain {
     Umask,
     CloseRange,
     Unshare,
+    Setns,
 }
 
 pub(super) fn plain(call: Plain, args: [i64; 3]) -> Result<usize> {
@@ -106,6 +107,7 @@ pub(super) fn plain(call: Plain, args: [i64; 3]) -> Result<usize> {
         Plain::Umask => libc::SYS_umask,
         Plain::CloseRange => libc::SYS_close_range,
         Plain::Unshare => libc::SYS_unshare,
+        Plain::Setns => libc::SYS_setns,
     };
     let [a, b, c] = args;
     // JUSTIFICATION: raw, so that glibc does not signal threads that a cloned child does not have.
@@ -127,6 +129,7 @@ pub(crate) fn close_from(first: RawFd) {
 /// Options of `prctl(2)` that take numbers only.
 #[derive(Clone, Copy)]
 pub(super) enum Prctl {
+    Dumpable,
     DieWithParent,
     DropBounding,
     SecureBits,
@@ -137,6 +140,7 @@ pub(super) enum Prctl {
 
 pub(super) fn prctl(option: Prctl, value: i64) -> Result<()> {
     let (number, first, second) = match option {
+        Prctl::Dumpable => (libc::PR_SET_DUMPABLE, value, 0),
         Prctl::DieWithParent => (libc::PR_SET_PDEATHSIG, value, 0),
         Prctl::DropBounding => (libc::PR_CAPBSET_DROP, value, 0),
         Prctl::SecureBits => (libc::PR_SET_SECUREBITS, value, 0),
@@ -233,6 +237,32 @@ pub(super) fn write(descriptor: RawFd, bytes: &[u8]) -> Result<usize> {
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the kernel reads `length` bytes from a slice of that length.
     unsafe { sys(libc::SYS_write, [fd(descriptor), start, int(length), NONE, NONE]) }
+}
+
+/// Reads from a place in a file.
+pub(super) fn read_at(descriptor: RawFd, into: &mut [u8], place: u64) -> Result<usize> {
+    let (start, length) = (pointer(into.as_mut_ptr().cast_const()), into.len() as i64);
+    let place = int(place as i64);
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the kernel writes at most `length` bytes into a slice of that length, which is borrowed exclusively.
+    unsafe { sys(libc::SYS_pread64, [fd(descriptor), start, int(length), place, NONE]) }
+}
+
+/// Clones this process, with its parent as the parent of both. `None` in the new one; its number and a descriptor in the
+/// old one.
+pub(super) fn clone_sibling() -> Result<Option<(i32, RawFd)>> {
+    let mut pidfd: RawFd = -1;
+    let flags = (libc::CLONE_PARENT | libc::CLONE_PIDFD) as u64;
+    // struct clone_args, as in `parent`; the signal at exit is that of this process.
+    let args: [u64; 11] = [flags, (&raw mut pidfd) as u64, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let size = int(size_of::<[u64; 11]>() as i64);
+    // JUSTIFICATION: glibc's fork runs handlers and cannot give the new process another parent.
+    // SAFETY: `args` has the layout of `struct clone_args`, as the size says, and leads to a live `pidfd`. Without
+    // CLONE_VM the new process has a copy of this memory, and goes on with the steps, which neither allocate nor lock.
+    match unsafe { sys(libc::SYS_clone3, [shared(&args), size, NONE, NONE, NONE]) }? {
+        0 => Ok(None),
+        pid => Ok(Some((pid as i32, pidfd))),
+    }
 }
 
 /// Whether the descriptor has something to read right now (for a pidfd: the process is gone).

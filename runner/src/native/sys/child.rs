@@ -4,6 +4,7 @@
 //! allocator's among them; so nothing here allocates, locks, formats, or calls the C library beyond `syscall(2)`.
 //! All texts, pointer arrays and filters were made by the parent. Review this file alone.
 #![expect(unsafe_code, reason = "execve takes pointer arrays")]
+#![expect(clippy::as_conversions, reason = "flags in a constant")]
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "steps are dispatched in one full match; the inner ones answer ENOSYS for those of others"
@@ -14,6 +15,7 @@ use std::os::fd::RawFd;
 
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
 use super::mount::{self, Beneath, MountAttributes};
+use super::program;
 use crate::native::steps::{SLOTS, Slot, Step};
 use crate::native::text::Text;
 
@@ -42,13 +44,25 @@ impl Pointers {
     }
 }
 
+/// First byte of what a joining process says at the gate: the process id (i32) of the one that goes on, and its pidfd.
+pub(crate) const JOINED_AS: u8 = b'j';
+
+/// All namespaces of a sandbox.
+const JOINED: i64 = (libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP) as i64;
+
 /// Linux caps that exist, highest number; unknown ones answer EINVAL and need nothing.
 const LAST_CAP: i64 = 63;
 
 /// Runs the steps. Never returns: the last step executes the program, a failed one reports and exits.
-pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: Descriptors) -> ! {
+pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: &Descriptors) -> ! {
     call::reset_signals();
-    let mut child = Child { descriptors, pointers };
+    let mut child = Child { descriptors: *descriptors, pointers };
     let mut number: u32 = 0;
     for step in steps {
         if let Err(errno) = child.step(step) {
@@ -130,6 +144,10 @@ impl Child<'_> {
             Step::Terminal => self.terminal(),
             Step::WorkingFolder { path } => working_folder(path.as_c()),
             Step::DieWithParent => self.die_with_parent(),
+            Step::CloseOthers => self.close_others(),
+            Step::Join => plain(Plain::Setns, [i64::from(self.fd(Slot::Target)), JOINED, 0]).map(drop),
+            Step::Fork => self.fork(),
+            Step::CheckProgram { candidates } => program::check(candidates),
             Step::Execute { candidates } => Err(self.execute(candidates)),
             Step::HostName { .. }
             | Step::LoopbackUp
@@ -140,6 +158,7 @@ impl Child<'_> {
             | Step::LockSecureBits
             | Step::Caps { .. }
             | Step::Umask { .. }
+            | Step::NotDumpable
             | Step::NoNewPrivileges
             | Step::CloseOnExec
             | Step::Filter { .. } => restrict_self(step),
@@ -336,6 +355,39 @@ impl Child<'_> {
         answer
     }
 
+    /// SECURITY: the process that enters is a copy of the supervisor; whatever that one has open, the sandbox's root on
+    /// the host among it, is closed before it can be seen inside.
+    fn close_others(&mut self) -> Result<()> {
+        let slots = [Slot::Report, Slot::Gate, Slot::Parent, Slot::Target];
+        let mut kept = slots.map(|slot| i64::from(self.fd(slot)));
+        kept.sort_unstable();
+        let mut from = 3;
+        for descriptor in kept.into_iter().filter(|descriptor| *descriptor >= 3) {
+            if descriptor > from {
+                plain(Plain::CloseRange, [from, descriptor.wrapping_sub(1), 0])?;
+            }
+            from = descriptor.wrapping_add(1);
+        }
+        plain(Plain::CloseRange, [from, i64::from(u32::MAX), 0])?;
+        for place in &mut self.descriptors {
+            if !kept.contains(&i64::from(*place)) {
+                *place = -1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The old process says who the new one is, and leaves; the new one goes on.
+    fn fork(&mut self) -> Result<()> {
+        let Some((pid, pidfd)) = call::clone_sibling()? else { return Ok(()) };
+        let [a, b, c, d] = pid.to_ne_bytes();
+        match call::send(self.fd(Slot::Gate), &[JOINED_AS, a, b, c, d], Some(pidfd)) {
+            Ok(()) => call::exit_now(0),
+            // The new one hears that nobody waits for it any more.
+            Err(errno) => Err(errno),
+        }
+    }
+
     fn die_with_parent(&self) -> Result<()> {
         prctl(Prctl::DieWithParent, i64::from(libc::SIGKILL))?;
         // The parent may have died before: then nobody would ever send that signal.
@@ -403,6 +455,7 @@ fn restrict_self(step: &Step) -> Result<()> {
         Step::LockSecureBits => prctl(Prctl::SecureBits, SECURE_BITS),
         Step::Caps { keep } => keep_caps(*keep),
         Step::Umask { mask } => plain(Plain::Umask, [i64::from(*mask), 0, 0]).map(drop),
+        Step::NotDumpable => prctl(Prctl::Dumpable, 0),
         Step::NoNewPrivileges => prctl(Prctl::NoNewPrivileges, 1),
         Step::CloseOnExec => {
             plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)

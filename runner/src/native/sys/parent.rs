@@ -77,7 +77,7 @@ pub(crate) fn clone_into(request: &CloneRequest<'_>) -> Result<Cloned> {
     // allocates nor locks and never returns.
     let answer = unsafe { sys(libc::SYS_clone3, [shared(&args), size, NONE, NONE, NONE]) };
     if answer == Ok(0) {
-        child::run(request.steps, request.pointers, request.descriptors);
+        child::run(request.steps, request.pointers, &request.descriptors);
     }
     // Restoring a mask that the kernel has just given out cannot fail.
     let _ = call::swap_signal_mask(mask);
