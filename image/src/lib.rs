@@ -46,7 +46,9 @@ pub use memory::Memory;
 pub use name::{ImageName, ImageNameError, Wanted};
 pub use perry_sandbox_reference as reference;
 pub use progress::{Progress, Silent};
-pub use registry::{Access, CredentialError, CredentialFile, Credentials, Insecure, Registry, Roots, Secret};
+pub use registry::{
+    Access, CredentialError, CredentialFile, Credentials, Insecure, Mirror, Registry, Roots, Secret,
+};
 pub use resolve::{ResolveError, ResolvedImage, resolve};
 pub use source::{ReadError, Source, Verified, read_blob};
 pub use store::{

@@ -247,6 +247,24 @@ impl Requirement {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
     }
 
+    /// Every trust root in it, those of attesters too.
+    pub fn roots(&self) -> impl Iterator<Item = &TrustRoot> {
+        let by = self.provenance.iter().flat_map(|rule| &rule.by);
+        self.signers.iter().chain(by).filter_map(|signer| match &signer.identity {
+            SignerIdentity::Key { root, .. } => root.as_ref(),
+            SignerIdentity::Keyless { root, .. } => Some(root),
+        })
+    }
+
+    /// As [`Requirement::roots`], to put the public instance's keys in.
+    pub fn roots_mut(&mut self) -> impl Iterator<Item = &mut TrustRoot> {
+        let by = self.provenance.iter_mut().flat_map(|rule| &mut rule.by);
+        self.signers.iter_mut().chain(by).filter_map(|signer| match &mut signer.identity {
+            SignerIdentity::Key { root, .. } => root.as_mut(),
+            SignerIdentity::Keyless { root, .. } => Some(root),
+        })
+    }
+
     /// Whether signatures by `signed` satisfy the quorum: the one place where it is counted. Each of
     /// [`Requirement::signers`] counts once; names that are not among them count for nothing.
     pub fn quorum_is_met(&self, signed: &BTreeSet<SignerName>) -> bool {

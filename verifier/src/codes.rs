@@ -161,7 +161,7 @@ codes! {
         "sign again with a certificate of a Fulcio that writes one issuer";
 
     RootMissing "V-ROOT-01" "there is no trust root to check with",
-        "name a trust root of kind `file` in the policy (`path` and `sha256`), or `--trusted-root FILE` beside a signer on the command line; the public one is not fetched by this version";
+        "name a trust root of kind `file` in the policy (`path` and `sha256`), or `--trusted-root FILE` beside a signer on the command line; the public one is fetched when it is needed and kept for its `max-age`: let this machine reach its mirror once, or take a longer `max-age`";
     RootMalformed "V-ROOT-02" "the trust root cannot be used",
         "take a fresh `trusted_root.json`";
     RootDigest "V-ROOT-03" "the trust root is not the one that was pinned",

@@ -41,6 +41,12 @@ impl VerifiedImage {
         Self { image, evidence }
     }
 
+    /// The same proof under another name of its requirement: for one that was met with its trust roots filled in.
+    pub(crate) fn for_requirement(mut self, requirement: Digest) -> Self {
+        self.evidence.requirement = requirement;
+        self
+    }
+
     /// The image: manifest bytes, layers, config digest.
     pub fn image(&self) -> &ResolvedImage {
         &self.image

@@ -32,9 +32,11 @@
 //! [`Verifier`] is the same verb with a memory: a proof is handed out again for the same image and requirement until
 //! time would change it, and where it is given a folder, other processes find it there, sealed.
 //!
-//! Apart from that folder it does no input or output but through [`Source`](perry_sandbox_image::Source), reads no
-//! clock for decisions (they take [`Clock`]), and uses bounded memory and time on hostile input. It does not fetch
-//! trust roots.
+//! Trust roots come with the requirement. Only the public instance's is fetched, by [`PublicRoot`] through a mirror that
+//! the caller gives, proved by The Update Framework, and used without the network for as long as the policy allows.
+//!
+//! Apart from these folders it does no input or output but through [`Source`](perry_sandbox_image::Source), reads no
+//! clock for decisions (they take [`Clock`]), and uses bounded memory and time on hostile input.
 #![forbid(unsafe_code)]
 
 mod budget;
@@ -54,9 +56,12 @@ mod legacy;
 pub mod limits;
 mod log;
 mod parsed;
+mod private;
 mod provenance;
 mod quorum;
 mod root;
+mod roots;
+mod seal;
 mod shape;
 mod simple;
 mod statement;
@@ -70,4 +75,7 @@ pub use denial::{CandidateReport, Denial, DenialClass, Reason};
 pub use finding::Finding;
 pub use identity::claim_names;
 pub use image::VerifiedImage;
+#[cfg(feature = "tuf")]
+pub use roots::RootMirror;
+pub use roots::{PublicRoot, PublicRootStatus, RootError};
 pub use verify::verify;

@@ -26,3 +26,5 @@ mod pki;
 mod proofs;
 mod signed;
 mod tightening;
+#[cfg(feature = "tuf")]
+mod tuf;

@@ -82,6 +82,11 @@ impl Default for Access {
 }
 
 impl Access {
+    /// Whether servers on this machine may be asked over plain http.
+    pub(super) fn is_plain_allowed_here(&self) -> bool {
+        self.insecure != Insecure::Never
+    }
+
     /// Whether this registry is asked over plain http.
     pub(super) fn is_plain(&self, repository: &Repository) -> bool {
         match &self.insecure {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use perry_sandbox_reference::Repository;
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
@@ -44,7 +43,7 @@ impl Question<'_> {
     }
 }
 
-/// An HTTP client for one registry.
+/// An HTTP client for one server.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
@@ -54,8 +53,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(access: &Access, repository: &Repository, plain: bool) -> Result<Self, ReadError> {
-        let registry = repository.registry();
+    /// `here`: the server is on this machine, and asked without a proxy. `plain`: it is asked without encryption.
+    pub(super) fn new(access: &Access, registry: &str, here: bool, plain: bool) -> Result<Self, ReadError> {
         let unusable = |reason: String| ReadError::Transport {
             registry: registry.to_owned(),
             what: "a connection".to_owned(),
@@ -68,7 +67,7 @@ impl Client {
             .max_response_header_size(MAX_HEADERS)
             .user_agent(concat!("perry-sandbox/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
-            .proxy(proxy.filter(|_| !repository.is_loopback()))
+            .proxy(proxy.filter(|_| !here))
             .timeout_resolve(Some(access.patience))
             .timeout_connect(Some(access.patience))
             .timeout_send_request(Some(access.patience))

@@ -5,6 +5,7 @@ mod auth;
 mod challenge;
 mod client;
 mod credentials;
+mod mirror;
 mod place;
 mod referrers;
 mod source;
@@ -13,4 +14,5 @@ pub(crate) use challenge::understands;
 
 pub use access::{Access, Insecure, Roots};
 pub use credentials::{CredentialError, CredentialFile, Credentials, Secret};
+pub use mirror::Mirror;
 pub use source::Registry;

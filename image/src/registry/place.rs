@@ -33,6 +33,25 @@ impl Place {
         Ok(Self { uri, plain })
     }
 
+    /// A folder's address: `plain` says whether http is allowed for hosts of this machine.
+    pub(super) fn folder(address: &str, plain: bool) -> Result<Self, &'static str> {
+        let uri: Uri = address.parse().map_err(|_| "something that is not an address")?;
+        if uri.query().is_some() {
+            return Err("an address with a query");
+        }
+        Self::check(uri, plain)
+    }
+
+    /// Whether it is on this machine.
+    pub(super) fn is_here(&self) -> bool {
+        self.uri.authority().is_some_and(is_loopback)
+    }
+
+    /// Whether it is asked without encryption.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// The place that a redirect or a link from here names.
     // SECURITY: https never becomes http, and plain http stays on the host that was allowed or on this machine.
     pub(super) fn follow(&self, target: &str) -> Result<Self, &'static str> {

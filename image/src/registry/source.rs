@@ -65,7 +65,7 @@ impl Registry {
             reason: reason.to_owned(),
         };
         let host = Place::registry(host, "/v2/", plain).map_err(unusable)?;
-        let client = Client::new(&access, &repository, plain)?;
+        let client = Client::new(&access, name, repository.is_loopback(), plain)?;
         Ok(Self { repository, host, access, client, state: Mutex::default() })
     }
 

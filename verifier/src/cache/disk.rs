@@ -1,17 +1,16 @@
 //! Answers on disk: one sealed file each, written whole or not at all, in a folder that only its owner can enter.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use nix::unistd::geteuid;
 use thiserror::Error;
 
 use super::memory::{Kept, Question};
 use super::record;
-use super::seal::{KEY_FILE, Seal, TEMPORARY, read_private, remove, write_temporary};
+use crate::private::{TEMPORARY, own_folder, read_private, remove, replace};
+use crate::seal::{KEY_FILE, Seal};
 
 /// Most answers on disk; beyond it the oldest quarter goes.
 const MOST_FILES: usize = 4096;
@@ -54,10 +53,7 @@ impl Disk {
     /// Opens the folder; makes it where it is missing.
     pub(super) fn open(folder: &Path) -> Result<Self, CacheError> {
         let io = |source| CacheError::Io { path: folder.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-        let found = fs::symlink_metadata(folder).map_err(io)?;
-        // SECURITY: who can write here could put another's old answer in place, or read the key.
-        if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
+        if !own_folder(folder).map_err(io)? {
             return Err(CacheError::NotPrivate { path: folder.to_owned() });
         }
         let seal = Seal::of(folder).map_err(io)?;
@@ -90,10 +86,7 @@ impl Disk {
             return;
         }
         self.prune();
-        let Ok(temporary) = write_temporary(&self.folder, &sealed) else { return };
-        if fs::rename(&temporary, self.folder.join(name)).is_err() {
-            remove(&temporary).unwrap_or_default();
-        }
+        replace(&self.folder, &name, &sealed).unwrap_or_default();
     }
 
     /// Drops every answer. The key stays: it seals nothing by itself.

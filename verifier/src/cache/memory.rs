@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 use perry_sandbox_image::{Descriptor, ResolvedImage};
-use perry_sandbox_policy::{Requirement, Signer, SignerIdentity};
+use perry_sandbox_policy::Requirement;
 use perry_sandbox_reference::{Digest, Platform, Repository};
 
 use super::flight::Flight;
@@ -247,23 +247,9 @@ impl Kept {
 }
 
 fn requirement_weight(requirement: &Requirement) -> usize {
-    let by = requirement.provenance.as_ref().map_or(&[][..], |rule| &rule.by);
-    requirement
-        .signers
-        .iter()
-        .chain(by)
-        .map(signer_weight)
-        .chain(requirement.denied.entries().map(|entry| OVERHEAD.saturating_add(entry.reason.len())))
-        .fold(OVERHEAD, usize::saturating_add)
-}
-
-fn signer_weight(signer: &Signer) -> usize {
-    match &signer.identity {
-        SignerIdentity::Key { pem, root } => {
-            pem.len().saturating_add(root.as_ref().map_or(0, |root| root.json.len()))
-        }
-        SignerIdentity::Keyless { root, .. } => root.json.len(),
-    }
+    let roots = requirement.roots().map(|root| root.json.len());
+    let denied = requirement.denied.entries().map(|entry| OVERHEAD.saturating_add(entry.reason.len()));
+    roots.chain(denied).fold(OVERHEAD, usize::saturating_add)
 }
 
 fn whole(age: Duration) -> i64 {

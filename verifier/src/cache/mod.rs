@@ -10,7 +10,6 @@ mod flight;
 mod limits;
 mod memory;
 mod record;
-mod seal;
 mod validity;
 mod verifier;
 

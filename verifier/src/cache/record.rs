@@ -1,7 +1,7 @@
 //! What is kept of an answer on disk: the evidence and the time in which it holds. The question is in the file's name.
 
 use perry_sandbox_image::ResolvedImage;
-use perry_sandbox_policy::{Evidence, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource};
+use perry_sandbox_policy::{Evidence, TrustRootSource};
 use perry_sandbox_reference::{Algorithm, Hasher};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub(super) fn name(question: Question<'_>) -> Option<String> {
     parts.push(image.config_digest().to_string());
     parts.push(image.platform().to_string());
     parts.push(image.repository().map_or_else(String::new, ToString::to_string));
-    for root in roots(question.requirement) {
+    for root in question.requirement.roots() {
         let digest = match root.source {
             TrustRootSource::SigstorePublic { .. } if root.json.is_empty() => question.public_root?.clone(),
             TrustRootSource::SigstorePublic { .. } | TrustRootSource::File => {
@@ -46,19 +46,6 @@ pub(super) fn name(question: Question<'_>) -> Option<String> {
         hasher.update(part.as_bytes());
     }
     Some(hasher.finish().hex().to_owned())
-}
-
-/// Every trust root of a requirement, in order.
-fn roots(requirement: &Requirement) -> impl Iterator<Item = &TrustRoot> {
-    let by = requirement.provenance.as_ref().map_or(&[][..], |rule| &rule.by);
-    requirement.signers.iter().chain(by).filter_map(root_of)
-}
-
-fn root_of(signer: &Signer) -> Option<&TrustRoot> {
-    match &signer.identity {
-        SignerIdentity::Key { root, .. } => root.as_ref(),
-        SignerIdentity::Keyless { root, .. } => Some(root),
-    }
 }
 
 /// The record of an answer.

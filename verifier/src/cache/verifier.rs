@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use perry_sandbox_image::{ResolvedImage, Source};
-use perry_sandbox_policy::Requirement;
+use perry_sandbox_policy::{Requirement, TrustRoot, TrustRootSource};
 
 use super::disk::{CacheError, Disk};
 use super::flight::{Flight, Landing, Leader};
@@ -12,8 +13,11 @@ use super::limits::{CacheCounts, CacheLimits, Counters};
 use super::memory::{Found, Kept, Memory, Question};
 use super::validity::span;
 use crate::budget::Clock;
-use crate::denial::{Denial, DenialClass};
+use crate::codes::Code;
+use crate::denial::{Denial, DenialClass, Reason};
+use crate::finding::Finding;
 use crate::image::VerifiedImage;
+use crate::roots::{AtHand, Material, PublicRoot};
 use crate::verify::verify;
 
 /// How often a caller waits for somebody else's check before it checks by itself.
@@ -28,6 +32,7 @@ pub struct Verifier {
     limits: CacheLimits,
     memory: Mutex<Memory>,
     disk: Option<Disk>,
+    public_root: Option<PublicRoot>,
     counters: Counters,
 }
 
@@ -35,7 +40,7 @@ impl Verifier {
     /// A verifier that remembers in memory.
     pub fn new(limits: CacheLimits) -> Self {
         let memory = Mutex::new(Memory::new(limits.clone()));
-        Self { limits, memory, disk: None, counters: Counters::default() }
+        Self { limits, memory, disk: None, public_root: None, counters: Counters::default() }
     }
 
     /// Remembers proofs in this folder too, sealed by a key of this installation. The folder is made where it is
@@ -46,6 +51,18 @@ impl Verifier {
     pub fn with_folder(mut self, folder: &Path) -> Result<Self, CacheError> {
         self.disk = Some(Disk::open(folder)?);
         Ok(self)
+    }
+
+    /// Signers of a policy's `sigstore-public` root are checked with this. Without it none of them can have signed.
+    #[must_use]
+    pub fn with_public_root(mut self, root: PublicRoot) -> Self {
+        self.public_root = Some(root);
+        self
+    }
+
+    /// The public root that was given.
+    pub fn public_root(&self) -> Option<&PublicRoot> {
+        self.public_root.as_ref()
     }
 
     /// Verifies an image, or gives the proof that was made before of this image for this requirement.
@@ -61,19 +78,22 @@ impl Verifier {
         requirement: &Requirement,
         clock: Clock,
     ) -> Result<Arc<VerifiedImage>, Denial> {
-        let question = Question { image, requirement, public_root: None, now: clock.now.as_second() };
+        let public = self.public(requirement, clock);
+        let asked = Asked { source, clock, public: public.as_ref() };
+        let at_hand = asked.at_hand().map(|it| &it.material.digest);
+        let question = Question { image, requirement, public_root: at_hand, now: clock.now.as_second() };
         if let Some(proof) = self.memory().proof(question) {
             self.counters.memory.add();
             return Ok(proof);
         }
         if self.limits.keeps_nothing() {
-            return self.check(source, question, clock).map(|kept| kept.proof);
+            return self.check(&asked, question).map(|kept| kept.proof);
         }
         let place = source.describe();
         for _ in 0..WAITS {
             let flight = match self.join(question, &place) {
                 Joined::Answered(answer) => return answer,
-                Joined::Leads(flight) => return self.lead(&flight, source, question, clock),
+                Joined::Leads(flight) => return self.lead(&flight, &asked, question),
                 Joined::Follows(flight) => flight,
             };
             match flight.wait(clock.deadline) {
@@ -88,7 +108,7 @@ impl Verifier {
                 Landing::Proved(_) | Landing::Nothing => {}
             }
         }
-        self.check(source, question, clock).map(|kept| kept.proof)
+        self.check(&asked, question).map(|kept| kept.proof)
     }
 
     /// Drops every answer, in memory and on disk.
@@ -134,9 +154,8 @@ impl Verifier {
     fn lead(
         &self,
         flight: &Arc<Flight>,
-        source: &dyn Source,
+        asked: &Asked<'_>,
         question: Question<'_>,
-        clock: Clock,
     ) -> Result<Arc<VerifiedImage>, Denial> {
         let _leader = Leader { flight, memory: &self.memory };
         let stored = self.disk.as_ref().and_then(|disk| disk.find(question));
@@ -145,7 +164,7 @@ impl Verifier {
                 self.counters.disk.add();
                 Ok(kept)
             }
-            None => self.check(source, question, clock).inspect(|kept| {
+            None => self.check(asked, question).inspect(|kept| {
                 if let Some(disk) = &self.disk {
                     disk.keep(question, kept);
                 }
@@ -160,7 +179,7 @@ impl Verifier {
             Err(denial) => {
                 if is_final(&denial) {
                     let shared = Arc::new(denial.clone());
-                    self.memory().keep_denial(question, Arc::clone(&shared), source.describe());
+                    self.memory().keep_denial(question, Arc::clone(&shared), asked.source.describe());
                     flight.land(Landing::Denied(shared));
                 }
                 Err(denial)
@@ -168,11 +187,12 @@ impl Verifier {
         }
     }
 
-    fn check(&self, source: &dyn Source, question: Question<'_>, clock: Clock) -> Result<Kept, Denial> {
-        match verify(source, question.image, question.requirement, clock) {
+    fn check(&self, asked: &Asked<'_>, question: Question<'_>) -> Result<Kept, Denial> {
+        match asked.verify(question) {
             Ok(proof) => {
                 self.counters.verified.add();
-                let span = span(question.requirement, proof.evidence(), self.limits.ttl);
+                let mut span = span(question.requirement, proof.evidence(), self.limits.ttl);
+                span.until = asked.at_hand().map_or(span.until, |root| span.until.min(root.until));
                 Ok(Kept { proof: Arc::new(proof), span, public_root: question.public_root.cloned() })
             }
             Err(denial) => {
@@ -181,6 +201,67 @@ impl Verifier {
             }
         }
     }
+
+    /// What is at hand of the public trust root, if the requirement has a signer who needs it.
+    fn public(&self, requirement: &Requirement, clock: Clock) -> Option<Result<AtHand, String>> {
+        let most = requirement.roots().filter_map(public_age).min()?;
+        let Some(root) = &self.public_root else {
+            return Some(Err("no place for the public Sigstore instance's keys is set up".to_owned()));
+        };
+        Some(root.at_hand(clock.now, most, clock.deadline).map_err(|error| error.to_string()))
+    }
+}
+
+/// What a check needs beside the question.
+struct Asked<'a> {
+    source: &'a dyn Source,
+    clock: Clock,
+    public: Option<&'a Result<AtHand, String>>,
+}
+
+impl Asked<'_> {
+    fn at_hand(&self) -> Option<&AtHand> {
+        self.public.and_then(|public| public.as_ref().ok())
+    }
+
+    /// Verifies, with the public trust root in its place.
+    fn verify(&self, question: Question<'_>) -> Result<VerifiedImage, Denial> {
+        let Question { image, requirement, .. } = question;
+        match self.public {
+            None => verify(self.source, image, requirement, self.clock),
+            Some(Ok(root)) => {
+                let filled = with_public(requirement, &root.material);
+                let proof = verify(self.source, image, &filled, self.clock)?;
+                // What was met is what was asked; which keys it was checked with stands with each signature.
+                Ok(proof.for_requirement(requirement.digest()))
+            }
+            Some(Err(why)) => verify(self.source, image, requirement, self.clock).map_err(|mut denial| {
+                let finding = Finding::new(Code::RootMissing, why, "keys that are young enough");
+                denial.reasons.insert(0, Reason { signer: None, finding });
+                denial
+            }),
+        }
+    }
+}
+
+/// How old a public root may be; nothing for others.
+fn public_age(root: &TrustRoot) -> Option<Duration> {
+    match root.source {
+        TrustRootSource::SigstorePublic { max_age } => Some(max_age),
+        TrustRootSource::File => None,
+    }
+}
+
+/// The requirement with the keys of the public instance in it.
+fn with_public(requirement: &Requirement, material: &Material) -> Requirement {
+    let mut filled = requirement.clone();
+    for root in filled.roots_mut() {
+        if public_age(root).is_some() {
+            root.json.clone_from(&material.json);
+            root.digest = material.digest.clone();
+        }
+    }
+    filled
 }
 
 /// What a look brought.
