@@ -7,6 +7,7 @@ use perry_sandbox_image::{ReadError, Source, read_blob};
 use perry_sandbox_reference::Digest;
 
 use crate::codes::Code;
+use crate::fetch::{self, AT_ONCE};
 use crate::finding::Finding;
 use crate::limits::{DEFAULT_TIME, MAX_TOTAL};
 
@@ -34,6 +35,9 @@ impl Clock {
     }
 }
 
+/// A manifest's bytes, and the media type that it was handed over with.
+type Answer = (Vec<u8>, Option<String>);
+
 /// Reads through a source, counting.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
@@ -53,37 +57,49 @@ impl<'a> Reader<'a> {
         self.source
     }
 
-    /// A manifest's bytes and the media type it was handed over with.
-    pub(crate) fn manifest(&mut self, digest: &Digest) -> Result<(Vec<u8>, Option<String>), Finding> {
-        self.clock.check()?;
-        if self.left == 0 {
-            return Err(self.exhausted());
-        }
-        let raw = self.source.manifest(digest).map_err(|error| unreadable(&error))?;
-        let raw = raw.ok_or_else(|| {
-            Finding::new(Code::FindRefused, format!("no {digest}"), "a manifest that is there")
-        })?;
-        // A source checks what it hands over; a false one must not get further than here (CVE-2023-33959).
-        if !digest.matches(&raw.bytes) {
-            let found = Digest::of(&raw.bytes);
-            return Err(Finding::new(Code::FindRefused, format!("content {found}"), digest.as_str()));
-        }
-        self.spend(u64::try_from(raw.bytes.len()).unwrap_or(u64::MAX))?;
-        Ok((raw.bytes, raw.media_type))
+    /// How many questions the source is asked at once: a registry answers each after a round trip, a file at once.
+    pub(crate) fn at_once(&self) -> usize {
+        if self.source.repository().is_some() { AT_ONCE } else { 1 }
     }
 
-    /// A blob of the size that its descriptor says, at most `cap` bytes.
-    pub(crate) fn blob(&mut self, digest: &Digest, size: u64, cap: u64) -> Result<Vec<u8>, Finding> {
-        self.clock.check()?;
+    /// Manifests' bytes and the media types that they were handed over with.
+    pub(crate) fn manifests(&mut self, digests: &[Digest]) -> Vec<Result<Answer, Finding>> {
+        let (source, clock) = (self.source, self.clock);
+        let mut read = Vec::new();
+        for some in digests.chunks(self.at_once()) {
+            if self.left == 0 {
+                read.extend(some.iter().map(|_| Err(self.exhausted())));
+                continue;
+            }
+            let answers = fetch::each(some, AT_ONCE, |digest| manifest(source, clock, digest));
+            // What is read is counted in the order of the digests, whichever came first.
+            for answer in answers {
+                read.push(answer.and_then(|(bytes, media_type)| {
+                    self.spend(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+                    Ok((bytes, media_type))
+                }));
+            }
+        }
+        read
+    }
+
+    /// Blobs of the sizes that their descriptors say, each at most its cap.
+    pub(crate) fn blobs(&mut self, wanted: &[BlobWanted<'_>]) -> Vec<Result<Vec<u8>, Finding>> {
+        let (source, clock) = (self.source, self.clock);
+        let allowed: Vec<_> = wanted.iter().map(|it| (it, self.allow(it))).collect();
+        fetch::each(&allowed, self.at_once(), |(it, allowed)| {
+            allowed.clone()?;
+            blob(source, clock, it)
+        })
+    }
+
+    /// Whether a blob may be read at all; counts it.
+    fn allow(&mut self, wanted: &BlobWanted<'_>) -> Result<(), Finding> {
+        let (size, cap) = (wanted.size, wanted.cap);
         if size > cap {
             return Err(Finding::new(Code::ParseLimit, format!("{size} bytes"), format!("at most {cap}")));
         }
-        self.spend(size)?;
-        let bytes = read_blob(self.source, digest, Some(size), cap).map_err(|error| unreadable(&error))?;
-        if digest.matches(&bytes) {
-            return Ok(bytes);
-        }
-        Err(Finding::new(Code::FindRefused, format!("content {}", Digest::of(&bytes)), digest.as_str()))
+        self.spend(size)
     }
 
     fn spend(&mut self, bytes: u64) -> Result<(), Finding> {
@@ -106,6 +122,38 @@ impl Drop for Reader<'_> {
     fn drop(&mut self) {
         self.source.set_deadline(None);
     }
+}
+
+/// A blob that is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlobWanted<'a> {
+    pub(crate) digest: &'a Digest,
+    pub(crate) size: u64,
+    pub(crate) cap: u64,
+}
+
+fn manifest(source: &dyn Source, clock: Clock, digest: &Digest) -> Result<Answer, Finding> {
+    clock.check()?;
+    let raw = source.manifest(digest).map_err(|error| unreadable(&error))?;
+    let raw = raw
+        .ok_or_else(|| Finding::new(Code::FindRefused, format!("no {digest}"), "a manifest that is there"))?;
+    // A source checks what it hands over; a false one must not get further than here (CVE-2023-33959).
+    if !digest.matches(&raw.bytes) {
+        let found = Digest::of(&raw.bytes);
+        return Err(Finding::new(Code::FindRefused, format!("content {found}"), digest.as_str()));
+    }
+    Ok((raw.bytes, raw.media_type))
+}
+
+fn blob(source: &dyn Source, clock: Clock, wanted: &BlobWanted<'_>) -> Result<Vec<u8>, Finding> {
+    clock.check()?;
+    let digest = wanted.digest;
+    let bytes =
+        read_blob(source, digest, Some(wanted.size), wanted.cap).map_err(|error| unreadable(&error))?;
+    if digest.matches(&bytes) {
+        return Ok(bytes);
+    }
+    Err(Finding::new(Code::FindRefused, format!("content {}", Digest::of(&bytes)), digest.as_str()))
 }
 
 /// A fault of the content stays one; anything else is a failure to reach it.

@@ -2,18 +2,18 @@
 //! simple signing, and what layouts remember of either. Registries, tags, annotations and artifact types in
 //! indexes are hints; each manifest is judged by its own members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_image::{Descriptor, ImageManifest, Manifest};
 use perry_sandbox_reference::Digest;
 
-use crate::budget::{Reader, unreadable};
+use crate::budget::{BlobWanted, Reader, unreadable};
 use crate::codes::Code;
 use crate::finding::{Finding, shown};
-use crate::legacy;
 use crate::limits::{MAX_BUNDLE, MAX_EXAMINED, MAX_LISTED, MAX_PAYLOAD};
 use crate::parsed::{self, Parsed};
 use crate::statement::{self, SIGN_PREDICATE};
+use crate::{fetch, legacy};
 
 const SIMPLE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const ENVELOPE_LAYER: &str = "application/vnd.dsse.envelope.v1+json";
@@ -48,87 +48,143 @@ enum Kind {
 /// What was found, in an order that does not depend on the source's.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// At most [`MAX_EXAMINED`].
+    /// At most [`MAX_EXAMINED`], with those that were found before.
     pub(crate) candidates: Vec<Candidate>,
     /// Places that could not be looked into.
     pub(crate) problems: Vec<Finding>,
 }
 
-/// Looks for candidates about any digest on the path; attestations of cosign 2 only if a predicate is asked for.
-pub(crate) fn discover(reader: &mut Reader<'_>, path: &[Digest], predicate: Option<&str>) -> Found {
-    let mut found = Found::default();
-    let mut places = BTreeMap::new();
-    for digest in path {
-        list(reader, digest, predicate.is_some(), &mut places, &mut found.problems);
-    }
-    for (digest, place) in places {
-        if let Err(finding) = look(reader, path, &digest, &place, &mut found.candidates) {
-            let last = finding.code == Code::FindTimeRanOut;
-            found.problems.push(finding);
-            if last {
-                break;
-            }
-        }
-    }
-    for candidate in &mut found.candidates {
-        let hint = candidate.predicate.as_deref();
-        candidate.likely = hint.is_none_or(|it| it == SIGN_PREDICATE || Some(it) == predicate);
-    }
-    found.candidates.sort_by(|a, b| a.order().cmp(&b.order()));
-    let count = found.candidates.len();
-    if count > MAX_EXAMINED {
-        found.candidates.truncate(MAX_EXAMINED);
-        let text = format!("{count} candidates");
-        found.problems.push(Finding::new(Code::FindTooMany, text, format!("at most {MAX_EXAMINED}")));
-    }
-    found
+/// Finds candidates for the digests of one image, and remembers where it has looked.
+#[derive(Debug)]
+pub(crate) struct Discovery<'a> {
+    /// Every digest that a signature may be about.
+    path: &'a [Digest],
+    /// The predicate type of an attestation that is asked for; without one cosign 2's are not looked for.
+    predicate: Option<&'a str>,
+    /// Manifests that were looked into.
+    seen: BTreeSet<Digest>,
+    /// How many candidates were given.
+    given: usize,
 }
 
-/// The manifests that may carry something about one digest.
-fn list(
-    reader: &Reader<'_>,
-    digest: &Digest,
-    attestations: bool,
-    places: &mut BTreeMap<Digest, String>,
-    problems: &mut Vec<Finding>,
-) {
-    let mut add = |manifest: Digest, place: String| {
-        if places.len() < MAX_LISTED || places.contains_key(&manifest) {
-            places.entry(manifest).or_insert(place);
+/// A question to the source about one digest.
+enum Question<'a> {
+    Tag(String),
+    Referrers(&'a Digest),
+}
+
+impl<'a> Discovery<'a> {
+    pub(crate) fn new(path: &'a [Digest], predicate: Option<&'a str>) -> Self {
+        Self { path, predicate, seen: BTreeSet::new(), given: 0 }
+    }
+
+    /// Looks for candidates that are attached to these digests.
+    pub(crate) fn look_at(&mut self, reader: &mut Reader<'_>, digests: &[Digest]) -> Found {
+        let mut found = Found::default();
+        let places = self.places(reader, digests, &mut found.problems);
+        let manifests: Vec<Digest> = places.keys().cloned().collect();
+        for ((digest, place), read) in places.iter().zip(reader.manifests(&manifests)) {
+            let looked = read.and_then(|(bytes, media_type)| {
+                look(self.path, digest, place, &bytes, media_type.as_deref(), &mut found.candidates)
+            });
+            if let Err(finding) = looked {
+                let last = finding.code == Code::FindTimeRanOut;
+                found.problems.push(finding);
+                if last {
+                    break;
+                }
+            }
+        }
+        for candidate in &mut found.candidates {
+            let hint = candidate.predicate.as_deref();
+            candidate.likely = hint.is_none_or(|it| it == SIGN_PREDICATE || Some(it) == self.predicate);
+        }
+        found.candidates.sort_by(|a, b| a.order().cmp(&b.order()));
+        let count = found.candidates.len();
+        let most = MAX_EXAMINED.saturating_sub(self.given);
+        if count > most {
+            found.candidates.truncate(most);
+            let text = format!("{} candidates", count.saturating_add(self.given));
+            found.problems.push(Finding::new(Code::FindTooMany, text, format!("at most {MAX_EXAMINED}")));
+        }
+        self.given = self.given.saturating_add(found.candidates.len());
+        found
+    }
+
+    /// The manifests that may carry something about these digests.
+    fn places(
+        &mut self,
+        reader: &Reader<'_>,
+        digests: &[Digest],
+        problems: &mut Vec<Finding>,
+    ) -> BTreeMap<Digest, String> {
+        let suffixes: &[&str] = if self.predicate.is_some() { &["sig", "att"] } else { &["sig"] };
+        let mut questions = Vec::new();
+        for digest in digests {
+            let tag = |suffix| format!("{}-{}.{suffix}", digest.algorithm().as_str(), digest.hex());
+            questions.extend(suffixes.iter().map(|suffix| Question::Tag(tag(suffix))));
+            questions.push(Question::Referrers(digest));
+        }
+        let source = reader.source();
+        let answers = fetch::each(&questions, reader.at_once(), |question| {
+            let answer = match question {
+                Question::Tag(tag) => source.tag(tag).map(Vec::from_iter),
+                Question::Referrers(digest) => {
+                    source.referrers(digest).map(|list| list.into_iter().map(|it| it.digest).collect())
+                }
+            };
+            answer.map_err(|error| unreadable(&error))
+        });
+        let mut places = BTreeMap::new();
+        let mut failed = Vec::new();
+        for (question, answer) in questions.iter().zip(answers) {
+            let place = match question {
+                Question::Tag(tag) => format!("tag {tag}"),
+                Question::Referrers(digest) => format!("referrer of {digest}"),
+            };
+            match answer {
+                Ok(manifests) => {
+                    for manifest in manifests {
+                        self.add(manifest, &place, &mut places, problems);
+                    }
+                }
+                Err(finding) => failed.push(finding),
+            }
+        }
+        problems.append(&mut failed);
+        places
+    }
+
+    fn add(
+        &mut self,
+        manifest: Digest,
+        place: &str,
+        places: &mut BTreeMap<Digest, String>,
+        problems: &mut Vec<Finding>,
+    ) {
+        if self.seen.contains(&manifest) {
             return;
         }
-        if !problems.iter().any(|it| it.code == Code::FindTooMany) {
+        if self.seen.len() < MAX_LISTED {
+            self.seen.insert(manifest.clone());
+            places.insert(manifest, place.to_owned());
+        } else if !problems.iter().any(|it| it.code == Code::FindTooMany) {
             let found = format!("more than {MAX_LISTED} manifests");
             problems.push(Finding::new(Code::FindTooMany, found, format!("at most {MAX_LISTED}")));
         }
-    };
-    let mut failed = Vec::new();
-    let suffixes: &[&str] = if attestations { &["sig", "att"] } else { &["sig"] };
-    for suffix in suffixes {
-        let tag = format!("{}-{}.{suffix}", digest.algorithm().as_str(), digest.hex());
-        match reader.source().tag(&tag) {
-            Ok(Some(manifest)) => add(manifest, format!("tag {tag}")),
-            Ok(None) => {}
-            Err(error) => failed.push(unreadable(&error)),
-        }
     }
-    match reader.source().referrers(digest) {
-        Ok(referrers) => referrers.into_iter().for_each(|it| add(it.digest, format!("referrer of {digest}"))),
-        Err(error) => failed.push(unreadable(&error)),
-    }
-    problems.append(&mut failed);
 }
 
 /// Looks into one manifest.
 fn look(
-    reader: &mut Reader<'_>,
     path: &[Digest],
     digest: &Digest,
     place: &str,
+    bytes: &[u8],
+    media_type: Option<&str>,
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), Finding> {
-    let (bytes, media_type) = reader.manifest(digest)?;
-    let manifest = Manifest::parse(&bytes, media_type.as_deref())
+    let manifest = Manifest::parse(bytes, media_type)
         .map_err(|error| Finding::new(Code::FindRefused, error.to_string(), "a signature manifest"))?;
     // An index may refer to an image too; it carries no signature.
     let Manifest::Image(manifest) = manifest else { return Ok(()) };
@@ -176,13 +232,20 @@ impl Candidate {
         (!self.likely, &self.layer.digest, &self.manifest, self.at)
     }
 
-    /// Fetches and reads it.
-    pub(crate) fn read(&self, reader: &mut Reader<'_>) -> Result<Parsed, Finding> {
+    /// What is to be fetched for it; nothing where it does not count anyway.
+    pub(crate) fn wanted(&self) -> Option<BlobWanted<'_>> {
+        let cap = if self.kind == Kind::Simple { MAX_PAYLOAD } else { MAX_BUNDLE };
+        let wanted = BlobWanted { digest: &self.layer.digest, size: self.layer.size, cap };
+        self.stray.is_none().then_some(wanted)
+    }
+
+    /// Reads it from what was fetched.
+    pub(crate) fn read(&self, fetched: Option<Result<Vec<u8>, Finding>>) -> Result<Parsed, Finding> {
         if let Some(finding) = &self.stray {
             return Err(finding.clone());
         }
-        let cap = if self.kind == Kind::Simple { MAX_PAYLOAD } else { MAX_BUNDLE };
-        let bytes = reader.blob(&self.layer.digest, self.layer.size, cap)?;
+        let missing = || Finding::new(Code::FindRefused, "no content", "content of a signature");
+        let bytes = fetched.ok_or_else(missing)??;
         match self.kind {
             Kind::Simple => legacy::signature(bytes, &self.layer.annotations),
             Kind::Envelope => legacy::attestation(&bytes, &self.layer.annotations),

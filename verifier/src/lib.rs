@@ -48,6 +48,7 @@ mod codes;
 mod core;
 mod denial;
 mod discover;
+mod fetch;
 mod finding;
 mod identity;
 mod image;

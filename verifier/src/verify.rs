@@ -11,7 +11,7 @@ use crate::budget::{Clock, Reader};
 use crate::check::{PreparedSigner, Rules};
 use crate::codes::Code;
 use crate::denial::{CandidateReport, Denial, Reason};
-use crate::discover::{Candidate, discover};
+use crate::discover::{Candidate, Discovery};
 use crate::finding::Finding;
 use crate::image::VerifiedImage;
 use crate::parsed::{Content, Parsed, Purpose};
@@ -42,15 +42,21 @@ pub fn verify(
     }
     let mut reader = Reader::new(source, clock);
     let predicate = requirement.provenance.as_ref().map(|rule| rule.predicate.as_str());
-    let found = discover(&mut reader, &run.path, predicate);
-    let unread = found.problems.iter().any(|it| it.failure);
-    run.reasons.extend(found.problems.into_iter().map(for_all));
-    // Where a place could not be read, nobody knows whether there was a signature.
-    if found.candidates.is_empty() && !unread {
-        run.refuse(Code::FindNone, "neither signature nor bundle", "a signature of this digest");
+    let path = run.path.clone();
+    let mut discovery = Discovery::new(&path, predicate);
+    let (top, below) = path.split_at_checked(1).unwrap_or((&path, &[]));
+    for digests in [top, below] {
+        // What is signed at the top covers what lies below; the places there are asked only if that is not enough.
+        if digests.is_empty() || run.is_met() {
+            continue;
+        }
+        let found = discovery.look_at(&mut reader, digests);
+        run.reasons.extend(found.problems.into_iter().map(for_all));
+        run.examine_all(&found.candidates, &mut reader, &signers, &attesters);
     }
-    for candidate in &found.candidates {
-        run.examine(candidate, &mut reader, &signers, &attesters);
+    // Where a place could not be read, nobody knows whether there was a signature.
+    if run.reports.is_empty() && !run.reasons.iter().any(|it| it.finding.failure) {
+        run.refuse(Code::FindNone, "neither signature nor bundle", "a signature of this digest");
     }
     run.decide()
 }
@@ -143,10 +149,27 @@ impl<'a> Run<'a> {
         ready
     }
 
+    fn examine_all(
+        &mut self,
+        candidates: &[Candidate],
+        reader: &mut Reader<'_>,
+        signers: &[PreparedSigner<'_>],
+        attesters: &[PreparedSigner<'_>],
+    ) {
+        for some in candidates.chunks(reader.at_once()) {
+            let wanted: Vec<_> = some.iter().filter_map(Candidate::wanted).collect();
+            let mut fetched = reader.blobs(&wanted).into_iter();
+            for candidate in some {
+                let fetched = candidate.wanted().and_then(|_| fetched.next());
+                self.examine(candidate, fetched, signers, attesters);
+            }
+        }
+    }
+
     fn examine(
         &mut self,
         candidate: &Candidate,
-        reader: &mut Reader<'_>,
+        fetched: Option<Result<Vec<u8>, Finding>>,
         signers: &[PreparedSigner<'_>],
         attesters: &[PreparedSigner<'_>],
     ) {
@@ -156,7 +179,7 @@ impl<'a> Run<'a> {
             counts_for: Vec::new(),
             reasons: Vec::new(),
         };
-        match core::guarded(|| candidate.read(reader)) {
+        match core::guarded(|| candidate.read(fetched)) {
             Err(finding) => report.reasons.push(for_all(finding)),
             Ok(parsed) => {
                 let wanted = self.requirement.provenance.as_ref();
@@ -222,15 +245,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether what was found so far is what is required.
+    fn is_met(&self) -> bool {
+        let signed = quorum::signed_by(&self.signatures);
+        let met = self.requirement.quorum_is_met(&signed) && !self.requirement.signers.is_empty();
+        met && (self.requirement.provenance.is_none() || !self.provenance.is_empty())
+    }
+
     /// The one decision, over everything that was found.
     fn decide(mut self) -> Result<VerifiedImage, Denial> {
         let order = |it: &VerifiedSignature| (it.signer.clone(), it.signed.clone(), it.object.clone());
         self.signatures.sort_by_key(order);
         self.provenance.sort_by_key(order);
-        let signed = quorum::signed_by(&self.signatures);
-        let met = self.requirement.quorum_is_met(&signed) && !self.requirement.signers.is_empty();
-        let attested = self.requirement.provenance.is_none() || !self.provenance.is_empty();
-        if !met || !attested || self.refused {
+        if !self.is_met() || self.refused {
             return Err(self.deny());
         }
         let evidence = Evidence {

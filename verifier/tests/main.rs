@@ -24,6 +24,7 @@ mod kit;
 mod mutation;
 mod pki;
 mod proofs;
+mod requests;
 mod signed;
 mod tightening;
 #[cfg(feature = "tuf")]
