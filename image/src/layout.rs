@@ -1,10 +1,10 @@
 //! An OCI image layout: a folder with `oci-layout`, `index.json`, and `blobs/<algorithm>/<hex>`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use perry_sandbox_reference::{Digest, Repository};
 use serde_json::Value;
@@ -15,6 +15,7 @@ use crate::json::{MAX_DEPTH, Object, parse_strict};
 use crate::limits::{MAX_INDEX_ENTRIES, MAX_MANIFEST, MAX_REFERRERS, MIB};
 use crate::manifest::{Manifest, RawManifest, is_manifest_type};
 use crate::source::{ReadError, Source, Verified};
+use crate::stamp::FileStamp;
 
 /// The annotation that names a layout's entry.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -29,6 +30,7 @@ pub struct Layout {
     path: PathBuf,
     dir: File,
     entries: Vec<Descriptor>,
+    read: Mutex<BTreeMap<PathBuf, FileStamp>>,
 }
 
 impl Layout {
@@ -40,7 +42,10 @@ impl Layout {
         let shown = path.display();
         let dir =
             open_dir(path).map_err(|source| ReadError::Io { what: format!("layout {shown}"), source })?;
-        let small = |name: &str, limit| {
+        let mut read = BTreeMap::new();
+        let failed = |source| ReadError::Io { what: format!("layout {shown}"), source };
+        read.insert(path.to_owned(), FileStamp::from(&dir.metadata().map_err(failed)?));
+        let mut small = |name: &str, limit| {
             let what = format!("{shown}/{name}");
             let file = open_below(&dir, Path::new(name)).map_err(|source| {
                 if source.kind() == io::ErrorKind::NotFound {
@@ -50,6 +55,7 @@ impl Layout {
                 }
                 ReadError::Io { what: what.clone(), source }
             })?;
+            read.insert(path.join(name), FileStamp::from(&file.metadata().map_err(failed)?));
             let bytes = read_small(file, &what, limit)?;
             parse_strict(&bytes, MAX_DEPTH)
                 .map_err(|error| ReadError::Malformed { what, reason: error.to_string() })
@@ -63,7 +69,14 @@ impl Layout {
         }
         let index = small("index.json", MAX_MANIFEST)?;
         let entries = read_index(&index).map_err(malformed)?;
-        Ok(Self { path: path.to_owned(), dir, entries })
+        Ok(Self { path: path.to_owned(), dir, entries, read: Mutex::new(read) })
+    }
+
+    /// The folder and every file that was read so far, with the stamp that each had when it was opened: as long as all
+    /// stamps hold, reading again gives the same.
+    pub fn read(&self) -> Vec<(PathBuf, FileStamp)> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.iter().map(|(path, stamp)| (path.clone(), *stamp)).collect()
     }
 
     /// The entries of `index.json`. Hints: nothing vouches for them.
@@ -86,8 +99,10 @@ impl Layout {
         let io = |source| ReadError::Io { what: format!("{digest} in {}", self.describe()), source };
         match open_below(&self.dir, &path) {
             Ok(file) => {
-                let size = file.metadata().map_err(io)?.len();
-                Ok(Some((file, size)))
+                let metadata = file.metadata().map_err(io)?;
+                let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+                read.entry(self.path.join(&path)).or_insert_with(|| FileStamp::from(&metadata));
+                Ok(Some((file, metadata.len())))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io(error)),
@@ -225,10 +240,8 @@ impl Source for Layout {
     }
 
     fn stamp(&self, digest: &Digest) -> Option<String> {
-        let (file, size) = self.open_blob(digest).ok()??;
-        let metadata = file.metadata().ok()?;
-        let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-        Some(format!("{}:{}:{size}:{times:?}", metadata.dev(), metadata.ino()))
+        let (file, _) = self.open_blob(digest).ok()??;
+        Some(FileStamp::from(&file.metadata().ok()?).to_string())
     }
 
     fn repository(&self) -> Option<&Repository> {

@@ -34,6 +34,7 @@ mod progress;
 mod registry;
 mod resolve;
 mod source;
+mod stamp;
 mod store;
 mod unpack;
 
@@ -51,6 +52,7 @@ pub use registry::{
 };
 pub use resolve::{ResolveError, ResolvedImage, resolve};
 pub use source::{ReadError, Source, Verified, read_blob};
+pub use stamp::FileStamp;
 pub use store::{
     Attachment, CheckReport, Pruned, Pulled, Rootfs, Store, StoreError, Stored, StoredImage, chain_digest,
 };

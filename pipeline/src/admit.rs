@@ -104,7 +104,7 @@ impl Admitted<'_> {
 
     fn unpack(&self, progress: &dyn Progress) -> Result<Rootfs, PipelineError> {
         let (store, name) = (&self.pipeline.store, self.asked.image.as_str());
-        let (source, image) = (self.decided.opened.source.as_ref(), self.decided.verified.image());
+        let (source, image) = (self.decided.source.as_ref(), self.decided.verified.image());
         if let Some(ready) = store.ready(source, image, name, &self.decided.config.diff_ids)? {
             return Ok(ready);
         }

@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageConfig, ImageName, ResolvedImage, Store, resolve};
+use perry_sandbox_image::{ImageConfig, ImageName, Source, Store, resolve};
 use perry_sandbox_policy::{
     CommandLineSigner, Denial, Evidence, Explanation, ImageDefaults, ImageSubject, Policy, Request,
     Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, decide_requirement, explain,
 };
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_runner::Launcher;
-use perry_sandbox_verifier::{CacheLimits, Clock, VerifiedImage, Verifier, verify};
+use perry_sandbox_verifier::{CacheLimits, Clock, VerifiedImage, Verifier};
 
 use crate::environment::Environment;
 use crate::error::{Class, PipelineError};
 use crate::host;
+use crate::local::{LayoutQuestion, LocalImages, Looked};
 use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
 use crate::sources::{self, AccessChoice, Opened};
@@ -29,6 +30,7 @@ pub struct Pipeline {
     pub(crate) launcher: Option<Launcher>,
     policies: PolicyCache,
     verifier: Verifier,
+    local: LocalImages,
 }
 
 /// A wish with its answer, and what the answer rests on.
@@ -67,9 +69,9 @@ pub struct Decided<'a> {
     /// The proof.
     pub verified: Arc<VerifiedImage>,
     /// Where its content comes from.
-    pub opened: Opened<'a>,
+    pub source: Arc<dyn Source + 'a>,
     /// What its configuration asks for.
-    pub config: ImageConfig,
+    pub config: Arc<ImageConfig>,
     /// The verdict.
     pub verdict: Verdict,
     /// The verdict line by line.
@@ -94,13 +96,15 @@ impl Pipeline {
         let verifier = Verifier::new(CacheLimits::default())
             .with_folder(&environment.data_dir.join("verified"))
             .unwrap_or_else(|_| Verifier::new(CacheLimits::default()));
-        Ok(Self { environment, store, launcher: None, policies: PolicyCache::default(), verifier })
+        let (policies, local) = (PolicyCache::default(), LocalImages::new(CacheLimits::default()));
+        Ok(Self { environment, store, launcher: None, policies, verifier, local })
     }
 
     /// Verifies anew each time, and keeps no proofs.
     #[must_use]
     pub fn without_cache(self) -> Self {
-        Self { verifier: Verifier::new(CacheLimits::none()), ..self }
+        let local = LocalImages::new(CacheLimits::none());
+        Self { verifier: Verifier::new(CacheLimits::none()), local, ..self }
     }
 
     /// Starts sandboxes by this launcher process instead of cloning the caller's own: for large and threaded programs.
@@ -214,27 +218,37 @@ impl Pipeline {
             Ok(required) => required,
             Err(denial) => return Ok(Answer::NotAsked(denial)),
         };
-        let opened = self.source(name, &wish.access)?;
-        let source = opened.source.as_ref();
         let platform = wish.platform.clone().unwrap_or_else(Platform::host);
-        let resolved: ResolvedImage = resolve(source, &opened.wanted, &platform)?;
-        // A layout's or archive's signatures are looked at each time: they are at hand, and whoever breaks one expects
-        // to see it.
-        let (requirement, clock) = (&required.requirement, Clock::at(now));
-        let verified = if name.reference().is_some() {
-            self.verifier.verify(source, &resolved, requirement, clock)
-        } else {
-            verify(source, &resolved, requirement, clock).map(Arc::new)
-        };
-        let verified = match verified {
-            Ok(verified) => verified,
+        let looked = match self.look(question, &platform, &required.requirement)? {
+            Ok(looked) => looked,
             Err(denial) => return Ok(Answer::NotVerified(denial)),
         };
-        let config = resolved.config(source)?;
+        let Looked { source, verified, config } = looked;
         let host = host::facts(wish.backend.as_deref(), &self.environment)?;
         let (verdict, explanation) =
             explain(policy, request, verified.evidence(), &defaults(&config), &host, now);
-        Ok(Answer::Decided(Box::new(Decided { verified, opened, config, verdict, explanation })))
+        Ok(Answer::Decided(Box::new(Decided { verified, source, config, verdict, explanation })))
+    }
+
+    /// Resolves and verifies; the inner result is the verifier's "no".
+    fn look(
+        &self,
+        question: &Question<'_>,
+        platform: &Platform,
+        requirement: &Requirement,
+    ) -> Result<Result<Looked<'_>, perry_sandbox_verifier::Denial>, PipelineError> {
+        let (name, clock) = (question.name, Clock::at(question.now));
+        if let ImageName::Layout { dir, .. } = name {
+            return self.local.look(LayoutQuestion { name, dir, platform, requirement, clock });
+        }
+        let Opened { source, wanted } = self.source(name, &question.wish.access)?;
+        let resolved = resolve(source.as_ref(), &wanted, platform)?;
+        let verified = match self.verifier.verify(source.as_ref(), &resolved, requirement, clock) {
+            Ok(verified) => verified,
+            Err(denial) => return Ok(Err(denial)),
+        };
+        let config = Arc::new(resolved.config(source.as_ref())?);
+        Ok(Ok(Looked { source, verified, config }))
     }
 }
 

@@ -4,10 +4,20 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::OFlag;
+use perry_sandbox_image::FileStamp;
 use thiserror::Error;
+
+/// A file that changed so shortly before it was read may change again without a newer time stamp.
+pub(crate) const SETTLED: Duration = Duration::from_secs(2);
+
+/// Whether a file's last change is long enough past that the next one will show.
+pub(crate) fn is_settled(stamp: &FileStamp) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    stamp.age(now).is_some_and(|age| age > SETTLED)
+}
 
 /// Why a file is not read.
 #[derive(Debug, Error)]
@@ -79,9 +89,9 @@ pub fn read_trusted(path: &Path, limit: u64, uid: u32) -> Result<Vec<u8>, FileEr
 pub(crate) struct Seen {
     /// The file.
     pub(crate) path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
     folder: PathBuf,
-    folder_stamp: Stamp,
+    folder_stamp: FileStamp,
 }
 
 impl Seen {
@@ -90,9 +100,9 @@ impl Seen {
         self.stamp.holds(&self.path) && self.folder_stamp.holds(&self.folder)
     }
 
-    /// How long before `now` (since 1970) the last change was; nothing where the clock doubts it.
-    pub(crate) fn age(&self, now: Duration) -> Option<Duration> {
-        self.stamp.age(now)?.min(self.folder_stamp.age(now)?).into()
+    /// Whether the last change is long enough past that the next one will show.
+    pub(crate) fn is_settled(&self) -> bool {
+        is_settled(&self.stamp) && is_settled(&self.folder_stamp)
     }
 }
 
@@ -108,43 +118,11 @@ pub(crate) fn read_seen(path: &Path, limit: u64, uid: u32) -> Result<(Vec<u8>, S
     refuse_writable(folder, &above, uid)?;
     let seen = Seen {
         path: path.to_owned(),
-        stamp: Stamp::from(&metadata),
+        stamp: FileStamp::from(&metadata),
         folder: folder.to_owned(),
-        folder_stamp: Stamp::from(&above),
+        folder_stamp: FileStamp::from(&above),
     };
     Ok((read_open(file, path, limit)?, seen))
-}
-
-/// What changes when a file or folder, or who may write it, changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    place: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl From<&Metadata> for Stamp {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            place: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
-impl Stamp {
-    fn holds(self, path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|metadata| Self::from(&metadata) == self)
-    }
-
-    fn age(self, now: Duration) -> Option<Duration> {
-        let (seconds, nanos) = self.changed;
-        let changed = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
-        now.checked_sub(changed)
-    }
 }
 
 /// Opens without waiting for a writer, should the path be a pipe.

@@ -30,6 +30,7 @@ mod environment;
 mod error;
 mod files;
 mod host;
+mod local;
 mod policies;
 mod policy_cache;
 mod record;

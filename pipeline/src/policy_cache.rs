@@ -2,7 +2,6 @@
 //! is by far the longest step of asking.
 
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::environment::Environment;
 use crate::error::PipelineError;
@@ -11,9 +10,6 @@ use crate::policies::{LoadedPolicy, PolicyChoice, PolicyInput, demand, inputs, l
 
 /// More policies than one program has in use.
 const MOST: usize = 16;
-/// A file that changed so shortly before it was read may change again without a newer time stamp.
-const SETTLED: Duration = Duration::from_secs(2);
-
 /// The policies that were loaded, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyCache {
@@ -42,8 +38,7 @@ impl PolicyCache {
             return Ok(loaded);
         }
         let loaded = load_policy(&inputs, environment)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if loaded.seen.iter().all(|seen| seen.age(now).is_some_and(|age| age > SETTLED))
+        if loaded.seen.iter().all(Seen::is_settled)
             && let Ok(mut entries) = self.entries.lock()
         {
             entries.retain(|(known, _)| *known != inputs);
@@ -69,8 +64,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
+    use crate::files::SETTLED;
 
     const POLICY: &str = "schema = \"perry-sandbox/policy/v1\"\nname = \"NAME\"\n";
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use perry_sandbox_image::{
     Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, Registry, Roots, Source,
@@ -42,7 +43,7 @@ pub enum Pull {
 #[derive(Debug)]
 pub struct Opened<'store> {
     /// Where content comes from.
-    pub source: Box<dyn Source + 'store>,
+    pub source: Arc<dyn Source + 'store>,
     /// Which image of it.
     pub wanted: Wanted,
 }
@@ -55,16 +56,16 @@ pub(crate) fn open<'store>(
     store: &'store Store,
 ) -> Result<Opened<'store>, PipelineError> {
     let wanted = name.wanted();
-    let source: Box<dyn Source + 'store> = match name {
-        ImageName::Layout { dir, .. } => Box::new(Layout::open(dir)?),
-        ImageName::Archive { file } => Box::new(Archive::open(file)?),
+    let source: Arc<dyn Source + 'store> = match name {
+        ImageName::Layout { dir, .. } => Arc::new(Layout::open(dir)?),
+        ImageName::Archive { file } => Arc::new(Archive::open(file)?),
         ImageName::Registry(reference) => {
             if let Some(image) = stored(name, reference, access.pull, store)? {
                 let wanted = Wanted::Digest(image.top().clone());
-                return Ok(Opened { source: Box::new(store.source(image)), wanted });
+                return Ok(Opened { source: Arc::new(store.source(image)), wanted });
             }
             let access = registry_access(reference.repository(), access, environment)?;
-            Box::new(Registry::new(reference.repository().clone(), access)?)
+            Arc::new(Registry::new(reference.repository().clone(), access)?)
         }
     };
     Ok(Opened { source, wanted })

@@ -1,7 +1,6 @@
 //! Sandboxes that outlive the program that started them.
 
 mod exec;
-mod hook;
 mod names;
 mod race;
 mod runs;
