@@ -45,8 +45,8 @@ pub(super) struct Order {
 pub(super) enum Answer {
     /// The program runs.
     Started,
-    /// It does not, and nothing is left.
-    Failed { kind: FailureKind, why: String },
+    /// It does not, and nothing is left. Says whether the trail has the end of the run.
+    Failed { kind: FailureKind, why: String, traced: bool },
 }
 
 /// What a supervisor can be asked.

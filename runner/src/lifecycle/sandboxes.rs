@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use perry_sandbox_policy::LaunchPlan;
@@ -191,25 +191,34 @@ impl Sandboxes {
     /// # Errors
     /// [`LifecycleError::Busy`] for one that runs or is being started, [`LifecycleError::NotFound`].
     pub fn remove(&self, id: &SandboxId, force: bool) -> Result<(), LifecycleError> {
-        let status = match self.inspect(id) {
-            Ok(info) => info.status,
-            Err(LifecycleError::Damaged { .. }) if force => SandboxStatus::Dead,
-            Err(error) => return Err(error),
-        };
-        if status == SandboxStatus::Running {
-            if !force {
-                return Err(LifecycleError::Busy { id: id.clone(), status });
-            }
-            match self.stop(id, &Stop { signal: Some(libc::SIGKILL), grace: Duration::ZERO }) {
-                Ok(_) | Err(LifecycleError::NotRunning { .. }) => {}
+        let begun = Instant::now();
+        loop {
+            let status = match self.inspect(id) {
+                Ok(info) => info.status,
+                Err(LifecycleError::Damaged { .. }) if force => SandboxStatus::Dead,
                 Err(error) => return Err(error),
+            };
+            let busy = || LifecycleError::Busy { id: id.clone(), status };
+            if status == SandboxStatus::Running {
+                if !force {
+                    return Err(busy());
+                }
+                match self.stop(id, &Stop { signal: Some(libc::SIGKILL), grace: Duration::ZERO }) {
+                    Ok(_) | Err(LifecycleError::NotRunning { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
-        }
-        // One that is being started is waited for only by force: it is running in a moment.
-        let patience = if status == SandboxStatus::Created && !force { Duration::ZERO } else { SETTLING };
-        match self.home.hold(id, patience)? {
-            Some(held) => self.home.remove(&held),
-            None => Err(LifecycleError::Busy { id: id.clone(), status }),
+            // One that is being started runs in a moment: then it is ended first, or not removed.
+            let patience = match (force, status) {
+                (true, _) => Duration::from_millis(200),
+                (false, SandboxStatus::Created) => Duration::ZERO,
+                (false, _) => SETTLING,
+            };
+            match self.home.hold(id, patience)? {
+                Some(held) => return self.home.remove(&held),
+                None if force && begun.elapsed() < SETTLING => {}
+                None => return Err(busy()),
+            }
         }
     }
 }

@@ -116,7 +116,7 @@ impl Sandboxes {
             window: options.window,
             input: !matches!(options.stdin, Input::Null),
         };
-        let answer = self.hand_over(&order, &root.folder, held, options.stdin);
+        let answer = self.hand_over(&order, &root.folder, (held, &record), options.stdin);
         if let (Err((error, true)), Some((trail, started))) = (&answer, trail) {
             // The supervisor has not come so far that it could write the end down.
             let end = RunEnd {
@@ -138,7 +138,7 @@ impl Sandboxes {
         &self,
         order: &Order,
         root: &OwnedFd,
-        held: Held,
+        (held, before): (Held, &Record),
         stdin: Input,
     ) -> Result<(), (LifecycleError, bool)> {
         let early = |what| move |error| (supervisor(what)(error), true);
@@ -147,28 +147,37 @@ impl Sandboxes {
         let (control, theirs) = UnixStream::pair().map_err(early("make a channel to"))?;
         let mut helper =
             start_helper(&self.program, Role::Detacher, theirs.into()).map_err(early("start"))?;
-        if !helper.wait().map_err(early("start"))?.success() {
-            let why = "the program does not call the helper hook, or could not be executed again";
-            return Err(early("start")(io::Error::other(why)));
+        match helper.wait() {
+            Ok(status) if !status.success() => {
+                let why = "the program does not call the helper hook, or could not be executed again";
+                return Err(early("start")(io::Error::other(why)));
+            }
+            // A program that ignores SIGCHLD cannot wait; the supervisor speaks for itself below.
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {}
+            other => {
+                other.map_err(early("start"))?;
+            }
         }
         let lock = held.file().ok_or_else(|| early("start")(io::ErrorKind::NotFound.into()))?;
         let mut descriptors = vec![root.as_fd(), lock.as_fd()];
         descriptors.extend(input.as_ref().map(OwnedFd::as_fd));
         send(&control, &text, &descriptors).map_err(early("reach"))?;
         drop(input);
-        let late = |error| (supervisor("hear of")(error), false);
-        let answer = receive(&control).map_err(late)?;
-        let Some((answer, _)) = answer else {
-            return Err(late(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it died before it said anything",
-            )));
+        let late = |error| (supervisor("hear of")(error), true);
+        let answer = match receive(&control) {
+            Ok(Some((answer, _))) => answer,
+            other => {
+                // It has died, and its sandbox with it. The lock is ours as well.
+                held.write(before).map_err(|error| (error, true))?;
+                let died = io::Error::new(io::ErrorKind::UnexpectedEof, "it died before it said anything");
+                return Err(late(other.err().unwrap_or(died)));
+            }
         };
         // From here on the lock is the supervisor's to give back.
         held.handed_over();
         match serde_json::from_slice(&answer).map_err(|error| late(error.into()))? {
             Answer::Started => Ok(()),
-            Answer::Failed { kind, why } => Err((LifecycleError::Failed { kind, why }, false)),
+            Answer::Failed { kind, why, traced } => Err((LifecycleError::Failed { kind, why }, !traced)),
         }
     }
 

@@ -143,7 +143,7 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let Some((text, descriptors)) = receive(control)? else { return Ok(()) };
     let refuse = |error: &dyn ToString| {
-        let failed = Answer::Failed { kind: FailureKind::Other, why: error.to_string() };
+        let failed = Answer::Failed { kind: FailureKind::Other, why: error.to_string(), traced: false };
         answer(control, &failed)
     };
     let order: Order = match serde_json::from_slice(&text) {
@@ -228,7 +228,8 @@ fn conclude(
     logged: io::Result<()>,
 ) -> Result<(), LifecycleError> {
     let mut failures = Vec::new();
-    if let Err(error) = trace(post, &ran) {
+    let traced = trace(post, &ran);
+    if let Err(error) = &traced {
         failures.push(error.to_string());
     }
     if let Err(error) = logged {
@@ -241,7 +242,7 @@ fn conclude(
         if let Some(file) = held.file() {
             super::folder::unlock(file);
         }
-        let failed = Answer::Failed { kind: kind(error), why: error.to_string() };
+        let failed = Answer::Failed { kind: kind(error), why: error.to_string(), traced: traced.is_ok() };
         // A caller that is gone needs no answer.
         answer(&post.control, &failed).ok();
         return Ok(());

@@ -43,7 +43,15 @@ impl Role {
 }
 
 /// Starts a program as a process of ours. It gets nothing of this process but the socket.
+///
+/// SECURITY: a program that does not call the hook would run its own `main` again here, start another of itself, and so on
+/// without end. So a process with one of our names starts none.
 pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<Child> {
+    if named().is_some() && role != Role::Supervisor {
+        let why =
+            "this program was executed again to serve as a helper and did not call `helper_hook` first thing";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     Command::new(program)
         .arg0(role.name())
         .env_clear()
@@ -54,13 +62,18 @@ pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<
         .spawn()
 }
 
-/// What this process was started as, and its socket.
-fn role() -> Option<(Role, UnixStream)> {
+/// What this process is called, if that is one of our names.
+fn named() -> Option<Role> {
     // Not from the standard library: before `main` it may not know the arguments yet.
     let mut text = [0; 64];
     let length = File::open("/proc/self/cmdline").and_then(|mut file| file.read(&mut text)).ok()?;
     let name = text.get(..length)?.split(|byte| *byte == 0).next()?;
-    let role = Role::ALL.into_iter().find(|role| role.name().as_bytes() == name)?;
+    Role::ALL.into_iter().find(|role| role.name().as_bytes() == name)
+}
+
+/// What this process was started as, and its socket.
+fn role() -> Option<(Role, UnixStream)> {
+    let role = named()?;
     let control = io::stdin().as_fd().try_clone_to_owned().ok()?;
     let family = getsockname::<nix::sys::socket::SockaddrStorage>(std::os::fd::AsRawFd::as_raw_fd(&control));
     let unix = family.is_ok_and(|address| address.family() == Some(AddressFamily::Unix));

@@ -3,5 +3,6 @@
 mod exec;
 mod names;
 mod race;
+mod records;
 mod runs;
 mod yard;
