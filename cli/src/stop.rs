@@ -70,7 +70,7 @@ pub(crate) fn of_class(class: Class) -> Exit {
         Class::NotAvailable => Exit::NotAvailable,
         Class::ProgramNotFound => Exit::NotFound,
         Class::ProgramNotExecutable => Exit::CannotExecute,
-        Class::NotFound | Class::Registry | Class::Failure => Exit::Failure,
+        Class::NotFound | Class::Conflict | Class::Registry | Class::Failure => Exit::Failure,
     }
 }
 

@@ -5,11 +5,15 @@ use std::path::Path;
 use jiff::Timestamp;
 use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
-use perry_sandbox_runner::{Commands, DryRun, Outcome, Streams, Surroundings, Trail, dry_run, launch};
+use perry_sandbox_runner::{
+    Commands, DryRun, ExecSurroundings, Outcome, SandboxId, Sandboxes, StartOptions, Streams, Surroundings,
+    Trail, dry_run, launch,
+};
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
 use crate::error::{Class, PipelineError};
 use crate::record;
+use crate::sandboxes::Begin;
 
 /// A wish that policy and verifier allow.
 #[derive(Debug)]
@@ -144,5 +148,38 @@ impl Admitted<'_> {
             None => launch(plan, verified, rootfs, streams, &surroundings),
         };
         Ok(outcome?)
+    }
+
+    /// Starts it under a supervisor of its own, and returns when its program runs.
+    pub(crate) fn start(
+        &self,
+        sandboxes: &Sandboxes,
+        id: &SandboxId,
+        rootfs: &Rootfs,
+        begin: Begin,
+    ) -> Result<(), PipelineError> {
+        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
+        let Begin { stdin, again, window } = begin;
+        let options = StartOptions { stdin, trail: self.trail.as_ref(), again, window };
+        Ok(sandboxes.start(id, self.plan, &self.decided.verified, rootfs, options)?)
+    }
+
+    /// Lets its program join a sandbox that runs, and stays until it has ended.
+    pub(crate) fn join(
+        &self,
+        sandboxes: &Sandboxes,
+        id: &SandboxId,
+        streams: Streams,
+        commands: Option<&Commands>,
+    ) -> Result<Outcome, PipelineError> {
+        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
+        let trail = self.trail.as_ref();
+        let surroundings = ExecSurroundings { trail, commands, clock: Timestamp::now };
+        Ok(sandboxes.exec(id, self.plan, &self.decided.verified, streams, &surroundings)?)
+    }
+
+    /// Writes down that it may not join, because the sandbox runs under another plan.
+    pub(crate) fn changed(&self) -> Result<(), PipelineError> {
+        record::other_plan(self.asked, self.trail.as_ref())
     }
 }

@@ -20,6 +20,7 @@ use crate::local::{LayoutQuestion, LocalImages, Looked};
 use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
 use crate::sources::{self, AccessChoice, Opened};
+use crate::terms::Terms;
 use crate::wish::Wish;
 
 /// Everything that stays the same from one wish to the next.
@@ -176,15 +177,26 @@ impl Pipeline {
     /// # Errors
     /// A word of the wish, a file or the world is in the way; a "no" is an [`Answer`].
     pub fn ask(&self, wish: &Wish, what_if: Option<&TierName>) -> Result<Asked<'_>, PipelineError> {
+        self.ask_under(wish, what_if, &Terms::default())
+    }
+
+    /// As [`Pipeline::ask`], for a sandbox that is there already.
+    pub(crate) fn ask_under(
+        &self,
+        wish: &Wish,
+        what_if: Option<&TierName>,
+        terms: &Terms<'_>,
+    ) -> Result<Asked<'_>, PipelineError> {
         let (policy, policy_files) = self.policy_of(wish)?;
         let (request, name) = wish.under(&policy)?;
+        let (request, name) = (terms.request(request, &policy), terms.name(name));
         let policy = match what_if {
             Some(tier) => Arc::new(policy.what_if(&request.target, tier)),
             None => policy,
         };
         let image = name.to_string();
         let now = Timestamp::now();
-        let question = Question { policy: &policy, request: &request, name: &name, wish, now };
+        let question = Question { policy: &policy, request: &request, name: &name, wish, terms, now };
         let answer = self.answer(&question).or_else(|error| {
             // Content that is not what its digest names says something about the image; everything else that breaks does not.
             if error.class() == Class::NotVerified { Ok(Answer::Broken(error)) } else { Err(error) }
@@ -211,7 +223,7 @@ impl Pipeline {
     }
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer<'_>, PipelineError> {
-        let Question { policy, request, name, wish, now } = *question;
+        let Question { policy, request, name, wish, terms, now } = *question;
         let repository =
             wish.repository.clone().or_else(|| name.reference().map(|it| it.repository().clone()));
         let required = match decide_requirement(policy, request, &ImageSubject { repository }) {
@@ -224,9 +236,13 @@ impl Pipeline {
             Err(denial) => return Ok(Answer::NotVerified(denial)),
         };
         let Looked { source, verified, config } = looked;
+        terms.check(verified.image())?;
         let host = host::facts(wish.backend.as_deref(), &self.environment)?;
-        let (verdict, explanation) =
-            explain(policy, request, verified.evidence(), &defaults(&config), &host, now);
+        let mut defaults = defaults(&config);
+        if let Some(dir) = terms.working_dir {
+            defaults.working_dir = Some(dir.to_owned());
+        }
+        let (verdict, explanation) = explain(policy, request, verified.evidence(), &defaults, &host, now);
         Ok(Answer::Decided(Box::new(Decided { verified, source, config, verdict, explanation })))
     }
 
@@ -258,6 +274,7 @@ struct Question<'a> {
     request: &'a Request,
     name: &'a ImageName,
     wish: &'a Wish,
+    terms: &'a Terms<'a>,
     now: Timestamp,
 }
 

@@ -7,7 +7,7 @@ use perry_sandbox_image::{
 };
 use perry_sandbox_policy::{CapabilityName, LoadError, NameError};
 use perry_sandbox_reference::{Digest, Reference, ReferenceError, Repository};
-use perry_sandbox_runner::{LaunchError, RunError, TrailError};
+use perry_sandbox_runner::{FailureKind, LaunchError, LifecycleError, RunError, SandboxId, TrailError};
 use thiserror::Error;
 
 use crate::environment::EnvironmentError;
@@ -30,6 +30,8 @@ pub enum Class {
     ProgramNotExecutable,
     /// What was named is not there.
     NotFound,
+    /// What was named is not in a state for it: the name is taken, the sandbox runs, or does not.
+    Conflict,
     /// A registry did not give what it was asked for.
     Registry,
     /// The system, a file or we ourselves are in the way.
@@ -140,6 +142,35 @@ pub enum PipelineError {
     /// The sandbox did not start.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// A long-running sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] LifecycleError),
+    /// A sandbox whose request cannot be used.
+    #[error("the request of the sandbox cannot be used: {0}; remove the sandbox and create another")]
+    Kept(String),
+    /// A program to join a sandbox, of no words.
+    #[error("there is no command to run: name a program and its arguments")]
+    NoCommand,
+    /// Something else than what the sandbox was created from is there by now.
+    #[error(
+        "the sandbox was created from the image {created}, but {found} is there by now: create another sandbox"
+    )]
+    ImageReplaced {
+        /// What the name stood for.
+        created: Digest,
+        /// What is there.
+        found: Digest,
+    },
+    /// The policy would allow something else by now than what runs.
+    #[error(
+        "the policy or the image changed since the sandbox {id} was started: stop it and start it again ({why})"
+    )]
+    Changed {
+        /// Which.
+        id: SandboxId,
+        /// What differs.
+        why: Box<PipelineError>,
+    },
 }
 
 impl From<LoadError> for PipelineError {
@@ -159,7 +190,8 @@ impl PipelineError {
             | Self::Name(_)
             | Self::ImageName(_)
             | Self::Reference(_)
-            | Self::Signer(_) => Class::Usage,
+            | Self::Signer(_)
+            | Self::NoCommand => Class::Usage,
             Self::OtherPolicy { .. }
             | Self::NoPolicy
             | Self::NoRule { .. }
@@ -168,11 +200,14 @@ impl PipelineError {
             | Self::OwnFolder { .. } => Class::Denied,
             Self::NoBackend(_) => Class::NotAvailable,
             Self::NotStored(_) => Class::NotFound,
-            Self::Credentials(_) | Self::Trail(_) | Self::Environment(_) => Class::Failure,
+            Self::Credentials(_) | Self::Trail(_) | Self::Environment(_) | Self::Kept(_) => Class::Failure,
+            Self::ImageReplaced { .. } => Class::NotVerified,
+            Self::Changed { .. } => Class::Conflict,
             Self::Read(error) => Class::of_read(error),
             Self::Resolve(error) => Class::of_resolve(error),
             Self::Store(error) => Class::of_store(error),
             Self::Launch(error) => of_launch(error),
+            Self::Sandbox(error) => of_lifecycle(error),
         }
     }
 }
@@ -247,5 +282,30 @@ fn of_launch(error: &LaunchError) -> Class {
         LaunchError::Run(RunError::ProgramNotExecutable { .. }) => Class::ProgramNotExecutable,
         LaunchError::Plan(_) | LaunchError::NoBackend => Class::NotAvailable,
         LaunchError::OtherImage { .. } | LaunchError::Run(_) | LaunchError::Trail(_) | _ => Class::Failure,
+    }
+}
+
+fn of_lifecycle(error: &LifecycleError) -> Class {
+    match error {
+        LifecycleError::BadName(_)
+        | LifecycleError::BadLabels(_)
+        | LifecycleError::TooLong { .. }
+        | LifecycleError::Ambiguous(_) => Class::Usage,
+        LifecycleError::NotFound(_) => Class::NotFound,
+        LifecycleError::NameTaken { .. }
+        | LifecycleError::Busy { .. }
+        | LifecycleError::StartedBefore { .. }
+        | LifecycleError::NotRunning { .. }
+        | LifecycleError::OtherImage { .. }
+        | LifecycleError::OtherPlan { .. }
+        | LifecycleError::StillRunning(_) => Class::Conflict,
+        LifecycleError::Launch(error) => of_launch(error),
+        LifecycleError::Failed { kind: FailureKind::ProgramNotFound, .. } => Class::ProgramNotFound,
+        LifecycleError::Failed { kind: FailureKind::ProgramNotExecutable, .. } => Class::ProgramNotExecutable,
+        LifecycleError::Failed { .. }
+        | LifecycleError::Damaged { .. }
+        | LifecycleError::Io { .. }
+        | LifecycleError::Supervisor { .. }
+        | _ => Class::Failure,
     }
 }

@@ -20,6 +20,8 @@
 //! # }
 //! ```
 //!
+//! Sandboxes that outlive their caller are created, started and joined through the same gates by [`LongRunning`].
+//!
 //! Nothing here prints, and nothing reads the process's environment: [`Environment::new`] is given a way to look
 //! variables up.
 #![forbid(unsafe_code)]
@@ -34,8 +36,10 @@ mod local;
 mod policies;
 mod policy_cache;
 mod record;
+mod sandboxes;
 mod signer;
 mod sources;
+mod terms;
 mod wish;
 
 pub use admit::{Admitted, Live};
@@ -49,6 +53,7 @@ pub use perry_sandbox_runner::Streams;
 pub use policies::{
     LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
 };
+pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Reply};
 pub use signer::{KeyChoice, SignerChoice, requirement};
 pub use sources::{AccessChoice, Opened, Pull};
 pub use wish::{TargetChoice, Wish};

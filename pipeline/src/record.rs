@@ -12,6 +12,9 @@ const CONTENT: &str = "content";
 /// What it says where a mount would show what decides about runs.
 const OWN_FOLDERS: &str = "own-folders";
 
+/// What it says where a sandbox runs under another plan than the policy would allow by now.
+const OTHER_PLAN: &str = "other-plan";
+
 /// The answer, where it is a refusal, goes into the trail.
 pub(crate) fn refusal(asked: &Asked<'_>, trail: Option<&Trail>) -> Result<(), PipelineError> {
     let (manifest, reasons) = match &asked.answer {
@@ -37,6 +40,11 @@ pub(crate) fn broken(asked: &Asked<'_>, trail: Option<&Trail>) -> Result<(), Pip
 /// An allowed run is stopped before its start, because of a mount.
 pub(crate) fn own_folder(asked: &Asked<'_>, trail: Option<&Trail>) -> Result<(), PipelineError> {
     append(asked, trail, decision(asked, None, vec![OWN_FOLDERS.to_owned()]))
+}
+
+/// An allowed program does not join, because the sandbox runs under another plan.
+pub(crate) fn other_plan(asked: &Asked<'_>, trail: Option<&Trail>) -> Result<(), PipelineError> {
+    append(asked, trail, decision(asked, None, vec![OTHER_PLAN.to_owned()]))
 }
 
 /// What the policy wants to know of an approval beyond the line about its start.

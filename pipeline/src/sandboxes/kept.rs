@@ -1,0 +1,148 @@
+//! What a sandbox keeps of the request that made it.
+
+use std::path::{Path, PathBuf};
+
+use perry_sandbox_reference::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::error::PipelineError;
+use crate::policies::PolicyInput;
+use crate::signer::KeyChoice;
+use crate::wish::{TargetChoice, Wish};
+
+/// The only version of the format.
+const VERSION: u32 = 1;
+
+/// The words of the request, and the digest that its image's name stood for. May hold secrets: never shown.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Kept {
+    version: u32,
+    pub(super) wish: Wish,
+    /// Of the index, or of the manifest where there is none.
+    pub(super) image: Digest,
+}
+
+impl Kept {
+    /// Keeps a wish. Paths that were meant from where the caller stands are written out, for whoever asks again stands
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// The working folder is gone, or its path is not text.
+    pub(super) fn of(wish: &Wish, image: &Digest) -> Result<Self, PipelineError> {
+        let mut wish = wish.clone();
+        for input in &mut wish.policy.inputs {
+            if let PolicyInput::File(path) = input {
+                write_out(path)?;
+            }
+        }
+        if let Some(KeyChoice::File(path)) = &mut wish.signer.key {
+            write_out(path)?;
+        }
+        for path in [&mut wish.signer.trusted_root, &mut wish.access.registry_ca].into_iter().flatten() {
+            write_out(path)?;
+        }
+        if let TargetChoice::Word(text) | TargetChoice::Image(text) = &mut wish.target {
+            write_out_image(text)?;
+        }
+        if let Some(text) = &mut wish.image {
+            write_out_image(text)?;
+        }
+        Ok(Self { version: VERSION, wish, image: image.clone() })
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, PipelineError> {
+        serde_json::to_vec(self).map_err(|error| PipelineError::Kept(error.to_string()))
+    }
+
+    /// Reads what [`Kept::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// It is something else. The message holds no value of it.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, PipelineError> {
+        // SECURITY: an error of the reader may quote a value, which may be a secret; its place does not.
+        let kept: Self = serde_json::from_slice(bytes).map_err(|error| {
+            PipelineError::Kept(format!("it is not as it was written, at column {}", error.column()))
+        })?;
+        if kept.version == VERSION {
+            Ok(kept)
+        } else {
+            Err(PipelineError::Kept(format!("its version is {}, and {VERSION} is known here", kept.version)))
+        }
+    }
+}
+
+fn write_out(path: &mut PathBuf) -> Result<(), PipelineError> {
+    *path = absolute(path)?;
+    Ok(())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, PipelineError> {
+    std::path::absolute(path)
+        .map_err(|source| PipelineError::Kept(format!("`{}` has no absolute path: {source}", path.display())))
+}
+
+/// The image's name, if it is a path: `oci:DIR[:TAG|@DIGEST]` or `docker-archive:FILE`.
+fn write_out_image(text: &mut String) -> Result<(), PipelineError> {
+    for scheme in ["oci:", "docker-archive:"] {
+        let Some(rest) = text.strip_prefix(scheme).filter(|rest| !rest.starts_with('/')) else { continue };
+        // Only what stands before it is written out: the end may be a tag.
+        let here = absolute(Path::new("."))?;
+        let here = here.to_str().ok_or_else(|| {
+            PipelineError::Kept(format!("the working folder {} is not text", here.display()))
+        })?;
+        *text = format!("{scheme}{}/{rest}", here.trim_end_matches('/'));
+        break;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept() -> Kept {
+        let mut wish = Wish::of(TargetChoice::Word("oci:some/image:v1".to_owned()));
+        wish.policy.inputs = vec![PolicyInput::File("policy.toml".into())];
+        wish.signer.key = Some(KeyChoice::File("cosign.pub".into()));
+        wish.image = Some("docker-archive:/x.tar".to_owned());
+        wish.env.insert("TOKEN".to_owned(), "hush".to_owned());
+        Kept::of(&wish, &Digest::of(b"image")).unwrap()
+    }
+
+    #[test]
+    fn paths_hold_from_everywhere() {
+        let here = std::env::current_dir().unwrap();
+        let wish = kept().wish;
+        assert_eq!(wish.target, TargetChoice::Word(format!("oci:{}/some/image:v1", here.display())));
+        assert_eq!(wish.policy.inputs, [PolicyInput::File(here.join("policy.toml"))]);
+        assert_eq!(wish.signer.key, Some(KeyChoice::File(here.join("cosign.pub"))));
+        assert_eq!(wish.image.as_deref(), Some("docker-archive:/x.tar"));
+        let mut name = "ghcr.io/acme/oci:v1".to_owned();
+        write_out_image(&mut name).unwrap();
+        assert_eq!(name, "ghcr.io/acme/oci:v1");
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let kept = kept();
+        let again = Kept::from_bytes(&kept.to_bytes().unwrap()).unwrap();
+        assert_eq!((again.wish, again.image), (kept.wish, kept.image));
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused_without_its_values() {
+        let text = String::from_utf8(kept().to_bytes().unwrap()).unwrap();
+        for damaged in [
+            text.replace("\"version\":1", "\"version\":2"),
+            text.replace("\"version\":1", "\"version\":1,\"more\":1"),
+            text.replace("{\"TOKEN\":\"hush\"}", "\"hush\""),
+            text.replace("\"hush\"", "\"hush"),
+            "[".repeat(100_000),
+            String::new(),
+        ] {
+            let Err(error) = Kept::from_bytes(damaged.as_bytes()) else { panic!("{damaged} is taken") };
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
+    }
+}
