@@ -22,6 +22,10 @@ use args::{Cli, Command};
 use exit::Exit;
 
 fn main() -> ExitCode {
+    // First of all: this very program is also the supervisor of detached sandboxes, when it is started as such.
+    if let Some(exit) = perry_sandbox_runner::launcher_main() {
+        return exit;
+    }
     let cli = Cli::parse();
     output::set_color(cli.color);
     let as_json = cli.command.prints_json();
@@ -54,6 +58,14 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     let environment = environment::read(cli.data_dir.as_deref())?;
     match &cli.command {
         Command::Run(args) => commands::run(args, &environment),
+        Command::Ps(args) => commands::ps(args, &environment),
+        Command::Logs(args) => commands::logs(args, &environment),
+        Command::Exec(args) => commands::exec(args, &environment),
+        Command::Stop(args) => commands::stop(args, &environment),
+        Command::Start(args) => commands::start(args, &environment),
+        Command::Wait(args) => commands::wait(args, &environment),
+        Command::Inspect(args) => commands::inspect(args, &environment),
+        Command::Rm(args) => commands::remove(args, &environment),
         Command::Verify(args) => commands::verify(args, &environment),
         Command::Explain(args) => commands::explain(args, &environment),
         Command::Policy(args) => commands::policy(args, &environment),

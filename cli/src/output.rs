@@ -57,6 +57,20 @@ pub(crate) fn bytes(bytes: &[u8]) {
     remember(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
+/// Prints a program's own output as it is, to the stream that it meant. Says whether anybody still reads.
+pub(crate) fn raw(to_stderr: bool, bytes: &[u8]) -> bool {
+    let written = if to_stderr {
+        let mut out = io::stderr().lock();
+        out.write_all(bytes).and_then(|()| out.flush())
+    } else {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush())
+    };
+    let goes_on = written.is_ok();
+    remember(written);
+    goes_on
+}
+
 /// Tells the user something beside the result.
 pub(crate) fn note(text: &str) {
     // Whoever cannot be told on standard error cannot be told at all.

@@ -4,6 +4,7 @@ mod admin;
 mod image;
 mod policy;
 mod run;
+mod sandbox;
 mod verify;
 
 pub(crate) use admin::{
@@ -14,7 +15,10 @@ pub(crate) use policy::{
     CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
 };
 pub(crate) use root::{Cli, ColorChoice, Command};
-pub(crate) use run::{RequestArgs, RunArgs};
+pub(crate) use run::{RequestArgs, RunArgs, variables};
+pub(crate) use sandbox::{
+    ExecArgs, InspectSandboxArgs, LogsArgs, PsArgs, RmArgs, StartArgs, StopArgs, WaitArgs, labels,
+};
 pub(crate) use verify::{SignerArgs, VerifyArgs};
 
 mod root;

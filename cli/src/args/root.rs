@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
-    BackendsArgs, CompletionsArgs, DoctorArgs, ExplainArgs, ImageArgs, ImageCommand, LogArgs, LogCommand,
-    ManArgs, PolicyArgs, PolicyCommand, RunArgs, StoreArgs, StoreCommand, VerifyArgs,
+    BackendsArgs, CompletionsArgs, DoctorArgs, ExecArgs, ExplainArgs, ImageArgs, ImageCommand,
+    InspectSandboxArgs, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand, PsArgs, RmArgs,
+    RunArgs, StartArgs, StopArgs, StoreArgs, StoreCommand, VerifyArgs, WaitArgs,
 };
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    done; `run` passes the program's own code through
+  0    done; `run`, `exec` and `wait` pass the program's own code through
   1    the answer is no: `doctor PROJECT` found something, a file differs, a store or trail is damaged
   2    usage
   120  denied by policy
@@ -57,6 +58,23 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     /// Run a capability of the policy, or a command of a signed image
     Run(Box<RunArgs>),
+    /// List detached sandboxes
+    #[command(alias = "list")]
+    Ps(PsArgs),
+    /// Print what a detached sandbox has written
+    Logs(LogsArgs),
+    /// Run a program inside a detached sandbox, under the same plan
+    Exec(ExecArgs),
+    /// Ask detached sandboxes to end, and kill what does not
+    Stop(StopArgs),
+    /// Start detached sandboxes again that have ended, if the policy still allows them
+    Start(StartArgs),
+    /// Wait until detached sandboxes have ended, and pass their exit code on
+    Wait(WaitArgs),
+    /// Show what is known of detached sandboxes
+    Inspect(InspectSandboxArgs),
+    /// Remove detached sandboxes with their logs
+    Rm(RmArgs),
     /// Check who signed an image, and print the evidence or every reason against it
     Verify(Box<VerifyArgs>),
     /// Say what would be decided about a run, and who would enforce each line
@@ -84,6 +102,14 @@ impl Command {
     pub(crate) fn prints_json(&self) -> bool {
         match self {
             Self::Run(args) => args.json,
+            Self::Ps(args) => args.json,
+            Self::Logs(args) => args.json,
+            Self::Exec(args) => args.json,
+            Self::Stop(args) => args.json,
+            Self::Start(args) => args.json,
+            Self::Wait(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Rm(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Policy(args) => match &args.command {

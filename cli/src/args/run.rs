@@ -20,7 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   perry-sandbox run --key cosign.pub oci:image -- /bin/busybox uname
   perry-sandbox run --policy policy.toml format-markdown < README.md
-  perry-sandbox run --policy policy.toml --dry-run fetch-advisories -- --since 2026-01-01";
+  perry-sandbox run --policy policy.toml --dry-run fetch-advisories -- --since 2026-01-01
+  perry-sandbox run --detach --name web --label app=shop --key cosign.pub registry.example/acme/web:v1";
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -37,6 +38,18 @@ pub(crate) struct RunArgs {
     /// Accepted for docker's habits: standard input is always passed on
     #[arg(short, long, hide = true)]
     pub(crate) interactive: bool,
+
+    /// Start it under a supervisor of its own, print its id, and come back
+    #[arg(short, long, conflicts_with_all = ["tty", "dry_run"])]
+    pub(crate) detach: bool,
+
+    /// Name of a detached sandbox [default: made from the image]
+    #[arg(long, value_name = "NAME", requires = "detach")]
+    pub(crate) name: Option<String>,
+
+    /// Label by which a detached sandbox can be found: NAME=VALUE
+    #[arg(short, long, value_name = "NAME=VALUE", requires = "detach")]
+    pub(crate) label: Vec<String>,
 
     /// Print the plan and exactly what the backend would execute, then stop
     #[arg(long)]
@@ -199,7 +212,10 @@ impl RequestArgs {
 }
 
 /// Variables as `NAME=VALUE`, or as `NAME` for the value that it has here.
-fn variables(wanted: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+///
+/// # Errors
+/// A variable without a value is not there.
+pub(crate) fn variables(wanted: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for text in wanted {
         let (name, value) = text

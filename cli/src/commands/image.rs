@@ -163,7 +163,7 @@ fn summary(image: &StoredImage) -> Value {
 }
 
 /// JSON as indented `name: value` lines for people.
-fn lines(value: &Value, depth: usize) -> Vec<String> {
+pub(super) fn lines(value: &Value, depth: usize) -> Vec<String> {
     let pad = "  ".repeat(depth);
     let deeper = depth.saturating_add(1);
     if let Value::Object(fields) = value {

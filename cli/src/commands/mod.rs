@@ -9,6 +9,7 @@ mod image;
 mod log;
 mod policy;
 mod run;
+mod sandbox;
 mod store;
 mod verify;
 
@@ -20,5 +21,6 @@ pub(crate) use image::image;
 pub(crate) use log::log;
 pub(crate) use policy::policy;
 pub(crate) use run::run;
+pub(crate) use sandbox::{exec, inspect, logs, ps, remove, start, stop, wait};
 pub(crate) use store::store;
 pub(crate) use verify::verify;

@@ -12,6 +12,7 @@ use perry_sandbox_runner::{End, Input, Limit, Outcome, Output, Streams, remote};
 use serde_json::{Value, json};
 
 use super::answer;
+use super::sandbox::detach;
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -22,6 +23,9 @@ pub(super) const SCHEMA: &str = "perry-sandbox/run/v1";
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    if args.detach {
+        return detach(args, environment);
+    }
     let pipeline = Pipeline::open(environment.clone())?;
     let wanted = if args.tty { Terminal::Own } else { Terminal::None };
     let asked = pipeline.ask(&args.request.wish(wanted)?, None)?;
@@ -38,9 +42,9 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
     }
     let outcome = start(args, &admitted, &rootfs)?;
     if args.json {
-        output::json(&report(&outcome, admitted.decided))?;
+        output::json(&report(SCHEMA, &outcome, Some(admitted.decided)))?;
     }
-    Ok(finish(&outcome, admitted.plan, args.json))
+    Ok(finish(&outcome, Some(admitted.plan), args.json))
 }
 
 fn print_dry_run(admitted: &Admitted<'_>, rootfs: &Rootfs, as_json: bool) -> anyhow::Result<Exit> {
@@ -69,7 +73,7 @@ fn start(args: &RunArgs, admitted: &Admitted<'_>, rootfs: &Rootfs) -> anyhow::Re
     Ok(outcome?)
 }
 
-fn streams(capture: bool) -> anyhow::Result<Streams> {
+pub(super) fn streams(capture: bool) -> anyhow::Result<Streams> {
     let own = "duplicating a standard stream";
     let stdin = Input::Descriptor(std::io::stdin().as_fd().try_clone_to_owned().context(own)?);
     if capture {
@@ -83,24 +87,27 @@ fn streams(capture: bool) -> anyhow::Result<Streams> {
 }
 
 /// The exit code, after saying which limit ended it.
-fn finish(outcome: &Outcome, plan: &LaunchPlan, quiet: bool) -> Exit {
+fn finish(outcome: &Outcome, plan: Option<&LaunchPlan>, quiet: bool) -> Exit {
     let Some(limit) = outcome.limit else {
         return match outcome.end {
             End::Exited(code) => Exit::Program(u8::try_from(code).unwrap_or(u8::MAX)),
             End::Killed(signal) => Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX)),
         };
     };
-    let limits = &plan.limits;
+    let limits = plan.map(|plan| &plan.limits);
     let (value, flag) = match limit {
-        Limit::Memory => (limits.memory.to_string(), "--memory"),
-        Limit::Cpu => (limits.cpu.to_string(), "--cpus"),
-        Limit::Wall => (limits.wall.to_string(), "--timeout"),
-        Limit::Output => (limits.output.to_string(), "--output-limit"),
+        Limit::Memory => (limits.map(|it| it.memory.to_string()), "--memory"),
+        Limit::Cpu => (limits.map(|it| it.cpu.to_string()), "--cpus"),
+        Limit::Wall => (limits.map(|it| it.wall.to_string()), "--timeout"),
+        Limit::Output => (limits.map(|it| it.output.to_string()), "--output-limit"),
     };
     if !quiet {
-        output::error(&format!(
-            "killed at its {limit} limit of {value}; {flag} sets it, up to the policy's ceiling"
-        ));
+        output::error(&match value {
+            Some(value) => {
+                format!("killed at its {limit} limit of {value}; {flag} sets it, up to the policy's ceiling")
+            }
+            None => format!("killed at its {limit} limit"),
+        });
     }
     if limit == Limit::Wall { Exit::TimeOut } else { Exit::LimitHit }
 }
@@ -110,13 +117,23 @@ fn milliseconds(time: Duration) -> f64 {
     f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
-fn report(outcome: &Outcome, decided: &Decided<'_>) -> Value {
+/// The exit code of a program that joined a sandbox.
+pub(super) fn finish_exec(outcome: &Outcome, quiet: bool) -> Exit {
+    finish(outcome, None, quiet)
+}
+
+/// What a script sees of a program that joined a sandbox.
+pub(super) fn report_exec(outcome: &Outcome) -> Value {
+    report("perry-sandbox/exec/v1", outcome, None)
+}
+
+fn report(schema: &str, outcome: &Outcome, decided: Option<&Decided<'_>>) -> Value {
     let (code, signal) = match outcome.end {
         End::Exited(code) => (Some(code), None),
         End::Killed(signal) => (None, Some(signal)),
     };
     let mut report = json!({
-        "schema": SCHEMA,
+        "schema": schema,
         "exit-code": code,
         "signal": signal,
         "limit-hit": outcome.limit,
@@ -128,10 +145,12 @@ fn report(outcome: &Outcome, decided: &Decided<'_>) -> Value {
             "peak-measured": outcome.usage.peak_measured,
         },
         "plan-digest": outcome.plan,
-        "evidence": decided.evidence(),
         "trail": outcome.trail,
     });
     if let Value::Object(fields) = &mut report {
+        if let Some(decided) = decided {
+            fields.insert("evidence".to_owned(), json!(decided.evidence()));
+        }
         for (name, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
             if let Ok(text) = std::str::from_utf8(bytes) {
                 fields.insert(name.to_owned(), text.into());

@@ -1,0 +1,49 @@
+//! `exec`: another program joins.
+
+use anyhow::Context as _;
+use perry_sandbox_pipeline::{Environment, Join, Pipeline, Reply};
+use perry_sandbox_policy::Terminal;
+use perry_sandbox_runner::remote;
+
+use super::find::find;
+use crate::args::{ExecArgs, variables};
+use crate::commands::answer;
+use crate::commands::run::{finish_exec, report_exec, streams};
+use crate::exit::Exit;
+use crate::output;
+use crate::stop::Stop;
+use crate::terminal;
+
+/// Runs a program inside a sandbox.
+pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    if args.tty {
+        return Err(Stop::usage(
+            "a program that joins a sandbox gets no terminal; leave -t out (input and output are passed on)",
+        ));
+    }
+    if let Some(dir) = args.workdir.as_deref().filter(|dir| !dir.starts_with('/')) {
+        return Err(Stop::usage(format!("--workdir {dir}: expected an absolute path inside the sandbox")));
+    }
+    let pipeline = Pipeline::open(environment.clone())?;
+    let sandboxes = pipeline.sandboxes()?;
+    let id = find(&sandboxes, &args.name)?;
+    let join = Join {
+        command: args.command.clone(),
+        env: variables(&args.env)?,
+        working_dir: args.workdir.clone(),
+        wall: args.timeout,
+    };
+    let (remote, commands) = remote().context("making a channel to the sandbox")?;
+    let attached = terminal::attach(Terminal::None, remote)?;
+    let reply = sandboxes.exec(&id, &join, streams(args.json)?, Some(&commands));
+    drop(attached);
+    match reply? {
+        Reply::Refused(asked) => answer::refuse(&asked, args.json),
+        Reply::Done(outcome) => {
+            if args.json {
+                output::json(&report_exec(&outcome))?;
+            }
+            Ok(finish_exec(&outcome, args.json))
+        }
+    }
+}
