@@ -1,6 +1,7 @@
 //! A launch plan and a verified image in, an outcome out.
 //!
-//! [`launch`] is the only way to start a process. It takes a plan of the policy and an image of the verifier, refuses
+//! [`launch`] starts a process and stays with it; [`Sandboxes`] starts one that outlives its caller, and lets programs
+//! join it. There is no other way, and all three make the same checks. [`launch`] takes a plan of the policy and an image of the verifier, refuses
 //! them when they do not name the same digest, checks every line of the plan against what this host can enforce
 //! ([`probe`]), and only then makes anything. The `native` backend builds the sandbox itself, as root or as an ordinary
 //! user: own user, mount, pid, network, ipc, uts and cgroup namespaces; a read-only root, or a writable one in bounded
@@ -35,6 +36,11 @@
 //! - The sandbox ends with the program, with its limits, and with the runner, however the runner dies. What a killed
 //!   runner leaves (a cgroup) is removed by the next start.
 //! - Without a trail that can be written nothing runs; the [`Trail`] shows every change to what it holds.
+//! - A sandbox that outlives its caller has a supervisor of its own: this very program, executed again ([`helper_hook`]).
+//!   It gets everything over a socket, and dies with nothing left. A program that joins is held by the same walls, and
+//!   until it executes its program there is nothing that the sandbox could take from it.
+//! - No program of the host is executed inside, not even as the interpreter of a script: paths that lead into /proc are
+//!   refused.
 //!
 //! # What does not
 //!

@@ -418,9 +418,9 @@ fn privileges(settings: &Settings, ground: &Ground) -> Steps {
         streams,
         Step::WorkingFolder { path: text(&settings.cwd)? },
         Step::Umask { mask: 0o022 },
+        Step::CheckProgram { candidates: candidates(settings)? },
         // Late: until exec the child still has every descriptor of a program that may have many.
         limit(ground, libc::RLIMIT_NOFILE, u64::from(settings.limits.open_files)),
-        Step::CheckProgram { candidates: candidates(settings)? },
         Step::DieWithParent,
         Step::NoNewPrivileges,
         Step::CloseOnExec,
