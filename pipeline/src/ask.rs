@@ -21,6 +21,7 @@ use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
 use crate::sources::{self, AccessChoice, Opened};
 use crate::terms::Terms;
+use crate::trust;
 use crate::wish::Wish;
 
 /// Everything that stays the same from one wish to the next.
@@ -93,19 +94,17 @@ impl Pipeline {
     /// The store cannot be used.
     pub fn open(environment: Environment) -> Result<Self, PipelineError> {
         let store = Store::open(&environment.data_dir)?;
-        // A folder that cannot be used costs time, never an answer.
-        let verifier = Verifier::new(CacheLimits::default())
-            .with_folder(&environment.data_dir.join("verified"))
-            .unwrap_or_else(|_| Verifier::new(CacheLimits::default()));
-        let (policies, local) = (PolicyCache::default(), LocalImages::new(CacheLimits::default()));
+        let verifier = trust::verifier_with_folder(&environment);
+        let local = LocalImages::new(trust::verifier(CacheLimits::default(), &environment));
+        let policies = PolicyCache::default();
         Ok(Self { environment, store, launcher: None, policies, verifier, local })
     }
 
     /// Verifies anew each time, and keeps no proofs.
     #[must_use]
     pub fn without_cache(self) -> Self {
-        let local = LocalImages::new(CacheLimits::none());
-        Self { verifier: Verifier::new(CacheLimits::none()), local, ..self }
+        let anew = || trust::verifier(CacheLimits::none(), &self.environment);
+        Self { verifier: anew(), local: LocalImages::new(anew()), ..self }
     }
 
     /// Starts sandboxes by this launcher process instead of cloning the caller's own: for large and threaded programs.

@@ -40,6 +40,7 @@ mod sandboxes;
 mod signer;
 mod sources;
 mod terms;
+mod trust;
 mod wish;
 
 pub use admit::{Admitted, Live};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use perry_sandbox_image::{FileStamp, ImageConfig, ImageName, Layout, ResolvedImage, Source, resolve};
 use perry_sandbox_policy::Requirement;
 use perry_sandbox_reference::Platform;
-use perry_sandbox_verifier::{CacheLimits, Clock, Denial, VerifiedImage, Verifier};
+use perry_sandbox_verifier::{Clock, Denial, VerifiedImage, Verifier};
 
 use crate::error::PipelineError;
 use crate::files::is_settled;
@@ -53,9 +53,9 @@ pub(crate) struct LayoutQuestion<'a> {
 }
 
 impl LocalImages {
-    /// With proofs in memory only, as long as `limits` says.
-    pub(crate) fn new(limits: CacheLimits) -> Self {
-        Self { kept: Mutex::default(), verifier: Verifier::new(limits) }
+    /// With a verifier of its own, that keeps no proofs on disk.
+    pub(crate) fn new(verifier: Verifier) -> Self {
+        Self { kept: Mutex::default(), verifier }
     }
 
     /// Looks at the image; the inner result is the verifier's "no".

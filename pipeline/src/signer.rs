@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use perry_sandbox_policy::{
     IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
@@ -15,6 +16,8 @@ use crate::files;
 
 /// What signer, key and trust root are called when a caller names them.
 const COMMAND_LINE: &str = "command-line";
+/// As old as the public trust root may be where a caller names none, as in policies.
+const PUBLIC_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Far above any key.
 const MAX_KEY: u64 = 64 * 1024;
 /// Far above the public instance's trust root.
@@ -28,7 +31,8 @@ pub struct SignerChoice {
     pub key: Option<KeyChoice>,
     /// A signature of the key without a transparency log entry is refused.
     pub require_log: bool,
-    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`).
+    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`); none: the public
+    /// instance's, for a certificate's identity.
     pub trusted_root: Option<PathBuf>,
     /// Subject of the signer's certificate, exact.
     pub identity: Option<String>,
@@ -70,9 +74,7 @@ impl SignerChoice {
                 None => Ok(None),
             };
         };
-        let root = root.ok_or_else(|| {
-            refuse("a certificate's identity needs a trust root: name the instance's trusted_root.json (this version does not fetch the public one)")
-        })?;
+        let root = root.map_or_else(public_root, Ok)?;
         let identity = SignerIdentity::Keyless { issuer, subject, claims: BTreeMap::new(), root };
         Ok(Some(Signer::new(name, identity)))
     }
@@ -148,6 +150,16 @@ impl KeyChoice {
 
 fn refuse(message: &str) -> PipelineError {
     PipelineError::Signer(message.to_owned())
+}
+
+/// The public instance, as a policy's `sigstore-public` names it.
+fn public_root() -> Result<TrustRoot, PipelineError> {
+    Ok(TrustRoot {
+        name: COMMAND_LINE.parse()?,
+        json: String::new(),
+        digest: Digest::of(b""),
+        source: TrustRootSource::SigstorePublic { max_age: PUBLIC_MAX_AGE },
+    })
 }
 
 fn trust_root(path: &Path) -> Result<TrustRoot, PipelineError> {

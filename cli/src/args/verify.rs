@@ -79,7 +79,8 @@ pub(crate) struct SignerArgs {
     #[arg(long, requires_all = ["key", "trusted_root"])]
     pub(crate) require_log: bool,
 
-    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`)
+    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`) [default: the public
+    /// instance's, fetched through TUF]
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
 
