@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
 use perry_sandbox_runner::{
-    Commands, DryRun, ExecSurroundings, Outcome, SandboxId, Sandboxes, StartOptions, Streams, Surroundings,
-    Trail, dry_run, launch,
+    Commands, DryRun, ExecSurroundings, Launcher, Outcome, SandboxId, Sandboxes, StartOptions, Streams,
+    Surroundings, Trail, dry_run, launch,
 };
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
@@ -134,6 +134,30 @@ impl Admitted<'_> {
         streams: Streams,
         live: &Live<'_>,
     ) -> Result<Outcome, PipelineError> {
+        self.launch_from(self.pipeline.launcher.as_ref(), rootfs, streams, live)
+    }
+
+    /// As [`Admitted::launch`], by this launcher process and not by the pipeline's: for callers that replace one that died.
+    ///
+    /// # Errors
+    /// As [`Admitted::launch`].
+    pub fn launch_by(
+        &self,
+        launcher: &Launcher,
+        rootfs: &Rootfs,
+        streams: Streams,
+        live: &Live<'_>,
+    ) -> Result<Outcome, PipelineError> {
+        self.launch_from(Some(launcher), rootfs, streams, live)
+    }
+
+    fn launch_from(
+        &self,
+        launcher: Option<&Launcher>,
+        rootfs: &Rootfs,
+        streams: Streams,
+        live: &Live<'_>,
+    ) -> Result<Outcome, PipelineError> {
         record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
         let surroundings = Surroundings {
             runtime: &self.pipeline.environment.runtime_dir,
@@ -143,7 +167,7 @@ impl Admitted<'_> {
             clock: Timestamp::now,
         };
         let (plan, verified) = (self.plan, &self.decided.verified);
-        let outcome = match &self.pipeline.launcher {
+        let outcome = match launcher {
             Some(launcher) => launcher.launch(plan, verified, rootfs, streams, &surroundings),
             None => launch(plan, verified, rootfs, streams, &surroundings),
         };

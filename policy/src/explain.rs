@@ -201,6 +201,11 @@ impl Explanation {
         self.verdict == Outcome::Allowed
     }
 
+    /// The plan's digest, where there is a plan.
+    pub fn plan_digest(&self) -> Option<&str> {
+        self.plan.as_deref()
+    }
+
     /// The explanation as JSON, with the inputs' digests, byte spans and permanent codes.
     pub fn to_json(&self) -> serde_json::Value {
         // Plain data always has a JSON form.

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
+    ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
 ];
 

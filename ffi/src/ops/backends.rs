@@ -1,0 +1,96 @@
+//! Which walls are here, and which one a wish would get.
+
+use perry_sandbox_pipeline::{Answer, Class, Wish, backends};
+use perry_sandbox_policy::{BackendFacts, Verdict};
+use serde_json::{Value, json};
+
+use super::{refused, target};
+use crate::code::Code;
+use crate::engine::Engine;
+use crate::envelope::{Fields, json};
+use crate::fault::Fault;
+
+/// Every backend of this version, the preferred first.
+const KNOWN: [&str; 1] = ["native"];
+/// Accepted for upstream's habits. Here every line of a plan is held or nothing runs, whatever the word.
+const MODES: [(&str, ()); 3] = [("strict-native", ()), ("accept-emulated", ()), ("accept-partial", ())];
+
+/// A wish that needs a backend.
+#[derive(Debug)]
+pub(crate) struct Select(Wish);
+
+/// The backend that a wish without one of its own gets.
+pub(super) fn current(engine: &Engine) -> Result<String, Fault> {
+    let pipeline = engine.pipeline()?;
+    let pinned = engine.pinned_backend().or_else(|| pipeline.environment().backend.clone());
+    let here = backends();
+    let found = here.iter().find(|backend| pinned.as_ref().is_none_or(|name| *name == backend.name.as_str()));
+    let found = found.map(|backend| json(&backend.name.as_str()));
+    found.unwrap_or_else(|| Err(Fault::new(Code::NotAvailable, "no backend is available here")))
+}
+
+/// Every name, the preferred first.
+pub(super) fn priority() -> Result<String, Fault> {
+    json(&KNOWN)
+}
+
+/// What is here.
+pub(super) fn available() -> Result<String, Fault> {
+    json(&backends().iter().map(describe).collect::<Vec<_>>())
+}
+
+/// The first that is here.
+pub(super) fn detect() -> Result<String, Fault> {
+    let here = backends();
+    let first = here.first().map(|backend| json(&describe(backend)));
+    first.unwrap_or_else(|| Err(Fault::new(Code::NotAvailable, "no backend is available here")))
+}
+
+fn describe(backend: &BackendFacts) -> Value {
+    let levels: Vec<_> = backend.levels.iter().map(|level| level.as_str()).collect();
+    let reason = if levels.is_empty() { "it gives no isolation level on this machine" } else { "" };
+    json!({
+        "name": backend.name.as_str(),
+        "available": !levels.is_empty(),
+        "reason": reason,
+        "version": backend.version,
+        "isolationLevels": levels,
+    })
+}
+
+/// Pins the first of the names that is here, for all later calls.
+pub(super) fn pin(engine: &Engine, names: &[String]) -> Result<String, Fault> {
+    let here = backends();
+    let is_here = |name: &&String| here.iter().any(|backend| backend.name.as_str() == name.as_str());
+    let Some(name) = names.iter().find(is_here) else {
+        let message = format!("none of these backends is here: {}", names.join(", "));
+        return Err(Fault::new(Code::NotAvailable, message));
+    };
+    engine.pin_backend(name)?;
+    json(&json!({ "backend": name }))
+}
+
+impl Select {
+    /// `{spec, mode?}`.
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
+        let select = Self(target::required_spec(&mut fields)?);
+        fields.word("mode", &MODES)?;
+        fields.finish()?;
+        Ok(select)
+    }
+
+    /// The backend that would hold every line of the plan; null if none does.
+    pub(super) fn run(self, engine: &Engine) -> Result<String, Fault> {
+        let pipeline = engine.pipeline()?;
+        let asked = pipeline.ask(&self.0, None)?;
+        if let Answer::Decided(decided) = &asked.answer
+            && let Verdict::Allow(plan) = &decided.verdict
+        {
+            return json(&plan.backend.as_str());
+        }
+        match refused::class(&asked.answer) {
+            Some(Class::NotAvailable) => json(&Value::Null),
+            _ => Err(refused::fault(&asked)),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `explain`: the verdict and who would hold each line of it; nothing runs.
+
+use perry_sandbox_pipeline::{Answer, Class, Wish};
+use perry_sandbox_policy::{Explanation, TierName};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{refused, result, target};
+use crate::engine::Engine;
+use crate::envelope::{Fields, json};
+use crate::fault::Fault;
+
+/// A question.
+#[derive(Debug)]
+pub(crate) struct Explain {
+    wish: Wish,
+    what_if: Option<TierName>,
+}
+
+/// The answer; a "no" is one too.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answered<'a> {
+    verdict: &'static str,
+    /// What the command line would exit with.
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_digest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a Explanation>,
+    /// The verifier's reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denial: Option<Value>,
+    text: String,
+}
+
+impl Explain {
+    /// `{capability | spec, ifTier?}`.
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
+        let explain = Self { wish: target::either(&mut fields)?, what_if: fields.parsed("ifTier")? };
+        fields.finish()?;
+        Ok(explain)
+    }
+
+    /// Asks.
+    pub(super) fn run(mut self, engine: &Engine) -> Result<String, Fault> {
+        self.wish.backend = self.wish.backend.or_else(|| engine.use_backend());
+        let pipeline = engine.pipeline()?;
+        let asked = pipeline.ask(&self.wish, self.what_if.as_ref())?;
+        let class = refused::class(&asked.answer);
+        let (denial, text) = match &asked.answer {
+            Answer::NotVerified(denial) => {
+                let text = format!("DENIED   {}\n\n{denial}", asked.image);
+                (serde_json::to_value(denial).map(result::camel).ok(), text)
+            }
+            Answer::Broken(error) => (None, format!("DENIED   {}\n\n{error}", asked.image)),
+            Answer::NotAsked(_) | Answer::Decided(_) => (None, String::new()),
+        };
+        let made;
+        let explanation = if let Answer::Decided(decided) = &asked.answer {
+            Some(&decided.explanation)
+        } else {
+            made = refused::explanation(&asked);
+            made.as_ref()
+        };
+        json(&Answered {
+            verdict: match class {
+                None => "allow",
+                Some(Class::NotVerified | Class::Registry) => "not-verified",
+                Some(_) => "deny",
+            },
+            exit: refused::exit(class),
+            plan_digest: explanation.and_then(Explanation::plan_digest),
+            explanation,
+            denial,
+            text: explanation.map_or(text, |explanation| explanation.to_text(false)),
+        })
+    }
+}

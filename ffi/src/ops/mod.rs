@@ -1,0 +1,17 @@
+//! The operations, one file per group: arguments in, a JSON value or a fault out.
+
+mod backends;
+mod explain;
+mod images;
+mod io;
+mod operation;
+mod policy;
+mod refused;
+mod result;
+mod run;
+mod stream;
+mod target;
+mod verify;
+
+pub(crate) use operation::{Mode, Operation, Work};
+pub(crate) use policy::refusals;

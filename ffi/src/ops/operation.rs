@@ -1,0 +1,229 @@
+//! Every operation by name: how it may be called, and who carries it out.
+
+use super::backends::{self, Select};
+use super::explain::Explain;
+use super::images::{self, Pull, Remove};
+use super::policy::CheckPolicy;
+use super::run::Run;
+use super::stream::{Next, Open, Write};
+use super::verify::Verify;
+use crate::calls::{Call, Responder};
+use crate::engine::Engine;
+use crate::envelope::{Fields, json};
+use crate::fault::Fault;
+
+/// How a call waits for its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// On its own thread.
+    Sync,
+    /// By a callback.
+    Async,
+}
+
+/// An operation whose arguments are sound.
+#[derive(Debug)]
+pub(crate) enum Operation {
+    /// Waits for nothing.
+    AtOnce(AtOnce),
+    /// May wait for long, and needs no thread meanwhile.
+    Wait(Wait),
+    /// Takes a thread for as long as its sandbox runs, and answers before.
+    Open(Box<Open>),
+    /// Takes a thread until it answers.
+    Work(Work),
+}
+
+/// What is answered at once.
+#[derive(Debug)]
+pub(crate) enum AtOnce {
+    Version,
+    Close,
+    CancelCall(String),
+    CancelStream(String),
+    BackendPriority,
+}
+
+/// What is answered when something happens.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    Next(Next),
+    Write(Write),
+}
+
+/// What has to be worked for.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Run(Box<Run>),
+    Explain(Box<Explain>),
+    CheckPolicy(Box<CheckPolicy>),
+    Verify(Box<Verify>),
+    PullImage(Box<Pull>),
+    ListImages,
+    RemoveImage(Box<Remove>),
+    CurrentBackend,
+    AvailableBackends,
+    DetectBackend,
+    PinBackend(Vec<String>),
+    SelectBackend(Box<Select>),
+}
+
+impl Operation {
+    /// Reads the arguments of `op`.
+    pub(crate) fn read(op: &str, fields: Fields, mode: Mode) -> Result<Self, Fault> {
+        let operation = match op {
+            "version" => none(&fields, Self::AtOnce(AtOnce::Version))?,
+            "close" => none(&fields, Self::AtOnce(AtOnce::Close))?,
+            "cancel" => Self::AtOnce(cancel(fields)?),
+            "getBackendPriority" => none(&fields, Self::AtOnce(AtOnce::BackendPriority))?,
+            "open" => Self::Open(Box::new(Open::read(fields)?)),
+            "next" => Self::Wait(Wait::Next(Next::read(fields)?)),
+            "write" => Self::Wait(Wait::Write(Write::read(fields)?)),
+            _ => Self::Work(Work::read(op, fields)?),
+        };
+        match (operation.only(), mode) {
+            (Some(Mode::Sync), Mode::Async) => {
+                Err(Fault::bad_request(format!("`{op}` answers at once: call it synchronously")))
+            }
+            (Some(Mode::Async), Mode::Sync) => {
+                Err(Fault::bad_request(format!("`{op}` may wait for long: call it asynchronously")))
+            }
+            _ => Ok(operation),
+        }
+    }
+
+    /// The one way in which it may be called, if there is but one.
+    fn only(&self) -> Option<Mode> {
+        match self {
+            Self::AtOnce(AtOnce::Close | AtOnce::CancelCall(_) | AtOnce::CancelStream(_)) => Some(Mode::Sync),
+            Self::AtOnce(AtOnce::Version | AtOnce::BackendPriority) => None,
+            Self::Wait(_) | Self::Open(_) => Some(Mode::Async),
+            Self::Work(work) => work.only(),
+        }
+    }
+}
+
+impl AtOnce {
+    /// Answers.
+    pub(crate) fn run(self, engine: &Engine) -> Result<String, Fault> {
+        match self {
+            Self::Version => {
+                json(&serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "protocol": 1 }))
+            }
+            Self::Close => engine.close().map(|()| "{}".to_owned()),
+            Self::CancelCall(id) => cancelled(engine.calls.cancel(&id)),
+            Self::CancelStream(id) => cancelled(engine.streams.cancel(&id)),
+            Self::BackendPriority => backends::priority(),
+        }
+    }
+}
+
+impl Wait {
+    /// Hands it to those who will answer.
+    pub(crate) fn run(self, engine: &Engine, responder: Responder) {
+        match self {
+            Self::Next(next) => next.run(engine, responder),
+            Self::Write(write) => write.run(engine, responder),
+        }
+    }
+}
+
+impl Work {
+    fn read(op: &str, fields: Fields) -> Result<Self, Fault> {
+        Ok(match op {
+            "runCapability" => Self::Run(Box::new(Run::capability(fields)?)),
+            "run" => Self::Run(Box::new(Run::spec(fields)?)),
+            "explain" => Self::Explain(Box::new(Explain::read(fields)?)),
+            "verify" => Self::Verify(Box::new(Verify::read(fields)?)),
+            "checkPolicy" => Self::CheckPolicy(Box::new(CheckPolicy::read(fields)?)),
+            "pullImage" => Self::PullImage(Box::new(Pull::read(fields)?)),
+            "listImages" => none(&fields, Self::ListImages)?,
+            "removeImage" => Self::RemoveImage(Box::new(Remove::read(fields)?)),
+            "getBackend" => none(&fields, Self::CurrentBackend)?,
+            "getAvailableBackends" => none(&fields, Self::AvailableBackends)?,
+            "detectBackend" => none(&fields, Self::DetectBackend)?,
+            "setBackend" => Self::PinBackend(vec![one_name(fields)?]),
+            "setBackends" => Self::PinBackend(several_names(fields)?),
+            "selectBackendFor" => Self::SelectBackend(Box::new(Select::read(fields)?)),
+            _ => {
+                let shown: String = op.chars().take(64).collect();
+                return Err(Fault::bad_request(format!("there is no operation `{}`", shown.escape_debug())));
+            }
+        })
+    }
+
+    fn only(&self) -> Option<Mode> {
+        match self {
+            Self::PullImage(_)
+            | Self::ListImages
+            | Self::RemoveImage(_)
+            | Self::DetectBackend
+            | Self::AvailableBackends => Some(Mode::Async),
+            Self::Run(_)
+            | Self::Explain(_)
+            | Self::CheckPolicy(_)
+            | Self::Verify(_)
+            | Self::CurrentBackend
+            | Self::PinBackend(_)
+            | Self::SelectBackend(_) => None,
+        }
+    }
+
+    /// Whether it may have a sandbox.
+    pub(crate) fn is_run(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+
+    /// Carries it out.
+    pub(crate) fn run(self, engine: &Engine, call: &Call) -> Result<String, Fault> {
+        match self {
+            Self::Run(run) => run.run(engine, call),
+            Self::Explain(explain) => explain.run(engine),
+            Self::Verify(verify) => verify.run(engine, call),
+            Self::CheckPolicy(check) => check.run(engine),
+            Self::PullImage(pull) => pull.run(engine, call),
+            Self::ListImages => images::list(engine),
+            Self::RemoveImage(remove) => remove.run(engine),
+            Self::CurrentBackend => backends::current(engine),
+            Self::AvailableBackends => backends::available(),
+            Self::DetectBackend => backends::detect(),
+            Self::PinBackend(names) => backends::pin(engine, &names),
+            Self::SelectBackend(select) => select.run(engine),
+        }
+    }
+}
+
+/// An operation without arguments.
+fn none<T>(fields: &Fields, operation: T) -> Result<T, Fault> {
+    fields.finish().map(|()| operation)
+}
+
+fn cancelled(was_running: bool) -> Result<String, Fault> {
+    json(&serde_json::json!({ "cancelled": was_running }))
+}
+
+/// `{id}` of a call, or `{stream}`.
+fn cancel(mut fields: Fields) -> Result<AtOnce, Fault> {
+    let (id, stream) = (fields.text("id")?, fields.text("stream")?);
+    fields.finish()?;
+    match (id, stream) {
+        (Some(id), None) => Ok(AtOnce::CancelCall(id)),
+        (None, Some(stream)) => Ok(AtOnce::CancelStream(stream)),
+        (Some(_), Some(_)) => Err(fields.refuse("stream", "is there beside `id`: give one of the two")),
+        (None, None) => Err(fields.missing("id")),
+    }
+}
+
+/// `{name}`.
+fn one_name(mut fields: Fields) -> Result<String, Fault> {
+    let name = fields.required_text("name")?;
+    fields.finish()?;
+    Ok(name)
+}
+
+/// `{names}`.
+fn several_names(mut fields: Fields) -> Result<Vec<String>, Fault> {
+    let names = fields.texts("names")?.ok_or_else(|| fields.missing("names"))?;
+    fields.finish()?;
+    if names.is_empty() { Err(fields.refuse("names", "names no backend")) } else { Ok(names) }
+}

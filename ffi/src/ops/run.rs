@@ -1,0 +1,104 @@
+//! `runCapability` and `run`: to the end, output and all.
+
+use std::sync::Arc;
+
+use perry_sandbox_image::Rootfs;
+use perry_sandbox_pipeline::{Admitted, Live, Silent, Wish};
+use perry_sandbox_runner::{Commands, Input, Launcher, Outcome, Output, Remote, Streams, remote};
+
+use super::io::{self, Io};
+use super::{refused, result, target};
+use crate::calls::Call;
+use crate::code::Code;
+use crate::engine::Engine;
+use crate::envelope::Fields;
+use crate::fault::Fault;
+
+/// A run whose output is in the reply.
+#[derive(Debug)]
+pub(crate) struct Run {
+    wish: Wish,
+    io: Io,
+}
+
+impl Run {
+    /// `{name, …}`.
+    pub(super) fn capability(mut fields: Fields) -> Result<Self, Fault> {
+        let run = Self { wish: target::capability(&mut fields)?, io: io::io(&mut fields)? };
+        fields.finish()?;
+        Ok(run)
+    }
+
+    /// `{spec: {…}, …}`.
+    pub(super) fn spec(mut fields: Fields) -> Result<Self, Fault> {
+        let run = Self { wish: target::required_spec(&mut fields)?, io: io::io(&mut fields)? };
+        fields.finish()?;
+        Ok(run)
+    }
+
+    /// Runs it.
+    pub(super) fn run(self, engine: &Engine, call: &Call) -> Result<String, Fault> {
+        let Io { stdin, encoding } = self.io;
+        let stdin = stdin.unwrap_or(Input::Null);
+        let streams = Streams { stdin, stdout: Output::Capture, stderr: Output::Capture };
+        admitted(
+            engine,
+            self.wish,
+            || call.check(),
+            |admitted| {
+                let ready = prepare(engine, admitted)?;
+                let (remote, commands) = channel()?;
+                call.attach(remote)?;
+                let outcome = launch(&ready, admitted, streams, &commands)?;
+                result::with_output(&outcome, admitted.decided.evidence(), encoding)
+            },
+        )
+    }
+}
+
+/// Takes a wish past all desks and hands what may start to `start`; `check` stops it on the way.
+pub(super) fn admitted<T>(
+    engine: &Engine,
+    mut wish: Wish,
+    check: impl Fn() -> Result<(), Fault>,
+    start: impl FnOnce(&Admitted<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    check()?;
+    wish.backend = wish.backend.or_else(|| engine.use_backend());
+    let pipeline = engine.pipeline()?;
+    let asked = pipeline.ask(&wish, None)?;
+    // What the desks have said is in the request and the plan; values of variables are not kept longer.
+    drop(wish);
+    check()?;
+    match pipeline.admit(&asked)? {
+        Some(admitted) => start(&admitted),
+        None => Err(refused::fault(&asked)),
+    }
+}
+
+/// A way to kill a sandbox, made before it is started.
+pub(super) fn channel() -> Result<(Remote, Commands), Fault> {
+    remote().map_err(|error| Fault::new(Code::Io, format!("cannot make a channel to the sandbox: {error}")))
+}
+
+/// Everything that a start needs beside the plan.
+pub(super) struct Ready {
+    rootfs: Rootfs,
+    launcher: Arc<Launcher>,
+}
+
+/// Fetches and unpacks what the sandbox will see, and has a launcher process ready.
+pub(super) fn prepare(engine: &Engine, admitted: &Admitted<'_>) -> Result<Ready, Fault> {
+    Ok(Ready { rootfs: admitted.rootfs(&Silent)?, launcher: engine.launcher()? })
+}
+
+/// Starts it and stays until it has ended.
+pub(super) fn launch(
+    ready: &Ready,
+    admitted: &Admitted<'_>,
+    streams: Streams,
+    commands: &Commands,
+) -> Result<Outcome, Fault> {
+    let live = Live { commands: Some(commands), ..Live::default() };
+    Ok(admitted.launch_by(&ready.launcher, &ready.rootfs, streams, &live)?)
+}

@@ -1,0 +1,96 @@
+//! `verify`: who signed, or every reason why nobody did.
+
+use jiff::Timestamp;
+use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, requirement};
+use perry_sandbox_reference::{Platform, Repository};
+use perry_sandbox_verifier::Clock;
+use serde_json::json;
+
+use super::{refused, result, target};
+use crate::calls::Call;
+use crate::engine::Engine;
+use crate::envelope::{Fields, json};
+use crate::fault::Fault;
+
+/// An image and what is demanded of it.
+#[derive(Debug)]
+pub(crate) struct Verify {
+    image: ImageName,
+    demanded: Demanded,
+    access: AccessChoice,
+    repository: Option<Repository>,
+    platform: Option<Platform>,
+}
+
+#[derive(Debug)]
+enum Demanded {
+    Policy(PolicyChoice),
+    Signer(SignerChoice),
+}
+
+impl Verify {
+    /// `{image, requirement?: {policy} | {signer}, repository?, platform?, …}`.
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
+        let image = fields.parsed("image")?.ok_or_else(|| fields.missing("image"))?;
+        let demanded = demanded(&mut fields)?;
+        let verify = Self {
+            image,
+            demanded,
+            access: target::access(&mut fields)?,
+            repository: fields.parsed("repository")?,
+            platform: fields.parsed("platform")?,
+        };
+        fields.finish()?;
+        Ok(verify)
+    }
+
+    /// Verifies it.
+    pub(super) fn run(self, engine: &Engine, call: &Call) -> Result<String, Fault> {
+        let pipeline = engine.pipeline()?;
+        let opened = pipeline.source(&self.image, &self.access)?;
+        let source = opened.source.as_ref();
+        let platform = self.platform.unwrap_or_else(Platform::host);
+        let resolved = resolve(source, &opened.wanted, &platform)?;
+        call.check()?;
+        let repository = self.repository.or_else(|| resolved.repository().cloned());
+        let requirement = match &self.demanded {
+            Demanded::Signer(choice) => {
+                let signer = choice.signer()?.ok_or(perry_sandbox_pipeline::PipelineError::NoSigner)?;
+                requirement(signer, choice.log(), repository)
+            }
+            Demanded::Policy(choice) => pipeline.requirement_for_image(choice, repository)?,
+        };
+        let clock = Clock::at(Timestamp::now());
+        let verified = perry_sandbox_verifier::verify(source, &resolved, &requirement, clock)
+            .map_err(|denial| refused::not_verified(&denial))?;
+        if self.image.reference().is_none() {
+            hash_layers(source, &resolved, call)?;
+        }
+        json(&json!({ "verified": true, "evidence": result::evidence_of(verified.evidence()) }))
+    }
+}
+
+fn demanded(fields: &mut Fields) -> Result<Demanded, Fault> {
+    let Some(mut inner) = fields.object("requirement")? else {
+        return Ok(Demanded::Policy(PolicyChoice::default()));
+    };
+    let (policy, signer) = (target::policy(&mut inner)?, target::signer(&mut inner)?);
+    inner.finish()?;
+    match (policy == PolicyChoice::default(), signer == SignerChoice::default()) {
+        (false, true) => Ok(Demanded::Policy(policy)),
+        (true, false) => Ok(Demanded::Signer(signer)),
+        _ => Err(fields.refuse("requirement", "is expected to have either `policy` or `signer`")),
+    }
+}
+
+/// Reads every layer of a layout or archive, so that one that was changed is found here and not only when it runs.
+fn hash_layers(source: &dyn Source, image: &ResolvedImage, call: &Call) -> Result<(), Fault> {
+    for layer in image.layers() {
+        call.check()?;
+        let mut content = source.blob(&layer.digest, Some(layer.size), layer.size)?;
+        std::io::copy(&mut content, &mut std::io::sink())
+            .map_err(|error| ReadError::from_io(format!("layer {}", layer.digest), error))?;
+    }
+    Ok(())
+}

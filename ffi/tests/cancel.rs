@@ -1,0 +1,128 @@
+//! Cancelling at every moment: nothing is answered twice, and nothing is left.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Own, PATIENCE, engine, open};
+
+/// Processes below this one, but for the launcher process itself.
+fn sandboxes() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut parents = vec![std::process::id().to_string()];
+    while let Some(parent) = parents.pop() {
+        for task in std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            parents.extend(children.split_ascii_whitespace().map(str::to_owned));
+        }
+        if let Ok(name) = std::fs::read_to_string(format!("/proc/{parent}/cmdline")) {
+            found.push(name.replace('\0', " "));
+        }
+    }
+    found.retain(|name| name.contains(MARK));
+    found
+}
+
+/// In the command line of every sandbox of this module.
+const MARK: &str = "1234567";
+
+fn cgroups() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let is_ours = entry.file_name().to_string_lossy().contains("perry");
+                let processes =
+                    std::fs::read_to_string(entry.path().join("cgroup.procs")).unwrap_or_default();
+                if is_ours && processes.split_ascii_whitespace().any(is_marked) {
+                    found.push(entry.path());
+                }
+                folders.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+fn is_marked(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(MARK))
+}
+
+fn until_nothing_is_left() {
+    let deadline = Instant::now() + PATIENCE;
+    while !sandboxes().is_empty() || !cgroups().is_empty() {
+        assert!(Instant::now() < deadline, "left: {:?} {:?}", sandboxes(), cgroups());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn sleeper(own: &Own) -> Value {
+    own.busybox(&["sleep", MARK])
+}
+
+#[test]
+fn a_cancel_at_any_moment_is_answered_once_and_leaves_nothing() {
+    let own = engine();
+    // The first run unpacks; the moments that follow are those of a warm start.
+    assert!(own.call("runCapability", &own.busybox(&["true"])).is_ok());
+    for round in 0..60_u64 {
+        let (id, replies) = own.begin("runCapability", &sleeper(&own));
+        std::thread::sleep(Duration::from_micros(round * 300));
+        assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], true);
+        assert_eq!(own.sync("cancel", &json!({ "id": "another" })).unwrap()["cancelled"], false);
+        let error = open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err();
+        assert_eq!(error["code"], "CANCELLED", "round {round}: {error}");
+        assert!(sandboxes().is_empty(), "the reply comes after its sandbox is gone");
+        assert!(replies.recv_timeout(PATIENCE).is_err(), "nothing is answered twice");
+    }
+    until_nothing_is_left();
+}
+
+#[test]
+fn a_call_that_waits_is_answered_at_once_and_never_starts() {
+    let own = engine();
+    let calls: Vec<_> = (0..200).map(|_| own.begin("runCapability", &sleeper(&own))).collect();
+    for (id, _) in calls.iter().rev() {
+        assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], true);
+    }
+    for (id, replies) in calls {
+        assert_eq!(open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err()["code"], "CANCELLED");
+    }
+    until_nothing_is_left();
+}
+
+#[test]
+fn an_id_is_one_running_call_and_can_be_used_again_after_it() {
+    let own = engine();
+    let request =
+        |op: &str, args: &Value| json!({ "v": 1, "id": "same", "op": op, "args": args }).to_string();
+    let (sender, replies) = std::sync::mpsc::channel();
+    let first = sender.clone();
+    let text = request("runCapability", &sleeper(&own));
+    own.engine.call(text.as_bytes(), Box::new(move |reply| drop(first.send(reply))));
+    let second = own.engine.call_sync(request("explain", &json!({ "capability": sleeper(&own) })).as_bytes());
+    assert_eq!(open("same", &second).unwrap_err()["code"], "CONFLICT");
+    assert_eq!(own.sync("cancel", &json!({ "id": "same" })).unwrap()["cancelled"], true);
+    assert_eq!(open("same", &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err()["code"], "CANCELLED");
+    assert!(open("same", &own.engine.call_sync(request("version", &json!({})).as_bytes())).is_ok());
+}
+
+#[test]
+fn close_during_traffic_answers_everybody_once_and_leaves_nothing() {
+    let own = engine();
+    let mut calls: Vec<_> = (0..150).map(|_| own.begin("runCapability", &sleeper(&own))).collect();
+    calls.extend((0..20).map(|_| own.begin("open", &json!({ "capability": sleeper(&own) }))));
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(own.sync("close", &json!({})).unwrap(), json!({}));
+    for (id, replies) in calls {
+        let reply =
+            replies.try_recv().unwrap_or_else(|_| panic!("{id} was not answered before close returned"));
+        if let Err(error) = open(&id, &reply) {
+            assert!(error["code"] == "CANCELLED" || error["code"] == "CLOSED", "{error}");
+        }
+        assert!(replies.try_recv().is_err());
+    }
+    until_nothing_is_left();
+}

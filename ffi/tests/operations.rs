@@ -1,0 +1,188 @@
+//! What each operation answers.
+
+use serde_json::json;
+
+use crate::support::{engine, image, key, policy, with};
+
+#[test]
+fn a_capability_runs_and_everything_about_it_is_in_the_value() {
+    let own = engine();
+    let args = with(
+        own.busybox(&["sh", "-c", "cat; echo $GREETING >&2; exit 3"]),
+        json!({
+            "stdin": "h\u{e4}llo", "env": { "GREETING": "hi" }, "timeoutMs": 30_000,
+        }),
+    );
+    for value in [own.sync("runCapability", &args), own.call("runCapability", &args)] {
+        let value = value.unwrap();
+        assert_eq!(value["exitCode"], 3, "{value}");
+        assert_eq!((&value["stdout"], &value["stderr"]), (&json!("h\u{e4}llo"), &json!("hi\n")));
+        assert!(value["signal"].is_null() && value["limitHit"].is_null());
+        assert!(value["usage"]["wallMs"].as_f64().unwrap() > 0.0);
+        assert_eq!(value["evidence"]["signatures"][0]["signer"], "example");
+        assert!(value["evidence"]["verifiedAt"].is_number());
+        assert!(value["planDigest"].as_str().unwrap().starts_with("sha256:"), "{value}");
+    }
+}
+
+#[test]
+fn an_image_runs_by_itself_with_a_signer() {
+    let own = engine();
+    let spec = json!({
+        "image": image(), "args": ["/bin/busybox", "echo", "hello"], "signer": { "key": key() },
+        "repository": "registry.example/perry-sandbox/hello",
+    });
+    let value = own.call("run", &json!({ "spec": spec, "encoding": "base64" })).unwrap();
+    assert_eq!((&value["exitCode"], &value["stdout"]), (&json!(0), &json!("aGVsbG8K")));
+    let text = std::fs::read_to_string(key()).unwrap();
+    let spec = with(spec, json!({ "signer": { "keyText": text } }));
+    assert_eq!(own.sync("run", &json!({ "spec": spec })).unwrap()["stdout"], "hello\n");
+}
+
+#[test]
+fn a_limit_that_is_hit_is_a_result() {
+    let own = engine();
+    let args = with(own.busybox(&["sleep", "100"]), json!({ "timeoutMs": 150 }));
+    let value = own.call("runCapability", &args).unwrap();
+    assert_eq!((&value["limitHit"], &value["signal"]), (&json!("wall"), &json!(9)));
+    assert!(value["usage"]["wallMs"].as_f64().unwrap() >= 150.0);
+    let args = with(own.busybox(&["yes"]), json!({ "limits": { "output": 4096 } }));
+    let value = own.call("runCapability", &args).unwrap();
+    assert_eq!(value["limitHit"], "output");
+    assert!(value["stdout"].as_str().unwrap().len() <= 4096);
+}
+
+#[test]
+fn a_denial_has_a_code_and_every_reason() {
+    let own = engine();
+    let args = with(own.busybox(&["true"]), json!({ "env": { "LD_PRELOAD": "s3cret" } }));
+    let error = own.call("runCapability", &args).unwrap_err();
+    assert_eq!((&error["code"], &error["status"]), (&json!("DENIED"), &json!(403)), "{error}");
+    assert_eq!(error["details"]["reasons"][0]["code"], "PSB242");
+    assert!(!error.to_string().contains("s3cret"));
+    let args = json!({ "name": "nobody", "policy": policy() });
+    assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "DENIED");
+    let args = json!({ "name": "busybox" });
+    assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "DENIED");
+    let args = with(own.busybox(&["true"]), json!({ "backend": "podman" }));
+    assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "NOT_AVAILABLE");
+}
+
+#[test]
+fn what_is_not_there_is_said_by_its_own_code() {
+    let own = engine();
+    let args = json!({ "name": "missing", "policy": policy(), "image": image() });
+    assert_eq!(own.call("runCapability", &args).unwrap_err()["code"], "PROGRAM_NOT_FOUND");
+    let args = with(own.busybox(&[]), json!({ "policy": "/no/such/policy.toml" }));
+    assert_eq!(own.call("runCapability", &args).unwrap_err()["code"], "NOT_FOUND");
+    let args = with(own.busybox(&[]), json!({ "policy": { "text": "x = 1" } }));
+    let error = own.call("runCapability", &args).unwrap_err();
+    assert_eq!(error["code"], "BAD_POLICY");
+    assert!(error["details"]["refusals"][0]["line"].is_number(), "{error}");
+}
+
+#[test]
+fn an_image_is_verified_or_every_reason_why_not_is_said() {
+    let own = engine();
+    let repository = "registry.example/perry-sandbox/hello";
+    let good =
+        json!({ "image": image(), "repository": repository, "requirement": { "signer": { "key": key() } } });
+    let value = own.sync("verify", &good).unwrap();
+    assert_eq!(value["verified"], true);
+    assert!(value["evidence"]["manifest"].as_str().unwrap().starts_with("sha256:"));
+    let by_policy = with(good.clone(), json!({ "requirement": { "policy": policy() } }));
+    assert_eq!(own.call("verify", &by_policy).unwrap()["verified"], true);
+    let other = key().replace("cosign.pub", "other.pub");
+    let bad = with(good.clone(), json!({ "requirement": { "signer": { "key": other } } }));
+    let error = own.call("verify", &bad).unwrap_err();
+    assert_eq!(error["code"], "NOT_VERIFIED");
+    assert!(!error["details"]["candidates"].as_array().unwrap().is_empty(), "{error}");
+    let error = own.sync("verify", &with(good, json!({ "image": "oci:/no/such/folder" }))).unwrap_err();
+    assert!(error["code"] == "NOT_FOUND" || error["code"] == "IO", "{error}");
+}
+
+#[test]
+fn an_explanation_is_a_value_also_when_it_is_a_no() {
+    let own = engine();
+    let value = own.sync("explain", &json!({ "capability": own.busybox(&["true"]) })).unwrap();
+    assert_eq!((&value["verdict"], &value["exit"]), (&json!("allow"), &json!(0)));
+    assert!(value["planDigest"].is_string() && value["text"].as_str().unwrap().starts_with("ALLOWED"));
+    assert_eq!(value["explanation"]["schema"], "perry-sandbox/explain/v1");
+    let wish = with(own.busybox(&["true"]), json!({ "grants": { "egress": ["example.org:443"] } }));
+    let value = own.call("explain", &json!({ "capability": wish })).unwrap();
+    assert_eq!((&value["verdict"], &value["exit"]), (&json!("deny"), &json!(120)));
+    assert!(value.get("planDigest").is_none());
+    let other = key().replace("cosign.pub", "other.pub");
+    let spec = json!({ "image": image(), "signer": { "key": other } });
+    let value = own.sync("explain", &json!({ "spec": spec })).unwrap();
+    assert_eq!((&value["verdict"], &value["exit"]), (&json!("not-verified"), &json!(121)), "{value}");
+    assert!(!value["denial"]["candidates"].as_array().unwrap().is_empty());
+    let what_if = json!({ "capability": own.busybox(&["true"]), "ifTier": "untrusted" });
+    assert_ne!(own.sync("explain", &what_if).unwrap()["verdict"], "allow");
+}
+
+#[test]
+fn a_policy_is_checked_as_text_and_as_a_file() {
+    let own = engine();
+    let value = own.sync("checkPolicy", &policy()).unwrap();
+    assert_eq!((&value["ok"], &value["refusals"]), (&json!(true), &json!([])));
+    assert!(value["digest"].is_string());
+    let value = own.sync("checkPolicy", &json!({ "text": "schema = 1\nnonsense = 2" })).unwrap();
+    assert_eq!(value["ok"], false);
+    assert!(
+        value["refusals"][0]["message"].is_string() && value["refusals"][0]["line"].is_number(),
+        "{value}"
+    );
+    let path = crate::support::top().join("examples/hello/policy.toml");
+    let value = own.call("checkPolicy", &json!({ "path": path }));
+    assert_eq!(value.unwrap()["ok"], true);
+    assert_eq!(own.sync("checkPolicy", &json!({ "path": "/no/such" })).unwrap_err()["code"], "NOT_FOUND");
+}
+
+#[test]
+fn images_are_pulled_listed_and_removed() {
+    let own = engine();
+    let pulled = own.call("pullImage", &json!({ "image": image() })).unwrap();
+    let digest = pulled["digest"].clone();
+    let listed = own.call("listImages", &json!({})).unwrap();
+    assert!(listed.as_array().unwrap().iter().any(|image| image["digest"] == digest), "{listed}");
+    let error = own.call("removeImage", &json!({ "image": "no-such-image" })).unwrap_err();
+    assert_eq!(error["code"], "NOT_FOUND");
+    let removed = own.call("removeImage", &json!({ "image": digest })).unwrap();
+    assert_eq!(removed["removed"][0]["digest"], digest);
+    assert_eq!(own.call("listImages", &json!({})).unwrap(), json!([]));
+}
+
+#[test]
+fn backends_are_listed_and_chosen_before_the_first_use() {
+    let own = engine();
+    assert_eq!(own.sync("getBackend", &json!({})).unwrap(), "native");
+    assert_eq!(own.sync("getBackendPriority", &json!({})).unwrap(), json!(["native"]));
+    assert_eq!(own.call("getAvailableBackends", &json!({})).unwrap()[0]["name"], "native");
+    assert_eq!(own.call("detectBackend", &json!({})).unwrap()["available"], true);
+    let spec = json!({
+        "image": image(), "signer": { "key": key() }, "args": ["/bin/busybox"],
+        "repository": "registry.example/perry-sandbox/hello",
+    });
+    let select = |more| own.sync("selectBackendFor", &json!({ "spec": with(spec.clone(), more) }));
+    assert_eq!(select(json!({})).unwrap(), "native");
+    assert_eq!(own.sync("setBackend", &json!({ "name": "podman" })).unwrap_err()["code"], "NOT_AVAILABLE");
+    let names = json!({ "names": ["podman", "native"] });
+    assert_eq!(own.sync("setBackends", &names).unwrap()["backend"], "native");
+    assert!(own.sync("explain", &json!({ "capability": own.busybox(&[]) })).is_ok());
+    assert_eq!(own.sync("setBackend", &json!({ "name": "native" })).unwrap_err()["code"], "CONFLICT");
+}
+
+#[test]
+fn after_close_every_call_says_so() {
+    let own = engine();
+    assert_eq!(own.sync("version", &json!({})).unwrap()["protocol"], 1);
+    assert!(own.call("runCapability", &own.busybox(&["true"])).is_ok());
+    assert_eq!(own.sync("close", &json!({})).unwrap(), json!({}));
+    for op in ["version", "close", "listImages"] {
+        let error = if op == "listImages" { own.call(op, &json!({})) } else { own.sync(op, &json!({})) };
+        assert_eq!(error.unwrap_err()["code"], "CLOSED");
+    }
+    assert_eq!(own.call("runCapability", &own.busybox(&["true"])).unwrap_err()["code"], "CLOSED");
+    assert!(own.home.path().exists());
+}
