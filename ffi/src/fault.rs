@@ -71,6 +71,7 @@ pub(crate) fn of_class(class: Class) -> Code {
         Class::ProgramNotFound => Code::ProgramNotFound,
         Class::ProgramNotExecutable => Code::ProgramNotExecutable,
         Class::NotFound => Code::NotFound,
+        Class::Conflict => Code::Conflict,
         Class::Registry => Code::Registry,
         Class::Failure => Code::Io,
     }

@@ -214,7 +214,8 @@ impl Watch<'_> {
         if !self.executed {
             add(Source::Report, self.running.report.as_fd(), PollFlags::POLLIN);
         }
-        if let (Some(commands), false) = (self.commands, self.is_gone()) {
+        // A command that comes before there is anybody to obey it waits in its socket.
+        if let (Some(commands), Some(_), false) = (self.commands, &self.running.process, self.is_gone()) {
             add(Source::Commands, commands.as_fd(), PollFlags::POLLIN);
         }
         if let Some((descriptor, flags)) = self.running.inward.as_ref().and_then(Pump::interest)
