@@ -3,6 +3,7 @@
 //! serde's derived maps keep the last of two equal keys silently, so two readers of one signed document can
 //! see two contents. Everything hostile goes through [`parse_strict`] instead.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -53,42 +54,52 @@ pub enum JsonError {
     },
 }
 
-/// Parses JSON and refuses repeated keys, trailing bytes, and nesting deeper than `max_depth` (at most
-/// [`MAX_DEPTH`]). The caller bounds the size.
+/// The most values, members of lists and objects together, that are ever read. Each takes up to a hundred bytes of
+/// memory and as little as two of a document: four megabytes of `0,0,0` would otherwise become a hundred.
+pub const MAX_VALUES: usize = 250_000;
+
+/// Parses JSON and refuses repeated keys, trailing bytes, more than [`MAX_VALUES`], and nesting deeper than
+/// `max_depth` (at most [`MAX_DEPTH`]). The caller bounds the size.
 ///
 /// # Errors
 /// [`JsonError::Syntax`].
 pub fn parse_strict(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let syntax = |error: serde_json::Error| JsonError::Syntax { reason: error.to_string() };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: max_depth.min(MAX_DEPTH) }.deserialize(&mut reader).map_err(syntax)?;
+    let left = Cell::new(MAX_VALUES);
+    let value =
+        Strict { depth: max_depth.min(MAX_DEPTH), left: &left }.deserialize(&mut reader).map_err(syntax)?;
     reader.end().map_err(syntax)?;
     Ok(value)
 }
 
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    /// How many more values are read, in the whole document.
+    left: &'a Cell<usize>,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         self.depth
             .checked_sub(1)
-            .map(|depth| Self { depth })
+            .map(|depth| Self { depth, ..self })
             .ok_or_else(|| E::custom("nested more deeply than is read"))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| D::Error::custom("more values than are read"))?);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -266,6 +277,14 @@ impl<'a> Object<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_values_than_fit_in_memory_are_refused() {
+        // The list is a value too.
+        let list = |count: usize| format!("[0{}]", ",0".repeat(count - 2));
+        assert!(parse_strict(list(MAX_VALUES).as_bytes(), MAX_DEPTH).is_ok());
+        assert!(parse_strict(list(MAX_VALUES + 1).as_bytes(), MAX_DEPTH).is_err());
+    }
 
     #[test]
     fn a_repeated_key_is_refused_at_any_depth() {

@@ -108,6 +108,7 @@ impl Launcher {
         streams: Streams,
         surroundings: &Surroundings<'_>,
     ) -> Result<Outcome, LaunchError> {
+        let _turn = self.turn();
         launch_from(Some(self), (plan, image, rootfs), streams, surroundings)
     }
 }

@@ -1,6 +1,16 @@
 //! The runner's one verb, with a plan of the policy and an image of the verifier.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// As in a program whose `main` is not ours: this very program serves as launcher process and supervisor.
+#[used]
+#[expect(unsafe_code, reason = "a constructor is found by the name of its section")]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = constructor;
+
+extern "C" fn constructor() {
+    perry_sandbox_runner::helper_hook();
+}
+
 mod lifecycle;
 #[path = "support/spine.rs"]
 mod spine;

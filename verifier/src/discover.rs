@@ -18,6 +18,8 @@ use crate::{fetch, legacy};
 const SIMPLE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const ENVELOPE_LAYER: &str = "application/vnd.dsse.envelope.v1+json";
 const BUNDLE_LAYER: &str = "application/vnd.dev.sigstore.bundle";
+/// Most places whose problems are told one by one.
+const MAX_PROBLEMS: usize = 16;
 const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
 
 /// Something that may be a signature.
@@ -108,6 +110,7 @@ impl<'a> Discovery<'a> {
             found.problems.push(Finding::new(Code::FindTooMany, text, format!("at most {MAX_EXAMINED}")));
         }
         self.given = self.given.saturating_add(found.candidates.len());
+        shorten(&mut found.problems);
         found
     }
 
@@ -173,6 +176,18 @@ impl<'a> Discovery<'a> {
             problems.push(Finding::new(Code::FindTooMany, found, format!("at most {MAX_LISTED}")));
         }
     }
+}
+
+/// Leaves as many problems as a person reads, those that asking again may mend first.
+fn shorten(problems: &mut Vec<Finding>) {
+    let more = problems.len().saturating_sub(MAX_PROBLEMS);
+    if more == 0 {
+        return;
+    }
+    problems.sort_by_key(|it| !it.failure);
+    problems.truncate(MAX_PROBLEMS);
+    let text = format!("{more} more manifests that could not be looked into");
+    problems.push(Finding::new(Code::FindRefused, text, "signature manifests"));
 }
 
 /// Looks into one manifest.

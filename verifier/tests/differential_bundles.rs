@@ -7,7 +7,7 @@ use perry_sandbox_verifier::{Signed, verify_bundle};
 use serde_json::{Value, json};
 
 use crate::differential_faults::faults;
-use crate::differential_kit::{Difference, Said, Want, compare, judge_all};
+use crate::differential_kit::{Difference, Said, Want, compare, in_parallel};
 use crate::keyless_kit::cosign;
 use crate::kit::{clock, keyless, require, root_of};
 use crate::pki::{IDENTITY, ISSUER, SIGN, SIGNED_AT, oid, subject};
@@ -264,7 +264,7 @@ fn theirs(cosign: &Cosign, case: &Case) -> Said {
 fn we_and_cosign_3_agree_but_for_what_is_listed() {
     let Some(cosign) = cosign(3) else { return };
     let cases = cases();
-    let said = judge_all(&cases, |case| (ours(&case.made), theirs(&cosign, case)));
+    let said = in_parallel(&cases, |case| (ours(&case.made), theirs(&cosign, case)));
     let names: Vec<_> = cases.iter().map(|case| (case.name, case.want)).collect();
     compare(&names, &said, DIFFERENCES);
 }

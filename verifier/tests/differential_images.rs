@@ -11,7 +11,7 @@ use perry_sandbox_testkit::sigstore::{
 };
 use serde_json::{Value, json};
 
-use crate::differential_kit::{Difference, Said, Want, compare, judge_all};
+use crate::differential_kit::{Difference, Said, Want, compare, in_parallel};
 use crate::keyless_kit::{PATH, client, cosign, judge, sample};
 use crate::kit::{keyless, require, root_of};
 use crate::pki::{IDENTITY, ISSUER, SIGN, SIGNED_AT, subject};
@@ -426,7 +426,7 @@ fn we_and_both_cosigns_agree_about_images_but_for_what_is_listed() {
         return;
     }
     let cases = cases();
-    let said = judge_all(&cases, |case| {
+    let said = in_parallel(&cases, |case| {
         let (registry, scene) = staged(case);
         let cosign = cosign(case.version).unwrap();
         (ours(case, &scene, &registry), theirs(case, &cosign, &scene))

@@ -28,10 +28,7 @@ impl Said {
 pub(crate) type Difference = (&'static str, &'static str);
 
 /// Runs all cases on a few threads, in no order.
-pub(crate) fn judge_all<C: Sync>(
-    cases: &[C],
-    judge: impl Fn(&C) -> (Said, Said) + Sync,
-) -> Vec<(Said, Said)> {
+pub(crate) fn in_parallel<C: Sync, T: Send>(cases: &[C], judge: impl Fn(&C) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {

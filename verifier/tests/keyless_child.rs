@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use nix::libc;
 use perry_sandbox_image::{Access, Credentials, Insecure, Layout, Registry, Secret, Source, Wanted, resolve};
 use perry_sandbox_policy::SubjectPattern;
 use perry_sandbox_testkit::sigstore::{IDENTITY, ISSUER};

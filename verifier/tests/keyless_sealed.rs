@@ -52,7 +52,7 @@ fn the_seal_kills_whoever_asks_a_registry() {
     let scene = scene();
     let place = format!("{}/{PATH}", scene.registry.host());
     let sealed = Job { place, ..scene.job };
-    assert_eq!(sealed.run().unwrap_err(), libc::SIGSYS);
+    assert_eq!(sealed.run().unwrap_err(), nix::libc::SIGSYS);
     assert_eq!(scene.registry.connections(), 0);
     let open = Job { sealed: false, ..sealed }.run().unwrap();
     assert!(open.accepted, "{}", open.words);

@@ -17,6 +17,7 @@ mod discovery;
 mod holes;
 mod keyless_child;
 mod keyless_cosign;
+mod keyless_hostile;
 mod keyless_kit;
 mod keyless_sealed;
 mod keys;

@@ -1,6 +1,7 @@
 //! Sandboxes that outlive the program that started them.
 
 mod exec;
+mod hook;
 mod names;
 mod race;
 mod records;

@@ -2,53 +2,96 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::frame;
+use super::turns::{Turn, Turns};
 use crate::native::helper::{self, Role};
 use crate::native::spec::Spec;
 use crate::native::start::Given;
 
 /// A launcher process. It ends, and with it every sandbox that it started, when this value is dropped or this process
 /// dies, however it dies.
+///
+/// Any number of threads may launch at once: as many run as this process has descriptors for, and the others wait for
+/// their turn in the order in which they came. When the launcher process dies, the runs that it had started end with an
+/// error that says so, and the next one starts another.
 #[derive(Debug)]
 pub struct Launcher {
+    program: PathBuf,
     /// Requests must not mix.
-    control: Mutex<Option<UnixStream>>,
-    process: Child,
+    process: Mutex<Process>,
+    turns: Turns,
+}
+
+#[derive(Debug)]
+struct Process {
+    control: Option<UnixStream>,
+    child: Child,
+}
+
+impl Process {
+    fn start(program: &Path) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let child = helper::start(program, Role::Launcher, theirs.into())?;
+        Ok(Self { control: Some(ours), child })
+    }
+
+    fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
+        let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "the launcher process has died");
+        frame::send(self.control.as_ref().ok_or_else(closed)?, spec, given)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Closing the socket ends it.
+        drop(self.control.take());
+        // It is collected so that no zombie stays; it cannot be waited for twice.
+        self.child.wait().ok();
+    }
 }
 
 impl Launcher {
-    /// Starts one from a program that calls [`launcher_main`](crate::launcher_main) first thing: usually this program
-    /// itself, `std::env::current_exe()`.
+    /// Starts one from a program that calls [`helper_hook`](crate::helper_hook) or
+    /// [`launcher_main`](crate::launcher_main) first thing: usually this program itself, `/proc/self/exe`.
     ///
     /// # Errors
     /// When the program cannot be started.
     pub fn start(program: &Path) -> io::Result<Self> {
-        let (ours, theirs) = UnixStream::pair()?;
-        let process = helper::start(program, Role::Launcher, theirs.into())?;
-        Ok(Self { control: Mutex::new(Some(ours)), process })
+        let process = Mutex::new(Process::start(program)?);
+        Ok(Self { program: program.to_owned(), process, turns: Turns::by_descriptors() })
     }
 
-    /// Its process id.
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its process id; another one after it has died and been started again.
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.process().child.id()
     }
 
+    /// Waits for a turn to launch.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        self.turns.enter()
+    }
+
+    /// Hands a request over. A launcher process that is dead has not taken it: another one is started, once.
     pub(crate) fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
-        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "the launcher process has died");
-        frame::send(control.as_ref().ok_or_else(closed)?, spec, given)
+        let mut process = self.process();
+        match process.send(spec, given) {
+            Err(error) if is_death(&error) => {
+                *process = Process::start(&self.program)?;
+                process.send(spec, given)
+            }
+            other => other,
+        }
     }
 }
 
-impl Drop for Launcher {
-    fn drop(&mut self) {
-        // Closing the socket ends it.
-        drop(self.control.get_mut().unwrap_or_else(PoisonError::into_inner).take());
-        // It is collected so that no zombie stays; it cannot be waited for twice.
-        self.process.wait().ok();
-    }
+fn is_death(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }

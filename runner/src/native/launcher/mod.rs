@@ -6,6 +6,7 @@
 mod client;
 mod frame;
 mod server;
+mod turns;
 
 pub use client::Launcher;
 pub(crate) use server::{serve, tell_exited, tell_refused, tell_started};

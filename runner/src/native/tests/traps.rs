@@ -101,6 +101,25 @@ fn a_launcher_that_dies_takes_its_sandboxes_along_and_the_run_says_so() {
 }
 
 #[test]
+fn a_launcher_that_has_died_is_started_again() {
+    let Some(launcher) = launcher() else { return };
+    let root = busybox();
+    let run = || through(&launcher, root.path(), &settings(&["/bin/true"])).unwrap().end;
+    assert_eq!(run(), End::Exited(0));
+    let first = launcher.id();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(first).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    // Until it is dead its socket takes one more request, whose run then says so.
+    let stat = || std::fs::read_to_string(format!("/proc/{first}/stat")).unwrap_or_default();
+    while !stat().contains(") Z ") {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(run(), End::Exited(0));
+    assert_ne!(launcher.id(), first);
+    assert!(stat().is_empty(), "the dead one is collected");
+}
+
+#[test]
 fn trap_3_through_the_launcher_a_big_program_starts_sandboxes_as_fast_as_a_small_one() {
     let Some(launcher) = launcher() else { return };
     let root = busybox();
