@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cosign;
+mod detached;
 mod doctor;
 mod gates;
 mod inside;

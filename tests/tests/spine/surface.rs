@@ -17,6 +17,14 @@ fn every_command_has_help_with_a_first_line_in_the_imperative() {
     let home = Home::new(As::Ordinary);
     for command in [
         "run",
+        "ps",
+        "logs",
+        "exec",
+        "stop",
+        "start",
+        "wait",
+        "inspect",
+        "rm",
         "verify",
         "explain",
         "policy",
