@@ -1,12 +1,12 @@
 //! An OCI image layout: a folder with `oci-layout`, `index.json`, and `blobs/<algorithm>/<hex>`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use perry_sandbox_reference::{Digest, Repository};
+use perry_sandbox_reference::{Algorithm, Digest, Repository};
 use serde_json::Value;
 
 use crate::descriptor::{Descriptor, media_type};
@@ -23,6 +23,10 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub const COSIGN_KIND: &str = "kind";
 /// Most bytes of manifests that are read in search of referrers.
 const MAX_SEARCH: u64 = 32 * MIB;
+/// Most blobs that are looked at where a layout is searched for referrers that it does not list.
+const MAX_SCANNED: usize = 4096;
+/// Largest blob that is opened in that search: a referrer's manifest is small.
+const MAX_SCANNED_SIZE: u64 = 64 * 1024;
 
 /// An image layout in a folder.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ pub struct Layout {
     dir: File,
     entries: Vec<Descriptor>,
     read: Mutex<BTreeMap<PathBuf, FileStamp>>,
+    scan: bool,
 }
 
 impl Layout {
@@ -69,7 +74,7 @@ impl Layout {
         }
         let index = small("index.json", MAX_MANIFEST)?;
         let entries = read_index(&index).map_err(malformed)?;
-        Ok(Self { path: path.to_owned(), dir, entries, read: Mutex::new(read) })
+        Ok(Self { path: path.to_owned(), dir, entries, read: Mutex::new(read), scan: false })
     }
 
     /// The folder and every file that was read so far, with the stamp that each had when it was opened: as long as all
@@ -77,6 +82,59 @@ impl Layout {
     pub fn read(&self) -> Vec<(PathBuf, FileStamp)> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.iter().map(|(path, stamp)| (path.clone(), *stamp)).collect()
+    }
+
+    /// This layout, whose small blobs are searched too for referrers that `index.json` does not list. `cosign save`
+    /// of version 3 writes the signature of an index that way.
+    #[must_use]
+    pub fn scanning_blobs(self) -> Self {
+        Self { scan: true, ..self }
+    }
+
+    /// Manifests about `subject` among the blobs that nothing lists, in the order of their digests.
+    fn unlisted(&self, subject: &Digest, listed: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, ReadError> {
+        let folder = self.path.join("blobs").join(Algorithm::Sha256.as_str());
+        let io = |source| ReadError::Io { what: format!("the blobs of {}", self.describe()), source };
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(folder).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            let digest = name.to_str().and_then(|name| format!("sha256:{name}").parse::<Digest>().ok());
+            names.extend(digest.filter(|digest| !listed.contains(digest)));
+            if names.len() > MAX_SCANNED {
+                let reason = format!("it has more than {MAX_SCANNED} blobs, too many to search");
+                return Err(ReadError::Malformed { what: self.describe(), reason });
+            }
+        }
+        let mut found = Vec::new();
+        let mut budget = MAX_SEARCH;
+        for digest in names {
+            let Some((file, size)) = self.open_blob(&digest)? else { continue };
+            if size > MAX_SCANNED_SIZE {
+                continue;
+            }
+            let Some(left) = budget.checked_sub(size) else { break };
+            budget = left;
+            let mut bytes = Vec::new();
+            Verified::new(file, &digest, Some(size), MAX_SCANNED_SIZE)?
+                .read_to_end(&mut bytes)
+                .map_err(|error| ReadError::from_io(digest.to_string(), error))?;
+            // Most blobs are no manifests at all.
+            let Ok(Manifest::Image(manifest)) = Manifest::parse(&bytes, Some(media_type::OCI_MANIFEST))
+            else {
+                continue;
+            };
+            if manifest.subject.as_ref().is_some_and(|it| it.digest == *subject) {
+                found.push(Descriptor {
+                    media_type: media_type::OCI_MANIFEST.to_owned(),
+                    digest,
+                    size,
+                    artifact_type: manifest.artifact_type,
+                    annotations: BTreeMap::new(),
+                    platform: None,
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// The entries of `index.json`. Hints: nothing vouches for them.
@@ -235,6 +293,11 @@ impl Source for Layout {
             if list.len() >= MAX_REFERRERS {
                 break;
             }
+        }
+        if self.scan {
+            let listed = list.iter().map(|entry| entry.digest.clone()).collect();
+            list.extend(self.unlisted(subject, &listed)?);
+            list.truncate(MAX_REFERRERS);
         }
         Ok(list)
     }

@@ -254,7 +254,8 @@ impl Pipeline {
     ) -> Result<Result<Looked<'_>, perry_sandbox_verifier::Denial>, PipelineError> {
         let (name, clock) = (question.name, Clock::at(question.now));
         if let ImageName::Layout { dir, .. } = name {
-            return self.local.look(LayoutQuestion { name, dir, platform, requirement, clock });
+            let access = &question.wish.access;
+            return self.local.look(LayoutQuestion { name, dir, access, platform, requirement, clock });
         }
         let Opened { source, wanted } = self.source(name, &question.wish.access)?;
         let resolved = resolve(source.as_ref(), &wanted, platform)?;

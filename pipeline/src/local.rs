@@ -13,6 +13,7 @@ use perry_sandbox_verifier::{Clock, Denial, VerifiedImage, Verifier};
 
 use crate::error::PipelineError;
 use crate::files::is_settled;
+use crate::sources::{AccessChoice, open_layout};
 
 /// More layouts than one program has in use.
 const MOST: usize = 64;
@@ -36,6 +37,7 @@ struct Kept {
     name: ImageName,
     platform: Platform,
     requirement: Requirement,
+    scanned: bool,
     stamps: Vec<(PathBuf, FileStamp)>,
     layout: Arc<Layout>,
     image: ResolvedImage,
@@ -47,6 +49,7 @@ struct Kept {
 pub(crate) struct LayoutQuestion<'a> {
     pub(crate) name: &'a ImageName,
     pub(crate) dir: &'a Path,
+    pub(crate) access: &'a AccessChoice,
     pub(crate) platform: &'a Platform,
     pub(crate) requirement: &'a Requirement,
     pub(crate) clock: Clock,
@@ -70,7 +73,7 @@ impl LocalImages {
         }
         // What was proved of files that are others now is not asked for again.
         self.verifier.forget();
-        let layout = Arc::new(Layout::open(question.dir)?);
+        let layout = Arc::new(open_layout(question.dir, question.access)?);
         let image = resolve(layout.as_ref(), &question.name.wanted(), question.platform)?;
         let proof = self.verifier.verify(layout.as_ref(), &image, question.requirement, question.clock);
         let verified = match proof {
@@ -82,6 +85,7 @@ impl LocalImages {
             name: question.name.clone(),
             platform: question.platform.clone(),
             requirement: question.requirement.clone(),
+            scanned: question.access.scan_layouts,
             stamps: layout.read(),
             layout,
             image,
@@ -118,6 +122,7 @@ impl Kept {
         self.name == *question.name
             && self.platform == *question.platform
             && self.requirement == *question.requirement
+            && self.scanned == question.access.scan_layouts
     }
 
     fn looked(&self, verified: Arc<VerifiedImage>) -> Looked<'static> {

@@ -9,6 +9,7 @@ use perry_sandbox_policy::{
     TrustRootSource,
 };
 use perry_sandbox_reference::{Digest, Repository};
+use perry_sandbox_verifier::check_expression;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PipelineError;
@@ -92,6 +93,14 @@ impl SignerChoice {
             || self.issuer.is_some() && self.issuer_regexp.is_some()
         {
             return Err(refuse("an identity or issuer is either exact or a regular expression, not both"));
+        }
+        for expression in self.identity_regexp.iter().chain(&self.issuer_regexp) {
+            check_expression(expression).map_err(|finding| {
+                refuse(&format!(
+                    "`{expression}` is not a regular expression that is accepted: {}",
+                    finding.found
+                ))
+            })?;
         }
         if subject != issuer {
             return Err(refuse("a certificate's identity and its issuer are only demanded together"));

@@ -1,12 +1,12 @@
 //! From an image's name to the place that its content is read from.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use perry_sandbox_image::{
-    Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, Registry, Roots, Source,
-    Store, StoredImage, Wanted,
+    Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, ReadError, Registry, Roots,
+    Source, Store, StoredImage, Wanted,
 };
 use perry_sandbox_reference::{Reference, Repository};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct AccessChoice {
     pub registry_ca: Option<PathBuf>,
     /// When to ask the registry.
     pub pull: Pull,
+    /// Layouts are searched for signatures that they do not list.
+    #[serde(default)]
+    pub scan_layouts: bool,
 }
 
 /// When the registry is asked for an image.
@@ -57,7 +60,7 @@ pub(crate) fn open<'store>(
 ) -> Result<Opened<'store>, PipelineError> {
     let wanted = name.wanted();
     let source: Arc<dyn Source + 'store> = match name {
-        ImageName::Layout { dir, .. } => Arc::new(Layout::open(dir)?),
+        ImageName::Layout { dir, .. } => Arc::new(open_layout(dir, access)?),
         ImageName::Archive { file } => Arc::new(Archive::open(file)?),
         ImageName::Registry(reference) => {
             if let Some(image) = stored(name, reference, access.pull, store)? {
@@ -69,6 +72,12 @@ pub(crate) fn open<'store>(
         }
     };
     Ok(Opened { source, wanted })
+}
+
+/// Opens a layout, searching its blobs too where that is asked for.
+pub(crate) fn open_layout(dir: &Path, access: &AccessChoice) -> Result<Layout, ReadError> {
+    let layout = Layout::open(dir)?;
+    Ok(if access.scan_layouts { layout.scanning_blobs() } else { layout })
 }
 
 /// The stored image that may answer instead of the registry: one with the very digest that is wanted, or, where the

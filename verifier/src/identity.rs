@@ -112,6 +112,15 @@ impl Holder {
     }
 }
 
+/// Whether an expression for an issuer or a subject is one that is accepted, so that a mistake in it is told before
+/// anything is verified.
+///
+/// # Errors
+/// What is wrong with it, with the code `V-ID-05`.
+pub fn check_expression(expression: &str) -> Result<(), Finding> {
+    whole(expression, "").map(drop)
+}
+
 /// Matches an expression against the whole text, in linear time.
 // SECURITY: cosign's own expression is a substring match, so `https://github.com/acme/app` accepts
 // `https://github.com/acme/app-evil/…` there.
@@ -182,6 +191,10 @@ mod tests {
         assert_eq!(check("(?x)https://github.com # tail"), Some(Code::IdSubject));
         assert_eq!(check("(?x)https://github\\.com/.* # tail"), None);
         assert_eq!(check("a{1000}{1000}{1000}"), Some(Code::IdPattern));
+        for bad in ["(", "nothing)|(?:https", "a{1000}{1000}{1000}"] {
+            assert_eq!(check_expression(bad).unwrap_err().code, Code::IdPattern, "{bad}");
+        }
+        assert!(check_expression("https://github\\.com/acme/.*").is_ok());
     }
 
     #[test]

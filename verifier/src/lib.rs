@@ -56,6 +56,7 @@ mod key;
 mod legacy;
 pub mod limits;
 mod log;
+mod pages;
 mod parsed;
 mod private;
 mod provenance;
@@ -74,8 +75,9 @@ pub use cache::{CacheCounts, CacheError, CacheLimits, Verifier};
 pub use codes::{Code, Explanation, explain};
 pub use denial::{CandidateReport, Denial, DenialClass, Reason};
 pub use finding::Finding;
-pub use identity::claim_names;
+pub use identity::{check_expression, claim_names};
 pub use image::VerifiedImage;
+pub use pages::{Page, page};
 #[cfg(feature = "tuf")]
 pub use roots::RootMirror;
 pub use roots::{PublicRoot, PublicRootStatus, RootError};

@@ -68,19 +68,27 @@ fn a_signature_over_another_index_with_the_same_child_is_refused() {
     denied(check(&source, &require(vec![pki.signer()])), Code::BindSubject);
 }
 
-/// What `cosign save` writes: entries told apart by `kind`, without names.
-#[test]
-fn cosign_saves_kind_annotations_are_found() {
+/// A layout that may be changed.
+fn copied(name: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
-    let from = data("signed/cosign2-kl2ts");
+    let from = data(&format!("signed/{name}"));
     fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
     for entry in fs::read_dir(from.join("blobs/sha256")).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), folder.path().join("blobs/sha256").join(entry.file_name())).unwrap();
     }
-    fs::copy(from.join("oci-layout"), folder.path().join("oci-layout")).unwrap();
+    for file in ["oci-layout", "index.json"] {
+        fs::copy(from.join(file), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+/// What `cosign save` writes: entries told apart by `kind`, without names.
+#[test]
+fn cosign_saves_kind_annotations_are_found() {
+    let folder = copied("cosign2-kl2ts");
     let mut list: Value =
-        serde_json::from_str(&fs::read_to_string(from.join("index.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(folder.path().join("index.json")).unwrap()).unwrap();
     for entry in list["manifests"].as_array_mut().unwrap() {
         let name = entry["annotations"]["org.opencontainers.image.ref.name"].as_str().unwrap_or_default();
         let kind = if name == format!("{}.sig", INDEX.replace(':', "-")) { "sigs" } else { "imageIndex" };
@@ -345,6 +353,25 @@ fn leaf_key(annotations: &Value) -> String {
     let pem = annotations["dev.sigstore.cosign/certificate"].as_str().unwrap();
     let der = sigstore_verify::types::DerCertificate::from_pem(pem).unwrap();
     sigstore_verify::crypto::parse_certificate_info(&der).unwrap().public_key.to_pem()
+}
+
+#[test]
+fn cosign_4937_a_bundle_that_no_entry_lists_is_found_where_that_is_asked_for() {
+    let folder = copied("cosign3-key3");
+    let path = folder.path().join("index.json");
+    let mut entries: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let list = entries["manifests"].as_array_mut().unwrap();
+    list.retain(|entry| entry["digest"] == INDEX);
+    assert_eq!(list.len(), 1);
+    fs::write(&path, entries.to_string()).unwrap();
+    let requirement = require(vec![signer_of("cosign3-key3")]);
+    let layout = || Layout::open(folder.path()).unwrap();
+    denied(check(&layout(), &requirement), Code::FindNone);
+    check(&layout().scanning_blobs(), &requirement).unwrap();
+    // A blob that is not what its name says is a fault, not something to pass over.
+    let odd = folder.path().join("blobs/sha256").join("0".repeat(64));
+    fs::write(odd, "{}").unwrap();
+    denied(check(&layout().scanning_blobs(), &requirement), Code::FindRefused);
 }
 
 #[test]

@@ -21,6 +21,10 @@ pub(crate) struct AccessArgs {
     /// When to ask the registry
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pub(crate) pull: Pull,
+
+    /// Search a layout's blobs for signatures that its index does not list, as `cosign save` 3 leaves them
+    #[arg(long)]
+    pub(crate) scan_layout: bool,
 }
 
 impl AccessArgs {
@@ -39,6 +43,7 @@ impl AccessArgs {
                 Pull::Always => perry_sandbox_pipeline::Pull::Always,
                 Pull::Never => perry_sandbox_pipeline::Pull::Never,
             },
+            scan_layouts: self.scan_layout,
         }
     }
 }

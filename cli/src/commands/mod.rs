@@ -8,6 +8,7 @@ mod explain;
 mod image;
 mod log;
 mod policy;
+mod report;
 mod run;
 mod sandbox;
 mod store;

@@ -5,12 +5,12 @@ use std::path::Path;
 use jiff::Timestamp;
 use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
 use perry_sandbox_pipeline::{Environment, Pipeline, read, requirement};
-use perry_sandbox_policy::{Evidence, LogEntry, TimeSource, VerifiedIdentity, VerifiedSignature};
 use perry_sandbox_reference::Platform;
-use perry_sandbox_verifier::{BundleEvidence, Clock, Denial, DenialClass, Signed, explain, verify_bundle};
+use perry_sandbox_verifier::{Clock, Denial, DenialClass, Signed, explain, verify_bundle};
 use serde::Serialize;
 use serde_json::json;
 
+use super::report;
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -36,7 +36,7 @@ pub(crate) fn verify(args: &VerifyArgs, environment: &Environment) -> anyhow::Re
 fn explain_code(code: &str) -> anyhow::Result<Exit> {
     let explanation = explain(code)
         .ok_or_else(|| Stop::usage(format!("`{code}` is not a code of a denial, such as V-SIG-01")))?;
-    output::result(&format!("{}  {}\n\n{}", explanation.code, explanation.title, explanation.remedy));
+    output::result(&report::code(&explanation));
     Ok(Exit::Done)
 }
 
@@ -63,7 +63,9 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     if verified.is_ok() && name.reference().is_none() {
         hash_layers(opened.source.as_ref(), &resolved)?;
     }
-    report(image, verified.as_ref().map(|verified| verified.evidence()), args.json, accepted_image)
+    report(image, verified.as_ref().map(|verified| verified.evidence()), args.json, |subject, evidence| {
+        report::image(subject, evidence, &requirement)
+    })
 }
 
 /// Reads every layer of a layout or archive, so that one that was changed is found here and not only when it runs.
@@ -88,14 +90,16 @@ fn one_bundle(args: &VerifyArgs, bundle: &Path) -> anyhow::Result<Exit> {
         (None, None) => return Err(Stop::usage("say what the bundle signs: --digest or --artifact-file")),
     };
     let verified = verify_bundle(&bytes, content, &requirement, Clock::at(Timestamp::now()));
-    report(&bundle.display().to_string(), verified.as_ref(), args.json, accepted_bundle)
+    report(&bundle.display().to_string(), verified.as_ref(), args.json, |subject, evidence| {
+        report::bundle(subject, evidence, &requirement)
+    })
 }
 
 fn report<T: Serialize>(
     subject: &str,
     verified: Result<&T, &Denial>,
     as_json: bool,
-    text: fn(&str, &T) -> String,
+    text: impl FnOnce(&str, &T) -> String,
 ) -> anyhow::Result<Exit> {
     let exit = verified.as_ref().map_or_else(|denial| exit_of(denial), |_| Exit::Done);
     match verified {
@@ -121,51 +125,4 @@ pub(crate) fn exit_of(denial: &Denial) -> Exit {
         DenialClass::NotVerified => Exit::NotVerified,
         DenialClass::Failure => Exit::Failure,
     }
-}
-
-fn accepted_image(subject: &str, evidence: &Evidence) -> String {
-    let mut lines = vec![format!("verified  {subject}"), field("digest", &evidence.top)];
-    if evidence.manifest != evidence.top {
-        lines.push(field("runs", &format!("{} ({})", evidence.manifest, evidence.platform)));
-    }
-    for signature in evidence.signatures.iter().chain(&evidence.provenance) {
-        lines.extend(describe(signature));
-    }
-    lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
-    lines.join("\n")
-}
-
-fn accepted_bundle(subject: &str, evidence: &BundleEvidence) -> String {
-    let mut lines = vec![format!("verified  {subject}"), field("signs", &evidence.artifact)];
-    lines.extend(evidence.predicate.iter().map(|predicate| field("predicate", predicate)));
-    lines.extend(evidence.signatures.iter().flat_map(describe));
-    lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
-    lines.join("\n")
-}
-
-fn describe(signature: &VerifiedSignature) -> Vec<String> {
-    let by = match &signature.by {
-        VerifiedIdentity::Key { fingerprint } => format!("key {fingerprint}"),
-        VerifiedIdentity::Keyless { issuer, subject } => format!("{subject}, by {issuer}"),
-    };
-    let mut lines = vec![field("signed by", &format!("{}: {by}", signature.signer))];
-    if let Some(reference) = &signature.signed_reference {
-        lines.push(field("as", reference));
-    }
-    lines.extend(signature.times.iter().map(|time| {
-        let at = Timestamp::from_second(time.at).map_or_else(|_| time.at.to_string(), |at| at.to_string());
-        let source = match time.source {
-            TimeSource::Log => "the transparency log",
-            TimeSource::TimestampAuthority => "a time stamp authority",
-        };
-        field("at", &format!("{at}, says {source}"))
-    }));
-    if let Some(LogEntry { log_id, index }) = &signature.log {
-        lines.push(field("logged", &format!("entry {index} of log {log_id}")));
-    }
-    lines
-}
-
-fn field(name: &str, value: &dyn std::fmt::Display) -> String {
-    format!("  {name:<12}{value}")
 }

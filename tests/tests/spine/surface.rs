@@ -214,7 +214,21 @@ fn verify_by_hand_explains_itself() {
     assert!(good.stdout.contains("not checked"), "{good:?}");
     let code = home.run(&["verify", "--explain-code", "V-SIG-01"]);
     assert_eq!(code.code, 0, "{code:?}");
+    assert!(code.stdout.contains("Most often:") && code.stdout.contains("What to do:"), "{code:?}");
     assert_eq!(home.run(&["verify", "--explain-code", "V-NO-99"]).code, 2);
+    assert!(good.stdout.contains("not asked"), "{good:?}");
+    let expression = home.run(&[
+        "verify",
+        "--trusted-root",
+        KEY,
+        "--certificate-identity-regexp",
+        "(",
+        "--certificate-oidc-issuer",
+        "https://issuer.example",
+        IMAGE,
+    ]);
+    assert_eq!(expression.code, 2, "{expression:?}");
+    assert!(expression.stderr.contains("regular expression"), "{expression:?}");
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! What `verify` found, in words: who signed, when, says who, and what nobody asked about.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use perry_sandbox_policy::{
+    BuildFacts, Evidence, LogEntry, LogRule, Requirement, TimeSource, VerifiedIdentity, VerifiedSignature,
+};
+use perry_sandbox_reference::Digest;
+use perry_sandbox_verifier::{BundleEvidence, Explanation, page};
+
+/// An image that was verified.
+pub(crate) fn image(subject: &str, evidence: &Evidence, requirement: &Requirement) -> String {
+    let mut lines = vec![format!("verified  {subject}"), field("digest", &evidence.top)];
+    if evidence.manifest != evidence.top {
+        lines.push(field("runs", &format!("{} ({})", evidence.manifest, evidence.platform)));
+    }
+    let over = |digest: &Digest| (evidence.manifest != evidence.top).then(|| part(digest, evidence));
+    for signature in &evidence.signatures {
+        lines.extend(signed("signed by", signature, over(&signature.signed), evidence.verified_at));
+    }
+    if let Some(attestation) = &evidence.provenance {
+        lines.extend(signed("attested by", attestation, over(&attestation.signed), evidence.verified_at));
+        lines.extend(attestation.build.iter().flat_map(built));
+    }
+    lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
+    lines.extend(not_asked(requirement, &evidence.signatures, true));
+    lines.join("\n")
+}
+
+/// A bundle that was verified.
+pub(crate) fn bundle(subject: &str, evidence: &BundleEvidence, requirement: &Requirement) -> String {
+    let mut lines = vec![format!("verified  {subject}"), field("signs", &evidence.artifact)];
+    lines.extend(evidence.predicate.iter().map(|predicate| field("predicate", predicate)));
+    for signature in &evidence.signatures {
+        lines.extend(signed("signed by", signature, None, evidence.verified_at));
+        lines.extend(signature.build.iter().flat_map(built));
+    }
+    lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
+    lines.extend(not_asked(requirement, &evidence.signatures, false));
+    lines.join("\n")
+}
+
+/// The page of a code.
+pub(crate) fn code(explanation: &Explanation) -> String {
+    let mut text = format!("{}  {}\n", explanation.code, explanation.title);
+    if let Some(page) = page(explanation.code) {
+        text = format!("{text}\n{}\n", page.meaning);
+        if !page.causes.is_empty() {
+            text.push_str("\nMost often:\n");
+            for cause in &page.causes {
+                text = format!("{text}  - {cause}\n");
+            }
+        }
+    }
+    format!("{text}\nWhat to do: {}", explanation.remedy)
+}
+
+/// Which part of the image a signature is over.
+fn part(signed: &Digest, evidence: &Evidence) -> &'static str {
+    if *signed == evidence.top {
+        "the index, which lists the manifest that runs"
+    } else if *signed == evidence.manifest {
+        "the manifest that runs"
+    } else {
+        "an index in between"
+    }
+}
+
+fn signed(
+    verb: &str,
+    signature: &VerifiedSignature,
+    over: Option<&'static str>,
+    verified_at: i64,
+) -> Vec<String> {
+    let by = match &signature.by {
+        VerifiedIdentity::Key { fingerprint } => format!("key {fingerprint}"),
+        VerifiedIdentity::Keyless { issuer, subject } => format!("{subject}, by {issuer}"),
+    };
+    let mut lines = vec![field(verb, &format!("{}: {by}", signature.signer))];
+    lines.extend(over.map(|over| field("over", &over)));
+    if let Some(reference) = &signature.signed_reference {
+        lines.push(field("as", reference));
+    }
+    lines.extend(signature.times.iter().map(|time| {
+        let at = Timestamp::from_second(time.at).map_or_else(|_| time.at.to_string(), |at| at.to_string());
+        let source = match time.source {
+            TimeSource::Log => "the transparency log",
+            TimeSource::TimestampAuthority => "a time stamp authority",
+        };
+        field("at", &format!("{at} ({}), says {source}", ago(verified_at.saturating_sub(time.at))))
+    }));
+    if let Some(LogEntry { log_id, index }) = &signature.log {
+        lines.push(field("logged", &format!("entry {index} of log {log_id}")));
+    }
+    if let Some((name, digest)) = &signature.root {
+        lines.push(field("trust root", &format!("{name} ({digest})")));
+    }
+    lines
+}
+
+/// A span of time for people, from seconds.
+fn ago(seconds: i64) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let fits = |(size, _): &(i64, &str)| seconds >= *size;
+    let Some((size, unit)) = units.into_iter().find(fits) else { return "just now".to_owned() };
+    let count = seconds.checked_div(size).unwrap_or(0);
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+fn built(build: &BuildFacts) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.extend(build.builder.as_ref().map(|builder| field("built by", builder)));
+    let at = build.source_ref.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    lines.extend(build.source.as_ref().map(|source| field("from", &format!("{source}{at}"))));
+    lines
+}
+
+/// What could have been demanded and was not: no finding, and no promise either.
+fn not_asked(requirement: &Requirement, signatures: &[VerifiedSignature], image: bool) -> Option<String> {
+    let mut what = Vec::new();
+    let keys = signatures.iter().any(|it| matches!(it.by, VerifiedIdentity::Key { .. }) && it.log.is_none());
+    if requirement.log == LogRule::Optional && keys {
+        what.push("a log entry");
+    }
+    if requirement.max_age.is_none() && requirement.signed_after.is_none() {
+        what.push("the signature's age");
+    }
+    if requirement.provenance.is_none() && image {
+        what.push("who built it (provenance)");
+    }
+    (!what.is_empty()).then(|| field("not asked", &what.join(", ")))
+}
+
+fn field(name: &str, value: &dyn Display) -> String {
+    format!("  {name:<12}{value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_in_their_largest_unit() {
+        assert_eq!(ago(-5), "just now");
+        assert_eq!(ago(59), "just now");
+        assert_eq!(ago(60), "1 minute ago");
+        assert_eq!(ago(7_200), "2 hours ago");
+        assert_eq!(ago(40 * 86_400), "40 days ago");
+    }
+}
