@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::str::FromStr;
 
+use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 
 use super::error::LifecycleError;
-use super::md5::eight_digits;
 
 /// The id of a sandbox: 128 random bits as 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,7 +81,9 @@ const LONGEST: usize = 63;
 impl SandboxName {
     /// A name for a sandbox of this image: eight digits of the MD5 of the image's name, and eight random ones.
     pub(super) fn of_image(image: &str) -> io::Result<Self> {
-        Ok(Self(format!("{}-{}", eight_digits(image.as_bytes()), random_digits::<4>()?)))
+        // MD5 tells images apart for people, as in the names of other tools; nothing relies on it.
+        let sum = hexadecimal(&Md5::digest(image.as_bytes()));
+        Ok(Self(format!("{}-{}", sum.get(..8).unwrap_or_default(), random_digits::<4>()?)))
     }
 
     /// The text.

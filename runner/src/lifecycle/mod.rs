@@ -12,7 +12,6 @@ mod folder;
 mod id;
 mod labels;
 mod log;
-mod md5;
 mod record;
 mod sandboxes;
 mod shape;
