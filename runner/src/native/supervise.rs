@@ -190,6 +190,12 @@ impl Watch<'_> {
         self.ended.exit.is_some() || self.ended.refused.is_some()
     }
 
+    /// Whether its memory is its own. Before the program is executed, a process that we cloned has ours; one of a launcher
+    /// process has only the launcher's little, and nobody says when its program is executed.
+    fn is_watched(&self) -> bool {
+        self.executed || self.running.remote
+    }
+
     fn is_drained(&self) -> bool {
         self.executed && self.running.outward.iter().flatten().all(|pump| pump.interest().is_none())
     }
@@ -239,7 +245,7 @@ impl Watch<'_> {
 
     fn patience(&self) -> Duration {
         let live = self.ended.exit.is_none();
-        let look = self.next_look.filter(|_| live && self.executed);
+        let look = self.next_look.filter(|_| live && self.is_watched());
         let times = [live.then(|| self.deadline()), look, self.closing];
         let next = times.into_iter().flatten().min().unwrap_or_else(|| self.deadline());
         // Rounded up: waking just before the time would spin.
@@ -377,7 +383,10 @@ impl Watch<'_> {
 
     fn look(&mut self) {
         let (Some(next), Some((pid, pidfd))) = (self.next_look, &self.running.process) else { return };
-        if !self.executed || self.ended.exit.is_some() || Instant::now() < next || peek_exited(pidfd.as_fd())
+        if !self.is_watched()
+            || self.ended.exit.is_some()
+            || Instant::now() < next
+            || peek_exited(pidfd.as_fd())
         {
             return;
         }
