@@ -10,6 +10,7 @@
 mod bad_input;
 mod cancel;
 mod operations;
+mod sandboxes;
 mod streams;
 mod support;
 mod traffic;

@@ -53,6 +53,15 @@ fn a_limit_that_is_hit_is_a_result() {
 }
 
 #[test]
+fn processes_that_are_small_one_by_one_hit_the_limit_of_their_memory_together() {
+    let own = engine();
+    // Each `tail` keeps 40 MB of the 64 MiB, and waits for a reader that never reads.
+    let hog = "for each in 1 2 3; do (head -c 40000000 /dev/zero | tail -c 40000000 | sleep 5) & done; wait";
+    let value = own.call("runCapability", &own.busybox(&["sh", "-c", hog])).unwrap();
+    assert_eq!(value["limitHit"], "memory", "{value}");
+}
+
+#[test]
 fn a_denial_has_a_code_and_every_reason() {
     let own = engine();
     let args = with(own.busybox(&["true"]), json!({ "env": { "LD_PRELOAD": "s3cret" } }));

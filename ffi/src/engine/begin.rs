@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::Engine;
+use super::{Engine, Lane};
 use crate::calls::{Call, Done, Responder};
 use crate::envelope::{self, Request};
 use crate::fault::Fault;
-use crate::ops::{Mode, Operation, Work};
+use crate::ops::{Lanes, Mode, Operation, Work};
 
 impl Engine {
     /// Answers a request on this thread.
@@ -71,6 +71,14 @@ impl Engine {
         Ok(operation)
     }
 
+    fn lane(&self, lane: Lanes) -> &Lane {
+        match lane {
+            Lanes::Runs => &self.runs,
+            Lanes::Short => &self.short,
+            Lanes::Waits => &self.waits,
+        }
+    }
+
     fn dispatch(self: &Arc<Self>, id: &str, operation: Operation, responder: Responder, size: usize) {
         let (lane, job): (_, Job) = match operation {
             Operation::AtOnce(operation) => {
@@ -83,7 +91,7 @@ impl Engine {
                 (&self.runs, Box::new(move |engine, call, responder| open.run(engine, call, responder)))
             }
             Operation::Work(work) => {
-                let lane = if work.is_run() { &self.runs } else { &self.short };
+                let lane = self.lane(work.lane());
                 (lane, Box::new(move |engine, call, responder| run_to_the_end(work, engine, call, responder)))
             }
         };

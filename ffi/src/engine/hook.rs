@@ -24,8 +24,8 @@ pub fn launcher_hook() {
     HOOKED.store(true, Ordering::Release);
 }
 
-/// Starts a launcher process.
-pub(super) fn start() -> Result<Launcher, Fault> {
+/// Refuses a process that would not become a launcher when it is executed again.
+pub(super) fn check() -> Result<(), Fault> {
     let unavailable = |why: &str| Fault::new(Code::NotAvailable, format!("no sandbox can be started: {why}"));
     if !HOOKED.load(Ordering::Acquire) {
         return Err(unavailable(
@@ -38,6 +38,12 @@ pub(super) fn start() -> Result<Launcher, Fault> {
             "the library is not linked into the program itself: link the archive (`.a`), not a shared library",
         ));
     }
+    Ok(())
+}
+
+/// Starts a launcher process.
+pub(super) fn start() -> Result<Launcher, Fault> {
+    check()?;
     Launcher::start(Path::new(OURSELVES)).map_err(|error| {
         Fault::new(Code::Io, format!("the launcher process cannot be started from {OURSELVES}: {error}"))
     })

@@ -20,6 +20,9 @@ const MOST_RUNS: usize = 64;
 /// Short calls at once.
 const MOST_SHORT: usize = 8;
 
+/// Waits for something elsewhere at once; such a thread does nothing.
+const MOST_WAITS: usize = 256;
+
 /// Looks a variable of the environment up.
 type Lookup = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
@@ -29,6 +32,7 @@ pub struct Engine {
     pub(crate) streams: Arc<Streams>,
     pub(crate) runs: Lane,
     pub(crate) short: Lane,
+    pub(crate) waits: Lane,
     lookup: Lookup,
     data_dir: Option<PathBuf>,
     /// Only this process may use it: one that was forked off has none of its threads.
@@ -53,6 +57,7 @@ impl Engine {
             streams: Arc::default(),
             runs: Lane::new("psb-run", MOST_RUNS),
             short: Lane::new("psb-call", MOST_SHORT),
+            waits: Lane::new("psb-wait", MOST_WAITS),
             lookup: Box::new(lookup),
             data_dir: None,
             process: std::process::id(),
@@ -107,6 +112,12 @@ impl Engine {
         Ok(launcher)
     }
 
+    /// Refuses to start anything by this program where it cannot be executed again as a launcher or supervisor.
+    pub(crate) fn check_hook(&self) -> Result<(), Fault> {
+        self.check_process()?;
+        hook::check()
+    }
+
     /// The backend that a call without one of its own uses; from here on it cannot be changed.
     pub(crate) fn use_backend(&self) -> Option<String> {
         let mut backend = lock(&self.backend);
@@ -141,6 +152,7 @@ impl Engine {
         self.calls.wait();
         self.runs.close();
         self.short.close();
+        self.waits.close();
         // Its process ends with the last who holds it, and nobody runs any more.
         drop(lock(&self.launcher).take());
         drop(self.pipeline.write().unwrap_or_else(PoisonError::into_inner).take());

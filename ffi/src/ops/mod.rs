@@ -9,9 +9,10 @@ mod policy;
 mod refused;
 mod result;
 mod run;
+mod sandboxes;
 mod stream;
 mod target;
 mod verify;
 
-pub(crate) use operation::{Mode, Operation, Work};
+pub(crate) use operation::{Lanes, Mode, Operation, Work};
 pub(crate) use policy::refusals;

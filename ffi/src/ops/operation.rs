@@ -5,6 +5,7 @@ use super::explain::Explain;
 use super::images::{self, Pull, Remove};
 use super::policy::CheckPolicy;
 use super::run::Run;
+use super::sandboxes::{Exec, List, Make, OnOne};
 use super::stream::{Next, Open, Write};
 use super::verify::Verify;
 use crate::calls::{Call, Responder};
@@ -66,6 +67,21 @@ pub(crate) enum Work {
     DetectBackend,
     PinBackend(Vec<String>),
     SelectBackend(Box<Select>),
+    MakeSandbox(Box<Make>),
+    OnSandbox(OnOne),
+    ListSandboxes(List),
+    Exec(Box<Exec>),
+}
+
+/// Which threads an operation takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lanes {
+    /// Those of runs, as long as the sandbox runs.
+    Runs,
+    /// Those of operations that end by themselves.
+    Short,
+    /// Those of operations that wait for something elsewhere.
+    Waits,
 }
 
 impl Operation {
@@ -144,6 +160,15 @@ impl Work {
             "detectBackend" => none(&fields, Self::DetectBackend)?,
             "setBackend" => Self::PinBackend(vec![one_name(fields)?]),
             "setBackends" => Self::PinBackend(several_names(fields)?),
+            "sandboxRun" => Self::MakeSandbox(Box::new(Make::read(fields, true)?)),
+            "sandboxCreate" => Self::MakeSandbox(Box::new(Make::read(fields, false)?)),
+            "sandboxStart" => Self::OnSandbox(OnOne::start(fields)?),
+            "sandboxStop" => Self::OnSandbox(OnOne::stop(fields)?),
+            "sandboxRemove" => Self::OnSandbox(OnOne::remove(fields)?),
+            "sandboxWait" => Self::OnSandbox(OnOne::wait(fields)?),
+            "sandboxInspect" => Self::OnSandbox(OnOne::inspect(fields)?),
+            "sandboxList" => Self::ListSandboxes(List::read(fields)?),
+            "sandboxExec" => Self::Exec(Box::new(Exec::read(fields)?)),
             "selectBackendFor" => Self::SelectBackend(Box::new(Select::read(fields)?)),
             _ => {
                 let shown: String = op.chars().take(64).collect();
@@ -158,7 +183,11 @@ impl Work {
             | Self::ListImages
             | Self::RemoveImage(_)
             | Self::DetectBackend
-            | Self::AvailableBackends => Some(Mode::Async),
+            | Self::AvailableBackends
+            | Self::MakeSandbox(_)
+            | Self::OnSandbox(_)
+            | Self::ListSandboxes(_)
+            | Self::Exec(_) => Some(Mode::Async),
             Self::Run(_)
             | Self::Explain(_)
             | Self::CheckPolicy(_)
@@ -169,9 +198,24 @@ impl Work {
         }
     }
 
-    /// Whether it may have a sandbox.
-    pub(crate) fn is_run(&self) -> bool {
-        matches!(self, Self::Run(_))
+    /// The threads that it takes.
+    pub(crate) fn lane(&self) -> Lanes {
+        match self {
+            Self::Run(_) | Self::Exec(_) => Lanes::Runs,
+            Self::MakeSandbox(_) | Self::OnSandbox(_) => Lanes::Waits,
+            Self::Explain(_)
+            | Self::CheckPolicy(_)
+            | Self::Verify(_)
+            | Self::PullImage(_)
+            | Self::ListImages
+            | Self::RemoveImage(_)
+            | Self::CurrentBackend
+            | Self::AvailableBackends
+            | Self::DetectBackend
+            | Self::PinBackend(_)
+            | Self::SelectBackend(_)
+            | Self::ListSandboxes(_) => Lanes::Short,
+        }
     }
 
     /// Carries it out.
@@ -189,6 +233,10 @@ impl Work {
             Self::DetectBackend => backends::detect(),
             Self::PinBackend(names) => backends::pin(engine, &names),
             Self::SelectBackend(select) => select.run(engine),
+            Self::MakeSandbox(make) => make.run(engine, call),
+            Self::OnSandbox(one) => one.run(engine, call),
+            Self::ListSandboxes(list) => list.run(engine),
+            Self::Exec(exec) => exec.run(engine, call),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::streams::Encoding;
 /// The result with its output.
 pub(super) fn with_output(
     outcome: &Outcome,
-    evidence: &Evidence,
+    evidence: Option<&Evidence>,
     encoding: Encoding,
 ) -> Result<String, Fault> {
     let mut result = plain(outcome, evidence);
@@ -25,7 +25,7 @@ pub(super) fn with_output(
 }
 
 /// The result without output.
-pub(super) fn plain(outcome: &Outcome, evidence: &Evidence) -> Value {
+pub(super) fn plain(outcome: &Outcome, evidence: Option<&Evidence>) -> Value {
     let (code, signal) = match outcome.end {
         End::Exited(code) => (Some(code), None),
         End::Killed(signal) => (None, Some(signal)),
@@ -42,7 +42,7 @@ pub(super) fn plain(outcome: &Outcome, evidence: &Evidence) -> Value {
             "peakMemory": usage.peak_memory,
             "peakMeasured": usage.peak_measured,
         },
-        "evidence": evidence_of(evidence),
+        "evidence": evidence.map(evidence_of),
         "planDigest": outcome.plan,
         "trail": outcome.trail.as_ref().and_then(|mark| serde_json::to_value(mark).map(camel).ok()),
     })

@@ -50,7 +50,7 @@ impl Run {
                 let (remote, commands) = channel()?;
                 call.attach(remote)?;
                 let outcome = launch(&ready, admitted, streams, &commands)?;
-                result::with_output(&outcome, admitted.decided.evidence(), encoding)
+                result::with_output(&outcome, Some(admitted.decided.evidence()), encoding)
             },
         )
     }

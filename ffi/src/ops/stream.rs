@@ -105,7 +105,7 @@ impl Open {
                 }
                 let outcome = run::launch(&ready, admitted, streams, &commands);
                 let evidence = admitted.decided.evidence();
-                let result = outcome.map(|outcome| result::plain(&outcome, evidence).to_string());
+                let result = outcome.map(|outcome| result::plain(&outcome, Some(evidence)).to_string());
                 engine.streams.finish(&open.stream, result);
                 Ok(())
             },

@@ -1,0 +1,89 @@
+//! Sandboxes that go on when the call has been answered.
+
+use serde_json::{Value, json};
+
+use crate::support::{Own, PATIENCE, engine, open, with};
+
+/// Makes a sandbox and starts it; its id.
+fn run(own: &Own, args: &[&str], more: Value) -> String {
+    let args = with(json!({ "capability": own.busybox(args) }), more);
+    own.call("sandboxRun", &args).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+/// Takes it away, also when a test fails before its end.
+struct Removed<'a>(&'a Own, String);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        drop(self.0.call("sandboxRemove", &json!({ "id": self.1, "force": true })));
+    }
+}
+
+#[test]
+fn a_sandbox_goes_from_its_start_to_its_removal() {
+    let own = engine();
+    let id = run(
+        &own,
+        &["sh", "-c", "echo out; echo err >&2; exit 3"],
+        json!({ "labels": { "test": "whole-way" } }),
+    );
+    let removed = Removed(&own, id.clone());
+    let this = json!({ "id": id });
+    let end = own.call("sandboxWait", &this).unwrap();
+    assert_eq!((&end["exitCode"], &end["signal"]), (&json!(3), &Value::Null));
+    let info = own.call("sandboxInspect", &this).unwrap();
+    assert_eq!((&info["status"], &info["exitCode"]), (&json!("exited"), &json!(3)), "{info}");
+    assert_eq!(info["labels"], json!({ "test": "whole-way" }));
+    assert!(info["planDigest"].as_str().unwrap().starts_with("sha256:"));
+    let all = json!({ "all": true, "labels": { "test": "whole-way" } });
+    let listed = own.call("sandboxList", &all).unwrap();
+    assert!(listed.as_array().unwrap().iter().any(|info| info["id"] == id), "{listed}");
+    assert_eq!(own.call("sandboxRemove", &this).unwrap(), json!({}));
+    assert_eq!(own.call("sandboxInspect", &this).unwrap_err()["code"], "NOT_FOUND");
+    drop(removed);
+}
+
+#[test]
+fn a_program_joins_and_a_stop_ends_it() {
+    let own = engine();
+    let created =
+        own.call("sandboxCreate", &json!({ "capability": own.busybox(&["sleep", "1000"]) })).unwrap();
+    let removed = Removed(&own, created["id"].as_str().unwrap().to_owned());
+    let this = json!({ "id": created["id"] });
+    assert_eq!(own.call("sandboxInspect", &this).unwrap()["status"], "created");
+    assert_eq!(own.call("sandboxStart", &this).unwrap(), json!({}));
+    let command = json!({ "command": ["/bin/busybox", "sh", "-c", "cat; exit 4"], "stdin": "joined" });
+    let joined = own.call("sandboxExec", &with(this.clone(), command)).unwrap();
+    assert_eq!((&joined["exitCode"], &joined["stdout"]), (&json!(4), &json!("joined")), "{joined}");
+    let error = own.call("sandboxRemove", &this).unwrap_err();
+    assert_eq!(error["code"], "CONFLICT", "one that runs is removed only by force: {error}");
+    assert_eq!(own.call("sandboxStop", &with(this.clone(), json!({ "graceMs": 0 }))).unwrap(), json!({}));
+    assert_eq!(own.call("sandboxInspect", &this).unwrap()["status"], "exited");
+    drop(removed);
+}
+
+#[test]
+fn a_wait_is_cancelled_without_the_sandbox() {
+    let own = engine();
+    let removed = Removed(&own, run(&own, &["sleep", "1000"], json!({})));
+    let this = json!({ "id": removed.1 });
+    let (wait, replies) = own.begin("sandboxWait", &this);
+    assert_eq!(own.sync("cancel", &json!({ "id": wait })).unwrap()["cancelled"], true);
+    assert_eq!(open(&wait, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err()["code"], "CANCELLED");
+    assert_eq!(own.call("sandboxInspect", &this).unwrap()["status"], "running");
+}
+
+#[test]
+fn what_the_policy_denies_or_nobody_knows_is_not_started() {
+    let own = engine();
+    let wish = with(own.busybox(&["true"]), json!({ "env": { "LD_PRELOAD": "x" } }));
+    assert_eq!(own.call("sandboxRun", &json!({ "capability": wish })).unwrap_err()["code"], "DENIED");
+    for op in ["sandboxStart", "sandboxStop", "sandboxRemove", "sandboxWait", "sandboxInspect"] {
+        assert_eq!(
+            own.call(op, &json!({ "id": "no-such-sandbox" })).unwrap_err()["code"],
+            "NOT_FOUND",
+            "{op}"
+        );
+        assert_eq!(own.sync(op, &json!({ "id": "x" })).unwrap_err()["code"], "BAD_REQUEST", "{op}");
+    }
+}
