@@ -167,10 +167,10 @@ fn cwd(image: &ImageDefaults, reasons: &mut Reasons) -> String {
         return dir.to_owned();
     }
     // SECURITY: a working directory under /proc has led out of containers (CVE-2024-21626).
-    let found = format!("the image says {}", crate::refusal::shown(wanted));
+    let found = format!("it would begin in {}", crate::refusal::shown(wanted));
     let wish = "an absolute, normal working directory outside of /proc, /sys and /dev";
     let reason = DenyReason::new(DenyCode::WorkingDirectory, "process", wish, found, []);
-    reasons.add(reason.remedy("have the image rebuilt with another WORKDIR"));
+    reasons.add(reason.remedy("name another folder, or have the image rebuilt with another WORKDIR"));
     "/".to_owned()
 }
 
