@@ -63,3 +63,54 @@ impl Terms<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Environment, PolicyInput, TargetChoice, Wish, load_policy};
+
+    /// Entry point and arguments of a program that joins.
+    fn joined(target: TargetChoice, command: &[&str]) -> (Option<String>, Vec<String>) {
+        let hello = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello");
+        let environment = Environment::new(&|_| None, Some(Path::new("/nowhere"))).unwrap();
+        let loaded = load_policy(&[PolicyInput::File(hello.join("policy.toml"))], &environment).unwrap();
+        let wish = Wish {
+            entrypoint: Some("/before".to_owned()),
+            args: vec!["before".to_owned()],
+            ..Wish::of(target)
+        };
+        let (request, _) = wish.under(&loaded.policy).unwrap();
+        let command: Vec<_> = command.iter().map(|word| (*word).to_owned()).collect();
+        let request = Terms { command: Some(&command), ..Terms::default() }.request(request, &loaded.policy);
+        (request.entrypoint, request.args)
+    }
+
+    #[test]
+    fn a_program_that_joins_replaces_the_whole_command() {
+        let image = || TargetChoice::Image("oci:image".to_owned());
+        assert_eq!(joined(image(), &["/bin/a", "b"]), (Some("/bin/a".to_owned()), vec!["b".to_owned()]));
+        let capability = || TargetChoice::Capability("count-words".to_owned());
+        let own = joined(capability(), &["/bin/busybox", "wc", "-w", "x"]);
+        assert_eq!(own, (None, vec!["x".to_owned()]), "its own command is no other entry point");
+        for other in [&["/bin/busybox", "wc"][..], &["/bin/busybox", "sh", "-w"], &["wc", "-w"]] {
+            let (entrypoint, _) = joined(capability(), other);
+            assert_eq!(entrypoint.as_deref(), other.first().copied(), "the policy is asked about it");
+        }
+    }
+
+    #[test]
+    fn a_settled_digest_takes_the_place_of_a_tag() {
+        let digest = Digest::of(b"image");
+        let terms = Terms { image: Some(&digest), ..Terms::default() };
+        for (before, after) in [
+            ("registry.example/a/b:v1", format!("registry.example/a/b@{digest}")),
+            ("registry.example/a/b", format!("registry.example/a/b@{digest}")),
+            ("oci:/dir:v1", format!("oci:/dir@{digest}")),
+            ("docker-archive:/file", "docker-archive:/file".to_owned()),
+        ] {
+            assert_eq!(terms.name(before.parse().unwrap()).to_string(), after);
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The pipeline on the example's signed layout.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod sandboxes;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
