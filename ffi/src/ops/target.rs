@@ -117,6 +117,7 @@ pub(super) fn access(fields: &mut Fields) -> Result<AccessChoice, Fault> {
         pull: fields.word("pull", &words)?.unwrap_or_default(),
         insecure_registries: fields.texts("insecureRegistries")?.unwrap_or_default().into_iter().collect(),
         registry_ca: fields.text("registryCa")?.map(PathBuf::from),
+        ..AccessChoice::default()
     })
 }
 
