@@ -1,4 +1,4 @@
-//! Just enough of HTTP/1.1: one request and one answer a connection.
+//! Just enough of HTTP/1.1: requests one after the other, and answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -153,9 +153,17 @@ impl Answer {
         self
     }
 
+    /// Whether the connection serves for more after this answer: where its end is known and it is true.
+    pub(crate) fn keeps_connection(&self) -> bool {
+        matches!(self.body, Body::Bytes(_))
+    }
+
     /// Writes the answer, without its body if only the head was asked for.
     pub(crate) fn write(self, mut stream: impl Write, head: bool) -> io::Result<()> {
-        let mut text = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", self.status);
+        let mut text = format!("HTTP/1.1 {} Status\r\n", self.status);
+        if !self.keeps_connection() {
+            text += "Connection: close\r\n";
+        }
         for (name, value) in &self.headers {
             text += &format!("{name}: {value}\r\n");
         }
@@ -166,11 +174,16 @@ impl Answer {
             Body::Slow(bytes, _) => text += &format!("Content-Length: {}\r\n", bytes.len()),
             Body::Bytes(_) | Body::Endless(_) | Body::Made(_) => {}
         }
-        stream.write_all(text.as_bytes())?;
-        stream.write_all(b"\r\n")?;
+        text += "\r\n";
+        match &self.body {
+            _ if head => return stream.write_all(text.as_bytes()),
+            // In one piece, so that no side waits for the other to have read the head.
+            Body::Bytes(bytes) => return stream.write_all(&[text.as_bytes(), bytes].concat()),
+            _ => stream.write_all(text.as_bytes())?,
+        }
         match self.body {
-            _ if head => Ok(()),
-            Body::Bytes(bytes) | Body::Announced(_, bytes) => stream.write_all(&bytes),
+            Body::Bytes(_) => Ok(()),
+            Body::Announced(_, bytes) => stream.write_all(&bytes),
             Body::Endless(start) => {
                 stream.write_all(&start)?;
                 loop {

@@ -7,7 +7,7 @@ use perry_sandbox_testkit::layout::Content;
 use perry_sandbox_testkit::registry::{Options, TestRegistry};
 use perry_sandbox_testkit::sigstore::{
     Cosign, ENVELOPE_LAYER, Found, Proofs, SIMPLE_LAYER, Sigstore, attach_bundle, attach_layers, b64,
-    old_issuer, simple_payload, unb64,
+    fallback_index, old_issuer, simple_payload, unb64,
 };
 use serde_json::{Value, json};
 
@@ -448,4 +448,18 @@ fn we_judge_every_image_as_we_should() {
         .map(|(case, said)| format!("{}: not {:?}: {}", case.name, case.want, said.words))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_index_in_the_place_of_a_list_of_referrers_is_read_although_its_types_are_wrong() {
+    let registry = TestRegistry::start(Options::default());
+    let mut scene = Scene::new(&registry);
+    let bundle = scene.instance.image_signature(&scene.digest).to_string();
+    let referrer = attach_bundle(&mut scene.content, bundle.as_bytes(), &scene.digest);
+    fallback_index(&mut scene.content, &scene.digest, &[referrer]);
+    registry.load(PATH, &scene.content);
+    let case = Case { name: "", want: Want::Accept, version: 3, identity: IDENTITY, make: |_| () };
+    let said = ours(&case, &scene, &registry);
+    assert_eq!(said.verdict, Want::Accept, "{}", said.words);
+    assert!(registry.count("/referrers/") > 0, "the list was asked for first");
 }

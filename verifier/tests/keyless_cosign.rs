@@ -4,17 +4,19 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use perry_sandbox_image::Layout;
 use perry_sandbox_policy::{
     LogRule, PredicateRule, ProvenanceRule, Requirement, SignatureFormat, TimeSource,
 };
 use perry_sandbox_reference::Digest;
-use perry_sandbox_testkit::registry::TestRegistry;
+use perry_sandbox_testkit::layout::{Compression, digest_of};
+use perry_sandbox_testkit::registry::{Options, TestRegistry};
 use perry_sandbox_testkit::sigstore::{Cosign, Proofs, Services, Signed};
 use perry_sandbox_testkit::{peer, skip};
 use perry_sandbox_verifier::{Code, VerifiedImage};
 use serde_json::json;
 
-use crate::keyless_kit::{client, cosign, holder, judge, judge_layout, serving};
+use crate::keyless_kit::{PATH, client, cosign, holder, judge, judge_layout, sample, serving};
 use crate::kit::{denied, key, require, root_of};
 use crate::pki::Pki;
 
@@ -187,16 +189,27 @@ fn what_cosign_2_saves_is_accepted() {
     stored.accepted_in(&stored.cosign.home().join("saved"));
 }
 
-/// cosign 3.1.1 saves the bundle of an index and does not list it; its own `verify --local-image` then finds nothing.
+/// cosign 3.1.1 saves bundles and lists them nowhere. Its own `verify --local-image` finds that of a single image and
+/// not that of an index; we find both where the whole layout is searched.
 #[test]
-fn what_cosign_3_saves_of_an_index_is_not_signed() {
-    let Some(stored) = stored(3, Proofs::V2) else { return };
-    done(&stored.cosign.run(&["save", "--allow-http-registry", "--dir", "saved", &stored.name]));
-    let saved = stored.cosign.home().join("saved");
-    let args = ["verify", "--local-image", "saved"];
-    let theirs = stored.cosign.run(&[args.as_slice(), stored.cosign.whom()].concat());
-    assert!(!theirs.ok, "{}", theirs.said);
-    denied(judge_layout(&saved, &stored.digest, &stored.requirement), Code::FindNone);
+fn what_cosign_3_saves_is_accepted_where_the_whole_layout_is_searched() {
+    let Some(cosign) = cosign(3) else { return };
+    let (mut content, index) = sample();
+    let platform = "linux/amd64".parse().unwrap();
+    let single = digest_of(&content.image(&[(b"one".to_vec(), Compression::Gzip)], &platform, &json!({})));
+    let registry = TestRegistry::serving(PATH, &content, Options { referrers: true, ..Options::default() });
+    let services = services(Proofs::V2);
+    for (digest, folder) in [(index, "index"), (single, "single")] {
+        let name = format!("{}/{PATH}@{digest}", registry.host());
+        done(&cosign.sign(&services, &name));
+        done(&cosign.run(&["save", "--allow-http-registry", "--dir", folder, &name]));
+        let theirs = cosign.run(&[&["verify", "--local-image", folder], cosign.whom()].concat());
+        assert_eq!(theirs.ok, folder == "single", "{}", theirs.said);
+        let (saved, requirement) = (cosign.home().join(folder), required(&services));
+        denied(judge_layout(&saved, &digest, &requirement), Code::FindNone);
+        let searched = Layout::open(&saved).unwrap().scanning_blobs();
+        judge(&searched, &digest, &requirement).unwrap_or_else(|denial| panic!("{folder}: {denial}"));
+    }
 }
 
 fn program(name: &str) -> Option<PathBuf> {

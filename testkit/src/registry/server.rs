@@ -150,25 +150,35 @@ impl Drop for TestRegistry {
     }
 }
 
+/// Answers what comes over one connection, until either side ends it.
 fn serve(stream: &TcpStream, state: &Mutex<State>, traffic: &Traffic) {
     drop(stream.set_read_timeout(Some(Duration::from_secs(30))));
     drop(stream.set_write_timeout(Some(Duration::from_secs(30))));
-    let Ok(Some(request)) = http::read(stream) else { return };
-    let (reply, silent, delay) = {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.log.push(Asked {
-            method: request.method.clone(),
-            path: request.path.clone(),
-            authorization: request.header("authorization").map(str::to_owned),
-        });
-        let silent = state.options.hostile.contains(&Hostile::Silent);
-        (answer(&mut state, &request), silent, state.options.delay)
-    };
-    if silent {
-        std::thread::sleep(Duration::from_secs(20));
-        return;
+    drop(stream.set_nodelay(true));
+    while let Ok(Some(request)) = http::read(stream) {
+        if traffic.ended.load(Ordering::SeqCst) {
+            return;
+        }
+        let (reply, silent, delay) = {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.log.push(Asked {
+                method: request.method.clone(),
+                path: request.path.clone(),
+                authorization: request.header("authorization").map(str::to_owned),
+            });
+            let silent = state.options.hostile.contains(&Hostile::Silent);
+            (answer(&mut state, &request), silent, state.options.delay)
+        };
+        if silent {
+            std::thread::sleep(Duration::from_secs(20));
+            return;
+        }
+        std::thread::sleep(delay);
+        let more = reply.keeps_connection();
+        // The other side may hang up at any time.
+        let written = reply.write(Counted(stream, &traffic.sent), request.method == "HEAD");
+        if written.is_err() || !more {
+            return;
+        }
     }
-    std::thread::sleep(delay);
-    // The other side may hang up at any time.
-    drop(reply.write(Counted(stream, &traffic.sent), request.method == "HEAD"));
 }

@@ -82,20 +82,26 @@ impl Default for Services {
 }
 
 impl Shared {
+    /// Answers what comes over one connection, until either side ends it.
     fn serve(&self, stream: &TcpStream) {
         drop(stream.set_read_timeout(Some(Duration::from_secs(30))));
-        let Ok(Some(request)) = http::read(stream) else { return };
-        self.paths
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(format!("{} {}", request.method, request.path));
-        let reply = {
-            let mut instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
-            instance.set_time(Timestamp::now().as_second());
-            answer(&instance, &request)
-        };
-        // The other side may hang up at any time.
-        drop(reply.write(stream, false));
+        drop(stream.set_nodelay(true));
+        while let Ok(Some(request)) = http::read(stream) {
+            if self.ended.load(Ordering::SeqCst) {
+                return;
+            }
+            let asked = format!("{} {}", request.method, request.path);
+            self.paths.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+            let reply = {
+                let mut instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+                instance.set_time(Timestamp::now().as_second());
+                answer(&instance, &request)
+            };
+            // The other side may hang up at any time.
+            if reply.write(stream, false).is_err() {
+                return;
+            }
+        }
     }
 }
 
