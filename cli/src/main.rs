@@ -55,6 +55,11 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     if let Command::Man(args) = &cli.command {
         return commands::man(args);
     }
+    if let Command::Doctor(args) = &cli.command
+        && let Some(folder) = &args.project
+    {
+        return commands::doctor_project(folder, args.json);
+    }
     let environment = environment::read(cli.data_dir.as_deref())?;
     match &cli.command {
         Command::Run(args) => commands::run(args, &environment),

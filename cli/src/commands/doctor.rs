@@ -35,9 +35,6 @@ enum State {
 
 /// Runs the command.
 pub(crate) fn doctor(args: &DoctorArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    if let Some(folder) = &args.project {
-        return doctor_project(folder, args.json);
-    }
     let mut checks = vec![kernel(), store(environment), policy(environment)];
     checks.extend(sandbox());
     let sound = checks.iter().all(|check| check.state != State::Missing);
@@ -57,7 +54,8 @@ pub(crate) fn doctor(args: &DoctorArgs, environment: &Environment) -> anyhow::Re
     Ok(if sound { Exit::Done } else { Exit::NotAvailable })
 }
 
-fn doctor_project(folder: &Path, as_json: bool) -> anyhow::Result<Exit> {
+/// Looks at a Perry project; the machine, and where its store is, do not matter.
+pub(crate) fn doctor_project(folder: &Path, as_json: bool) -> anyhow::Result<Exit> {
     let report = project::examine(folder)
         .map_err(|error| Stop::usage(format!("cannot read the project `{}`: {error}", folder.display())))?;
     let exit = match (report.has_findings(), report.is_whole()) {

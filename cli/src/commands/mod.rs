@@ -16,7 +16,7 @@ mod verify;
 
 pub(crate) use backends::backends;
 pub(crate) use completions::{completions, man};
-pub(crate) use doctor::doctor;
+pub(crate) use doctor::{doctor, doctor_project};
 pub(crate) use explain::explain;
 pub(crate) use image::image;
 pub(crate) use log::log;

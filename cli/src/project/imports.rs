@@ -220,6 +220,8 @@ impl<'a> Imports<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Strategy as _;
+
     use super::super::tokens::Tokens;
     use super::*;
 
@@ -315,5 +317,53 @@ mod tests {
         assert_eq!(one("import {\nimport { a } from 'm'\n").specifier, "m");
         assert_eq!(one("export\nimport 'm'").specifier, "m");
         assert_eq!(one("import x; require('m')").specifier, "m");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_to_its_end_in_order(source in "(?s)([\\PC\n]|[`'\"/*{}$\\\\<>()]|import|export|from|require|type){0,200}") {
+            let mut end = 0;
+            let mut imports = Imports::default();
+            for token in Tokens::of(&source) {
+                proptest::prop_assert!(token.span.start >= end && token.span.end > token.span.start);
+                proptest::prop_assert!(source.get(token.span.clone()).is_some_and(|piece| piece.contains(token.text)));
+                end = token.span.end;
+                if let Some(import) = imports.next(&token) {
+                    proptest::prop_assert_eq!(import.span, token.span);
+                }
+            }
+        }
+
+        #[test]
+        fn an_import_on_a_line_of_its_own_is_found_among_sound_lines(
+            before in proptest::collection::vec(line(), 0..12),
+            after in proptest::collection::vec(line(), 0..12),
+        ) {
+            let wanted = "import { run } from 'perry/container';".to_owned();
+            let lines: Vec<_> = before.iter().chain([&wanted]).chain(&after).cloned().collect();
+            let source = lines.join("\n");
+            let found = found(&source);
+            proptest::prop_assert_eq!(found.iter().filter(|import| import.specifier == "perry/container").count(), 1);
+        }
+    }
+
+    /// Lines of TypeScript that hold what a careless reader would stumble over.
+    fn line() -> impl proptest::strategy::Strategy<Value = String> {
+        proptest::sample::select(vec![
+            "const a = /['\"`]/g.test(b) ? 1 / 2 : 3;",
+            "// don't import { x } from 'perry/container'",
+            "/* `${ */",
+            "const s = `a ${ b ? `c ${ d }` : '}' } \\` e`;",
+            "const t = \"it's\" + 'say \\'hi\\'';",
+            "return <p title='x'>a / b</p>;",
+            "export const imports = { from: 'm', import: 1 };",
+            "export { a as b };",
+            "type A = import('./m').B;",
+            "x.import(y); z?.require('n');",
+            "if (a) { b(); } else { c(); }",
+            "import type { C } from './c';",
+            "",
+        ])
+        .prop_map(str::to_owned)
     }
 }
