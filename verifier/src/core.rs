@@ -18,7 +18,26 @@ pub(crate) fn run(
     bundle: &Bundle,
     policy: &dyn Policy,
 ) -> Result<VerificationResult, Finding> {
-    verifier.verify(artifact, bundle, policy).map_err(|error| finding(&error))
+    verifier.verify(artifact, bundle, policy).map_err(|error| {
+        let found = finding(&error);
+        let stamps = &bundle.verification_material.timestamp_verification_data.rfc3161_timestamps;
+        let fraction = stamps.iter().any(|it| has_fraction(it.signed_timestamp.as_bytes()));
+        if found.code == Code::TimeStamp && fraction {
+            let text = "a time stamp with a fraction of a second, which the checking library does not read";
+            return Finding::new(Code::TimeStamp, text, "a time stamp in whole seconds");
+        }
+        found
+    })
+}
+
+/// Whether a token holds a time with a fraction (RFC 3161 allows one; it is signed, so nothing here can leave it out).
+/// Only the words of a denial depend on this.
+fn has_fraction(token: &[u8]) -> bool {
+    const GENERALIZED_TIME: u8 = 0x18;
+    token.windows(17).any(|bytes| match bytes {
+        [GENERALIZED_TIME, _, digits @ .., b'.'] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
 }
 
 /// Runs something that may unwind and turns that into a denial.

@@ -131,6 +131,9 @@ fn signed_by(checkpoint: &Checkpoint, log: &TransparencyLog, v2: bool) -> Result
     if v2 && origin_id(checkpoint.origin(), log).is_some_and(|expected| expected != id) {
         return Err(wrong(&format!("a checkpoint of the origin {}", checkpoint.origin())));
     }
+    if !v2 && !is_of_host(checkpoint.origin(), &log.base_url) {
+        return Err(wrong(&format!("a checkpoint of the origin {}", checkpoint.origin())));
+    }
     let by_log = |it: &&CheckpointSignature| {
         id.starts_with(it.key_id.as_slice()) && (!v2 || it.name == checkpoint.origin())
     };
@@ -140,6 +143,14 @@ fn signed_by(checkpoint: &Checkpoint, log: &TransparencyLog, v2: bool) -> Result
         .filter(by_log)
         .any(|it| key.verify(checkpoint.signed_data(), &it.signature).is_ok());
     if signed { Ok(()) } else { Err(wrong("a checkpoint that this log did not sign")) }
+}
+
+/// Whether a log of the first version, whose origins are `HOST - TREE`, is the one at this address.
+fn is_of_host(origin: &str, address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let with_port = rest.split('/').next().unwrap_or_default();
+    let host = with_port.rsplit_once(':').map_or(with_port, |(host, _)| host);
+    origin.split_once(" - ").is_some_and(|(name, _)| name == with_port || name == host)
 }
 
 /// A tiled log's id binds its origin to its key: SHA-256 over origin, line feed, 1, and the Ed25519 key.

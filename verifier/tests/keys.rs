@@ -122,7 +122,7 @@ fn bare_bytes_are_checked_for_a_bundle_alone() {
 }
 
 #[test]
-fn tob_message_digest_mismatch_1652_is_noticed() {
+fn sigstore_python_1652_a_message_digest_mismatch_is_noticed() {
     let made = managed();
     let payload = made["payload"].as_str().unwrap().as_bytes();
     let other = sigstore_verify::crypto::sha256(b"other");

@@ -23,6 +23,7 @@ mod keyless_sealed;
 mod keys;
 mod kit;
 mod mutation;
+mod others;
 mod pki;
 mod proofs;
 mod requests;

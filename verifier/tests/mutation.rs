@@ -5,10 +5,13 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use perry_sandbox_image::Memory;
-use perry_sandbox_verifier::{DenialClass, verify};
+use perry_sandbox_reference::Digest;
+use perry_sandbox_testkit::sigstore::{Proofs, Sigstore};
+use perry_sandbox_verifier::{DenialClass, Signed, verify, verify_bundle};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::keyless_kit::holder;
 use crate::kit::{self, INDEX, attach_bytes, bare, bundle_of, clock, image, require, signer_of};
 
 /// A signature bundle and the places in it where every bit counts.
@@ -104,6 +107,35 @@ proptest! {
     }
 
     #[test]
+    fn a_bit_of_the_test_kits_own_signatures_denies(which in 0..MADE.len(), part: prop::sample::Index, at: prop::sample::Index, bit in 0_u32..8) {
+        let (instance, bundle) = &MADE[which];
+        let fields = signed_fields(bundle);
+        let path = &fields[part.index(fields.len())];
+        let mut bundle = bundle.clone();
+        let field = bundle.pointer_mut(path).unwrap();
+        let mut bytes = STANDARD.decode(field.as_str().unwrap()).unwrap();
+        flip(&mut bytes, at, bit);
+        *field = json!(STANDARD.encode(bytes));
+        prop_assert!(!made_is_accepted(instance, &bundle), "{path}");
+    }
+
+    #[test]
+    fn a_bit_of_a_checkpoints_signed_text_denies(which in 0..MADE.len(), at: prop::sample::Index, bit in 0_u32..7) {
+        let (instance, bundle) = &MADE[which];
+        let mut bundle = bundle.clone();
+        let field = bundle.pointer_mut("/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope").unwrap();
+        let text = field.as_str().unwrap().to_owned();
+        // Up to the blank line, which ends what the log signed.
+        let signed = text.find("\n\n").unwrap();
+        let mut bytes = text.into_bytes();
+        let at = at.index(signed);
+        bytes[at] ^= 1 << bit;
+        // Flips of the six lower bits and the seventh keep ASCII ASCII.
+        *field = json!(String::from_utf8(bytes).unwrap());
+        prop_assert!(!made_is_accepted(instance, &bundle), "byte {at}");
+    }
+
+    #[test]
     fn no_byte_of_a_bundle_makes_it_panic(which in 0..2_usize, at: prop::sample::Index, byte: u8) {
         let name = ["cosign3-kl3v1", "cosign3-kl3v2"][which];
         let mut bundle = bundle_of(name).to_string().into_bytes();
@@ -114,8 +146,75 @@ proptest! {
     }
 }
 
+/// Bundles of the test kit's instances, one for each way to prove a time.
+static MADE: LazyLock<Vec<(Sigstore, Value)>> = LazyLock::new(|| {
+    [Proofs::V1, Proofs::V1Stamped, Proofs::V2]
+        .map(|proofs| {
+            let instance = Sigstore { proofs, ..Sigstore::default() };
+            let bundle = instance.image_signature(&Digest::of(b"artifact"));
+            (instance, bundle)
+        })
+        .into()
+});
+
+fn made_is_accepted(instance: &Sigstore, bundle: &Value) -> bool {
+    let requirement = require(vec![holder(instance)]);
+    let digest = Digest::of(b"artifact");
+    verify_bundle(bundle.to_string().as_bytes(), Signed::Digest(&digest), &requirement, clock()).is_ok()
+}
+
+/// Every field in base64 whose bytes are signed, or prove something that is. Time stamps are left to
+/// [`a_bit_of_a_time_stamp_never_changes_what_is_proved`]: a token has parts that nothing signs.
+fn signed_fields(bundle: &Value) -> Vec<String> {
+    let mut fields = vec![
+        "/dsseEnvelope/payload".to_owned(),
+        "/dsseEnvelope/signatures/0/sig".to_owned(),
+        "/verificationMaterial/certificate/rawBytes".to_owned(),
+    ];
+    for field in [
+        "canonicalizedBody",
+        "inclusionPromise/signedEntryTimestamp",
+        "inclusionProof/rootHash",
+        "logId/keyId",
+    ] {
+        fields.push(format!("/verificationMaterial/tlogEntries/0/{field}"));
+    }
+    // Of an entry of the second version the root is taken from the checkpoint; the copy beside it is never read.
+    let second = bundle.pointer("/verificationMaterial/tlogEntries/0/inclusionPromise").is_none();
+    fields.retain(|path| bundle.pointer(path).is_some() && !(second && path.ends_with("rootHash")));
+    fields
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_bit_of_a_time_stamp_never_changes_what_is_proved(which in 1..3_usize, at: prop::sample::Index, bit in 0_u32..8) {
+        let (instance, bundle) = &MADE[which];
+        let place = "/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp";
+        let mut changed = bundle.clone();
+        let field = changed.pointer_mut(place).unwrap();
+        let mut bytes = STANDARD.decode(field.as_str().unwrap()).unwrap();
+        flip(&mut bytes, at, bit);
+        *field = json!(STANDARD.encode(bytes));
+        let requirement = require(vec![holder(instance)]);
+        let digest = Digest::of(b"artifact");
+        let judge = |bundle: &Value| {
+            verify_bundle(bundle.to_string().as_bytes(), Signed::Digest(&digest), &requirement, clock())
+        };
+        if let Ok(evidence) = judge(&changed) {
+            let good = judge(bundle).unwrap();
+            prop_assert_eq!(&evidence.signatures[0].times, &good.signatures[0].times);
+            prop_assert_eq!(&evidence.signatures[0].by, &good.signatures[0].by);
+        }
+    }
+}
+
 #[test]
 fn without_a_change_all_are_accepted() {
+    for (instance, bundle) in MADE.iter() {
+        assert!(made_is_accepted(instance, bundle) && signed_fields(bundle).len() >= 5);
+    }
     for (name, _) in PLACES {
         assert!(with_bundle(name, bundle_of(name).to_string().as_bytes()), "{name}");
     }

@@ -294,7 +294,7 @@ fn a_frozen_repository_is_refused() {
 }
 
 #[test]
-fn cve_2026_23992_one_key_that_signs_twice_is_one_signature() {
+fn cve_2026_23992_cve_2024_47534_rustsec_2020_0024_one_key_that_signs_twice_is_one_signature() {
     let (mut maker, place) = (Maker::new(), Place::new());
     maker.thresholds.insert("timestamp", 2);
     maker.put_target(&good());

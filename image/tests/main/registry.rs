@@ -97,7 +97,7 @@ fn missing_and_wrong_credentials_say_what_to_do() {
 }
 
 #[test]
-fn a_password_goes_to_no_other_host_than_the_registry_s() {
+fn cve_2019_10214_cve_2025_27403_a_password_goes_to_no_other_host_than_the_registry_s() {
     let thief = TestRegistry::start(Options {
         log_in: LogIn::Bearer { account: Some(("me".to_owned(), "pw".to_owned())), realm: None },
         ..Options::default()
