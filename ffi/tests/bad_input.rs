@@ -41,6 +41,7 @@ fn sound() -> Vec<(&'static str, Value)> {
         ("sandboxRemove", json!({ "id": "x", "force": true })),
         ("sandboxWait", json!({ "id": "x" })),
         ("sandboxInspect", json!({ "id": "x" })),
+        ("sandboxLogs", json!({ "id": "x", "tail": 5 })),
         ("sandboxList", json!({ "all": true })),
         ("sandboxExec", json!({ "id": "x", "command": ["/bin/true"], "timeoutMs": 5 })),
         ("selectBackendFor", json!({ "spec": spec })),

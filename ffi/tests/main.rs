@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod c_program;
 mod cancel;
 mod operations;
 mod sandboxes;

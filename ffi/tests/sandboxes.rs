@@ -35,6 +35,8 @@ fn a_sandbox_goes_from_its_start_to_its_removal() {
     assert_eq!((&info["status"], &info["exitCode"]), (&json!("exited"), &json!(3)), "{info}");
     assert_eq!(info["labels"], json!({ "test": "whole-way" }));
     assert!(info["planDigest"].as_str().unwrap().starts_with("sha256:"));
+    let logs = own.call("sandboxLogs", &this).unwrap();
+    assert_eq!(logs, json!({ "stdout": "out\n", "stderr": "err\n" }));
     let all = json!({ "all": true, "labels": { "test": "whole-way" } });
     let listed = own.call("sandboxList", &all).unwrap();
     assert!(listed.as_array().unwrap().iter().any(|info| info["id"] == id), "{listed}");

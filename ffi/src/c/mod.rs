@@ -5,3 +5,5 @@
 
 pub(crate) mod abi;
 mod constructor;
+
+pub(crate) use constructor::HOOKED;

@@ -1,18 +1,16 @@
 //! The launcher process is this very program, executed again; this is what makes it one before `main` begins.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use perry_sandbox_runner::{Launcher, helper_hook};
 
+use crate::c::HOOKED;
 use crate::code::Code;
 use crate::fault::Fault;
 
 /// This program, also when its file was replaced meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
-
-/// Whether this process has the hook, so that one that is executed again has it too.
-static HOOKED: AtomicBool = AtomicBool::new(false);
 
 /// Becomes the launcher or a supervisor process if this process was started as one, and never comes back then; else
 /// returns at once.

@@ -33,7 +33,8 @@ pub(super) fn streamed(fields: &mut Fields) -> Result<Io, Fault> {
     Ok(Io { stdin, encoding: encoding(fields)? })
 }
 
-fn encoding(fields: &mut Fields) -> Result<Encoding, Fault> {
+/// `encoding`.
+pub(super) fn encoding(fields: &mut Fields) -> Result<Encoding, Fault> {
     let words = [("utf8", Encoding::Utf8), ("base64", Encoding::Base64)];
     Ok(fields.word("encoding", &words)?.unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use super::explain::Explain;
 use super::images::{self, Pull, Remove};
 use super::policy::CheckPolicy;
 use super::run::Run;
-use super::sandboxes::{Exec, List, Make, OnOne};
+use super::sandboxes::{Exec, List, Make, OnOne, ReadLogs};
 use super::stream::{Next, Open, Write};
 use super::verify::Verify;
 use crate::calls::{Call, Responder};
@@ -71,6 +71,7 @@ pub(crate) enum Work {
     OnSandbox(OnOne),
     ListSandboxes(List),
     Exec(Box<Exec>),
+    ReadLogs(ReadLogs),
 }
 
 /// Which threads an operation takes.
@@ -168,6 +169,7 @@ impl Work {
             "sandboxWait" => Self::OnSandbox(OnOne::wait(fields)?),
             "sandboxInspect" => Self::OnSandbox(OnOne::inspect(fields)?),
             "sandboxList" => Self::ListSandboxes(List::read(fields)?),
+            "sandboxLogs" => Self::ReadLogs(ReadLogs::read(fields)?),
             "sandboxExec" => Self::Exec(Box::new(Exec::read(fields)?)),
             "selectBackendFor" => Self::SelectBackend(Box::new(Select::read(fields)?)),
             _ => {
@@ -187,7 +189,8 @@ impl Work {
             | Self::MakeSandbox(_)
             | Self::OnSandbox(_)
             | Self::ListSandboxes(_)
-            | Self::Exec(_) => Some(Mode::Async),
+            | Self::Exec(_)
+            | Self::ReadLogs(_) => Some(Mode::Async),
             Self::Run(_)
             | Self::Explain(_)
             | Self::CheckPolicy(_)
@@ -214,7 +217,8 @@ impl Work {
             | Self::DetectBackend
             | Self::PinBackend(_)
             | Self::SelectBackend(_)
-            | Self::ListSandboxes(_) => Lanes::Short,
+            | Self::ListSandboxes(_)
+            | Self::ReadLogs(_) => Lanes::Short,
         }
     }
 
@@ -237,6 +241,7 @@ impl Work {
             Self::OnSandbox(one) => one.run(engine, call),
             Self::ListSandboxes(list) => list.run(engine),
             Self::Exec(exec) => exec.run(engine, call),
+            Self::ReadLogs(logs) => logs.run(engine, call),
         }
     }
 }
