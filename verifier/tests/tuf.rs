@@ -217,6 +217,7 @@ fn an_image_is_verified_with_the_public_root_and_offline_until_its_age_limit() {
     assert_eq!(proof.evidence().requirement, public().digest());
     let root = proof.evidence().signatures[0].root.clone().unwrap();
     assert_eq!((root.0.as_str(), root.1), ("public", Digest::of(good().as_bytes())));
+    assert_eq!(online.verify_anew(&source, &found, &public(), clock()).unwrap(), *proof);
     let requests = maker.shelf.requests();
     assert!(online.verify(&source, &found, &public(), later(DAY / 2)).is_ok());
     assert_eq!(maker.shelf.requests(), requests, "young keys are not asked for again");

@@ -111,6 +111,23 @@ impl Verifier {
         self.check(&asked, question).map(|kept| kept.proof)
     }
 
+    /// Verifies an image anew: no earlier answer is given, and this one is not kept.
+    ///
+    /// # Errors
+    /// As [`verify()`](crate::verify()).
+    pub fn verify_anew(
+        &self,
+        source: &dyn Source,
+        image: &ResolvedImage,
+        requirement: &Requirement,
+        clock: Clock,
+    ) -> Result<VerifiedImage, Denial> {
+        let public = self.public(requirement, clock);
+        let asked = Asked { source, clock, public: public.as_ref() };
+        let question = Question { image, requirement, public_root: None, now: clock.now.as_second() };
+        asked.verify(question)
+    }
+
     /// Drops every answer, in memory and on disk.
     pub fn forget(&self) {
         self.memory().clear();
