@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use perry_sandbox_reference::{Algorithm, Digest, Repository};
 use serde_json::Value;
@@ -14,6 +14,7 @@ use crate::files::{open_below, open_dir, read_small};
 use crate::json::{MAX_DEPTH, Object, parse_strict};
 use crate::limits::{MAX_INDEX_ENTRIES, MAX_MANIFEST, MAX_REFERRERS, MIB};
 use crate::manifest::{Manifest, RawManifest, is_manifest_type};
+use crate::recall::{MAX_KEPT, Recall};
 use crate::source::{ReadError, Source, Verified};
 use crate::stamp::FileStamp;
 
@@ -36,6 +37,8 @@ pub struct Layout {
     entries: Vec<Descriptor>,
     read: Mutex<BTreeMap<PathBuf, FileStamp>>,
     scan: bool,
+    /// What was read of it, so that nothing small is read twice.
+    recall: Recall,
 }
 
 impl Layout {
@@ -74,7 +77,8 @@ impl Layout {
         }
         let index = small("index.json", MAX_MANIFEST)?;
         let entries = read_index(&index).map_err(malformed)?;
-        Ok(Self { path: path.to_owned(), dir, entries, read: Mutex::new(read), scan: false })
+        let (read, recall) = (Mutex::new(read), Recall::default());
+        Ok(Self { path: path.to_owned(), dir, entries, read, scan: false, recall })
     }
 
     /// The folder and every file that was read so far, with the stamp that each had when it was opened: as long as all
@@ -167,6 +171,37 @@ impl Layout {
         }
     }
 
+    /// A small blob, checked, from the folder or from memory; `None` if it is not there.
+    fn small(&self, digest: &Digest, cap: u64) -> Result<Option<Arc<[u8]>>, ReadError> {
+        if let Some(known) = self.recall.bytes(digest) {
+            return Ok(Some(known));
+        }
+        let Some((file, size)) = self.open_blob(digest)? else { return Ok(None) };
+        self.read_small(file, digest, size, cap).map(Some)
+    }
+
+    fn read_small(&self, file: File, digest: &Digest, size: u64, cap: u64) -> Result<Arc<[u8]>, ReadError> {
+        let mut bytes = Vec::with_capacity(usize::try_from(size.min(MAX_KEPT)).unwrap_or(0));
+        Verified::new(file, digest, Some(size), cap)?
+            .read_to_end(&mut bytes)
+            .map_err(|error| ReadError::from_io(digest.to_string(), error))?;
+        self.recall.keep(digest, &bytes);
+        Ok(bytes.into())
+    }
+
+    /// What an entry says as a manifest; `None` if it is not there, or is none.
+    fn parsed(&self, entry: &Descriptor) -> Result<Option<Arc<Manifest>>, ReadError> {
+        if let Some(known) = self.recall.manifest(&entry.digest, &entry.media_type) {
+            return Ok(Some(known));
+        }
+        let Some(bytes) = self.small(&entry.digest, MAX_MANIFEST)? else { return Ok(None) };
+        // A manifest that does not parse can neither be an image nor a referrer of one.
+        let Ok(manifest) = Manifest::parse(&bytes, Some(&entry.media_type)) else { return Ok(None) };
+        let manifest = Arc::new(manifest);
+        self.recall.keep_manifest(&entry.digest, &entry.media_type, &manifest);
+        Ok(Some(manifest))
+    }
+
     /// Whether the entry could be what somebody means by "the image in this layout".
     fn is_image(entry: &Descriptor, children: &BTreeSet<Digest>) -> bool {
         let name = entry.annotations.get(REF_NAME).map_or("", String::as_str);
@@ -182,7 +217,7 @@ impl Layout {
     }
 
     /// Manifests that are reachable from `index.json`, with their descriptors, within the search limits.
-    fn reachable(&self) -> Result<Vec<(Descriptor, Manifest)>, ReadError> {
+    fn reachable(&self) -> Result<Vec<(Descriptor, Arc<Manifest>)>, ReadError> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
         let mut waiting: Vec<Descriptor> = self.entries.iter().rev().cloned().collect();
@@ -194,10 +229,8 @@ impl Layout {
             }
             let Some(left) = budget.checked_sub(entry.size) else { break };
             budget = left;
-            let Some(raw) = self.manifest(&entry.digest)? else { continue };
-            // A manifest that does not parse can neither be an image nor a referrer of one.
-            let Ok(manifest) = Manifest::parse(&raw.bytes, Some(&entry.media_type)) else { continue };
-            if let Manifest::Index(index) = &manifest {
+            let Some(manifest) = self.parsed(&entry)? else { continue };
+            if let Manifest::Index(index) = manifest.as_ref() {
                 waiting.extend(index.manifests.iter().rev().cloned());
             }
             found.push((entry, manifest));
@@ -224,8 +257,8 @@ impl Source for Layout {
             if manifest.subject().is_some() {
                 referrers.insert(entry.digest.clone());
             }
-            if let Manifest::Index(index) = manifest {
-                children.extend(index.manifests.into_iter().map(|child| child.digest));
+            if let Manifest::Index(index) = manifest.as_ref() {
+                children.extend(index.manifests.iter().map(|child| child.digest.clone()));
             }
         }
         let images = self.entries.iter().filter(|entry| Self::is_image(entry, &children));
@@ -250,13 +283,12 @@ impl Source for Layout {
     }
 
     fn manifest(&self, digest: &Digest) -> Result<Option<RawManifest>, ReadError> {
-        let Some((file, size)) = self.open_blob(digest)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        Verified::new(file, digest, Some(size), MAX_MANIFEST)?
-            .read_to_end(&mut bytes)
-            .map_err(|error| ReadError::from_io(digest.to_string(), error))?;
+        let Some(bytes) = self.small(digest, MAX_MANIFEST)? else { return Ok(None) };
         let entry = self.entries.iter().find(|entry| entry.digest == *digest);
-        Ok(Some(RawManifest { bytes, media_type: entry.map(|entry| entry.media_type.clone()) }))
+        Ok(Some(RawManifest {
+            bytes: bytes.to_vec(),
+            media_type: entry.map(|entry| entry.media_type.clone()),
+        }))
     }
 
     fn blob(
@@ -265,12 +297,26 @@ impl Source for Layout {
         size: Option<u64>,
         cap: u64,
     ) -> Result<Box<dyn Read + Send + '_>, ReadError> {
+        let differs = |declared, found: String| ReadError::Size { digest: digest.clone(), declared, found };
+        if let Some(known) = self.recall.bytes(digest) {
+            let found = u64::try_from(known.len()).unwrap_or(u64::MAX);
+            return match size {
+                Some(declared) if declared != found => Err(differs(declared, format!("there are {found}"))),
+                _ if found > cap => {
+                    Err(ReadError::TooLarge { what: digest.to_string(), size: found, limit: cap })
+                }
+                _ => Ok(Box::new(io::Cursor::new(known))),
+            };
+        }
         let Some((file, found)) = self.open_blob(digest)? else {
             return Err(ReadError::NotFound { what: format!("{digest} in {}", self.describe()) });
         };
         if let Some(declared) = size.filter(|size| *size != found) {
-            let found = format!("its file has {found}");
-            return Err(ReadError::Size { digest: digest.clone(), declared, found });
+            return Err(differs(declared, format!("its file has {found}")));
+        }
+        if found <= MAX_KEPT.min(cap) {
+            let bytes = self.read_small(file, digest, found, cap)?;
+            return Ok(Box::new(io::Cursor::new(bytes)));
         }
         Ok(Box::new(Verified::new(file, digest, Some(found), cap)?))
     }
@@ -285,7 +331,7 @@ impl Source for Layout {
                 continue;
             }
             // `oras cp` copies a wrong artifact type into index.json; the manifest's own word counts.
-            if let Manifest::Image(image) = &manifest {
+            if let Manifest::Image(image) = manifest.as_ref() {
                 let own = image.artifact_type.clone().or_else(|| Some(image.config.media_type.clone()));
                 entry.artifact_type = own.filter(|kind| kind != media_type::OCI_CONFIG);
             }

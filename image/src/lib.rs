@@ -31,6 +31,7 @@ mod manifest;
 mod memory;
 mod name;
 mod progress;
+mod recall;
 mod registry;
 mod resolve;
 mod source;

@@ -122,8 +122,9 @@ impl Manifest {
         if u64::try_from(bytes.len()).map_or(true, |len| len > MAX_MANIFEST) {
             return Err(ManifestError::TooLarge { size: bytes.len() });
         }
-        let digest = Digest::of(bytes);
-        let json = |source| ManifestError::Json { digest: digest.clone(), source };
+        // Only messages name it: whoever reads sound manifests has hashed them already.
+        let digest = || Digest::of(bytes);
+        let json = |source| ManifestError::Json { digest: digest(), source };
         let value = parse_strict(bytes, MAX_DEPTH).map_err(json)?;
         let object = Object::new("manifest", &value).map_err(json)?;
         if object.number("schemaVersion").map_err(json)? != 2 {
@@ -135,7 +136,7 @@ impl Manifest {
         let image = object.has("config") || object.has("layers") || object.has("fsLayers");
         let index = object.has("manifests");
         if image && index {
-            return Err(ManifestError::Ambiguous { digest });
+            return Err(ManifestError::Ambiguous { digest: digest() });
         }
         let parsed = match kind.as_str() {
             media_type::OCI_INDEX | media_type::DOCKER_LIST => {
@@ -149,7 +150,7 @@ impl Manifest {
             | DescriptorError::Platform(_)
             | DescriptorError::MediaType { .. }
             | DescriptorError::Foreign { .. }
-            | DescriptorError::Data { .. }) => ManifestError::Descriptor { digest: digest.clone(), source },
+            | DescriptorError::Data { .. }) => ManifestError::Descriptor { digest: digest(), source },
         })
     }
 
@@ -182,19 +183,19 @@ pub fn is_manifest_type(text: &str) -> bool {
 }
 
 /// The one media type that body and surroundings agree on.
-fn kind(digest: &Digest, object: &Object<'_>, outside: Option<&str>) -> Result<String, ManifestError> {
-    let json = |source| ManifestError::Json { digest: digest.clone(), source };
+fn kind(
+    digest: &dyn Fn() -> Digest,
+    object: &Object<'_>,
+    outside: Option<&str>,
+) -> Result<String, ManifestError> {
+    let json = |source| ManifestError::Json { digest: digest(), source };
     let body = object.optional_string("mediaType").map_err(json)?;
     // Registries and files may serve any manifest as plain JSON or text; only a claim to be one of ours counts.
     let outside = outside.filter(|kind| is_manifest_type(kind));
     let found = match (body, outside) {
         (Some(body), Some(outside)) if body != outside => {
             let body = body.chars().take(160).collect();
-            return Err(ManifestError::Confusion {
-                digest: digest.clone(),
-                body,
-                outside: outside.to_owned(),
-            });
+            return Err(ManifestError::Confusion { digest: digest(), body, outside: outside.to_owned() });
         }
         (Some(kind), _) | (None, Some(kind)) => kind,
         // The OCI image spec lets both omit it; their members tell them apart.
@@ -206,7 +207,7 @@ fn kind(digest: &Digest, object: &Object<'_>, outside: Option<&str>) -> Result<S
         return Ok(found.to_owned());
     }
     let found = if is_media_type(found) { found.to_owned() } else { "none".to_owned() };
-    Err(ManifestError::MediaType { digest: digest.clone(), found })
+    Err(ManifestError::MediaType { digest: digest(), found })
 }
 
 fn parse_index(object: &Object<'_>, media_type: String) -> Result<Index, DescriptorError> {
