@@ -47,7 +47,11 @@ fn pull(args: &PullArgs, environment: &Environment) -> anyhow::Result<Exit> {
 }
 
 fn list(args: &ListArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    let images = Store::open(&environment.data_dir)?.list()?;
+    let store = Store::open(&environment.data_dir)?;
+    let images = store.list()?;
+    for broken in store.broken()? {
+        output::note(&broken.to_string());
+    }
     if args.json {
         output::json(&images.iter().map(summary).collect::<Vec<_>>())?;
     } else if images.is_empty() {

@@ -67,6 +67,7 @@ fn prune(environment: &Environment, all: bool, json: bool) -> anyhow::Result<Exi
             "damaged": damaged,
             "blobs": pruned.blobs,
             "rootfs": pruned.rootfs,
+            "records": pruned.records,
             "bytes": pruned.bytes,
         }))?;
     } else {

@@ -42,6 +42,8 @@ impl CheckReport {
 pub struct Pruned {
     /// Blobs that no listed image needs, and damaged ones where that was asked for.
     pub blobs: Vec<Digest>,
+    /// Records that nobody can read. What only they named went with them.
+    pub records: Vec<PathBuf>,
     /// Chains of the trees that were removed.
     pub rootfs: Vec<String>,
     /// Bytes of blobs that were freed.
@@ -86,16 +88,23 @@ impl Store {
     /// Removes blobs and trees that no listed image needs and no process uses.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] while another process pulls or unpacks; [`StoreError::Record`] when a record cannot
-    /// be read, because what it needs is not known.
+    /// [`StoreError::Busy`] while another process pulls or unpacks; [`StoreError::OtherVersion`] and
+    /// [`StoreError::Io`] when somebody else may be able to read a record, because what it needs is not known here.
     pub fn prune(&self) -> Result<Pruned, StoreError> {
         let _lock = self.seize()?;
-        let mut images = Vec::new();
-        for (_, record) in self.records()? {
-            images.push(record?);
+        let (mut images, mut unreadable) = (Vec::new(), Vec::new());
+        for (path, record) in self.records()? {
+            match record {
+                Ok(image) => images.push(image),
+                Err(StoreError::Record { .. }) => unreadable.push(path),
+                Err(error) => return Err(error),
+            }
+        }
+        for path in &unreadable {
+            fs::remove_file(path).map_err(failed(path, "remove it"))?;
         }
         let needed = needed(&images);
-        let mut pruned = Pruned::default();
+        let mut pruned = Pruned { records: unreadable, ..Pruned::default() };
         for digest in self.all_blobs()? {
             if needed.contains(&digest) {
                 continue;

@@ -57,6 +57,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A record is another version's.
+    #[error(
+        "the store's record {path} was written by another version of this program: use that one, or remove the record and pull the image again"
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+    },
     /// The content is not in the store.
     #[error("{digest} is not in the store: pull the image first")]
     Missing {

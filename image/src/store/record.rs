@@ -98,13 +98,14 @@ impl StoredImage {
         })
     }
 
-    fn parse(bytes: &[u8], stored_at: SystemTime) -> Result<Self, String> {
-        let value = parse_strict(bytes, MAX_DEPTH).map_err(|error| error.to_string())?;
+    fn parse(bytes: &[u8], stored_at: SystemTime) -> Result<Self, Fault> {
+        let malformed = |error: &dyn std::error::Error| Fault::Malformed(error.to_string());
+        let value = parse_strict(bytes, MAX_DEPTH).map_err(|error| malformed(&error))?;
+        let object = Object::new("record", &value).map_err(|error| malformed(&error))?;
+        if object.number("version").map_err(|error| malformed(&error))? != 1 {
+            return Err(Fault::OtherVersion);
+        }
         let read = || -> Result<Self, Box<dyn std::error::Error>> {
-            let object = Object::new("record", &value)?;
-            if object.number("version")? != 1 {
-                return Err("it was written by another version".into());
-            }
             let list = |field| -> Result<Vec<Descriptor>, Box<dyn std::error::Error>> {
                 let items = object.list(field, MAX_CONTENT)?;
                 Ok(items.iter().map(Descriptor::parse).collect::<Result<_, _>>()?)
@@ -140,8 +141,16 @@ impl StoredImage {
                 stored_at,
             })
         };
-        read().map_err(|error| error.to_string())
+        read().map_err(|error| malformed(error.as_ref()))
     }
+}
+
+/// What is wrong with a record.
+enum Fault {
+    /// Another version of this program wrote it, and can read it.
+    OtherVersion,
+    /// Nobody can read it.
+    Malformed(String),
 }
 
 /// One record for each name and manifest, so that pulling again replaces it.
@@ -184,28 +193,36 @@ impl Store {
         let metadata = file.metadata().map_err(failed(path, "look at it"))?;
         let stored_at = metadata.modified().map_err(failed(path, "look at it"))?;
         let bytes = read_small(file, "record", MAX_MANIFEST)?;
-        StoredImage::parse(&bytes, stored_at)
-            .map_err(|reason| StoreError::Record { path: path.to_owned(), reason })
+        StoredImage::parse(&bytes, stored_at).map_err(|fault| match fault {
+            Fault::OtherVersion => StoreError::OtherVersion { path: path.to_owned() },
+            Fault::Malformed(reason) => StoreError::Record { path: path.to_owned(), reason },
+        })
     }
 
-    /// The images in the store, by name, the newest of a name first.
+    /// The images in the store, by name, the newest of a name first. An image whose record cannot be used is not
+    /// there; [`Store::broken`] names those.
     ///
     /// # Errors
-    /// [`StoreError`] when a record cannot be read.
+    /// [`StoreError`] when the records cannot be listed.
     pub fn list(&self) -> Result<Vec<StoredImage>, StoreError> {
-        let mut list = Vec::new();
-        for (_, record) in self.records()? {
-            list.push(record?);
-        }
+        let mut list: Vec<_> = self.records()?.into_iter().filter_map(|(_, record)| record.ok()).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name).then(b.stored_at.cmp(&a.stored_at)));
         Ok(list)
+    }
+
+    /// Why each record that cannot be used cannot.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the records cannot be listed.
+    pub fn broken(&self) -> Result<Vec<StoreError>, StoreError> {
+        Ok(self.records()?.into_iter().filter_map(|(_, record)| record.err()).collect())
     }
 
     /// The images that a name, a digest (of index, manifest, or config), or at least 12 hex digits of one
     /// stand for.
     ///
     /// # Errors
-    /// [`StoreError`] when a record cannot be read.
+    /// [`StoreError`] when the records cannot be listed.
     pub fn find(&self, text: &str) -> Result<Vec<StoredImage>, StoreError> {
         let start = text.strip_prefix("sha256:").unwrap_or(text);
         let hex = start.len() >= 12 && start.bytes().all(|b| b.is_ascii_hexdigit());

@@ -157,14 +157,30 @@ fn a_folder_that_others_can_enter_is_not_used_as_a_store() {
 }
 
 #[test]
-fn a_broken_record_stops_prune_and_shows_in_check() {
+fn a_broken_record_hides_no_other_image_and_goes_with_the_next_prune() {
     let bench = Bench::new();
     drop(bench.unpack_content(&sample()).unwrap());
-    let images = bench.store.root().join("images");
-    std::fs::write(images.join("broken.json"), b"{").unwrap();
+    let broken = bench.store.root().join("images/broken.json");
+    std::fs::write(&broken, b"{").unwrap();
     assert_eq!(bench.store.check().unwrap().broken.len(), 1);
-    assert!(matches!(bench.store.prune(), Err(StoreError::Record { .. })));
-    assert!(bench.store.list().is_err());
+    assert_eq!(bench.store.list().unwrap().len(), 1);
+    assert_eq!(bench.store.find("test:v1").unwrap().len(), 1);
+    let named = bench.store.broken().unwrap();
+    assert!(matches!(named.as_slice(), [StoreError::Record { path, .. }] if *path == broken), "{named:?}");
+    let pruned = bench.store.prune().unwrap();
+    assert_eq!((pruned.records, pruned.blobs.len()), (vec![broken.clone()], 0));
+    assert!(!broken.exists() && bench.store.check().unwrap().is_sound());
+}
+
+#[test]
+fn prune_stops_at_a_record_that_another_version_can_read() {
+    let bench = Bench::new();
+    drop(bench.unpack_content(&sample()).unwrap());
+    let newer = bench.store.root().join("images/newer.json");
+    std::fs::write(&newer, br#"{"version": 2, "content": "elsewhere"}"#).unwrap();
+    assert_eq!(bench.store.list().unwrap().len(), 1);
+    assert!(matches!(bench.store.prune(), Err(StoreError::OtherVersion { .. })));
+    assert!(newer.exists());
 }
 
 /// What the copies of this program do.
