@@ -8,5 +8,5 @@ mod state;
 
 pub use environment::variable;
 pub use hook::launcher_hook;
-pub(crate) use pool::{Lane, leave_signals_to_the_program};
+pub(crate) use pool::{Lane, STACK, leave_signals_to_the_program};
 pub use state::Engine;

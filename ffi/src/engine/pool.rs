@@ -12,8 +12,9 @@ use crate::code::Code;
 use crate::fault::Fault;
 use crate::lock::lock;
 
-/// Enough for a certificate chain; only what is touched takes memory.
-const STACK: usize = 1 << 20;
+/// Enough for a certificate chain, and for the thread-local variables of the whole program, which glibc puts on the stack
+/// too: a Perry program has more than a megabyte of them. Only what is touched takes memory.
+pub(crate) const STACK: usize = 4 << 20;
 /// How long a thread waits for work before it goes.
 const IDLE: Duration = Duration::from_secs(5);
 /// Calls that may wait.

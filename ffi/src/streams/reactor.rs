@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::table::Streams;
-use crate::engine::leave_signals_to_the_program;
+use crate::engine::{STACK, leave_signals_to_the_program};
 
 /// Wakes the thread; it ends when this is dropped.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) fn start(streams: Weak<Streams>) -> std::io::Result<Waker> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     theirs.set_nonblocking(true)?;
-    std::thread::Builder::new().name("psb-streams".to_owned()).stack_size(256 << 10).spawn(move || {
+    std::thread::Builder::new().name("psb-streams".to_owned()).stack_size(STACK).spawn(move || {
         leave_signals_to_the_program();
         serve(&theirs, &streams);
     })?;
