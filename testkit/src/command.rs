@@ -74,17 +74,33 @@ impl Home {
 
     /// Starts the command, ready for more arguments.
     pub fn command<A: AsRef<std::ffi::OsStr>>(&self, args: &[A]) -> Command {
+        let mut command = self.prepared(&self.program());
+        command.arg("--data-dir").arg(self.data_dir()).args(args);
+        command
+    }
+
+    /// Starts another program, copied to where this home's user reaches it, with the same environment.
+    ///
+    /// # Panics
+    /// The program cannot be copied.
+    pub fn other_command(&self, program: &Path) -> Command {
+        let copy = self.path().join("other-program");
+        std::fs::copy(program, &copy).expect("the program is copied to where every user reaches it");
+        self.prepared(&copy)
+    }
+
+    fn prepared(&self, program: &Path) -> Command {
         let mut command = if self.drops() {
             let mut command = Command::new("setpriv");
-            command.args(["--reuid", ORDINARY, "--regid", ORDINARY, "--clear-groups"]).arg(self.program());
+            command.args(["--reuid", ORDINARY, "--regid", ORDINARY, "--clear-groups"]).arg(program);
             command
         } else {
-            Command::new(self.program())
+            Command::new(program)
         };
         command.env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", self.path()).env("XDG_RUNTIME_DIR", self.path().join("run"));
-        command.current_dir(self.path()).arg("--data-dir").arg(self.data_dir()).args(args);
+        command.current_dir(self.path());
         command
     }
 

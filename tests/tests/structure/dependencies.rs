@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
+    ("perry", &["ffi"]),
     ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
 ];
 

@@ -1,0 +1,37 @@
+/**
+ * Runs commands of signed images inside a hardened sandbox, in the process of a Perry program.
+ *
+ * @packageDocumentation
+ */
+
+export { ERROR_STATUS, SandboxError } from "./error";
+export type { ErrorCode } from "./error";
+export { run, runCapability, runCapabilitySync, runSync } from "./run";
+export { checkPolicy, checkPolicySync, close, explain, explainSync, verify, verifySync, version } from "./ask";
+export { OutputIterator, RunningProgram, stream, streamSpec } from "./stream";
+export type { StreamOptions } from "./stream";
+export type {
+  Access,
+  Cancellable,
+  CapabilityOptions,
+  Ended,
+  Explainable,
+  ExplainedCapability,
+  Explanation,
+  Grants,
+  Io,
+  LimitHit,
+  Limits,
+  OutputChunk,
+  PolicyReport,
+  PolicyText,
+  Refusal,
+  Requirement,
+  RunResult,
+  Signer,
+  Spec,
+  Target,
+  Usage,
+  Verified,
+} from "./types";
+export * as container from "./container";

@@ -1,0 +1,239 @@
+/** Text that a policy file could hold, given directly. */
+export interface PolicyText {
+  /** The policy in TOML or JSON. */
+  text: string;
+  /** The name to show in messages. */
+  name?: string;
+}
+
+/** What a run may touch beyond its own image. The policy must allow each; asking is not getting. */
+export interface Grants {
+  /** Hosts and ports that may be reached, such as `"api.example.com:443"`. */
+  egress?: string[];
+  /** Host folders to read, at the same path inside. */
+  read?: string[];
+  /** Host folders to write, at the same path inside. */
+  write?: string[];
+  /** Secrets by the policy's names; given as files. */
+  secrets?: string[];
+  /** Devices by path. */
+  devices?: string[];
+  /** Linux caps to keep, such as `"NET_BIND_SERVICE"`. */
+  linuxCaps?: string[];
+}
+
+/** Limits of one run. They can tighten what the policy says, never widen it. Sizes are bytes, or text such as `"64MiB"`. */
+export interface Limits {
+  /** Memory of the whole sandbox. */
+  memory?: number | string;
+  /** Share of processors, such as 1.5. */
+  cpus?: number;
+  /** Processes and threads. */
+  pids?: number;
+  /** Milliseconds until it is killed. */
+  wallMs?: number;
+  /** Output until it is killed. */
+  output?: number | string;
+  /** What it can write. */
+  disk?: number | string;
+  /** Open files per process. */
+  openFiles?: number;
+}
+
+/** Where images come from. */
+export interface Access {
+  /** `linux/amd64` and the like; without it this machine's. */
+  platform?: string;
+  /** The repository that the signature of a layout or an archive must name. */
+  repository?: string;
+  /** When the registry is asked; without it `"missing"`. */
+  pull?: "missing" | "always" | "never";
+  /** Registries that may be asked without TLS. */
+  insecureRegistries?: string[];
+  /** A file with certificates to trust beside the system's. */
+  registryCa?: string;
+}
+
+/** What every run can say. Unknown fields are refused. */
+export interface Target extends Access {
+  /** Policy files, or a policy as text; without it the user's or the system's file. */
+  policy?: string | string[] | PolicyText;
+  /** A tier that tightens what the policy's entry says. */
+  tier?: string;
+  /** Use this backend and no other. */
+  backend?: string;
+  /** Variables of the program. */
+  env?: Record<string, string>;
+  /** What the run asks to touch. */
+  grants?: Grants;
+  /** Tighter limits than the policy's. */
+  limits?: Limits;
+  /** Short for `limits.wallMs`; giving both is an error. */
+  timeoutMs?: number;
+  /** Where a capability's image is read from, instead of the registry that its rule names. */
+  image?: string;
+}
+
+/** How a program's input and output are carried. */
+export interface Io {
+  /** The program's whole input: text, or bytes as they are. */
+  stdin?: string | Uint8Array;
+  /** `"utf8"` (invalid bytes become U+FFFD), or `"base64"` for output that is no text. */
+  encoding?: "utf8" | "base64";
+}
+
+/** A way to give up waiting: the run is cancelled, and the promise rejects with `CANCELLED` once the sandbox is gone. */
+export interface Cancellable {
+  /** Cancels when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** Options of a capability of the policy. */
+export interface CapabilityOptions extends Target, Io {
+  /** Arguments; the policy says which are allowed. */
+  args?: string[];
+}
+
+/** Who must have signed an image. Exactly one way: a key, or an identity with its issuer. */
+export interface Signer {
+  /** A public key: the path of a PEM file, or the PEM text. */
+  key?: string;
+  /** A public key as PEM text. */
+  keyText?: string;
+  /** The signer's name in the certificate. */
+  identity?: string;
+  /** The same as a regular expression that must match in full. */
+  identityRegexp?: string;
+  /** Who vouched for the identity. */
+  issuer?: string;
+  /** The same as a regular expression that must match in full. */
+  issuerRegexp?: string;
+  /** A file with the roots of trust, instead of the built-in ones. */
+  trustedRoot?: string;
+  /** Whether the signature must be in the transparency log, also for keys. */
+  requireLog?: boolean;
+}
+
+/** An image to run that is no capability of the policy. */
+export interface Spec extends Target {
+  /** A registry reference, `oci:DIR[:TAG|@DIGEST]`, or `docker-archive:FILE`. */
+  image: string;
+  /** A program that replaces the image's entry point. */
+  entrypoint?: string;
+  /** The command, or its arguments. */
+  args?: string[];
+  /** Who must have signed; without it the policy says. */
+  signer?: Signer;
+}
+
+/** Which limit ended a run. */
+export type LimitHit = "memory" | "cpu" | "wall" | "output" | "pids" | "disk";
+
+/** What a run used. */
+export interface Usage {
+  /** Milliseconds from start to end. */
+  wallMs: number;
+  /** Milliseconds of processor time in the program. */
+  userMs: number;
+  /** Milliseconds of processor time in the kernel. */
+  systemMs: number;
+  /** Most memory at one time, in bytes. */
+  peakMemory: number;
+  /** Whether the kernel measured the peak, or we sampled it. */
+  peakMeasured: boolean;
+}
+
+/** How a run ended. */
+export interface Ended {
+  /** The program's exit code; null when a signal ended it. */
+  exitCode: number | null;
+  /** The signal that ended it; null when it exited. */
+  signal: number | null;
+  /** The limit that was hit; null when none was. */
+  limitHit: LimitHit | string | null;
+  /** What it used. */
+  usage: Usage;
+  /** What was proved about the image: digest, signers, times. */
+  evidence: unknown;
+  /** Digest of the launch plan that was enforced. */
+  planDigest: string;
+  /** The entry in the trail, where one is kept. */
+  trail?: unknown;
+}
+
+/** How a run ended, and what it printed. */
+export interface RunResult extends Ended {
+  /** Standard output, in the chosen encoding. */
+  stdout: string;
+  /** Standard error, in the chosen encoding. */
+  stderr: string;
+}
+
+/** A piece of output as it came. */
+export interface OutputChunk {
+  /** Which of the two outputs. */
+  stream: "stdout" | "stderr";
+  /** The piece, in the chosen encoding; a character is never cut in two. */
+  text: string;
+}
+
+/** Who must have signed, for {@link verify}: a policy's image rule, or a signer named here. */
+export type Requirement = { policy: string | string[] | PolicyText } | { signer: Signer };
+
+/** An image whose signatures satisfied the requirement. There is no other kind: everything else is an error. */
+export interface Verified {
+  verified: true;
+  /** What was proved. */
+  evidence: unknown;
+}
+
+/** A request to be explained: a capability or an ad-hoc image. */
+export type Explainable =
+  | { /** A capability of the policy. */ capability: ExplainedCapability; /** As if under this tier. */ ifTier?: string }
+  | { /** An ad-hoc image. */ spec: Spec; /** As if under this tier. */ ifTier?: string };
+
+/** The capability in an {@link Explainable}. */
+export interface ExplainedCapability extends Target {
+  /** Its name in the policy. */
+  name: string;
+  /** Its arguments. */
+  args?: string[];
+}
+
+/** What would happen, and why. */
+export interface Explanation {
+  /** What the run would be told. */
+  verdict: "allow" | "deny" | "not-verified";
+  /** The exit code that the command line would give. */
+  exit: number;
+  /** Digest of the plan, when the verdict is `"allow"`. */
+  planDigest?: string;
+  /** The explanation as `perry-sandbox explain` prints it. */
+  text?: string;
+  /** The lines of the plan with their enforcers, or the reasons. */
+  lines?: unknown;
+  /** The same as one document. */
+  explanation?: unknown;
+}
+
+/** One thing that is wrong in a policy. */
+export interface Refusal {
+  /** A permanent code. */
+  code: string;
+  /** What is wrong, and what to do. */
+  message: string;
+  /** Line, counted from 1. */
+  line?: number;
+  /** Column, counted from 1. */
+  column?: number;
+}
+
+/** What is wrong with a policy, if anything. */
+export interface PolicyReport {
+  /** Whether it can be used. */
+  ok: boolean;
+  /** Its digest, when it can be used. */
+  digest?: string;
+  /** All that is wrong. */
+  refusals: Refusal[];
+}

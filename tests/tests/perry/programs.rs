@@ -1,0 +1,135 @@
+//! What compiled programs do, theme by theme. The programs are in `programs/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use perry_sandbox_testkit::{As, Home, crate_root, is_root};
+
+use crate::compilers::{Compiler, compilers, told};
+use crate::project::{Kind, compile};
+
+fn sources() -> PathBuf {
+    crate_root().join("tests/tests/perry/programs")
+}
+
+/// The compilers whose awaits can be relied on. In 0.5.1182 an `await` of a program can give the value of an earlier one, also
+/// with promises that no native code made; there only what is decided at once, and streams, are held to.
+fn reliable() -> Vec<Compiler> {
+    compilers().into_iter().filter(|compiler| compiler.version != "0.5.1182").collect()
+}
+
+/// Runs a part of the suite in a home of its own, as the README says: from a folder with the examples.
+fn suite(compiler: &Compiler, user: As, part: &str) -> String {
+    let program = compile(compiler, "suite", Kind::Plain, &sources(), "suite.ts");
+    let home = Home::new(user);
+    run(&home, &program, home.path(), part, "")
+}
+
+fn run(home: &Home, program: &Path, folder: &Path, part: &str, mark: &str) -> String {
+    let mut command = home.other_command(program);
+    command.current_dir(folder).env("PART", part).env("MARK", mark).stdin(Stdio::null());
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{part}: {} {}", output.status, told(&output));
+    told(&output)
+}
+
+/// Fails on every line that is not a success, and when the end was not reached.
+fn all_ok(compiler: &Compiler, part: &str, text: &str) {
+    let wrong: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ") && *line != "done").collect();
+    assert!(wrong.is_empty(), "{part} with Perry {}: {wrong:#?}", compiler.version);
+    assert!(text.lines().any(|line| line.starts_with("ok ")), "{part} checked nothing");
+    assert_eq!(
+        text.lines().last(),
+        Some("done"),
+        "{part} with Perry {} did not end: {text}",
+        compiler.version
+    );
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_its_code() {
+    for compiler in compilers() {
+        all_ok(&compiler, "values", &suite(&compiler, As::Ordinary, "values"));
+    }
+}
+
+#[test]
+fn replies_reach_the_calls_that_they_belong_to() {
+    for compiler in reliable() {
+        let text = suite(&compiler, As::Ordinary, "calls");
+        let (grown, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("grown "));
+        all_ok(&compiler, "calls", &rest.join("\n"));
+        let grown: u64 = grown[0].trim_start_matches("grown ").parse().expect("a number of bytes");
+        assert!(grown < 32 << 20, "100,000 calls kept {grown} bytes");
+    }
+}
+
+#[test]
+fn programs_run_in_sandboxes() {
+    for compiler in reliable() {
+        for user in if is_root() { vec![As::Me, As::Ordinary] } else { vec![As::Me] } {
+            all_ok(&compiler, "runs", &suite(&compiler, user, "runs"));
+        }
+    }
+}
+
+#[test]
+fn output_comes_while_the_program_runs() {
+    for compiler in compilers() {
+        all_ok(&compiler, "streams", &suite(&compiler, As::Ordinary, "streams"));
+    }
+}
+
+#[test]
+fn closing_ends_everything() {
+    for compiler in reliable() {
+        all_ok(&compiler, "closing", &suite(&compiler, As::Ordinary, "closing"));
+    }
+}
+
+#[test]
+fn a_program_that_ends_takes_its_sandboxes_along() {
+    for compiler in compilers() {
+        let program = compile(&compiler, "suite", Kind::Plain, &sources(), "suite.ts");
+        let home = Home::new(As::Ordinary);
+        let mark = format!("6{}", std::process::id());
+        let text = run(&home, &program, home.path(), "leaving", &mark);
+        assert_eq!(text.trim(), "leaving after up");
+        let begun = Instant::now();
+        while let Some(left) = process_with(&format!("sleep\0{mark}")) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "process {left} is left");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn process_with(arguments: &str) -> Option<String> {
+    std::fs::read_dir("/proc").expect("/proc is there").flatten().find_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(arguments).then(|| entry.file_name().display().to_string())
+    })
+}
+
+#[test]
+fn the_example_prints_what_its_readme_says() {
+    let folder = crate_root().join("examples/perry");
+    let readme = std::fs::read_to_string(folder.join("README.md")).expect("the example has a README");
+    let expected =
+        readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("its output");
+    for compiler in reliable() {
+        let program = compile(&compiler, "example", Kind::Plain, &folder, "main.ts");
+        let home = Home::new(As::Ordinary);
+        let text = run(&home, &program, &home.path().join("examples/perry"), "", "");
+        assert_eq!(text.trim_end(), expected.trim_end(), "Perry {}", compiler.version);
+    }
+}
+
+#[test]
+fn the_shim_answers_for_perrys_own_modules() {
+    for compiler in compilers() {
+        let program = compile(&compiler, "shim", Kind::Shim, &sources(), "shim.ts");
+        let home = Home::new(As::Ordinary);
+        all_ok(&compiler, "shim", &run(&home, &program, home.path(), "", ""));
+    }
+}
