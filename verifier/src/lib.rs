@@ -50,6 +50,8 @@ mod denial;
 mod discover;
 mod fetch;
 mod finding;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod image;
 mod key;

@@ -9,6 +9,7 @@
 mod asked;
 mod cache;
 mod conformance;
+mod corpora;
 mod differential_bundles;
 mod differential_faults;
 mod differential_images;
