@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use perry_sandbox_image::{ImageConfig, ImageName, Source, Store, resolve};
@@ -23,6 +24,9 @@ use crate::sources::{self, AccessChoice, Opened};
 use crate::terms::Terms;
 use crate::trust;
 use crate::wish::Wish;
+
+/// How long a registry may take to give a manifest or configuration.
+const SMALL_READ: Duration = Duration::from_secs(60);
 
 /// Everything that stays the same from one wish to the next.
 #[derive(Debug)]
@@ -252,20 +256,30 @@ impl Pipeline {
         platform: &Platform,
         requirement: &Requirement,
     ) -> Result<Result<Looked<'_>, perry_sandbox_verifier::Denial>, PipelineError> {
-        let (name, clock) = (question.name, Clock::at(question.now));
+        let name = question.name;
         if let ImageName::Layout { dir, .. } = name {
+            let clock = Clock::at(question.now);
             let access = &question.wish.access;
             return self.local.look(LayoutQuestion { name, dir, access, platform, requirement, clock });
         }
         let Opened { source, wanted } = self.source(name, &question.wish.access)?;
-        let resolved = resolve(source.as_ref(), &wanted, platform)?;
+        let resolved = in_time(source.as_ref(), |source| resolve(source, &wanted, platform))?;
+        let clock = Clock::at(question.now);
         let verified = match self.verifier.verify(source.as_ref(), &resolved, requirement, clock) {
             Ok(verified) => verified,
             Err(denial) => return Ok(Err(denial)),
         };
-        let config = Arc::new(resolved.config(source.as_ref())?);
+        let config = Arc::new(in_time(source.as_ref(), |source| resolved.config(source))?);
         Ok(Ok(Looked { source, verified, config }))
     }
+}
+
+/// Reads something small, in bounded time: a registry that answers one byte at a time would hold us forever.
+fn in_time<T>(source: &dyn Source, read: impl FnOnce(&dyn Source) -> T) -> T {
+    source.set_deadline(Instant::now().checked_add(SMALL_READ));
+    let found = read(source);
+    source.set_deadline(None);
+    found
 }
 
 /// What is asked, before anything is read of the image.
