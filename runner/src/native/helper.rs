@@ -2,7 +2,7 @@
 //!
 //! A program that uses this library is executed again under a name of ours, with a socket of ours as its standard input.
 //! Both must be there: no variable of the environment decides, and a user who runs the program by hand under such a name
-//! gets the program itself.
+//! gets the program itself. So does whoever runs a program that is more than its user (set-id bits, file capabilities).
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -16,7 +16,7 @@ use nix::sys::socket::{AddressFamily, SockType, SockaddrLike as _, getsockname, 
 
 use super::launcher::serve;
 use super::message::is_ours;
-use super::sys::{NoBrokenPipeSignal, close_from, exit_now};
+use super::sys::{NoBrokenPipeSignal, close_from, exit_now, is_privileged};
 
 /// What a process of ours is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,10 @@ pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<
             "this program was executed again to serve as a helper and did not call `helper_hook` first thing";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
+    if is_privileged() {
+        let why = "this program has more rights than its user, by set-id bits or file capabilities, and is not executed again as a helper; take them away";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
     Command::new(program)
         .arg0(role.name())
         .env_clear()
@@ -72,8 +76,11 @@ fn named() -> Option<Role> {
 }
 
 /// What this process was started as, and its socket.
+///
+/// SECURITY: name and socket are the choice of whoever executes the program, and who is a helper obeys the socket. A program
+/// that got rights from its file, which its user has not, would lend them to that user.
 fn role() -> Option<(Role, UnixStream)> {
-    let role = named()?;
+    let role = named().filter(|_| !is_privileged())?;
     let control = io::stdin().as_fd().try_clone_to_owned().ok()?;
     let family = getsockname::<nix::sys::socket::SockaddrStorage>(std::os::fd::AsRawFd::as_raw_fd(&control));
     let unix = family.is_ok_and(|address| address.family() == Some(AddressFamily::Unix));

@@ -44,6 +44,41 @@ fn under_a_name_of_ours_but_without_our_socket_it_is_the_program_itself() {
     }
 }
 
+/// Executes a program as nobody, under a name of ours and with a socket of nobody's that is closed at once.
+const AS_NOBODY: &str = "import os, socket, subprocess, sys\n\
+    os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n\
+    ours, theirs = socket.socketpair()\n\
+    helper = subprocess.Popen(['perry-sandbox-launcher'], executable=sys.argv[1], stdin=theirs)\n\
+    ours.close(); theirs.close()\n\
+    sys.exit(helper.wait())";
+
+#[test]
+fn a_program_with_more_rights_than_its_user_obeys_no_socket() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let python = Path::new("/usr/bin/python3");
+    if !nix::unistd::geteuid().is_root() || !python.exists() {
+        return perry_sandbox_testkit::skip("only root makes set-id programs, and python3 executes them");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("program");
+    fs::copy(super::yard::program(), &copy).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let served = |mode| {
+        chown(&copy, None, Some(1)).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).unwrap();
+        Command::new(python).args(["-c", AS_NOBODY]).arg(&copy).status().unwrap().code()
+    };
+    assert_eq!(served(0o755), Some(0), "an ordinary program serves its own user");
+    // The launcher's own `main` answers 2 where it is none.
+    assert_eq!(served(0o2755), Some(2), "one that is of another group");
+    assert_eq!(served(0o4755), Some(2), "one that is of another user");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    if Command::new("setcap").arg("cap_net_raw+ep").arg(&copy).status().is_ok_and(|it| it.success()) {
+        let status = Command::new(python).args(["-c", AS_NOBODY]).arg(&copy).status().unwrap();
+        assert_eq!(status.code(), Some(2), "one with file capabilities");
+    }
+}
+
 #[test]
 fn many_threads_launch_through_one_launcher_and_no_descriptor_stays() {
     let yard = yard("exit 4");

@@ -213,6 +213,14 @@ pub(crate) fn try_namespaces() -> Result<()> {
     wait_exit(child.pidfd.as_fd()).map(drop)
 }
 
+/// Whether this program was executed with more rights than its user has: set-id bits or file capabilities, or what else
+/// makes the kernel set `AT_SECURE`, see getauxval(3).
+pub(crate) fn is_privileged() -> bool {
+    // JUSTIFICATION: std does not say; real and effective ids say nothing of file capabilities.
+    // SAFETY: takes a number; the auxiliary vector is there before any constructor runs.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Owns a descriptor that has just been received over a socket: nix hands those out as numbers.
 pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
     // JUSTIFICATION: the kernel has just put this descriptor into our table; somebody must own it.
