@@ -92,8 +92,16 @@ impl Spec {
             Step::NewKeyring,
         ];
         steps.extend(limits(settings, ground));
-        let last = privileges(settings, ground)?.into_iter();
-        steps.extend(last.filter(|step| !matches!(step, Step::Streams | Step::Terminal)));
+        for step in privileges(settings, ground)? {
+            // What runs inside can replace a program that was looked at only where it can write to the root.
+            let own = settings.ephemeral.is_some() && step == Step::NoNewPrivileges;
+            if !matches!(step, Step::Streams | Step::Terminal) {
+                steps.push(step);
+            }
+            if own {
+                steps.push(Step::ExecuteOnlyBelowRoot);
+            }
+        }
         Self::with_steps(settings, ground, steps)
     }
 

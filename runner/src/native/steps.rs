@@ -169,6 +169,8 @@ pub(crate) enum Step {
     Umask { mask: u32 },
     /// Nothing executed from here on gains a privilege.
     NoNewPrivileges,
+    /// Nothing is executed from here on but what lies below the root: no program of the host, whatever leads there.
+    ExecuteOnlyBelowRoot,
     /// All descriptors but the three streams are closed by exec.
     CloseOnExec,
     /// Load the seccomp filter; each word is one instruction.
@@ -240,6 +242,9 @@ impl fmt::Display for Step {
             Self::WorkingFolder { path } => write!(f, "change to the folder {path}"),
             Self::Umask { mask } => write!(f, "umask {mask:o}"),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
+            Self::ExecuteOnlyBelowRoot => {
+                f.write_str("execute nothing that lies outside of the root (Landlock)")
+            }
             Self::CloseOnExec => f.write_str("close all other descriptors on exec"),
             Self::Filter { program } => write!(f, "load the seccomp filter, {} instructions", program.len()),
             Self::NotDumpable => f.write_str("cannot be traced or looked into"),

@@ -6,4 +6,5 @@ mod names;
 mod race;
 mod records;
 mod runs;
+mod swap;
 mod yard;

@@ -14,6 +14,7 @@ use core::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
 
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
+use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
 use super::program;
 use crate::native::steps::{SLOTS, Slot, Step};
@@ -160,6 +161,7 @@ impl Child<'_> {
             | Step::Umask { .. }
             | Step::NotDumpable
             | Step::NoNewPrivileges
+            | Step::ExecuteOnlyBelowRoot
             | Step::CloseOnExec
             | Step::Filter { .. } => restrict_self(step),
         }
@@ -457,6 +459,7 @@ fn restrict_self(step: &Step) -> Result<()> {
         Step::Umask { mask } => plain(Plain::Umask, [i64::from(*mask), 0, 0]).map(drop),
         Step::NotDumpable => prctl(Prctl::Dumpable, 0),
         Step::NoNewPrivileges => prctl(Prctl::NoNewPrivileges, 1),
+        Step::ExecuteOnlyBelowRoot => landlock::execute_only_below_root(),
         Step::CloseOnExec => {
             plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)
         }

@@ -5,6 +5,7 @@
 
 mod call;
 mod child;
+mod landlock;
 mod mount;
 mod parent;
 mod program;
