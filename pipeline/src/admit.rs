@@ -1,6 +1,6 @@
 //! Past the verdict: a refusal goes into the trail, and only an approval can start something.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use perry_sandbox_image::{Progress, Rootfs};
@@ -73,7 +73,6 @@ impl Pipeline {
         if plan.mounts.is_empty() {
             return Ok(());
         }
-        let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let environment = &self.environment;
         let own = [&environment.data_dir, &environment.runtime_dir].into_iter();
         let own: Vec<_> = own
@@ -89,6 +88,15 @@ impl Pipeline {
         }
         Ok(())
     }
+}
+
+/// The path without links. Of one that is not there, as far as it is there: it could be made where the links lead.
+fn resolved(path: &Path) -> PathBuf {
+    let found = path.ancestors().find_map(|there| {
+        let rest = path.strip_prefix(there).ok()?;
+        Some(there.canonicalize().ok()?.join(rest))
+    });
+    found.unwrap_or_else(|| path.to_owned())
 }
 
 impl Admitted<'_> {
@@ -205,5 +213,23 @@ impl Admitted<'_> {
     /// Writes down that it may not join, because the sandbox runs under another plan.
     pub(crate) fn changed(&self) -> Result<(), PipelineError> {
         record::other_plan(self.asked, self.trail.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_yet_is_found_where_links_lead() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap().join("real");
+        std::fs::create_dir(&real).unwrap();
+        let link = folder.path().join("home");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let policy = ".config/perry-sandbox/policy.toml";
+        assert_eq!(resolved(&link.join(policy)), real.join(policy));
+        assert_eq!(resolved(&link), real);
+        assert_eq!(resolved(Path::new("/nonexistent/x")), Path::new("/nonexistent/x"));
     }
 }

@@ -44,7 +44,7 @@ pub struct Pipeline {
 pub struct Asked<'a> {
     /// The policy that decided.
     pub policy: Arc<Policy>,
-    /// The files that the policy was made of.
+    /// The files that the policy was made of, and those of the caller's own signer.
     pub(crate) policy_files: Vec<PathBuf>,
     /// What was asked.
     pub request: Request,
@@ -212,8 +212,8 @@ impl Pipeline {
         let log = wish.signer.log();
         let signer = wish.signer.signer()?.map(|signer| CommandLineSigner { signer, log });
         let loaded = self.policy(&wish.policy)?;
-        let files =
-            loaded.iter().flat_map(|loaded| loaded.seen.iter()).map(|seen| seen.path.clone()).collect();
+        let files = loaded.iter().flat_map(|loaded| loaded.seen.iter()).map(|seen| seen.path.clone());
+        let files = files.chain(wish.signer.files().cloned()).collect();
         let policy = match (loaded, signer) {
             (Some(loaded), Some(signer)) => {
                 Arc::new(Arc::unwrap_or_clone(loaded.policy).with_command_line_signer(signer))
@@ -227,6 +227,9 @@ impl Pipeline {
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer<'_>, PipelineError> {
         let Question { policy, request, name, wish, terms, now } = *question;
+        if let Some(denial) = terms.refuse(request, policy) {
+            return Ok(Answer::NotAsked(denial));
+        }
         let repository =
             wish.repository.clone().or_else(|| name.reference().map(|it| it.repository().clone()));
         let required = match decide_requirement(policy, request, &ImageSubject { repository }) {

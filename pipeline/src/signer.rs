@@ -80,6 +80,15 @@ impl SignerChoice {
         Ok(Some(Signer::new(name, identity)))
     }
 
+    /// The files that it is read from.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let key = match &self.key {
+            Some(KeyChoice::File(path)) => Some(path),
+            Some(KeyChoice::Pem(_)) | None => None,
+        };
+        key.into_iter().chain(&self.trusted_root)
+    }
+
     /// Whether a log entry is demanded.
     pub fn log(&self) -> LogRule {
         if self.require_log { LogRule::Required } else { LogRule::Optional }

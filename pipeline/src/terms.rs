@@ -1,7 +1,7 @@
 //! What is settled before a wish is asked again, for a sandbox that is there already.
 
 use perry_sandbox_image::{ImageName, ResolvedImage, Wanted};
-use perry_sandbox_policy::{Policy, Request, Target};
+use perry_sandbox_policy::{Denial, DenyCode, DenyReason, Policy, Request, Target};
 use perry_sandbox_reference::{Digest, Reference};
 
 use crate::error::PipelineError;
@@ -36,6 +36,23 @@ impl Terms<'_> {
             },
         };
         Request { entrypoint, args: args.to_vec(), ..request }
+    }
+
+    /// The "no" to what only a program that joins can ask for.
+    ///
+    /// SECURITY: a capability's command may name its program's parts by relative paths. Begun in a folder that can be
+    /// written, or that shows data, it would be another program than the policy's.
+    pub(crate) fn refuse(&self, request: &Request, policy: &Policy) -> Option<Denial> {
+        let Target::Capability(name) = &request.target else { return None };
+        let capability = policy.capability(name).filter(|_| self.working_dir.is_some())?;
+        Some(Denial::one(DenyReason {
+            code: DenyCode::WorkingDirectory,
+            row: "process",
+            wanted: "another working directory".to_owned(),
+            found: "a capability begins in its image's own".to_owned(),
+            spans: capability.command.span.into_iter().collect(),
+            remedy: Some("leave the working directory out".to_owned()),
+        }))
     }
 
     /// The image's name with the digest that is settled: a tag is not looked up again.

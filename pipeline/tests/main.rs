@@ -9,7 +9,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perry_sandbox_pipeline::{Answer, Environment, Pipeline, PolicyChoice, PolicyInput, TargetChoice, Wish};
+use perry_sandbox_pipeline::{
+    Answer, Environment, KeyChoice, Pipeline, PipelineError, PolicyChoice, PolicyInput, TargetChoice, Wish,
+};
 use perry_sandbox_policy::Verdict;
 
 fn pipeline(home: &Path) -> Pipeline {
@@ -101,4 +103,35 @@ fn a_layout_that_another_takes_the_place_of_is_looked_at_again() {
     assert_eq!(answer(&warm, &wish), "error");
     std::fs::create_dir(hello.join("image")).unwrap();
     assert_eq!(answer(&warm, &wish), "error");
+}
+
+#[test]
+fn a_mount_that_shows_the_callers_own_key_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let hello = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello");
+    let keys = home.path().join("keys");
+    std::fs::create_dir(&keys).unwrap();
+    for file in ["cosign.pub", "keys/cosign.pub"] {
+        std::fs::copy(hello.join("cosign.pub"), home.path().join(file)).unwrap();
+    }
+    let folder = keys.display();
+    let tier = format!(
+        "[tier.data]\nisolation = {{ accept = [\"oci\"], prefer = [\"oci\"] }}\nseccomp = \"perry-default\"\n\
+         memory-enforcement = \"watched\"\nmounts = {{ read = [\"{folder}\"], write = [] }}\n\
+         limits = {{ memory = \"64MiB\", cpu = 1.0, pids = 64, wall = \"10s\", output = \"1MiB\", disk = \"8MiB\", open-files = 256 }}\n"
+    );
+    let text = std::fs::read_to_string(hello.join("policy.toml")).unwrap();
+    let text = text.replace("[ad-hoc]\ntier = \"isolated\"", &format!("{tier}\n[ad-hoc]\ntier = \"data\""));
+    std::fs::write(home.path().join("policy.toml"), text).unwrap();
+    let pipeline = pipeline(home.path());
+    let policy = PolicyInput::File(home.path().join("policy.toml"));
+    let mut wish = Wish {
+        policy: PolicyChoice { inputs: vec![policy], require: None },
+        ..Wish::of(TargetChoice::Image(format!("oci:{}", hello.join("image").display())))
+    };
+    wish.grants.mounts_read = vec![keys.display().to_string()];
+    let admitted = |wish: &Wish| pipeline.admit(&pipeline.ask(wish, None).unwrap()).map(|it| it.is_some());
+    assert!(admitted(&wish).unwrap(), "nobody names what is in it");
+    wish.signer.key = Some(KeyChoice::File(keys.join("cosign.pub")));
+    assert!(matches!(admitted(&wish), Err(PipelineError::OwnFolder { .. })));
 }

@@ -18,7 +18,7 @@ pub struct Join {
     pub command: Vec<String>,
     /// Variables beside and above those that the sandbox was asked for with.
     pub env: BTreeMap<String, String>,
-    /// Where it begins; none: the image's own folder.
+    /// Where it begins; none: the image's own folder. A capability begins nowhere else.
     pub working_dir: Option<String>,
     /// Time until it is killed; none: as long as the sandbox may run. The sandbox's own time goes on.
     pub wall: Option<WallTime>,

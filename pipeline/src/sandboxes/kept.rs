@@ -32,8 +32,13 @@ impl Kept {
     pub(super) fn of(wish: &Wish, image: &Digest) -> Result<Self, PipelineError> {
         let mut wish = wish.clone();
         for input in &mut wish.policy.inputs {
-            if let PolicyInput::File(path) = input {
-                write_out(path)?;
+            match input {
+                PolicyInput::File(path) => write_out(path)?,
+                // What it names is beside it.
+                PolicyInput::Text { name, .. } => {
+                    let path = absolute(Path::new(name))?;
+                    *name = path.to_str().map(str::to_owned).ok_or_else(|| not_text(&path))?;
+                }
             }
         }
         if let Some(KeyChoice::File(path)) = &mut wish.signer.key {
@@ -82,15 +87,17 @@ fn absolute(path: &Path) -> Result<PathBuf, PipelineError> {
         .map_err(|source| PipelineError::Kept(format!("`{}` has no absolute path: {source}", path.display())))
 }
 
+fn not_text(path: &Path) -> PipelineError {
+    PipelineError::Kept(format!("the path `{}` is not text", path.display()))
+}
+
 /// The image's name, if it is a path: `oci:DIR[:TAG|@DIGEST]` or `docker-archive:FILE`.
 fn write_out_image(text: &mut String) -> Result<(), PipelineError> {
     for scheme in ["oci:", "docker-archive:"] {
         let Some(rest) = text.strip_prefix(scheme).filter(|rest| !rest.starts_with('/')) else { continue };
         // Only what stands before it is written out: the end may be a tag.
         let here = absolute(Path::new("."))?;
-        let here = here.to_str().ok_or_else(|| {
-            PipelineError::Kept(format!("the working folder {} is not text", here.display()))
-        })?;
+        let here = here.to_str().ok_or_else(|| not_text(&here))?;
         *text = format!("{scheme}{}/{rest}", here.trim_end_matches('/'));
         break;
     }
@@ -103,7 +110,8 @@ mod tests {
 
     fn kept() -> Kept {
         let mut wish = Wish::of(TargetChoice::Word("oci:some/image:v1".to_owned()));
-        wish.policy.inputs = vec![PolicyInput::File("policy.toml".into())];
+        let text = PolicyInput::Text { name: "in/hand.json".to_owned(), text: "{}".to_owned() };
+        wish.policy.inputs = vec![PolicyInput::File("policy.toml".into()), text];
         wish.signer.key = Some(KeyChoice::File("cosign.pub".into()));
         wish.image = Some("docker-archive:/x.tar".to_owned());
         wish.env.insert("TOKEN".to_owned(), "hush".to_owned());
@@ -115,7 +123,9 @@ mod tests {
         let here = std::env::current_dir().unwrap();
         let wish = kept().wish;
         assert_eq!(wish.target, TargetChoice::Word(format!("oci:{}/some/image:v1", here.display())));
-        assert_eq!(wish.policy.inputs, [PolicyInput::File(here.join("policy.toml"))]);
+        let name = format!("{}/in/hand.json", here.display());
+        let text = PolicyInput::Text { name, text: "{}".to_owned() };
+        assert_eq!(wish.policy.inputs, [PolicyInput::File(here.join("policy.toml")), text]);
         assert_eq!(wish.signer.key, Some(KeyChoice::File(here.join("cosign.pub"))));
         assert_eq!(wish.image.as_deref(), Some("docker-archive:/x.tar"));
         let mut name = "ghcr.io/acme/oci:v1".to_owned();

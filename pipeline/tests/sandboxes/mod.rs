@@ -102,3 +102,27 @@ fn what_is_refused_is_not_recorded() {
         assert_eq!(taken.class(), Class::Conflict, "{taken}");
     });
 }
+
+#[test]
+fn a_capability_is_joined_by_its_own_command_in_its_own_folder() {
+    with_sandboxes(|sandboxes| {
+        let wish = Wish {
+            target: TargetChoice::Capability("count-words".to_owned()),
+            image: Some(format!("oci:{}/../examples/hello/image", env!("CARGO_MANIFEST_DIR"))),
+            args: Vec::new(),
+            ..sleep("1")
+        };
+        let id = done(sandboxes.create(&wish, &named("words")).unwrap()).info.id;
+        let join = |command: &[&str], dir: Option<&str>| {
+            let command = command.iter().map(|part| (*part).to_owned()).collect();
+            let join = Join { command, working_dir: dir.map(str::to_owned), ..Join::default() };
+            sandboxes.exec(&id, &join, Streams::captured(), None)
+        };
+        let own = ["/bin/busybox", "wc", "-w"];
+        for (command, dir) in [(&own[..], Some("/tmp")), (&["/bin/busybox", "sh"], None), (&own[..2], None)] {
+            assert!(matches!(join(command, dir), Ok(Reply::Refused(_))), "{command:?} in {dir:?}");
+        }
+        let allowed = join(&own, None).unwrap_err();
+        assert_eq!(allowed.class(), Class::Conflict, "it only does not run: {allowed}");
+    });
+}
