@@ -34,7 +34,7 @@ pub struct Rootfs {
     chain: Digest,
     path: PathBuf,
     dir: OwnedFd,
-    _lock: File,
+    lock: File,
 }
 
 impl Rootfs {
@@ -46,6 +46,14 @@ impl Rootfs {
     /// A handle on the tree, opened without following links.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
+    }
+
+    /// What keeps the tree as this value does, for a process that outlives it: the lock goes with its last descriptor.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn hold(&self) -> io::Result<OwnedFd> {
+        Ok(self.lock.try_clone()?.into())
     }
 
     /// The chain of layers that it was unpacked from.
@@ -112,7 +120,7 @@ impl Store {
         }
         // Somebody may have pruned it before the lock was ours.
         match tree::open_dir(&lock, TREE.as_ref()) {
-            Ok(dir) => Ok(Some(Rootfs { chain: chain.clone(), path, dir, _lock: lock })),
+            Ok(dir) => Ok(Some(Rootfs { chain: chain.clone(), path, dir, lock })),
             Err(nix::errno::Errno::ENOENT) => Ok(None),
             Err(error) => Err(failed(&path, "open it")(tree::io_error(error))),
         }

@@ -116,7 +116,7 @@ impl Sandboxes {
             window: options.window,
             input: !matches!(options.stdin, Input::Null),
         };
-        let answer = self.hand_over(&order, &root.folder, (held, &record), options.stdin);
+        let answer = self.hand_over(&order, (&root.folder, rootfs), (held, &record), options.stdin);
         if let (Err((error, true)), Some((trail, started))) = (&answer, trail) {
             // The supervisor has not come so far that it could write the end down.
             let end = RunEnd {
@@ -137,12 +137,14 @@ impl Sandboxes {
     fn hand_over(
         &self,
         order: &Order,
-        root: &OwnedFd,
+        (root, rootfs): (&OwnedFd, &Rootfs),
         (held, before): (Held, &Record),
         stdin: Input,
     ) -> Result<(), (LifecycleError, bool)> {
         let early = |what| move |error| (supervisor(what)(error), true);
         let input = input(stdin).map_err(early("hand the input to"))?;
+        // The store removes what nobody holds: this process may be gone long before the sandbox.
+        let tree = rootfs.hold().map_err(early("hand the image to"))?;
         let text = serde_json::to_vec(order).map_err(|error| early("write the order of")(error.into()))?;
         let (control, theirs) = UnixStream::pair().map_err(early("make a channel to"))?;
         let mut helper =
@@ -159,10 +161,10 @@ impl Sandboxes {
             }
         }
         let lock = held.file().ok_or_else(|| early("start")(io::ErrorKind::NotFound.into()))?;
-        let mut descriptors = vec![root.as_fd(), lock.as_fd()];
+        let mut descriptors = vec![root.as_fd(), lock.as_fd(), tree.as_fd()];
         descriptors.extend(input.as_ref().map(OwnedFd::as_fd));
         send(&control, &text, &descriptors).map_err(early("reach"))?;
-        drop(input);
+        drop((input, tree));
         let late = |error| (supervisor("hear of")(error), true);
         let answer = match receive(&control) {
             Ok(Some((answer, _))) => answer,

@@ -151,10 +151,12 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
         Err(error) => return refuse(&error),
     };
     let mut descriptors = descriptors.into_iter();
-    let (Some(root), Some(lock)) = (descriptors.next(), descriptors.next()) else {
+    let mut next = || descriptors.next();
+    // The tree is held until the sandbox is gone.
+    let (Some(root), Some(lock), Some(_tree)) = (next(), next(), next()) else {
         return refuse(&"the order lacks descriptors");
     };
-    let input = descriptors.next().filter(|_| order.input);
+    let input = next().filter(|_| order.input);
     let folder = RootFolder { path: order.root.clone(), folder: root };
     match attend(order, &folder, lock, input, control) {
         Ok(()) => Ok(()),

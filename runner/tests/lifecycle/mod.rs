@@ -6,5 +6,6 @@ mod names;
 mod race;
 mod records;
 mod runs;
+mod store;
 mod swap;
 mod yard;
