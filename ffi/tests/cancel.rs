@@ -126,3 +126,24 @@ fn close_during_traffic_answers_everybody_once_and_leaves_nothing() {
     }
     until_nothing_is_left();
 }
+
+#[test]
+fn a_sandbox_of_a_cancelled_call_does_not_stay() {
+    let own = engine();
+    let labels = json!({ "cancelled": std::process::id().to_string() });
+    let args = json!({ "capability": sleeper(&own), "labels": labels });
+    for round in 0..80_u64 {
+        let (id, replies) = own.begin("sandboxCreate", &args);
+        std::thread::sleep(Duration::from_micros(round * 100));
+        let cancelled = own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"] == true;
+        match open(&id, &replies.recv_timeout(PATIENCE).unwrap()) {
+            Ok(made) => {
+                assert!(!cancelled, "round {round}: what was cancelled has an answer");
+                own.call("sandboxRemove", &json!({ "id": made["id"] })).unwrap();
+            }
+            Err(error) => assert_eq!((cancelled, &error["code"]), (true, &json!("CANCELLED")), "{error}"),
+        }
+        let left = own.call("sandboxList", &json!({ "all": true, "labels": labels })).unwrap();
+        assert_eq!(left, json!([]), "round {round}");
+    }
+}

@@ -118,9 +118,10 @@ impl Make {
             sandboxes.create(&self.wish, &self.named)?
         };
         let made = allowed(reply)?;
-        if call.check().is_err() {
-            // Who cancelled it will never hear its name.
+        // From here on a cancel says that it came too late: no sandbox stays whose name nobody hears.
+        if let Err(cancelled) = call.finish(Ok(())) {
             sandboxes.remove(&made.info.id, true)?;
+            return Err(cancelled);
         }
         json(&json!({ "id": made.info.id, "name": made.info.name }))
     }
