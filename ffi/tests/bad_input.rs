@@ -42,6 +42,7 @@ fn sound() -> Vec<(&'static str, Value)> {
         ("sandboxWait", json!({ "id": "x" })),
         ("sandboxInspect", json!({ "id": "x" })),
         ("sandboxLogs", json!({ "id": "x", "tail": 5 })),
+        ("openLogs", json!({ "id": "x", "tail": 5, "follow": true })),
         ("sandboxList", json!({ "all": true })),
         ("sandboxExec", json!({ "id": "x", "command": ["/bin/true"], "timeoutMs": 5 })),
         ("selectBackendFor", json!({ "spec": spec })),

@@ -89,3 +89,49 @@ fn what_the_policy_denies_or_nobody_knows_is_not_started() {
         assert_eq!(own.sync(op, &json!({ "id": "x" })).unwrap_err()["code"], "BAD_REQUEST", "{op}");
     }
 }
+
+/// The next events of a stream up to its end or refusal: all text, and the last event.
+fn follow(own: &Own, stream: &Value) -> (String, Value) {
+    let mut text = String::new();
+    loop {
+        let event = own.call("next", &json!({ "stream": stream })).unwrap();
+        if event["event"] == "end" {
+            return (text, event);
+        }
+        text.push_str(event["data"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn logs_are_followed_while_the_sandbox_writes_and_end_with_it() {
+    let own = engine();
+    let id = run(
+        &own,
+        &["sh", "-c", "echo first; sleep 1; printf '\\303'; printf '\\244\\n'; echo last"],
+        json!({}),
+    );
+    let _removed = Removed(&own, id.clone());
+    let opened = own.call("openLogs", &json!({ "id": id, "follow": true })).unwrap();
+    let first = own.call("next", &json!({ "stream": opened["stream"] })).unwrap();
+    assert_eq!(first, json!({ "event": "stdout", "data": "first\n" }), "before it has written the rest");
+    let (rest, end) = follow(&own, &opened["stream"]);
+    assert_eq!((rest.as_str(), &end["result"]), ("\u{e4}\nlast\n", &Value::Null));
+    assert_eq!(own.call("next", &json!({ "stream": opened["stream"] })).unwrap_err()["code"], "STREAM");
+    let whole = own.call("openLogs", &json!({ "id": id, "tail": 1 })).unwrap();
+    assert_eq!(follow(&own, &whole["stream"]).0, "last\n");
+}
+
+#[test]
+fn who_stops_following_leaves_the_sandbox_running() {
+    let own = engine();
+    let id = run(&own, &["sh", "-c", "echo on; sleep 1000"], json!({}));
+    let _removed = Removed(&own, id.clone());
+    let opened = own.call("openLogs", &json!({ "id": id, "follow": true })).unwrap();
+    let this = json!({ "stream": opened["stream"] });
+    assert_eq!(own.call("next", &this).unwrap()["data"], "on\n");
+    assert_eq!(own.sync("cancel", &this).unwrap()["cancelled"], true);
+    assert!(
+        ["STREAM", "CANCELLED"].contains(&own.call("next", &this).unwrap_err()["code"].as_str().unwrap())
+    );
+    assert_eq!(own.call("sandboxInspect", &json!({ "id": id })).unwrap()["status"], "running");
+}

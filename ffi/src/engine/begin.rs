@@ -88,7 +88,8 @@ impl Engine {
             // A panic drops the responder, which answers then.
             Operation::Wait(wait) => return wait.run(self, responder),
             Operation::Open(open) => {
-                (&self.runs, Box::new(move |engine, call, responder| open.run(engine, call, responder)))
+                let lane = self.lane(open.lane());
+                (lane, Box::new(move |engine, call, responder| open.run(engine, call, responder)))
             }
             Operation::Work(work) => {
                 let lane = self.lane(work.lane());

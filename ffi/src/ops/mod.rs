@@ -4,6 +4,7 @@ mod backends;
 mod explain;
 mod images;
 mod io;
+mod logs;
 mod operation;
 mod policy;
 mod refused;

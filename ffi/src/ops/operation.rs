@@ -3,9 +3,10 @@
 use super::backends::{self, Select};
 use super::explain::Explain;
 use super::images::{self, Pull, Remove};
+use super::logs::{OpenLogs, ReadLogs};
 use super::policy::CheckPolicy;
 use super::run::Run;
-use super::sandboxes::{Exec, List, Make, OnOne, ReadLogs};
+use super::sandboxes::{Exec, List, Make, OnOne};
 use super::stream::{Next, Open, Write};
 use super::verify::Verify;
 use crate::calls::{Call, Responder};
@@ -29,8 +30,8 @@ pub(crate) enum Operation {
     AtOnce(AtOnce),
     /// May wait for long, and needs no thread meanwhile.
     Wait(Wait),
-    /// Takes a thread for as long as its sandbox runs, and answers before.
-    Open(Box<Open>),
+    /// Takes a thread for as long as its stream is open, and answers before.
+    Open(Opening),
     /// Takes a thread until it answers.
     Work(Work),
 }
@@ -50,6 +51,31 @@ pub(crate) enum AtOnce {
 pub(crate) enum Wait {
     Next(Next),
     Write(Write),
+}
+
+/// What opens a stream.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    Run(Box<Open>),
+    Logs(OpenLogs),
+}
+
+impl Opening {
+    /// The threads that it takes.
+    pub(crate) fn lane(&self) -> Lanes {
+        match self {
+            Self::Run(_) => Lanes::Runs,
+            Self::Logs(_) => Lanes::Waits,
+        }
+    }
+
+    /// Answers when the stream is open, and stays until it is not.
+    pub(crate) fn run(self, engine: &Engine, call: &Call, responder: Responder) {
+        match self {
+            Self::Run(open) => open.run(engine, call, responder),
+            Self::Logs(open) => open.run(engine, call, responder),
+        }
+    }
 }
 
 /// What has to be worked for.
@@ -93,7 +119,8 @@ impl Operation {
             "close" => none(&fields, Self::AtOnce(AtOnce::Close))?,
             "cancel" => Self::AtOnce(cancel(fields)?),
             "getBackendPriority" => none(&fields, Self::AtOnce(AtOnce::BackendPriority))?,
-            "open" => Self::Open(Box::new(Open::read(fields)?)),
+            "open" => Self::Open(Opening::Run(Box::new(Open::read(fields)?))),
+            "openLogs" => Self::Open(Opening::Logs(OpenLogs::read(fields)?)),
             "next" => Self::Wait(Wait::Next(Next::read(fields)?)),
             "write" => Self::Wait(Wait::Write(Write::read(fields)?)),
             _ => Self::Work(Work::read(op, fields)?),

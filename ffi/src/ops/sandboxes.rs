@@ -7,18 +7,16 @@ use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::{Begin, Join, LongRunning, Named, PipelineError, Reply, Wish};
 use perry_sandbox_policy::WallTime;
 use perry_sandbox_runner::{
-    End, Filter, Input, LifecycleError, LogStream, Output, SandboxId, SandboxInfo, Stop, Streams,
+    End, Filter, Input, LifecycleError, Output, SandboxId, SandboxInfo, Stop, Streams,
 };
 use serde_json::{Value, json};
 
-use super::io::{self, Io};
+use super::io::Io;
 use super::{refused, result, run, target};
 use crate::calls::Call;
-use crate::code::Code;
 use crate::engine::Engine;
 use crate::envelope::{Fields, json};
 use crate::fault::Fault;
-use crate::streams::Encoding;
 
 /// How often a wait looks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
@@ -59,42 +57,6 @@ pub(crate) struct Exec {
     id: String,
     join: Join,
     io: Io,
-}
-
-/// What a sandbox has written so far.
-#[derive(Debug)]
-pub(crate) struct ReadLogs {
-    id: String,
-    tail: Option<usize>,
-    encoding: Encoding,
-}
-
-impl ReadLogs {
-    /// `{id, tail?, encoding?}`.
-    pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
-        let id = fields.required_text("id")?;
-        let tail = fields.whole("tail")?.map(|lines| usize::try_from(lines).unwrap_or(usize::MAX));
-        let encoding = io::encoding(&mut fields)?;
-        fields.finish()?;
-        Ok(Self { id, tail, encoding })
-    }
-
-    pub(super) fn run(self, engine: &Engine, call: &Call) -> Result<String, Fault> {
-        let pipeline = engine.pipeline()?;
-        let sandboxes = pipeline.sandboxes()?;
-        let id = sandboxes.find(&self.id)?;
-        let (mut out, mut error) = (Vec::new(), Vec::new());
-        for chunk in sandboxes.logs(&id, self.tail, false)? {
-            call.check()?;
-            let chunk = chunk
-                .map_err(|error| Fault::new(Code::Io, format!("cannot read the sandbox's log: {error}")))?;
-            match chunk.stream {
-                LogStream::Stdout => out.extend(chunk.bytes),
-                LogStream::Stderr => error.extend(chunk.bytes),
-            }
-        }
-        json(&json!({ "stdout": self.encoding.whole(&out), "stderr": self.encoding.whole(&error) }))
-    }
 }
 
 impl Make {
@@ -204,7 +166,7 @@ impl Exec {
         let wall: Option<WallTime> = target::milliseconds(&mut fields, "timeoutMs")?;
         let env = target::variables(&mut fields)?;
         let join = Join { command, env, working_dir: fields.text("workdir")?, wall };
-        let io = io::io(&mut fields)?;
+        let io = super::io::io(&mut fields)?;
         fields.finish()?;
         Ok(Self { id, join, io })
     }

@@ -7,6 +7,6 @@ mod stream;
 mod table;
 mod text;
 
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Fed, Stream};
 pub(crate) use table::Streams;
 pub(crate) use text::Encoding;

@@ -27,10 +27,10 @@ const MAX_WAITERS: usize = 1024;
 const NAMES: [&str; 2] = ["stdout", "stderr"];
 
 /// Our ends of a program's streams; none of them blocks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ends {
-    /// Standard output and standard error.
-    pub(crate) outputs: [OwnedFd; 2],
+    /// Standard output and standard error; none where the stream is fed.
+    pub(crate) outputs: [Option<OwnedFd>; 2],
     /// Standard input, where it is written to while the program runs.
     pub(crate) input: Option<OwnedFd>,
 }
@@ -68,6 +68,17 @@ struct Write {
     responder: Responder,
 }
 
+/// What became of bytes that a stream was fed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fed {
+    /// It has them.
+    Taken,
+    /// Nobody has read the earlier ones yet: try again.
+    Full,
+    /// Nobody will read them.
+    Over,
+}
+
 /// Replies that are given when no lock is held.
 type Replies = Vec<(Responder, Result<String, Fault>)>;
 
@@ -88,9 +99,8 @@ fn not_read() -> Fault {
 
 impl Stream {
     pub(super) fn new(id: String, encoding: Encoding, ends: Ends) -> Self {
-        let [output, error] = ends.outputs;
         let state = State {
-            sources: [Some(Arc::new(output)), Some(Arc::new(error))],
+            sources: ends.outputs.map(|output| output.map(Arc::new)),
             arrived: VecDeque::new(),
             buffered: 0,
             held: [Vec::new(), Vec::new()],
@@ -194,6 +204,22 @@ impl Stream {
         let replies = state.push();
         drop(state);
         give(replies);
+    }
+
+    /// Gives bytes to whoever reads, where they do not come from a program's descriptors.
+    pub(crate) fn feed(&self, output: usize, bytes: &[u8]) -> Fed {
+        let mut state = lock(&self.state);
+        if state.over || state.cancelled {
+            return Fed::Over;
+        }
+        if state.buffered >= BUFFER {
+            return Fed::Full;
+        }
+        state.arrive(output, bytes);
+        let replies = state.settle(self.encoding);
+        drop(state);
+        give(replies);
+        Fed::Taken
     }
 
     /// What the reactor should wait for: source number (2 is the input) and its descriptor.
@@ -324,7 +350,7 @@ impl State {
                 return Some(Ok(event(number, &data)));
             }
         }
-        if self.sources.iter().any(Option::is_some) {
+        if self.sources.iter().any(Option::is_some) || self.ended.is_none() {
             return None;
         }
         for (number, held) in self.held.iter_mut().enumerate() {

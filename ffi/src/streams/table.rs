@@ -39,9 +39,16 @@ impl Streams {
         encoding: Encoding,
         stdin: Option<Input>,
     ) -> Result<(Arc<Stream>, perry_sandbox_runner::Streams), Fault> {
-        let failed =
-            |error: io::Error| Fault::new(Code::Io, format!("cannot make the stream's pipes: {error}"));
-        let (ends, streams) = connect(stdin).map_err(failed)?;
+        let (ends, streams) = connect(stdin).map_err(|error| no_pipes(&error))?;
+        Ok((self.add(encoding, ends)?, streams))
+    }
+
+    /// Opens a stream that is [fed](Stream::feed).
+    pub(crate) fn open_fed(self: &Arc<Self>, encoding: Encoding) -> Result<Arc<Stream>, Fault> {
+        self.add(encoding, Ends::default())
+    }
+
+    fn add(self: &Arc<Self>, encoding: Encoding, ends: Ends) -> Result<Arc<Stream>, Fault> {
         let mut table = lock(&self.0);
         if table.closed {
             return Err(Fault::closed());
@@ -53,14 +60,14 @@ impl Streams {
             ));
         }
         if table.waker.is_none() {
-            table.waker = Some(reactor::start(Arc::downgrade(self)).map_err(failed)?);
+            table.waker = Some(reactor::start(Arc::downgrade(self)).map_err(|error| no_pipes(&error))?);
         }
         table.last = table.last.saturating_add(1);
         let stream = Arc::new(Stream::new(format!("s{}", table.last), encoding, ends));
         table.open.insert(stream.id().to_owned(), Arc::clone(&stream));
         table.wake();
         drop(table);
-        Ok((stream, streams))
+        Ok(stream)
     }
 
     /// Answers with the next event of a stream.
@@ -136,6 +143,10 @@ impl Table {
     }
 }
 
+fn no_pipes(error: &io::Error) -> Fault {
+    Fault::new(Code::Io, format!("cannot make the stream's pipes: {error}"))
+}
+
 fn connect(stdin: Option<Input>) -> io::Result<(Ends, perry_sandbox_runner::Streams)> {
     let [(out, to_out), (error, to_error)] = [output()?, output()?];
     let (input, stdin) = if let Some(stdin) = stdin {
@@ -150,5 +161,5 @@ fn connect(stdin: Option<Input>) -> io::Result<(Ends, perry_sandbox_runner::Stre
         stdout: Output::Descriptor(to_out),
         stderr: Output::Descriptor(to_error),
     };
-    Ok((Ends { outputs: [out, error], input }, streams))
+    Ok((Ends { outputs: [Some(out), Some(error)], input }, streams))
 }
