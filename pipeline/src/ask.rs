@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageConfig, ImageName, Source, Store, resolve};
+use perry_sandbox_image::{ImageConfig, ImageName, Source, Store};
 use perry_sandbox_policy::{
     CommandLineSigner, Denial, Evidence, Explanation, ImageDefaults, ImageSubject, Policy, Request,
     Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, decide_requirement, explain,
@@ -20,13 +19,10 @@ use crate::host;
 use crate::local::{LayoutQuestion, LocalImages, Looked};
 use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
-use crate::sources::{self, AccessChoice, Opened};
+use crate::sources::{self, AccessChoice, Opened, in_time};
 use crate::terms::Terms;
 use crate::trust;
 use crate::wish::Wish;
-
-/// How long a registry may take to give a manifest or configuration.
-const SMALL_READ: Duration = Duration::from_secs(60);
 
 /// Everything that stays the same from one wish to the next.
 #[derive(Debug)]
@@ -265,8 +261,9 @@ impl Pipeline {
             let access = &question.wish.access;
             return self.local.look(LayoutQuestion { name, dir, access, platform, requirement, clock });
         }
-        let Opened { source, wanted } = self.source(name, &question.wish.access)?;
-        let resolved = in_time(source.as_ref(), |source| resolve(source, &wanted, platform))?;
+        let opened = self.source(name, &question.wish.access)?;
+        let resolved = opened.resolve(platform)?;
+        let source = opened.source;
         let clock = Clock::at(question.now);
         let verified = match self.verifier.verify(source.as_ref(), &resolved, requirement, clock) {
             Ok(verified) => verified,
@@ -275,14 +272,6 @@ impl Pipeline {
         let config = Arc::new(in_time(source.as_ref(), |source| resolved.config(source))?);
         Ok(Ok(Looked { source, verified, config }))
     }
-}
-
-/// Reads something small, in bounded time: a registry that answers one byte at a time would hold us forever.
-fn in_time<T>(source: &dyn Source, read: impl FnOnce(&dyn Source) -> T) -> T {
-    source.set_deadline(Instant::now().checked_add(SMALL_READ));
-    let found = read(source);
-    source.set_deadline(None);
-    found
 }
 
 /// What is asked, before anything is read of the image.

@@ -56,5 +56,5 @@ pub use policies::{
 };
 pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Reply};
 pub use signer::{KeyChoice, SignerChoice, requirement};
-pub use sources::{AccessChoice, Opened, Pull};
+pub use sources::{AccessChoice, Opened, Pull, hash_layers};
 pub use wish::{TargetChoice, Wish};

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use perry_sandbox_image::{
-    Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, ReadError, Registry, Roots,
-    Source, Store, StoredImage, Wanted,
+    Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, ReadError, Registry,
+    ResolvedImage, Roots, Source, Store, StoredImage, Wanted, resolve,
 };
-use perry_sandbox_reference::{Reference, Repository};
+use perry_sandbox_reference::{Platform, Reference, Repository};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -49,6 +50,48 @@ pub struct Opened<'store> {
     pub source: Arc<dyn Source + 'store>,
     /// Which image of it.
     pub wanted: Wanted,
+}
+
+/// How long a registry may take to give a manifest or configuration.
+const SMALL_READ: Duration = Duration::from_secs(60);
+
+impl Opened<'_> {
+    /// The image of that platform, in bounded time.
+    ///
+    /// # Errors
+    /// It is not there, or not what its digests name.
+    pub fn resolve(&self, platform: &Platform) -> Result<ResolvedImage, PipelineError> {
+        Ok(in_time(self.source.as_ref(), |source| resolve(source, &self.wanted, platform))?)
+    }
+}
+
+/// Reads something small: a registry that answers one byte at a time would hold us forever.
+pub(crate) fn in_time<T>(source: &dyn Source, read: impl FnOnce(&dyn Source) -> T) -> T {
+    source.set_deadline(Instant::now().checked_add(SMALL_READ));
+    let found = read(source);
+    source.set_deadline(None);
+    found
+}
+
+/// Reads every layer of a layout or archive, so that one that was changed is found before it runs. Stops early, and
+/// says so by `false`, when `go_on` does.
+///
+/// # Errors
+/// A layer is not there, or not what its digest names.
+pub fn hash_layers(
+    source: &dyn Source,
+    image: &ResolvedImage,
+    go_on: &dyn Fn() -> bool,
+) -> Result<bool, PipelineError> {
+    for layer in image.layers() {
+        if !go_on() {
+            return Ok(false);
+        }
+        let mut content = source.blob(&layer.digest, Some(layer.size), layer.size)?;
+        std::io::copy(&mut content, &mut std::io::sink())
+            .map_err(|error| ReadError::from_io(format!("layer {}", layer.digest), error))?;
+    }
+    Ok(true)
 }
 
 /// Opens the place that the name stands for. The store answers for a registry where it holds the digest already.

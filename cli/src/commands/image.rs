@@ -27,7 +27,7 @@ fn pull(args: &PullArgs, environment: &Environment) -> anyhow::Result<Exit> {
     let name = args.image.parse().map_err(Stop::usage)?;
     let opened = pipeline.source(&name, &args.access.choice())?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
-    let image = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
+    let image = opened.resolve(&platform)?;
     let pulled = pipeline.store().pull(
         opened.source.as_ref(),
         &image,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
-use perry_sandbox_pipeline::{Environment, Pipeline, read, requirement};
+use perry_sandbox_image::ImageName;
+use perry_sandbox_pipeline::{Environment, Pipeline, hash_layers, read, requirement};
 use perry_sandbox_reference::Platform;
 use perry_sandbox_verifier::{Clock, Denial, DenialClass, Signed, explain, verify_bundle};
 use serde::Serialize;
@@ -47,7 +47,7 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
         if args.no_cache || name.reference().is_none() { pipeline.without_cache() } else { pipeline };
     let opened = pipeline.source(&name, &args.access.choice())?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
-    let resolved = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
+    let resolved = opened.resolve(&platform)?;
     let repository = args.repository.clone().or_else(|| resolved.repository().cloned());
     let choice = args.signer.choice();
     let requirement = match choice.signer()? {
@@ -61,21 +61,11 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
         Clock::at(Timestamp::now()),
     );
     if verified.is_ok() && name.reference().is_none() {
-        hash_layers(opened.source.as_ref(), &resolved)?;
+        hash_layers(opened.source.as_ref(), &resolved, &|| true)?;
     }
     report(image, verified.as_ref().map(|verified| verified.evidence()), args.json, |subject, evidence| {
         report::image(subject, evidence, &requirement)
     })
-}
-
-/// Reads every layer of a layout or archive, so that one that was changed is found here and not only when it runs.
-fn hash_layers(source: &dyn Source, image: &ResolvedImage) -> anyhow::Result<()> {
-    for layer in image.layers() {
-        let mut content = source.blob(&layer.digest, Some(layer.size), layer.size)?;
-        std::io::copy(&mut content, &mut std::io::sink())
-            .map_err(|error| ReadError::from_io(format!("layer {}", layer.digest), error))?;
-    }
-    Ok(())
 }
 
 fn one_bundle(args: &VerifyArgs, bundle: &Path) -> anyhow::Result<Exit> {

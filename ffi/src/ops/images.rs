@@ -1,7 +1,7 @@
 //! `pullImage`, `listImages`, `removeImage`: the content store.
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageName, StoredImage, resolve};
+use perry_sandbox_image::{ImageName, StoredImage};
 use perry_sandbox_pipeline::{AccessChoice, Silent};
 use perry_sandbox_reference::Platform;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ impl Pull {
         let pipeline = engine.pipeline()?;
         let opened = pipeline.source(&self.image, &self.access)?;
         let platform = self.platform.unwrap_or_else(Platform::host);
-        let image = resolve(opened.source.as_ref(), &opened.wanted, &platform)?;
+        let image = opened.resolve(&platform)?;
         call.check()?;
         let store = pipeline.store();
         let pulled = store.pull(opened.source.as_ref(), &image, &self.image.to_string(), &Silent)?;

@@ -1,8 +1,10 @@
 //! `verify`: who signed, or every reason why nobody did.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use perry_sandbox_image::{ImageName, ReadError, ResolvedImage, Source, resolve};
-use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, requirement};
+use perry_sandbox_image::ImageName;
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, hash_layers, requirement};
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_verifier::Clock;
 use serde_json::json;
@@ -51,7 +53,7 @@ impl Verify {
         let opened = pipeline.source(&self.image, &self.access)?;
         let source = opened.source.as_ref();
         let platform = self.platform.unwrap_or_else(Platform::host);
-        let resolved = resolve(source, &opened.wanted, &platform)?;
+        let resolved = opened.resolve(&platform)?;
         call.check()?;
         let repository = self.repository.or_else(|| resolved.repository().cloned());
         let requirement = match &self.demanded {
@@ -61,11 +63,16 @@ impl Verify {
             }
             Demanded::Policy(choice) => pipeline.requirement_for_image(choice, repository)?,
         };
-        let clock = Clock::at(Timestamp::now());
-        let verified = perry_sandbox_verifier::verify(source, &resolved, &requirement, clock)
-            .map_err(|denial| refused::not_verified(&denial))?;
-        if self.image.reference().is_none() {
-            hash_layers(source, &resolved, call)?;
+        let (desk, clock) = (pipeline.verifier(), Clock::at(Timestamp::now()));
+        let in_registry = self.image.reference().is_some();
+        let proof = if in_registry {
+            desk.verify(source, &resolved, &requirement, clock)
+        } else {
+            desk.verify_anew(source, &resolved, &requirement, clock).map(Arc::new)
+        };
+        let verified = proof.map_err(|denial| refused::not_verified(&denial))?;
+        if !in_registry && !hash_layers(source, &resolved, &|| call.check().is_ok())? {
+            call.check()?;
         }
         json(&json!({ "verified": true, "evidence": result::evidence_of(verified.evidence()) }))
     }
@@ -82,15 +89,4 @@ fn demanded(fields: &mut Fields) -> Result<Demanded, Fault> {
         (true, false) => Ok(Demanded::Signer(signer)),
         _ => Err(fields.refuse("requirement", "is expected to have either `policy` or `signer`")),
     }
-}
-
-/// Reads every layer of a layout or archive, so that one that was changed is found here and not only when it runs.
-fn hash_layers(source: &dyn Source, image: &ResolvedImage, call: &Call) -> Result<(), Fault> {
-    for layer in image.layers() {
-        call.check()?;
-        let mut content = source.blob(&layer.digest, Some(layer.size), layer.size)?;
-        std::io::copy(&mut content, &mut std::io::sink())
-            .map_err(|error| ReadError::from_io(format!("layer {}", layer.digest), error))?;
-    }
-    Ok(())
 }
