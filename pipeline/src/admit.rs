@@ -57,7 +57,7 @@ impl Pipeline {
         if let Answer::Decided(decided) = &asked.answer
             && let Verdict::Allow(plan) = &decided.verdict
         {
-            if let Err(error) = self.refuse_own_folders(asked, plan) {
+            if let Err(error) = self.check_mounts(asked) {
                 record::own_folder(asked, trail.as_ref())?;
                 return Err(error);
             }
@@ -67,9 +67,17 @@ impl Pipeline {
         Ok(None)
     }
 
+    /// Refuses an approval with a mount that would show what decides about runs. [`Pipeline::admit`] does this too; who
+    /// only explains must do it, to say what a run would.
+    ///
     /// SECURITY: a mount that shows our own store, records or policies would let a program change what the next run
     /// trusts; so would one that shows the keys and trust roots that a policy names.
-    fn refuse_own_folders(&self, asked: &Asked<'_>, plan: &LaunchPlan) -> Result<(), PipelineError> {
+    ///
+    /// # Errors
+    /// [`PipelineError::OwnFolder`].
+    pub fn check_mounts(&self, asked: &Asked<'_>) -> Result<(), PipelineError> {
+        let Answer::Decided(decided) = &asked.answer else { return Ok(()) };
+        let Verdict::Allow(plan) = &decided.verdict else { return Ok(()) };
         if plan.mounts.is_empty() {
             return Ok(());
         }

@@ -14,6 +14,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> anyhow::
     let tier = what_if(&args.what_if)?;
     let pipeline = Pipeline::open(environment.clone())?;
     let asked = pipeline.ask(&args.request.wish(Terminal::None)?, tier.as_ref())?;
+    pipeline.check_mounts(&asked)?;
     let exit = exit_of(&asked);
     match &asked.answer {
         Answer::NotAsked(denial) => {

@@ -47,6 +47,16 @@ impl Explain {
         self.wish.backend = self.wish.backend.or_else(|| engine.use_backend());
         let pipeline = engine.pipeline()?;
         let asked = pipeline.ask(&self.wish, self.what_if.as_ref())?;
+        if let Err(error) = pipeline.check_mounts(&asked) {
+            return json(&Answered {
+                verdict: "deny",
+                exit: refused::exit(Some(error.class())),
+                plan_digest: None,
+                explanation: None,
+                denial: None,
+                text: format!("DENIED   {}\n\n{error}", asked.image),
+            });
+        }
         let class = refused::class(&asked.answer);
         let (denial, text) = match &asked.answer {
             Answer::NotVerified(denial) => {

@@ -168,6 +168,8 @@ fn a_mount_over_the_store_or_the_policy_is_denied() {
     assert_eq!(allowed.code, 0, "{allowed:?}");
     refused(&run(&folder), 120, &["decides about runs"]);
     assert!(home.run(&["log", "show"]).stdout.contains("own-folders"), "the refusal is in the trail");
+    let explained = home.run(&["explain", "--policy", policy, "--mount-write", &folder, IMAGE, "--", "ls"]);
+    refused(&explained, 120, &["decides about runs"]);
 }
 
 #[test]
