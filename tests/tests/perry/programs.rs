@@ -75,6 +75,24 @@ fn programs_run_in_sandboxes() {
 }
 
 #[test]
+fn what_is_decided_at_once_holds_with_every_compiler() {
+    for compiler in compilers() {
+        all_ok(&compiler, "atonce", &suite(&compiler, As::Ordinary, "atonce"));
+    }
+}
+
+#[test]
+fn a_named_sandbox_outlives_its_program() {
+    for compiler in reliable() {
+        let program = compile(&compiler, "suite", Kind::Plain, &sources(), "suite.ts");
+        let home = Home::new(As::Me);
+        for part in ["containers", "containers-later"] {
+            all_ok(&compiler, part, &run(&home, &program, home.path(), part, ""));
+        }
+    }
+}
+
+#[test]
 fn output_comes_while_the_program_runs() {
     for compiler in compilers() {
         all_ok(&compiler, "streams", &suite(&compiler, As::Ordinary, "streams"));

@@ -1,8 +1,10 @@
 // One program with all themes, so that each compiler compiles and links it once. PART says which theme runs; the arguments
 // of the command line do not arrive in 0.5.1182.
 
+import { atOnce } from "./atonce";
 import { calls } from "./calls";
 import { closing } from "./closing";
+import { containers, containersLater } from "./containers";
 import { leaving } from "./leaving";
 import { pace } from "./pace";
 import { runs } from "./runs";
@@ -23,6 +25,12 @@ async function main(): Promise<void> {
     await closing();
   } else if (part === "leaving") {
     await leaving();
+  } else if (part === "atonce") {
+    atOnce();
+  } else if (part === "containers") {
+    await containers();
+  } else if (part === "containers-later") {
+    await containersLater();
   } else if (part === "pace") {
     await pace();
   } else {
