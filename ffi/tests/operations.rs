@@ -116,11 +116,14 @@ fn an_explanation_is_a_value_also_when_it_is_a_no() {
     let value = own.sync("explain", &json!({ "capability": own.busybox(&["true"]) })).unwrap();
     assert_eq!((&value["verdict"], &value["exit"]), (&json!("allow"), &json!(0)));
     assert!(value["planDigest"].is_string() && value["text"].as_str().unwrap().starts_with("ALLOWED"));
+    assert!(value.get("explanation").is_none());
+    let rows = json!({ "capability": own.busybox(&["true"]), "rows": true });
+    let value = own.sync("explain", &rows).unwrap();
     assert_eq!(value["explanation"]["schema"], "perry-sandbox/explain/v1");
     let wish = with(own.busybox(&["true"]), json!({ "grants": { "egress": ["example.org:443"] } }));
     let value = own.call("explain", &json!({ "capability": wish })).unwrap();
     assert_eq!((&value["verdict"], &value["exit"]), (&json!("deny"), &json!(120)));
-    assert!(value.get("planDigest").is_none());
+    assert!(value.get("planDigest").is_none() && value["explanation"]["reasons"].is_array());
     let other = key().replace("cosign.pub", "other.pub");
     let spec = json!({ "image": image(), "signer": { "key": other } });
     let value = own.sync("explain", &json!({ "spec": spec })).unwrap();

@@ -188,9 +188,15 @@ export interface Verified {
 }
 
 /** A request to be explained: a capability or an ad-hoc image. */
-export type Explainable =
-  | { /** A capability of the policy. */ capability: ExplainedCapability; /** As if under this tier. */ ifTier?: string }
-  | { /** An ad-hoc image. */ spec: Spec; /** As if under this tier. */ ifTier?: string };
+export type Explainable = (
+  | { /** A capability of the policy. */ capability: ExplainedCapability }
+  | { /** An ad-hoc image. */ spec: Spec }
+) & {
+  /** As if under this tier. */
+  ifTier?: string;
+  /** Give an approval line by line too, as `explanation`. Reading the lines costs more than the whole question. */
+  rows?: boolean;
+};
 
 /** The capability in an {@link Explainable}. */
 export interface ExplainedCapability extends Target {
@@ -210,10 +216,10 @@ export interface Explanation {
   planDigest?: string;
   /** The explanation as `perry-sandbox explain` prints it. */
   text?: string;
-  /** The lines of the plan with their enforcers, or the reasons. */
-  lines?: unknown;
-  /** The same as one document. */
+  /** The same as a document: lines, enforcers, reasons with their places. For an approval only with `rows`. */
   explanation?: unknown;
+  /** Every candidate signature and why it does not count, when the verdict is `"not-verified"`. */
+  denial?: unknown;
 }
 
 /** One thing that is wrong in a policy. */

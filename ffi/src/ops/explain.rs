@@ -15,6 +15,8 @@ use crate::fault::Fault;
 pub(crate) struct Explain {
     wish: Wish,
     what_if: Option<TierName>,
+    /// Whether an approval comes line by line too: reading them costs a Perry program more than the whole question.
+    rows: bool,
 }
 
 /// The answer; a "no" is one too.
@@ -35,9 +37,13 @@ struct Answered<'a> {
 }
 
 impl Explain {
-    /// `{capability | spec, ifTier?}`.
+    /// `{capability | spec, ifTier?, rows?}`.
     pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
-        let explain = Self { wish: target::either(&mut fields)?, what_if: fields.parsed("ifTier")? };
+        let explain = Self {
+            wish: target::either(&mut fields)?,
+            what_if: fields.parsed("ifTier")?,
+            rows: fields.flag("rows")?,
+        };
         fields.finish()?;
         Ok(explain)
     }
@@ -81,7 +87,7 @@ impl Explain {
             },
             exit: refused::exit(class),
             plan_digest: explanation.and_then(Explanation::plan_digest),
-            explanation,
+            explanation: explanation.filter(|_| self.rows || class.is_some()),
             denial,
             text: explanation.map_or(text, |explanation| explanation.to_text(false)),
         })
