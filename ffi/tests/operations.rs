@@ -124,6 +124,9 @@ fn an_explanation_is_a_value_also_when_it_is_a_no() {
     let value = own.call("explain", &json!({ "capability": wish })).unwrap();
     assert_eq!((&value["verdict"], &value["exit"]), (&json!("deny"), &json!(120)));
     assert!(value.get("planDigest").is_none() && value["explanation"]["reasons"].is_array());
+    let unknown = with(own.busybox(&["true"]), json!({ "name": "nothing-such" }));
+    let value = own.sync("explain", &json!({ "capability": unknown })).unwrap();
+    assert_eq!((&value["verdict"], &value["exit"]), (&json!("deny"), &json!(120)), "{value}");
     let other = key().replace("cosign.pub", "other.pub");
     let spec = json!({ "image": image(), "signer": { "key": other } });
     let value = own.sync("explain", &json!({ "spec": spec })).unwrap();

@@ -1,6 +1,6 @@
 //! `explain`: the verdict and who would hold each line of it; nothing runs.
 
-use perry_sandbox_pipeline::{Answer, Class, Wish};
+use perry_sandbox_pipeline::{Answer, Class, PipelineError, Wish};
 use perry_sandbox_policy::{Explanation, TierName};
 use serde::Serialize;
 use serde_json::Value;
@@ -52,16 +52,14 @@ impl Explain {
     pub(super) fn run(mut self, engine: &Engine) -> Result<String, Fault> {
         self.wish.backend = self.wish.backend.or_else(|| engine.use_backend());
         let pipeline = engine.pipeline()?;
-        let asked = pipeline.ask(&self.wish, self.what_if.as_ref())?;
+        let asked = match pipeline.ask(&self.wish, self.what_if.as_ref()) {
+            Ok(asked) => asked,
+            // A "no" that needs no question, as of a capability that the policy lacks.
+            Err(error) if error.class() == Class::Denied => return denied(&error),
+            Err(error) => return Err(error.into()),
+        };
         if let Err(error) = pipeline.check_mounts(&asked) {
-            return json(&Answered {
-                verdict: "deny",
-                exit: refused::exit(Some(error.class())),
-                plan_digest: None,
-                explanation: None,
-                denial: None,
-                text: format!("DENIED   {}\n\n{error}", asked.image),
-            });
+            return denied(&error);
         }
         let class = refused::class(&asked.answer);
         let (denial, text) = match &asked.answer {
@@ -92,4 +90,16 @@ impl Explain {
             text: explanation.map_or(text, |explanation| explanation.to_text(false)),
         })
     }
+}
+
+/// A "no" without lines.
+fn denied(error: &PipelineError) -> Result<String, Fault> {
+    json(&Answered {
+        verdict: "deny",
+        exit: refused::exit(Some(error.class())),
+        plan_digest: None,
+        explanation: None,
+        denial: None,
+        text: format!("DENIED   {error}"),
+    })
 }

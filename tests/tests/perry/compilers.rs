@@ -26,6 +26,11 @@ impl Compiler {
         command
     }
 
+    /// The folder of all compilers.
+    pub(crate) fn home(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// Perry's own archives.
     pub(crate) fn archives(&self) -> Vec<PathBuf> {
         ["libperry_runtime.a", "libperry_stdlib.a"].map(|name| self.folder.join("lib").join(name)).into()

@@ -7,3 +7,4 @@ mod codes;
 mod compilers;
 mod programs;
 mod project;
+mod readme;
