@@ -6,7 +6,7 @@ use super::runtime::js_string;
 
 /// The head of a string on Perry's heap; the text follows it.
 ///
-/// Perry 0.5.1182 and 0.5.1520 agree on it. It is no promise of theirs, so [`probe`] looks before anything is read.
+/// Perry 0.5.1182 and 0.5.1520 agree on it. It is no promise of theirs, so it is probed before anything is read.
 #[repr(C)]
 #[derive(Debug)]
 pub struct StringHeader {
