@@ -85,6 +85,8 @@ impl Home {
     /// The program cannot be copied.
     pub fn other_command(&self, program: &Path) -> Command {
         let copy = self.path().join("other-program");
+        // A supervisor may still run the copy of before, which then cannot be written.
+        drop(std::fs::remove_file(&copy));
         std::fs::copy(program, &copy).expect("the program is copied to where every user reaches it");
         self.prepared(&copy)
     }
