@@ -21,7 +21,7 @@ use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
 use crate::sources::{self, AccessChoice, Opened, in_time};
 use crate::terms::Terms;
-use crate::trust;
+use crate::trust::LazyVerifier;
 use crate::wish::Wish;
 
 /// Everything that stays the same from one wish to the next.
@@ -31,7 +31,7 @@ pub struct Pipeline {
     pub(crate) store: Store,
     pub(crate) launcher: Option<Launcher>,
     policies: PolicyCache,
-    verifier: Verifier,
+    verifier: LazyVerifier,
     local: LocalImages,
 }
 
@@ -94,17 +94,15 @@ impl Pipeline {
     /// The store cannot be used.
     pub fn open(environment: Environment) -> Result<Self, PipelineError> {
         let store = Store::open(&environment.data_dir)?;
-        let verifier = trust::verifier_with_folder(&environment);
-        let local = LocalImages::new(trust::verifier(CacheLimits::default(), &environment));
-        let policies = PolicyCache::default();
-        Ok(Self { environment, store, launcher: None, policies, verifier, local })
+        let (verifier, local) = (LazyVerifier::on_disk(), LocalImages::new(CacheLimits::default()));
+        Ok(Self { environment, store, launcher: None, policies: PolicyCache::default(), verifier, local })
     }
 
     /// Verifies anew each time, and keeps no proofs.
     #[must_use]
     pub fn without_cache(self) -> Self {
-        let anew = || trust::verifier(CacheLimits::none(), &self.environment);
-        Self { verifier: anew(), local: LocalImages::new(anew()), ..self }
+        let verifier = LazyVerifier::in_memory(CacheLimits::none());
+        Self { verifier, local: LocalImages::new(CacheLimits::none()), ..self }
     }
 
     /// Starts sandboxes by this launcher process instead of cloning the caller's own: for large and threaded programs.
@@ -120,7 +118,7 @@ impl Pipeline {
 
     /// Verifies images, and keeps proofs as long as they hold.
     pub fn verifier(&self) -> &Verifier {
-        &self.verifier
+        self.verifier.get(&self.environment)
     }
 
     /// What the environment decides.
@@ -259,13 +257,15 @@ impl Pipeline {
         if let ImageName::Layout { dir, .. } = name {
             let clock = Clock::at(question.now);
             let access = &question.wish.access;
-            return self.local.look(LayoutQuestion { name, dir, access, platform, requirement, clock });
+            return self
+                .local
+                .look(LayoutQuestion { name, dir, access, platform, requirement, clock }, &self.environment);
         }
         let opened = self.source(name, &question.wish.access)?;
         let resolved = opened.resolve(platform)?;
         let source = opened.source;
         let clock = Clock::at(question.now);
-        let verified = match self.verifier.verify(source.as_ref(), &resolved, requirement, clock) {
+        let verified = match self.verifier().verify(source.as_ref(), &resolved, requirement, clock) {
             Ok(verified) => verified,
             Err(denial) => return Ok(Err(denial)),
         };

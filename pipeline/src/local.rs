@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use perry_sandbox_image::{FileStamp, ImageConfig, ImageName, Layout, ResolvedImage, Source, resolve};
 use perry_sandbox_policy::Requirement;
 use perry_sandbox_reference::Platform;
-use perry_sandbox_verifier::{Clock, Denial, VerifiedImage, Verifier};
+use perry_sandbox_verifier::{CacheLimits, Clock, Denial, VerifiedImage};
 
+use crate::environment::Environment;
 use crate::error::PipelineError;
 use crate::files::is_settled;
 use crate::sources::{AccessChoice, open_layout};
+use crate::trust::LazyVerifier;
 
 /// More layouts than one program has in use.
 const MOST: usize = 64;
+
 /// What is known about an image before the policy decides.
 #[derive(Debug)]
 pub(crate) struct Looked<'a> {
@@ -29,7 +32,7 @@ pub(crate) struct Looked<'a> {
 #[derive(Debug)]
 pub(crate) struct LocalImages {
     kept: Mutex<Vec<Arc<Kept>>>,
-    verifier: Verifier,
+    verifier: LazyVerifier,
 }
 
 #[derive(Debug)]
@@ -57,25 +60,26 @@ pub(crate) struct LayoutQuestion<'a> {
 
 impl LocalImages {
     /// With a verifier of its own, that keeps no proofs on disk.
-    pub(crate) fn new(verifier: Verifier) -> Self {
-        Self { kept: Mutex::default(), verifier }
+    pub(crate) fn new(limits: CacheLimits) -> Self {
+        Self { kept: Mutex::default(), verifier: LazyVerifier::in_memory(limits) }
     }
 
     /// Looks at the image; the inner result is the verifier's "no".
     pub(crate) fn look(
         &self,
         question: LayoutQuestion<'_>,
+        environment: &Environment,
     ) -> Result<Result<Looked<'static>, Denial>, PipelineError> {
+        let desk = self.verifier.get(environment);
         if let Some(kept) = self.unchanged(question) {
-            let proof =
-                self.verifier.verify(kept.layout.as_ref(), &kept.image, question.requirement, question.clock);
+            let proof = desk.verify(kept.layout.as_ref(), &kept.image, question.requirement, question.clock);
             return Ok(proof.map(|verified| kept.looked(verified)));
         }
         // What was proved of files that are others now is not asked for again.
-        self.verifier.forget();
+        desk.forget();
         let layout = Arc::new(open_layout(question.dir, question.access)?);
         let image = resolve(layout.as_ref(), &question.name.wanted(), question.platform)?;
-        let proof = self.verifier.verify(layout.as_ref(), &image, question.requirement, question.clock);
+        let proof = desk.verify(layout.as_ref(), &image, question.requirement, question.clock);
         let verified = match proof {
             Ok(verified) => verified,
             Err(denial) => return Ok(Err(denial)),

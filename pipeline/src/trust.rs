@@ -12,23 +12,48 @@ use crate::environment::Environment;
 /// built with (<https://docs.sigstore.dev/about/security/>).
 const PUBLIC_MIRROR: &str = "https://tuf-repo-cdn.sigstore.dev";
 
-/// A verifier that keeps proofs in memory as `limits` says, and knows the public trust root.
-pub(crate) fn verifier(limits: CacheLimits, environment: &Environment) -> Verifier {
+/// A verifier that is made when it is first asked: a run needs one of two at most, and their folders cost time to open.
+#[derive(Debug)]
+pub(crate) struct LazyVerifier {
+    limits: CacheLimits,
+    /// Whether proofs are kept on disk too.
+    on_disk: bool,
+    verifier: OnceLock<Verifier>,
+}
+
+impl LazyVerifier {
+    /// Keeps proofs in memory, as `limits` says.
+    pub(crate) fn in_memory(limits: CacheLimits) -> Self {
+        Self { limits, on_disk: false, verifier: OnceLock::new() }
+    }
+
+    /// Keeps proofs on disk as well.
+    pub(crate) fn on_disk() -> Self {
+        Self { on_disk: true, ..Self::in_memory(CacheLimits::default()) }
+    }
+
+    /// The verifier; it knows the public trust root.
+    pub(crate) fn get(&self, environment: &Environment) -> &Verifier {
+        self.verifier.get_or_init(|| {
+            let verifier = with_public_root(self.limits.clone(), environment);
+            if !self.on_disk {
+                return verifier;
+            }
+            // A folder that cannot be used costs time, never an answer.
+            verifier
+                .with_folder(&environment.data_dir.join("verified"))
+                .unwrap_or_else(|_| with_public_root(self.limits.clone(), environment))
+        })
+    }
+}
+
+fn with_public_root(limits: CacheLimits, environment: &Environment) -> Verifier {
     let verifier = Verifier::new(limits);
     // A folder that cannot be used leaves policies that need the public root without it, and they say so.
     match PublicRoot::open(&environment.data_dir.join("trust")) {
         Ok(root) => verifier.with_public_root(root.with_mirror(Box::new(LazyMirror::new(environment)))),
         Err(_) => verifier,
     }
-}
-
-/// As [`verifier`], and proofs are kept on disk.
-pub(crate) fn verifier_with_folder(environment: &Environment) -> Verifier {
-    let limits = CacheLimits::default();
-    // A folder that cannot be used costs time, never an answer.
-    verifier(limits.clone(), environment)
-        .with_folder(&environment.data_dir.join("verified"))
-        .unwrap_or_else(|_| verifier(limits, environment))
 }
 
 /// The public mirror, made only when it is asked: reading the system's certificates takes milliseconds.
