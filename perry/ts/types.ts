@@ -127,7 +127,7 @@ export interface Spec extends Target {
 }
 
 /** Which limit ended a run. */
-export type LimitHit = "memory" | "cpu" | "wall" | "output" | "pids" | "disk";
+export type LimitHit = "memory" | "cpu" | "wall" | "output" | "pids" | "disk" | "open-files";
 
 /** What a run used. */
 export interface Usage {

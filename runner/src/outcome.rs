@@ -15,7 +15,8 @@ pub enum End {
     Killed(i32),
 }
 
-/// A limit that ended the run.
+/// A limit that ended the run, or that a program ran into before it failed: a refused process, byte or file ends nobody,
+/// and is named only where the program did not end with success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
@@ -27,6 +28,12 @@ pub enum Limit {
     Wall,
     /// Bytes of output.
     Output,
+    /// Processes and threads.
+    Pids,
+    /// Bytes or files that can be written, or the size of one file.
+    Disk,
+    /// Open files of one process.
+    OpenFiles,
 }
 
 impl fmt::Display for Limit {
@@ -36,6 +43,9 @@ impl fmt::Display for Limit {
             Self::Cpu => "cpu",
             Self::Wall => "wall",
             Self::Output => "output",
+            Self::Pids => "pids",
+            Self::Disk => "disk",
+            Self::OpenFiles => "open-files",
         })
     }
 }

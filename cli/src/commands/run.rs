@@ -100,13 +100,18 @@ fn finish(outcome: &Outcome, plan: Option<&LaunchPlan>, quiet: bool) -> Exit {
         Limit::Cpu => (limits.map(|it| it.cpu.to_string()), "--cpus"),
         Limit::Wall => (limits.map(|it| it.wall.to_string()), "--timeout"),
         Limit::Output => (limits.map(|it| it.output.to_string()), "--output-limit"),
+        Limit::Pids => (limits.map(|it| it.pids.to_string()), "--pids-limit"),
+        Limit::Disk => (limits.map(|it| it.disk.to_string()), "--disk"),
+        Limit::OpenFiles => (limits.map(|it| it.open_files.to_string()), "--open-files"),
     };
     if !quiet {
+        // A program may also fail by itself after it was refused a process, a byte or a file.
+        let what = if matches!(outcome.end, End::Killed(_)) { "killed at" } else { "failed at" };
         output::error(&match value {
             Some(value) => {
-                format!("killed at its {limit} limit of {value}; {flag} sets it, up to the policy's ceiling")
+                format!("{what} its {limit} limit of {value}; {flag} sets it, up to the policy's ceiling")
             }
-            None => format!("killed at its {limit} limit"),
+            None => format!("{what} its {limit} limit"),
         });
     }
     if limit == Limit::Wall { Exit::TimeOut } else { Exit::LimitHit }

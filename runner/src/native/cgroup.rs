@@ -126,6 +126,10 @@ impl Group {
         self.folders.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
+    fn pids(&self) -> &Path {
+        self.folders.get(usize::from(!self.v2)).map_or(Path::new(""), PathBuf::as_path)
+    }
+
     fn limit(&self, bounds: &Bounds) -> io::Result<()> {
         /// The period over which processor time is counted, in microseconds.
         const PERIOD: u64 = 100_000;
@@ -177,6 +181,17 @@ impl Group {
     pub(crate) fn memory_was_hit(&self) -> bool {
         let file = if self.v2 { "memory.events" } else { "memory.oom_control" };
         counter(self.memory(), file, "oom_kill") > 0
+    }
+
+    /// How many processes and threads the kernel has refused.
+    pub(crate) fn refused_processes(&self) -> u64 {
+        counter(self.pids(), "pids.events", "max")
+    }
+
+    /// Who is in it.
+    pub(crate) fn members(&self) -> Vec<i32> {
+        let list = fs::read_to_string(self.pids().join("cgroup.procs")).unwrap_or_default();
+        list.lines().filter_map(|pid| pid.parse().ok()).collect()
     }
 
     /// The most memory that was used at once, in bytes.

@@ -120,13 +120,13 @@ const HELD: [(Control, &str); 20] = [
     (Control::User, "user namespace"),
     (
         Control::MemoryWatched,
-        "RLIMIT_DATA, and a supervisor that sums pages, page tables and tmpfs, and kills; it does not see unmapped shared memory (memfd, System V) and other memory of the kernel",
+        "RLIMIT_DATA, and a supervisor that sums pages, swap, page tables and tmpfs, and kills; it does not see unmapped shared memory (memfd, System V) and other memory of the kernel",
     ),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (
         Control::Disk,
-        "tmpfs size of /tmp and of an ephemeral root, not of write mounts; RLIMIT_FSIZE for each file",
+        "tmpfs size of /tmp and of an ephemeral root, not of write mounts; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)",
     ),
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (Control::Terminal, "devpts of its own"),

@@ -38,12 +38,12 @@ pub enum RootError {
 
 impl Ground {
     /// What a program that joins a sandbox needs to know: its root and mounts are the sandbox's.
-    pub(crate) fn of_this_process() -> Self {
+    pub(crate) fn of_this_process(cgroup: bool) -> Self {
         Self {
             ids: Ids::of_this_process(),
             root: String::new(),
             missing: Vec::new(),
-            cgroup: true,
+            cgroup,
             hard_limits: hard_limits(),
         }
     }

@@ -19,7 +19,7 @@ use super::start::{
     Given, StartError, abandon, channel, descriptors, raise_above_streams, tell, this_process,
 };
 use super::steps::Slot;
-use super::supervise::{Company, Running, supervise};
+use super::supervise::{Company, Counting, Running, supervise};
 use super::sys::{
     CloneRequest, Cloned, Exit, JOINED_AS, Pointers, adopt, clone_into, open_pidfd, signal_by_pidfd,
     wait_exit,
@@ -59,7 +59,7 @@ pub(crate) fn join(
     (report, streams): (OwnedFd, [OwnedFd; 3]),
     count: impl FnOnce(i32),
 ) -> Result<Joined, RunError> {
-    let spec = Spec::join(&own(settings, guest), &Ground::of_this_process())?;
+    let spec = Spec::join(&own(settings, guest), &Ground::of_this_process(target.group.is_some()))?;
     let none = report.try_clone().map_err(StartError::Channel)?;
     let mut given = Given {
         streams: Some(streams),
@@ -164,14 +164,14 @@ pub(crate) fn run_guest(
     send: impl FnOnce(&[BorrowedFd<'_>]) -> io::Result<()>,
 ) -> Result<Finished, RunError> {
     // Only to name a step that fails: the supervisor makes its own.
-    let spec = Spec::join(settings, &Ground::of_this_process())?;
+    let spec = Spec::join(settings, &Ground::of_this_process(false))?;
     let (running, report, ends) = wire(settings, streams, (24, 80)).map_err(StartError::Channel)?;
     let ends = ends.ok_or_else(|| StartError::Channel(io::ErrorKind::Unsupported.into()))?;
     let [stdin, stdout, stderr] = &ends;
     send(&[report.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).map_err(StartError::Channel)?;
     drop((report, ends));
-    let running = Running { remote: true, joined: true, ..running };
-    let company = Company { counted: true, observer: None };
+    let running = Running { remote: true, joined: true, rooms: 0, ..running };
+    let company = Company { counting: Counting::Others, observer: None };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, None)
 }

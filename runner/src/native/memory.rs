@@ -1,13 +1,12 @@
 //! How much memory a sandbox uses, summed from outside, where no cgroup counts it.
 //!
-//! Counted: resident pages and page tables of all processes, and what lies in the sandbox's own file systems. Not
+//! Counted: resident and swapped pages and page tables of all processes, and what lies in the sandbox's own file systems. Not
 //! counted, because nothing outside the kernel shows it: shared memory that no process has mapped (memfd, deleted files,
 //! System V segments), what waits in pipes and sockets, and other memory of the kernel.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::iter;
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
 use nix::sys::statvfs::fstatvfs;
@@ -27,28 +26,38 @@ pub(crate) struct Use {
 /// Looks at one sandbox again and again.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// Places inside, relative to the root, of the file systems that are memory.
-    places: &'static [&'static str],
-    /// Those file systems. Kept open: whoever shows them may be gone at the next look.
-    rooms: Vec<fs::File>,
-    /// How often in a row they could not be opened.
-    missed: u32,
+    /// The sandbox's file systems that are memory, shown by its process 1 as it made them.
+    rooms: Vec<OwnedFd>,
+    /// How many there are.
+    expected: usize,
 }
 
 impl Meter {
-    /// For a sandbox whose root has room of its own, or not.
-    pub(crate) const fn new(own_room: bool) -> Self {
-        // The same tmpfs as /tmp, at a place that no host folder covers. An overlay answers for the file system that it
-        // writes to.
-        let places: &[&str] = if own_room { &["dev/shm", ""] } else { &["dev/shm"] };
-        Self { places, rooms: Vec::new(), missed: 0 }
+    /// For a sandbox with so many file systems of its own.
+    pub(crate) const fn new(expected: usize) -> Self {
+        Self { rooms: Vec::new(), expected }
     }
 
-    /// Sums over process 1 of the sandbox and everything below it. Orphans inside belong to process 1 again. `full` is
-    /// how much its file systems may hold. Those who joined it from outside are nobody's children inside.
-    pub(crate) fn measure(&mut self, init: i32, joined: &[i32], (limit, full): (u64, u64)) -> Use {
-        let members = members(init, joined);
-        let files = self.files(init, full);
+    /// One of them.
+    pub(crate) fn add(&mut self, room: OwnedFd) {
+        self.rooms.push(room);
+    }
+
+    /// Whether all of them are known.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.rooms.len() >= self.expected
+    }
+
+    /// Whether nothing more can be written to one of them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rooms.iter().filter_map(|room| fstatvfs(room.as_fd()).ok()).any(|status| {
+            status.blocks_free() == 0 && status.blocks() > 0 || status.files_free() == 0 && status.files() > 0
+        })
+    }
+
+    /// Sums over the processes of the sandbox. `full` is how much its file systems may hold.
+    pub(crate) fn measure(&self, members: &[i32], (limit, full): (u64, u64)) -> Use {
+        let files = self.files(full);
         let ticks = members.iter().map(|pid| ticks(*pid)).fold(0, u64::saturating_add);
         // Resident sets count shared pages once for each process: an upper bound that is cheap to read.
         let resident = members.iter().map(|pid| resident(*pid)).fold(files, u64::saturating_add);
@@ -61,34 +70,18 @@ impl Meter {
     }
 
     /// What lies in the sandbox's own file systems.
-    fn files(&mut self, init: i32, full: u64) -> u64 {
-        if self.rooms.is_empty() {
-            self.rooms = rooms(init, self.places).unwrap_or_default();
-            self.missed = if self.rooms.is_empty() { self.missed.saturating_add(1) } else { 0 };
-        }
-        match self.missed {
-            0 => self.rooms.iter().map(|room| held(room, full)).fold(0, u64::saturating_add),
-            // It may be ending at this moment.
-            1 => 0,
+    fn files(&self, full: u64) -> u64 {
+        if self.is_complete() {
+            self.rooms.iter().map(|room| held(room, full)).fold(0, u64::saturating_add)
+        } else {
             // SECURITY: what cannot be looked at counts as full.
-            _ => full,
+            full
         }
     }
 }
 
-/// Opens places inside. A thread that has ended shows no root, so any thread of process 1 will do.
-fn rooms(init: i32, places: &[&str]) -> Option<Vec<fs::File>> {
-    folders(init).find_map(|folder| {
-        let root = folder.join("root");
-        // Without reading: the program may have made its folders unreadable.
-        let open =
-            |place| OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(root.join(place)).ok();
-        places.iter().map(open).collect()
-    })
-}
-
 /// Bytes of a tmpfs in use, and what the kernel keeps for each of its files.
-fn held(room: &fs::File, full: u64) -> u64 {
+fn held(room: &OwnedFd, full: u64) -> u64 {
     /// About what an inode, its name and its place in the caches take.
     const INODE: u64 = 1024;
     let Ok(status) = fstatvfs(room.as_fd()) else { return full };
@@ -105,6 +98,8 @@ fn folders(pid: i32) -> impl Iterator<Item = PathBuf> {
     iter::once(own).chain(threads.flatten().map(|thread| thread.path()))
 }
 
+/// Process 1 of the sandbox and everything below it. Orphans inside belong to process 1 again. Those who joined it from
+/// outside are nobody's children inside.
 pub(super) fn members(init: i32, joined: &[i32]) -> Vec<i32> {
     let mut found = vec![init];
     found.extend(joined.iter().filter(|pid| **pid != init));
@@ -142,14 +137,15 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
     value.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
-/// Resident pages and page tables.
+/// Resident and swapped pages, and page tables.
 fn resident(pid: i32) -> u64 {
     with_memory(pid).map_or(0, |(_, status)| sum(kilobytes(&status, "VmRSS:"), &status))
 }
 
 fn sum(pages: Option<u64>, status: &str) -> u64 {
     let tables = kilobytes(status, "VmPTE:").unwrap_or(0);
-    pages.unwrap_or(0).saturating_add(tables).saturating_mul(1024)
+    let swapped = kilobytes(status, "VmSwap:").unwrap_or(0);
+    pages.unwrap_or(0).saturating_add(tables).saturating_add(swapped).saturating_mul(1024)
 }
 
 /// Shared pages divided among those who share them; falls back to the resident set.
@@ -177,9 +173,10 @@ mod tests {
     #[test]
     fn this_process_uses_something() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        assert!(Meter::new(false).measure(pid, &[], (u64::MAX, 0)).memory > 100_000);
+        let meter = Meter::new(0);
+        assert!(meter.measure(&members(pid, &[]), (u64::MAX, 0)).memory > 100_000);
         assert!(
-            Meter::new(false).measure(pid, &[], (1, 0)).memory > 100_000,
+            meter.measure(&members(pid, &[]), (1, 0)).memory > 100_000,
             "counted exactly above the limit"
         );
     }
@@ -206,7 +203,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(25));
             ended()
         });
-        let uses = [u64::MAX, 1].map(|limit| Meter::new(false).measure(pid, &[], (limit, 0)).memory);
+        let uses = [u64::MAX, 1].map(|limit| Meter::new(0).measure(&members(pid, &[]), (limit, 0)).memory);
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(in_time && uses.iter().all(|memory| *memory > 48 << 20), "{uses:?}");
@@ -214,8 +211,7 @@ mod tests {
 
     #[test]
     fn file_systems_that_cannot_be_looked_at_count_as_full() {
-        let mut meter = Meter::new(false);
-        assert_eq!(meter.measure(-1, &[], (u64::MAX, 1 << 20)).memory, 0, "it may be ending");
-        assert_eq!(meter.measure(-1, &[], (u64::MAX, 1 << 20)).memory, 1 << 20);
+        assert_eq!(Meter::new(1).measure(&[], (u64::MAX, 1 << 20)).memory, 1 << 20);
+        assert_eq!(Meter::new(0).measure(&[], (u64::MAX, 1 << 20)).memory, 0);
     }
 }

@@ -22,6 +22,7 @@ mod signals;
 mod spec;
 mod start;
 mod steps;
+mod strain;
 mod supervise;
 mod sys;
 mod text;

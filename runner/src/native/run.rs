@@ -22,7 +22,7 @@ use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec, SpecError, own_room};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::Step;
-use super::supervise::{Company, Ended, Running, Screen, supervise};
+use super::supervise::{Company, Counting, Ended, Running, Screen, supervise};
 use super::sys::{Errno, Exit, clone_host};
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
@@ -195,7 +195,8 @@ fn run_in(
         }
         running.process = Some((child.pid, child.pidfd));
     }
-    let company = Company { counted: group.is_some(), observer: place.observer };
+    let counting = group.map_or(Counting::Us, Counting::Kernel);
+    let company = Company { counting, observer: place.observer };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, group)
 }
@@ -242,7 +243,7 @@ pub(super) fn wire(
         joined: false,
         process: None,
         remote: false,
-        own_room: own_room(settings).is_some(),
+        rooms: 1_usize.saturating_add(usize::from(own_room(settings).is_some())),
         note: None,
         report,
         inward: None,
@@ -307,6 +308,9 @@ pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Resu
         (_, Some(signal)) => End::Killed(signal),
         (_, None) => End::Exited(exit.code.unwrap_or(125)),
     };
+    if limit.is_none() && end != End::Exited(0) {
+        limit = if exit.signal == Some(libc::SIGXFSZ) { Some(Limit::Disk) } else { ended.ran_into };
+    }
     let (peak_memory, peak_measured) = match group.and_then(Group::peak) {
         Some(peak) => (peak, Measured::Cgroup),
         None if ended.peak.memory > exit.largest_process => (ended.peak.memory, Measured::Sampled),

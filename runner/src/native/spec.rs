@@ -216,6 +216,7 @@ fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
             // The kernel's memory for files is not limited by the size.
             let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
             steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
+            steps.push(Step::ShowRoom { mount: slot });
         }
     }
     Ok(steps)
@@ -392,6 +393,8 @@ fn masks(settings: &Settings) -> Steps {
 fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
     let bounds = &settings.limits;
     let cpu_seconds = bounds.wall.as_secs().saturating_mul(u64::from(bounds.milli_cpu)).div_ceil(1000);
+    // Where a cgroup counts, it refuses first: it also counts what it refuses.
+    let processes = u64::from(bounds.pids).saturating_add(u64::from(ground.cgroup));
     let wanted = [
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_MEMLOCK, 65_536),
@@ -399,7 +402,7 @@ fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
         (libc::RLIMIT_SIGPENDING, 1024),
         (libc::RLIMIT_FSIZE, bounds.disk),
         (libc::RLIMIT_DATA, bounds.memory),
-        (libc::RLIMIT_NPROC, u64::from(bounds.pids)),
+        (libc::RLIMIT_NPROC, processes),
         (libc::RLIMIT_CPU, cpu_seconds.max(1)),
     ];
     wanted.into_iter().map(|(resource, value)| limit(ground, resource, value)).collect()

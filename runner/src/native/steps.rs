@@ -108,6 +108,8 @@ pub(crate) enum Step {
     NewCgroupNamespace,
     /// Make a file system and a detached mount of it.
     NewFilesystem { kind: Text, options: Vec<(Text, Option<Text>)>, attributes: MountAttributes, into: Slot },
+    /// Show the supervisor a file system of the sandbox, so that it sees how full it is.
+    ShowRoom { mount: Slot },
     /// Clone the mount at a descriptor.
     CloneTree { from: Slot, into: Slot, recursive: bool },
     /// Open a path of the host, following no link; with `same_as` it must be what that slot refers to. Descriptors of the
@@ -204,6 +206,7 @@ impl fmt::Display for Step {
                     None => write!(f, " {key}"),
                 })
             }
+            Self::ShowRoom { mount } => write!(f, "show the supervisor how full {mount:?} is"),
             Self::CloneTree { from, recursive, .. } => {
                 write!(f, "clone the mount at {from:?}{}", if *recursive { " with those below" } else { "" })
             }

@@ -9,21 +9,25 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::tcgetpgrp;
 
+use super::cgroup::Group;
 use super::live::Note;
-use super::memory::{Meter, Use};
+use super::memory::{Meter, Use, members};
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::report::{Report, read_report};
 use super::settings::Bounds;
 use super::signals::{Delivery, deliver, stand_in};
+use super::strain::Strain;
 use super::sys::{Errno, Exit, NoBrokenPipeSignal, peek_exited, set_window, signal_by_pidfd, wait_exit};
 use crate::io::{Command, Commands, Output};
 use crate::outcome::Limit;
 
-/// The first look at memory; short runs are never looked at.
+/// The first look at processes; short runs are never looked at.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
-/// From one look to the next.
+/// From one look to the next, where memory is summed here.
 const EVERY: Duration = Duration::from_millis(25);
+/// The same where the kernel counts.
+const SELDOM: Duration = Duration::from_millis(100);
 /// How long output may still be passed on after a limit was hit or everybody is dead.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -36,8 +40,8 @@ pub(crate) struct Running {
     pub(crate) remote: bool,
     /// Whether it has joined a sandbox: what it leaves behind does not end with it.
     pub(crate) joined: bool,
-    /// Whether a writable root has a file system of its own.
-    pub(crate) own_room: bool,
+    /// How many file systems of its own it will show.
+    pub(crate) rooms: usize,
     /// Where process 1 is recorded when a launcher has said it.
     pub(crate) note: Option<Note>,
     /// Where it reports.
@@ -67,6 +71,8 @@ pub(crate) struct Ended {
     /// The signal of the caller that ended it, where we had to send another.
     pub(crate) as_if: Option<i32>,
     pub(crate) limit: Option<Limit>,
+    /// A limit that ended nobody.
+    pub(crate) ran_into: Option<Limit>,
     pub(crate) failed: Option<(u32, i32)>,
     pub(crate) refused: Option<String>,
     /// The caller's output that could not be written to, and why; the sandbox was killed for it.
@@ -79,12 +85,22 @@ pub(crate) struct Ended {
     pub(crate) output: u64,
 }
 
+/// Who counts what a sandbox uses.
+#[derive(Clone, Copy)]
+pub(crate) enum Counting<'a> {
+    /// The kernel, in this group.
+    Kernel(&'a Group),
+    /// This supervision.
+    Us,
+    /// The supervisor of the sandbox that was joined.
+    Others,
+}
+
 /// Who else looks after a sandbox.
 #[derive(Clone, Copy)]
 pub(crate) struct Company<'a> {
-    /// Whether somebody else counts memory and processor time: the kernel, or the supervisor of the sandbox that was
-    /// joined.
-    pub(crate) counted: bool,
+    /// Who counts.
+    pub(crate) counting: Counting<'a>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
 }
@@ -97,12 +113,13 @@ pub(crate) fn supervise(
     company: Company<'_>,
 ) -> io::Result<Ended> {
     let mut watch = Watch {
-        meter: Meter::new(running.own_room),
+        meter: Meter::new(running.rooms),
+        strain: Strain::default(),
+        counting: company.counting,
         running,
         bounds,
         commands: commands.map(|commands| &commands.0),
-        // With a cgroup the kernel counts; without one, we do.
-        next_look: (!company.counted).then(|| after(FIRST_LOOK)),
+        next_look: (!matches!(company.counting, Counting::Others)).then(|| after(FIRST_LOOK)),
         observer: company.observer,
         started: Instant::now(),
         passed: 0,
@@ -113,6 +130,7 @@ pub(crate) fn supervise(
             exit: None,
             as_if: None,
             limit: None,
+            ran_into: None,
             failed: None,
             refused: None,
             unwritable: None,
@@ -145,6 +163,8 @@ struct Watch<'a> {
     next_look: Option<Instant>,
     observer: Option<&'a dyn Observer>,
     meter: Meter,
+    strain: Strain,
+    counting: Counting<'a>,
     started: Instant,
     /// Bytes of output so far.
     passed: u64,
@@ -193,7 +213,7 @@ impl Watch<'_> {
     /// Whether its memory is its own. Before the program is executed, a process that we cloned has ours; one of a launcher
     /// process has only the launcher's little, and nobody says when its program is executed.
     fn is_watched(&self) -> bool {
-        self.executed || self.running.remote
+        self.executed || self.running.remote && self.meter.is_complete()
     }
 
     fn is_drained(&self) -> bool {
@@ -302,6 +322,7 @@ impl Watch<'_> {
         match read_report(&self.running.report)? {
             Report::Failed { step, errno } => self.ended.failed = Some((step, errno)),
             Report::Terminal(master) => self.open_screen(master)?,
+            Report::Room(room) => self.meter.add(room),
             Report::Started { pid, pidfd } => {
                 self.running.process = Some((pid, pidfd));
                 self.running.note.take().map_or(Ok(()), |note| note.started(pid))?;
@@ -390,16 +411,32 @@ impl Watch<'_> {
         {
             return;
         }
-        let joined = self.observer.map(Observer::joined).unwrap_or_default();
-        let mut now = self.meter.measure(*pid, &joined, (self.bounds.memory, self.bounds.disk));
+        let (members, group) = match self.counting {
+            Counting::Kernel(group) => (group.members(), Some(group)),
+            Counting::Us => (members(*pid, &self.observer.map(Observer::joined).unwrap_or_default()), None),
+            Counting::Others => return,
+        };
+        let hit = if group.is_none() { self.sum(&members) } else { None };
+        let pace = if group.is_none() { EVERY } else { SELDOM };
+        self.next_look = Some(after(pace));
+        let refused = self.strain.look(members, pace, self.bounds, group);
+        if let Some(limit) = hit.or(refused.then_some(Limit::Pids)) {
+            self.stop(limit);
+        }
+    }
+
+    /// Sums up memory and processor time; answers the limit that was hit.
+    fn sum(&mut self, members: &[i32]) -> Option<Limit> {
+        let mut now = self.meter.measure(members, (self.bounds.memory, self.bounds.disk));
         now.ticks = now.ticks.saturating_add(self.observer.map_or(0, Observer::spent));
         self.ended.peak.memory = self.ended.peak.memory.max(now.memory);
         self.ended.peak.ticks = self.ended.peak.ticks.max(now.ticks);
-        self.next_look = Some(after(EVERY));
         if now.memory > self.bounds.memory {
-            self.stop(Limit::Memory);
+            Some(Limit::Memory)
         } else if now.ticks > self.cpu_budget() {
-            self.stop(Limit::Cpu);
+            Some(Limit::Cpu)
+        } else {
+            None
         }
     }
 
@@ -427,10 +464,16 @@ impl Watch<'_> {
         while !self.executed {
             match read_report(&self.running.report) {
                 Ok(Report::Failed { step, errno }) => self.ended.failed = Some((step, errno)),
+                Ok(Report::Room(room)) => self.meter.add(room),
                 Ok(Report::Nothing | Report::Closed) | Err(_) => break,
                 Ok(_) => {}
             }
         }
+        let group = if let Counting::Kernel(group) = self.counting { Some(group) } else { None };
+        let peaks = [self.ended.exit.map(|exit| exit.largest_process), group.and_then(Group::peak)];
+        let peak = peaks.into_iter().flatten().fold(self.ended.peak.memory, u64::max);
+        self.strain.conclude(self.bounds, peak, self.meter.is_full(), group);
+        self.ended.ran_into = self.strain.limit();
         self.ended.output = self.passed;
         let [stdout, stderr] = self.running.outward;
         self.ended.stdout = stdout.map(Pump::captured).unwrap_or_default();

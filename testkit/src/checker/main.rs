@@ -6,9 +6,11 @@
 //! `rustc --edition 2024 -O -C target-feature=+crt-static -o checker testkit/src/checker/main.rs`.
 //!
 //! Arguments: `memory=BYTES` and `pids=N` name limits to try, `canary=TEXT` a text of the host that must not be seen,
+//! `bomb=KIND` does nothing but exhaust one resource,
 //! `spy=N` looks at others instead, until N of them have come,
 //! `port=N` a listener on the host's loopback, `abstract=NAME` a socket of the host's abstract namespace.
 
+mod bomb;
 mod files;
 mod kernel;
 mod limits;
@@ -28,6 +30,9 @@ fn main() {
             .find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
             .map(str::to_owned)
     };
+    if let Some(kind) = value("bomb") {
+        return bomb::explode(&kind);
+    }
     let mut report = Report::default();
     if let Some(rounds) = value("spy").and_then(|text| text.parse().ok()) {
         spy::watch(&mut report, rounds);

@@ -25,7 +25,7 @@ pub(super) fn exit(info: &SandboxInfo) -> Option<Exit> {
 fn exit_of_finish(finish: &Finish) -> Exit {
     match (finish.limit, finish.end) {
         (Some(Limit::Wall), _) => Exit::TimeOut,
-        (Some(Limit::Memory | Limit::Cpu | Limit::Output), _) => Exit::LimitHit,
+        (Some(_), _) => Exit::LimitHit,
         (None, Some(End::Exited(code))) => Exit::Program(u8::try_from(code).unwrap_or(u8::MAX)),
         (None, Some(End::Killed(signal))) => Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX)),
         (None, None) => Exit::Failure,

@@ -28,6 +28,9 @@ pub(crate) const REPORT_FAILURE: u8 = b'F';
 /// First byte of a report: the sandbox's terminal, as a descriptor beside it.
 pub(crate) const REPORT_TERMINAL: u8 = b'T';
 
+/// First byte of a report: a file system of the sandbox, as a descriptor beside it.
+pub(crate) const REPORT_ROOM: u8 = b'M';
+
 /// Arguments and environment as `execve(2)` wants them. Whoever makes one keeps the texts alive beside it.
 pub(crate) struct Pointers {
     argv: Vec<*const c_char>,
@@ -117,6 +120,9 @@ impl Child<'_> {
                 let made = make_filesystem(kind, options, *attributes)?;
                 self.put(*into, made);
                 Ok(())
+            }
+            Step::ShowRoom { mount } => {
+                call::send(self.fd(Slot::Report), &[REPORT_ROOM], Some(self.fd(*mount)))
             }
             Step::CloneTree { from, into, recursive } => {
                 let tree = mount::open_tree(self.fd(*from), c"", *recursive)?;

@@ -15,14 +15,14 @@ use perry_sandbox_profiles::{Arch, SeccompProfile, bpf};
 use super::super::settings::Settings;
 use super::super::start::start_in;
 use super::super::steps::{Slot, Step};
-use super::super::supervise::{Company, supervise};
+use super::super::supervise::{Company, Counting, supervise};
 use super::super::sys::MountAttributes;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::outcome::{End, Limit};
 
 /// The checker, built once; nothing where it cannot be.
-fn checker() -> Option<&'static PathBuf> {
+pub(super) fn checker() -> Option<&'static PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(build).as_ref()
 }
@@ -68,7 +68,7 @@ impl Verdicts {
     }
 }
 
-fn root_with_checker() -> Option<tempfile::TempDir> {
+pub(super) fn root_with_checker() -> Option<tempfile::TempDir> {
     let root = busybox();
     fs::copy(checker()?, root.path().join("bin/checker")).unwrap();
     Some(root)
@@ -109,7 +109,8 @@ fn verdicts_of(namespaces: Option<i32>, change: impl Fn(&mut Vec<Step>)) -> Opti
     let child = child.unwrap();
     running.process = Some((child.pid, child.pidfd));
     let ended =
-        supervise(running, &settings.limits, None, Company { counted: false, observer: None }).unwrap();
+        supervise(running, &settings.limits, None, Company { counting: Counting::Us, observer: None })
+            .unwrap();
     assert_eq!(
         ended.failed,
         None,

@@ -1,10 +1,13 @@
 //! Real sandboxes, started from settings, as root and as an ordinary user.
 
 mod attacks;
+mod bombs;
 mod leftovers;
 mod rootfs;
 mod streams;
 mod traps;
+
+pub(super) use rootfs::bounds;
 
 use std::fs::File;
 use std::path::Path;

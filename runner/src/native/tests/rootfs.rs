@@ -36,6 +36,19 @@ pub(super) fn filter() -> Vec<u64> {
     program.to_bytes().chunks(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect()
 }
 
+pub(in super::super) fn bounds() -> Bounds {
+    Bounds {
+        memory: 256 << 20,
+        memory_exact: false,
+        milli_cpu: 1000,
+        pids: 64,
+        wall: Duration::from_secs(30),
+        output: 1 << 20,
+        disk: 16 << 20,
+        open_files: 256,
+    }
+}
+
 pub(super) fn settings(argv: &[&str]) -> Settings {
     let below_proc = |path: &str| path.strip_prefix("/proc/").map(str::to_owned);
     Settings {
@@ -52,15 +65,6 @@ pub(super) fn settings(argv: &[&str]) -> Settings {
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: Vec::new(),
-        limits: Bounds {
-            memory: 256 << 20,
-            memory_exact: false,
-            milli_cpu: 1000,
-            pids: 64,
-            wall: Duration::from_secs(30),
-            output: 1 << 20,
-            disk: 16 << 20,
-            open_files: 256,
-        },
+        limits: bounds(),
     }
 }
