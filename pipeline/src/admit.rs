@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
 use perry_sandbox_runner::{
-    Commands, DryRun, ExecSurroundings, Launcher, Outcome, SandboxId, Sandboxes, StartOptions, Streams,
-    Surroundings, Trail, dry_run, launch,
+    Commands, DryRun, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, Restart, SandboxId,
+    Sandboxes, StartOptions, Streams, Surroundings, Trail, dry_run, launch,
 };
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
@@ -174,7 +174,7 @@ impl Admitted<'_> {
         streams: Streams,
         live: &Live<'_>,
     ) -> Result<Outcome, PipelineError> {
-        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
+        self.approve()?;
         let surroundings = Surroundings {
             runtime: &self.pipeline.environment.runtime_dir,
             trail: self.trail.as_ref(),
@@ -190,6 +190,11 @@ impl Admitted<'_> {
         Ok(outcome?)
     }
 
+    /// Writes down that it may run.
+    fn approve(&self) -> Result<(), PipelineError> {
+        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())
+    }
+
     /// Starts it under a supervisor of its own, and returns when its program runs.
     pub(crate) fn start(
         &self,
@@ -197,10 +202,15 @@ impl Admitted<'_> {
         id: &SandboxId,
         rootfs: &Rootfs,
         begin: Begin,
+        (restart, probe): (Restart, Option<(&Admitted<'_>, HealthCheck)>),
     ) -> Result<(), PipelineError> {
-        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
+        self.approve()?;
+        if let Some((probe, _)) = probe {
+            probe.approve()?;
+        }
+        let health = probe.map(|(probe, check)| HealthStart { check, plan: probe.plan });
         let Begin { stdin, again, window } = begin;
-        let options = StartOptions { stdin, trail: self.trail.as_ref(), again, window };
+        let options = StartOptions { stdin, trail: self.trail.as_ref(), again, window, restart, health };
         Ok(sandboxes.start(id, self.plan, &self.decided.verified, rootfs, options)?)
     }
 
@@ -212,7 +222,7 @@ impl Admitted<'_> {
         streams: Streams,
         commands: Option<&Commands>,
     ) -> Result<Outcome, PipelineError> {
-        record::approval(self.asked, &self.decided.evidence().manifest, self.trail.as_ref())?;
+        self.approve()?;
         let trail = self.trail.as_ref();
         let surroundings = ExecSurroundings { trail, commands, clock: Timestamp::now };
         Ok(sandboxes.exec(id, self.plan, &self.decided.verified, streams, &surroundings)?)

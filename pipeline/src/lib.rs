@@ -54,7 +54,7 @@ pub use perry_sandbox_runner::Streams;
 pub use policies::{
     LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
 };
-pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Reply};
+pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Probe, Reply, Upkeep};
 pub use signer::{KeyChoice, SignerChoice, requirement};
 pub use sources::{AccessChoice, Opened, Pull, hash_layers};
 pub use wish::{TargetChoice, Wish};

@@ -64,8 +64,9 @@ pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
 pub use lifecycle::check_record;
 pub use lifecycle::{
-    ExecSurroundings, FailureKind, Filter, Finish, Labels, LifecycleError, LogChunk, LogEnd, LogStream, Logs,
-    NewSandbox, SandboxId, SandboxInfo, SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
+    ExecSurroundings, FailureKind, Filter, Finish, Health, HealthCheck, HealthStart, Labels, LifecycleError,
+    LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError, SandboxId, SandboxInfo,
+    SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
 };
 pub use native::{
     DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError,
@@ -73,5 +74,6 @@ pub use native::{
 };
 pub use outcome::{End, Limit, Measured, Usage};
 pub use trail::{
-    Break, BreakKind, Decision, Event, Mark, RunEnd, RunStart, Signature, Trail, TrailError, Verified,
+    Break, BreakKind, Decision, Event, Mark, RunAgain, RunEnd, RunStart, Signature, Trail, TrailError,
+    Verified,
 };

@@ -17,7 +17,7 @@ pub(crate) use policy::{
 pub(crate) use root::{Cli, ColorChoice, Command};
 pub(crate) use run::{RequestArgs, RunArgs, variables};
 pub(crate) use sandbox::{
-    ExecArgs, InspectSandboxArgs, LogsArgs, PsArgs, RmArgs, StartArgs, StopArgs, WaitArgs, labels,
+    ExecArgs, InspectSandboxArgs, LogsArgs, PsArgs, RmArgs, StartArgs, StopArgs, UpkeepArgs, WaitArgs, labels,
 };
 pub(crate) use verify::{SignerArgs, VerifyArgs};
 

@@ -14,7 +14,7 @@ use perry_sandbox_reference::{Platform, Repository};
 use crate::environment::variable;
 use crate::stop::Stop;
 
-use super::{AccessArgs, PolicyFileArgs, SignerArgs};
+use super::{AccessArgs, PolicyFileArgs, SignerArgs, UpkeepArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +50,9 @@ pub(crate) struct RunArgs {
     /// Label by which a detached sandbox can be found: NAME=VALUE
     #[arg(short, long, value_name = "NAME=VALUE", requires = "detach")]
     pub(crate) label: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) upkeep: UpkeepArgs,
 
     /// Print the plan and exactly what the backend would execute, then stop
     #[arg(long)]

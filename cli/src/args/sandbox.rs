@@ -1,9 +1,12 @@
 //! `ps`, `logs`, `start`, `stop`, `rm`, `exec`, `wait`, `inspect`: sandboxes that outlive the command that started them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use clap::Args;
+use perry_sandbox_pipeline::{Probe, Upkeep};
 use perry_sandbox_policy::WallTime;
+use perry_sandbox_runner::{HealthCheck, Restart};
 
 use crate::stop::Stop;
 
@@ -35,6 +38,62 @@ pub(crate) fn labels(texts: &[String]) -> anyhow::Result<BTreeMap<String, String
         }
     }
     Ok(labels)
+}
+
+/// How a detached sandbox is kept up. The words are docker's.
+#[derive(Debug, Args)]
+pub(crate) struct UpkeepArgs {
+    /// Run it again when it ends: no, on-failure[:TIMES] or always; its wall time goes on
+    #[arg(long, value_name = "WHEN", default_value = "no", requires = "detach", help_heading = "Upkeep")]
+    restart: Restart,
+
+    /// Line for the image's /bin/sh that joins the sandbox from time to time; another exit code than 0 is a failure
+    #[arg(long, value_name = "LINE", requires = "detach", help_heading = "Upkeep")]
+    health_cmd: Option<String>,
+
+    /// Time from one health check to the next
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        requires = "health_cmd",
+        help_heading = "Upkeep"
+    )]
+    health_interval: WallTime,
+
+    /// Time that one health check may take
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        requires = "health_cmd",
+        help_heading = "Upkeep"
+    )]
+    health_timeout: WallTime,
+
+    /// Time from the start in which failures do not count
+    #[arg(long, value_name = "TIME", requires = "health_cmd", help_heading = "Upkeep")]
+    health_start_period: Option<WallTime>,
+
+    /// Failures in a row that make it unhealthy
+    #[arg(long, value_name = "N", default_value = "3", requires = "health_cmd", help_heading = "Upkeep")]
+    health_retries: NonZeroU32,
+}
+
+impl UpkeepArgs {
+    /// As the pipeline wants it.
+    pub(crate) fn upkeep(&self) -> Upkeep {
+        let probe = |line: &String| Probe {
+            command: vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
+            check: HealthCheck {
+                interval: self.health_interval,
+                timeout: self.health_timeout,
+                start_period: self.health_start_period,
+                retries: self.health_retries,
+            },
+        };
+        Upkeep { restart: self.restart, health: self.health_cmd.as_ref().map(probe) }
+    }
 }
 
 /// Arguments of `ps`.

@@ -63,7 +63,7 @@ impl Make {
     /// `{spec | capability, name?, labels?}`.
     pub(super) fn read(mut fields: Fields, start: bool) -> Result<Self, Fault> {
         let wish = target::either(&mut fields)?;
-        let named = Named { name: fields.text("name")?, labels: labels(&mut fields)? };
+        let named = Named { name: fields.text("name")?, labels: labels(&mut fields)?, ..Named::default() };
         fields.finish()?;
         Ok(Self { wish, named, start })
     }

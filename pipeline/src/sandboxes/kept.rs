@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
+use super::upkeep::Upkeep;
 use crate::error::PipelineError;
 use crate::policies::PolicyInput;
 use crate::signer::KeyChoice;
@@ -21,6 +22,8 @@ pub(super) struct Kept {
     pub(super) wish: Wish,
     /// Of the index, or of the manifest where there is none.
     pub(super) image: Digest,
+    #[serde(default)]
+    pub(super) upkeep: Upkeep,
 }
 
 impl Kept {
@@ -29,7 +32,7 @@ impl Kept {
     ///
     /// # Errors
     /// The working folder is gone, or its path is not text.
-    pub(super) fn of(wish: &Wish, image: &Digest) -> Result<Self, PipelineError> {
+    pub(super) fn of(wish: &Wish, image: &Digest, upkeep: &Upkeep) -> Result<Self, PipelineError> {
         let mut wish = wish.clone();
         for input in &mut wish.policy.inputs {
             match input {
@@ -53,7 +56,7 @@ impl Kept {
         if let Some(text) = &mut wish.image {
             write_out_image(text)?;
         }
-        Ok(Self { version: VERSION, wish, image: image.clone() })
+        Ok(Self { version: VERSION, wish, image: image.clone(), upkeep: upkeep.clone() })
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, PipelineError> {
@@ -115,7 +118,12 @@ mod tests {
         wish.signer.key = Some(KeyChoice::File("cosign.pub".into()));
         wish.image = Some("docker-archive:/x.tar".to_owned());
         wish.env.insert("TOKEN".to_owned(), "hush".to_owned());
-        Kept::of(&wish, &Digest::of(b"image")).unwrap()
+        let health = serde_json::json!({
+            "command": ["/bin/check"], "check": { "interval": "1s", "timeout": "2s", "start-period": null, "retries": 3 },
+        });
+        let health = Some(serde_json::from_value(health).unwrap());
+        let upkeep = Upkeep { restart: "on-failure:3".parse().unwrap(), health };
+        Kept::of(&wish, &Digest::of(b"image"), &upkeep).unwrap()
     }
 
     #[test]
@@ -137,7 +145,7 @@ mod tests {
     fn it_is_read_as_it_was_written() {
         let kept = kept();
         let again = Kept::from_bytes(&kept.to_bytes().unwrap()).unwrap();
-        assert_eq!((again.wish, again.image), (kept.wish, kept.image));
+        assert_eq!((again.wish, again.image, again.upkeep), (kept.wish, kept.image, kept.upkeep));
     }
 
     #[test]

@@ -76,14 +76,22 @@ impl<'p> LongRunning<'p> {
         let made = match self.pipeline.admit(&asked)? {
             None => None,
             Some(admitted) => {
-                let rootfs = admitted.rootfs(progress)?;
-                let id = self.record(&admitted, wish, named)?;
-                if let Err(error) = admitted.start(&self.sandboxes, &id, &rootfs, begin) {
-                    // The reason why it did not start is worth more than one why its record stays.
-                    self.sandboxes.remove(&id, true).ok();
-                    return Err(error);
+                let about = (wish, admitted.decided.verified.image().top(), &named.upkeep);
+                let reached = self.with_probe(about, |probe| {
+                    let rootfs = admitted.rootfs(progress)?;
+                    let id = self.record(&admitted, wish, named)?;
+                    let upkeep = (named.upkeep.restart, probe);
+                    if let Err(error) = admitted.start(&self.sandboxes, &id, &rootfs, begin, upkeep) {
+                        // The reason why it did not start is worth more than one why its record stays.
+                        self.sandboxes.remove(&id, true).ok();
+                        return Err(error);
+                    }
+                    self.made(&id, &admitted)
+                })?;
+                match reached {
+                    Reply::Done(made) => Some(made),
+                    refused @ Reply::Refused(_) => return Ok(refused),
                 }
-                Some(self.made(&id, &admitted)?)
             }
         };
         Ok(reply(made, asked))
@@ -106,9 +114,15 @@ impl<'p> LongRunning<'p> {
         let made = match self.pipeline.admit(&asked)? {
             None => None,
             Some(admitted) => {
-                let rootfs = admitted.rootfs(progress)?;
-                admitted.start(&self.sandboxes, id, &rootfs, begin)?;
-                Some(self.made(id, &admitted)?)
+                let reached = self.with_probe((&kept.wish, &kept.image, &kept.upkeep), |probe| {
+                    let rootfs = admitted.rootfs(progress)?;
+                    admitted.start(&self.sandboxes, id, &rootfs, begin, (kept.upkeep.restart, probe))?;
+                    self.made(id, &admitted)
+                })?;
+                match reached {
+                    Reply::Done(made) => Some(made),
+                    refused @ Reply::Refused(_) => return Ok(refused),
+                }
             }
         };
         Ok(reply(made, asked))
@@ -181,7 +195,8 @@ impl<'p> LongRunning<'p> {
         named: &Named,
     ) -> Result<SandboxId, PipelineError> {
         let name = named.name.as_deref().map(str::parse).transpose()?;
-        let request = Kept::of(wish, admitted.decided.verified.image().top())?.to_bytes()?;
+        let image = admitted.decided.verified.image().top();
+        let request = Kept::of(wish, image, &named.upkeep)?.to_bytes()?;
         let new = NewSandbox {
             name,
             labels: Labels::new(named.labels.clone())?,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use perry_sandbox_policy::UsedException;
 use perry_sandbox_runner::{Input, SandboxInfo};
 
+use super::upkeep::Upkeep;
 use crate::ask::Asked;
 
 /// What a wish came to.
@@ -17,13 +18,15 @@ pub enum Reply<'a, T> {
     Refused(Box<Asked<'a>>),
 }
 
-/// What a sandbox is called.
+/// What a sandbox is called, and how it is kept up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Named {
     /// 1 to 63 of `a-z`, `0-9`, `.`, `_`, `-`; none: `{md5_8}-{random_hex8}` after the image.
     pub name: Option<String>,
     /// What it can be found by.
     pub labels: BTreeMap<String, String>,
+    /// Restarts and health.
+    pub upkeep: Upkeep,
 }
 
 /// How a sandbox begins.

@@ -8,7 +8,9 @@ mod exec;
 mod kept;
 mod long_running;
 mod made;
+mod upkeep;
 
 pub use exec::Join;
 pub use long_running::LongRunning;
 pub use made::{Begin, Made, Named, Reply};
+pub use upkeep::{Probe, Upkeep};

@@ -41,7 +41,7 @@ fn with_sandboxes(test: impl FnOnce(&LongRunning<'_>)) {
 
 fn named(name: &str) -> Named {
     let labels = BTreeMap::from([("app".to_owned(), "shop".to_owned())]);
-    Named { name: Some(name.to_owned()), labels }
+    Named { name: Some(name.to_owned()), labels, ..Named::default() }
 }
 
 #[test]

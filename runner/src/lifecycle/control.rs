@@ -14,7 +14,9 @@ use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::error::FailureKind;
+use super::health::HealthOrder;
 use super::id::SandboxId;
+use super::restart::Restart;
 use crate::native::{Process, Settings, is_ours, open_pidfd, peek_exited};
 
 /// The socket's name in a sandbox's folder.
@@ -39,6 +41,8 @@ pub(super) struct Order {
     pub(super) trail: Option<(PathBuf, u64)>,
     pub(super) window: (u16, u16),
     pub(super) input: bool,
+    pub(super) restart: Restart,
+    pub(super) health: Option<HealthOrder>,
 }
 
 /// What a supervisor answers to its order.

@@ -12,11 +12,11 @@ use perry_sandbox_verifier::VerifiedImage;
 use super::control::{Ask, AskedJoin, connect};
 use super::error::LifecycleError;
 use super::id::SandboxId;
+use super::post::Post;
 use super::record::State;
 use super::sandboxes::Sandboxes;
 use super::shape::shape;
 use super::start::runs;
-use super::supervisor::Post;
 use crate::io::{Commands, Streams};
 use crate::launch::{LaunchError, Outcome, same_image};
 use crate::native::{

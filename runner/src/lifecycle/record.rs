@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
+use super::health::Health;
 use super::id::{SandboxId, SandboxName};
 use super::labels::Labels;
 use crate::native::Process;
@@ -46,10 +47,24 @@ pub(super) enum State {
     Created {},
     /// Started by this supervisor; true only while that one lives and holds the lock.
     #[serde(rename_all = "kebab-case")]
-    Running { supervisor: Process, started: Timestamp, shape: Digest },
+    Running {
+        supervisor: Process,
+        started: Timestamp,
+        shape: Digest,
+        #[serde(default)]
+        restarts: u32,
+        #[serde(default)]
+        health: Option<Health>,
+    },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
-    Ended { started: Timestamp, finished: Timestamp, finish: Finish },
+    Ended {
+        started: Timestamp,
+        finished: Timestamp,
+        finish: Finish,
+        #[serde(default)]
+        restarts: u32,
+    },
 }
 
 /// How a sandbox ended.
@@ -119,6 +134,10 @@ pub struct SandboxInfo {
     pub finished: Option<Timestamp>,
     /// How it ended.
     pub finish: Option<Finish>,
+    /// How often its supervisor has run it again.
+    pub restarts: u32,
+    /// What its health check says, while it runs and if it has one.
+    pub health: Option<Health>,
     /// Process id of its supervisor, while it runs.
     pub supervisor: Option<u32>,
 }
@@ -152,13 +171,18 @@ impl Record {
 
     /// What may be seen. `held` says whether the supervisor that the record names lives and holds the lock.
     pub(super) fn info(self, held: bool) -> SandboxInfo {
+        let (restarts, health) = match &self.state {
+            State::Created {} => (0, None),
+            State::Running { restarts, health, .. } => (*restarts, health.filter(|_| held)),
+            State::Ended { restarts, .. } => (*restarts, None),
+        };
         let (status, started, finished, finish, supervisor) = match self.state {
             State::Created {} => (SandboxStatus::Created, None, None, None, None),
             State::Running { supervisor, started, .. } if held => {
                 (SandboxStatus::Running, Some(started), None, None, Some(supervisor.pid))
             }
             State::Running { started, .. } => (SandboxStatus::Dead, Some(started), None, None, None),
-            State::Ended { started, finished, finish } => {
+            State::Ended { started, finished, finish, .. } => {
                 (SandboxStatus::Exited, Some(started), Some(finished), Some(finish), None)
             }
         };
@@ -175,6 +199,8 @@ impl Record {
             started,
             finished,
             finish,
+            restarts,
+            health,
             supervisor,
         }
     }
@@ -218,8 +244,10 @@ mod tests {
                 supervisor: Process { pid: 7, start: 9 },
                 started: now,
                 shape: Digest::of(b"s"),
+                restarts: 2,
+                health: Some(Health::Healthy),
             },
-            State::Ended { started: now, finished: now, finish },
+            State::Ended { started: now, finished: now, finish, restarts: 3 },
         ] {
             let record = record(state);
             assert_eq!(read(&serde_json::to_vec(&record).unwrap()).unwrap(), record);
@@ -246,8 +274,11 @@ mod tests {
     fn running_is_said_only_of_what_is_held() {
         let started = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
-        let running = record(State::Running { supervisor, started, shape: Digest::of(b"s") });
-        assert_eq!(running.clone().info(true).status, SandboxStatus::Running);
+        let health = Some(Health::Healthy);
+        let state = State::Running { supervisor, started, shape: Digest::of(b"s"), restarts: 0, health };
+        let running = record(state);
+        let info = running.clone().info(true);
+        assert_eq!((info.status, info.health), (SandboxStatus::Running, health));
         assert_eq!(running.info(false).status, SandboxStatus::Dead);
         assert_eq!(record(State::Created {}).info(true).status, SandboxStatus::Created);
     }

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use perry_sandbox_image::Rootfs;
-use perry_sandbox_policy::LaunchPlan;
+use perry_sandbox_policy::{LaunchPlan, Terminal};
 use perry_sandbox_verifier::VerifiedImage;
 
 use super::control::{Answer, Ask, Order, connect, descriptor_of, gone_within};
 use super::error::LifecycleError;
 use super::folder::{Held, failed};
+use super::health::{HealthOrder, HealthStart};
 use super::id::SandboxId;
 use super::log::Logs;
 use super::record::{Record, SandboxInfo, SandboxStatus, State};
+use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
 use crate::io::Input;
@@ -35,11 +37,22 @@ pub struct StartOptions<'a> {
     pub again: bool,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
+    /// Which ends its supervisor does not take for the last.
+    pub restart: Restart,
+    /// Who says whether it is well.
+    pub health: Option<HealthStart<'a>>,
 }
 
 impl Default for StartOptions<'_> {
     fn default() -> Self {
-        Self { stdin: Input::Null, trail: None, again: false, window: (24, 80) }
+        Self {
+            stdin: Input::Null,
+            trail: None,
+            again: false,
+            window: (24, 80),
+            restart: Restart::No,
+            health: None,
+        }
     }
 }
 
@@ -96,6 +109,7 @@ impl Sandboxes {
         same_image(plan, image)?;
         let facts = native::probe().ok_or(LaunchError::NoBackend)?;
         let prepared = Prepared::new(plan, rootfs, &facts.controls).map_err(LaunchError::from)?;
+        let health = options.health.map(|health| health_order(id, plan, image, &health)).transpose()?;
         let digest = plan.digest();
         let mut trail = None;
         if let Some(open) = options.trail {
@@ -115,6 +129,8 @@ impl Sandboxes {
             trail: trail.map(|(trail, number)| (trail.folder().to_owned(), number)),
             window: options.window,
             input: !matches!(options.stdin, Input::Null),
+            restart: options.restart,
+            health,
         };
         let answer = self.hand_over(&order, (&root.folder, rootfs), (held, &record), options.stdin);
         if let (Err((error, true)), Some((trail, started))) = (&answer, trail) {
@@ -256,6 +272,29 @@ impl Sandboxes {
         let alive: Option<Box<dyn Fn() -> bool + Send>> = if follow { Some(Box::new(alive)) } else { None };
         Logs::open(&folder, tail, alive).map_err(failed("read the logs in", &folder))
     }
+}
+
+/// The program of a health check joins as any other, so it is held to what any other is held to.
+fn health_order(
+    id: &SandboxId,
+    plan: &LaunchPlan,
+    image: &VerifiedImage,
+    health: &HealthStart<'_>,
+) -> Result<HealthOrder, LifecycleError> {
+    let other = |what| LifecycleError::OtherPlan { id: id.clone(), what };
+    if health.plan.manifest != plan.manifest {
+        let (created, given) = (plan.manifest.to_string(), health.plan.manifest.to_string());
+        return Err(LifecycleError::OtherImage { id: id.clone(), created, given });
+    }
+    same_image(health.plan, image)?;
+    if health.plan.process.terminal == Terminal::Own || shape(health.plan) != shape(plan) {
+        return Err(other(
+            "the program of its health check would have another tier, user, filter, grants, limits or terminal",
+        ));
+    }
+    let process = &health.plan.process;
+    let (argv, env, cwd) = (process.argv.clone(), process.env.clone(), process.cwd.clone());
+    Ok(HealthOrder { argv, env, cwd, check: health.check })
 }
 
 /// The supervisor of a sandbox that runs.

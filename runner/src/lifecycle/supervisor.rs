@@ -1,13 +1,11 @@
-//! The supervisor: a process that starts one sandbox, stays with it to its end, and dies with nothing left.
+//! The supervisor: a process that starts one sandbox, stays with it to its last end, and dies with nothing left.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nix::fcntl::OFlag;
@@ -16,127 +14,15 @@ use nix::unistd::pipe2;
 use super::control::{Answer, Ask, Order, forget, listen};
 use super::error::{FailureKind, LifecycleError};
 use super::exec::host_guest;
-use super::folder::{Held, Home};
+use super::folder::{Held, Home, unlock};
+use super::health::{self, Health};
 use super::log::{LogStream, LogWriter};
+use super::post::{FAREWELL, Post, answer};
 use super::record::{Finish, Record, State};
-use crate::io::{Input, Output, Remote, Streams, remote};
-use crate::native::{
-    Finished, Group, Observer, Place, Process, RootFolder, RunError, Target, is_ours, receive, room, run,
-    send,
-};
-use crate::trail::{Event, RunEnd, Trail};
-
-/// How many may speak to one supervisor at the same time.
-const MOST_GUESTS: usize = 128;
-/// How long those who joined may take to be told of the end.
-const FAREWELL: Duration = Duration::from_secs(5);
-
-/// What the threads of a supervisor know together.
-pub(super) struct Post {
-    pub(super) order: Order,
-    remote: Remote,
-    control: UnixStream,
-    /// The first process, once it is there, and whether its program runs.
-    first: Mutex<Option<(i32, OwnedFd, Option<Group>)>>,
-    executed: AtomicBool,
-    joined: Mutex<BTreeSet<i32>>,
-    spent: AtomicU64,
-    guests: Mutex<Guests>,
-    change: Condvar,
-}
-
-#[derive(Default)]
-struct Guests {
-    count: usize,
-    ended: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Observer for Post {
-    fn started(&self, pid: i32, process: BorrowedFd<'_>, group: Option<&Group>) {
-        // Without a descriptor nobody can join, and everything else goes on.
-        *lock(&self.first) = process.try_clone_to_owned().ok().map(|process| (pid, process, group.cloned()));
-    }
-
-    fn executed(&self) {
-        self.executed.store(true, Ordering::SeqCst);
-        // A caller that is gone needs no answer.
-        answer(&self.control, &Answer::Started).ok();
-    }
-
-    fn joined(&self) -> Vec<i32> {
-        lock(&self.joined).iter().copied().collect()
-    }
-
-    fn spent(&self) -> u64 {
-        self.spent.load(Ordering::Relaxed)
-    }
-}
-
-impl Post {
-    /// Where a program can join, while the sandbox runs.
-    pub(super) fn target(&self) -> Option<Target> {
-        if !self.executed.load(Ordering::SeqCst) || lock(&self.guests).ended {
-            return None;
-        }
-        let first = lock(&self.first);
-        let (pid, process, group) = first.as_ref()?;
-        Some(Target { pid: *pid, process: process.try_clone().ok()?, group: group.clone() })
-    }
-
-    /// Counts a process that has joined.
-    pub(super) fn welcome(&self, pid: i32) {
-        lock(&self.joined).insert(pid);
-    }
-
-    /// Counts it no more. Called before it is collected: until then the number is its own.
-    pub(super) fn farewell(&self, pid: i32) {
-        lock(&self.joined).remove(&pid);
-    }
-
-    /// Counts the processor time of one that is gone.
-    pub(super) fn spend(&self, time: Duration) {
-        let ticks = u64::try_from(time.as_millis().div_euclid(10)).unwrap_or(u64::MAX);
-        self.spent.fetch_add(ticks, Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        let mut guests = lock(&self.guests);
-        guests.ended = true;
-        self.change.notify_all();
-        let busy = |guests: &mut Guests| guests.count > 0;
-        drop(self.change.wait_timeout_while(guests, FAREWELL, busy));
-    }
-
-    fn stop(&self, signal: i32, grace: Duration) {
-        // A sandbox that has ended needs no signal.
-        self.remote.signal(signal).ok();
-        let guests = lock(&self.guests);
-        let ended = self.change.wait_timeout_while(guests, grace, |guests| !guests.ended);
-        drop(ended);
-        self.remote.kill().ok();
-    }
-
-    fn come(&self) -> bool {
-        let mut guests = lock(&self.guests);
-        let room = guests.count < MOST_GUESTS && !guests.ended;
-        guests.count = guests.count.saturating_add(usize::from(room));
-        room
-    }
-
-    fn go(&self) {
-        let mut guests = lock(&self.guests);
-        guests.count = guests.count.saturating_sub(1);
-        self.change.notify_all();
-    }
-}
-
-fn answer(control: &UnixStream, answer: &Answer) -> io::Result<()> {
-    send(control, &serde_json::to_vec(answer)?, &[])
-}
+use super::restart::BackOff;
+use crate::io::{Commands, Input, Output, Streams, remote};
+use crate::native::{Finished, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
+use crate::trail::{Event, RunAgain, RunEnd, Trail, TrailError};
 
 /// What a supervisor process does. Everything comes over the socket; without an order it ends.
 pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
@@ -164,6 +50,10 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
     }
 }
 
+fn channel(source: io::Error) -> LifecycleError {
+    LifecycleError::Supervisor { what: "make a channel of", source }
+}
+
 /// From the order to the record of the end. An error comes before anything was started.
 fn attend(
     order: Order,
@@ -172,7 +62,6 @@ fn attend(
     input: Option<OwnedFd>,
     control: &UnixStream,
 ) -> Result<(), LifecycleError> {
-    let channel = |source| LifecycleError::Supervisor { what: "make a channel of", source };
     let home = Home::open(&order.runtime)?;
     let held = Held::of(file.into(), home.folder(&order.id), order.id.clone());
     let (mut record, _) = home.look(&order.id)?;
@@ -186,50 +75,105 @@ fn attend(
     let own = own.ok_or_else(|| channel(io::ErrorKind::NotFound.into()))?;
     let started = Timestamp::now();
     record.plan = order.plan.clone();
-    record.state = State::Running { supervisor: own, started, shape: order.shape.clone() };
+    let health = order.health.is_some().then_some(Health::Starting);
+    record.state =
+        State::Running { supervisor: own, started, shape: order.shape.clone(), restarts: 0, health };
     held.write(&record)?;
-    let post = Arc::new(Post {
-        order,
-        remote,
-        control: control.try_clone().map_err(channel)?,
-        first: Mutex::new(None),
-        executed: AtomicBool::new(false),
-        joined: Mutex::new(BTreeSet::new()),
-        spent: AtomicU64::new(0),
-        guests: Mutex::new(Guests::default()),
-        change: Condvar::new(),
-    });
+    let control = control.try_clone().map_err(channel)?;
+    let post = Arc::new(Post::new(order, (held, record), remote, control));
     let host = Arc::clone(&post);
     thread::spawn(move || receive_guests(&listener, &host));
+    let doctor = Arc::clone(&post);
+    thread::spawn(move || {
+        if let Some(order) = &doctor.order.health {
+            health::watch(&doctor, order);
+        }
+    });
     let pipes = [(LogStream::Stdout, out), (LogStream::Stderr, err)];
     let logs = thread::spawn(move || writer.copy(pipes, Timestamp::now));
-    let streams = Streams {
-        stdin: input.map_or(Input::Null, Input::Descriptor),
-        stdout: Output::Descriptor(to_out),
-        stderr: Output::Descriptor(to_err),
-    };
+    let (answer, untraced) = run_all(&post, root, (input, [to_out, to_err]), &commands);
+    post.end();
+    let logged = logs.join().unwrap_or_else(|_| Err(io::Error::other("the log's thread failed")));
+    let concluded = conclude(&post, (before, started), answer, (untraced, logged));
+    if let Some(file) = post.held.file() {
+        unlock(file);
+    }
+    concluded
+}
+
+/// Runs it, and again as its order says. The last run is the answer, with what kept it from being run again.
+fn run_all(
+    post: &Post,
+    root: &RootFolder,
+    (mut input, outputs): (Option<OwnedFd>, [OwnedFd; 2]),
+    commands: &Commands,
+) -> (Result<Finished, RunError>, Option<LifecycleError>) {
+    let begun = Instant::now();
+    let wall = post.order.settings.limits.wall;
+    let mut settings = post.order.settings.clone();
+    let mut back_off = BackOff::new();
     let place = Place {
         room: room(),
         live: &post.order.runtime,
         window: post.order.window,
         launcher: None,
-        observer: Some(&*post),
+        observer: Some(post),
     };
-    let answer = run(&post.order.settings, root, streams, Some(&commands), &place);
-    post.end();
-    let logged = logs.join().unwrap_or_else(|_| Err(io::Error::other("the log's thread failed")));
-    conclude(&post, &held, (before, record, started), answer, logged)
+    loop {
+        let this = Instant::now();
+        let finished = match streams(input.take(), &outputs) {
+            Ok(streams) => run(&settings, root, streams, Some(commands), &place),
+            Err(source) => Err(RunError::Supervision(source)),
+        };
+        post.pause();
+        let pause = back_off.after(this.elapsed());
+        let Ok(end) = &finished else { return (finished, None) };
+        let left = wall.saturating_sub(begun.elapsed()).saturating_sub(pause);
+        if !post.order.restart.wants(end, post.restarts()) || left.is_zero() || post.stops_within(pause) {
+            return (finished, None);
+        }
+        if let Err(error) = note_restart(post, end) {
+            return (finished, Some(error));
+        }
+        settings.limits.wall = left;
+    }
+}
+
+/// The program's streams. What it reads is given to its first run; the others read nothing.
+fn streams(input: Option<OwnedFd>, [out, err]: &[OwnedFd; 2]) -> io::Result<Streams> {
+    Ok(Streams {
+        stdin: input.map_or(Input::Null, Input::Descriptor),
+        stdout: Output::Descriptor(out.try_clone()?),
+        stderr: Output::Descriptor(err.try_clone()?),
+    })
+}
+
+/// Writes down that one run is over and another begins. Without that it does not begin.
+fn note_restart(post: &Post, end: &Finished) -> Result<(), LifecycleError> {
+    let mut line = 0;
+    if let Some((folder, _)) = &post.order.trail {
+        let trail = |error| LifecycleError::Launch(crate::launch::LaunchError::Trail(error));
+        let open = Trail::open(folder).map_err(trail)?;
+        open.append(Timestamp::now(), &Event::RunEnd(run_end(post, Ok(end)))).map_err(trail)?;
+        let again = RunAgain {
+            plan: post.order.plan.to_string(),
+            started: post.line(),
+            restarts: post.restarts().saturating_add(1),
+        };
+        line = open.append(Timestamp::now(), &Event::RunAgain(again)).map_err(trail)?.sequence;
+    }
+    post.resume(line)
 }
 
 /// Writes down how it ended: in the trail, in the record, and to the caller when the program never ran.
 fn conclude(
     post: &Post,
-    held: &Held,
-    (before, mut record, started): (Record, Record, Timestamp),
+    (before, started): (Record, Timestamp),
     ran: Result<Finished, RunError>,
-    logged: io::Result<()>,
+    (untraced, logged): (Option<LifecycleError>, io::Result<()>),
 ) -> Result<(), LifecycleError> {
     let mut failures = Vec::new();
+    failures.extend(untraced.map(|error| format!("it was not run again: {error}")));
     let traced = trace(post, &ran);
     if let Err(error) = &traced {
         failures.push(error.to_string());
@@ -237,16 +181,14 @@ fn conclude(
     if let Err(error) = logged {
         failures.push(format!("the logs are not complete: {error}"));
     }
-    forget(&held.folder);
-    if let (Err(error), false) = (&ran, post.executed.load(Ordering::SeqCst)) {
-        held.write(&before)?;
+    forget(&post.held.folder);
+    if let (Err(error), false) = (&ran, post.has_begun()) {
+        post.close(|record| *record = before)?;
         // First the lock, then the answer: the caller may try again at once.
-        if let Some(file) = held.file() {
-            super::folder::unlock(file);
+        if let Some(file) = post.held.file() {
+            unlock(file);
         }
-        let failed = Answer::Failed { kind: kind(error), why: error.to_string(), traced: traced.is_ok() };
-        // A caller that is gone needs no answer.
-        answer(&post.control, &failed).ok();
+        post.tell(&Answer::Failed { kind: kind(error), why: error.to_string(), traced: traced.is_ok() });
         return Ok(());
     }
     let mut finish = Finish { end: None, limit: None, usage: None, failure: None };
@@ -259,8 +201,10 @@ fn conclude(
         Err(error) => failures.push(error.to_string()),
     }
     finish.failure = (!failures.is_empty()).then(|| failures.join("; "));
-    record.state = State::Ended { started, finished: Timestamp::now(), finish };
-    held.write(&record)
+    let restarts = post.restarts();
+    post.close(|record| {
+        record.state = State::Ended { started, finished: Timestamp::now(), finish, restarts };
+    })
 }
 
 const fn kind(error: &RunError) -> FailureKind {
@@ -273,19 +217,23 @@ const fn kind(error: &RunError) -> FailureKind {
     }
 }
 
-fn trace(post: &Post, ran: &Result<Finished, RunError>) -> Result<(), crate::trail::TrailError> {
-    let Some((folder, number)) = &post.order.trail else { return Ok(()) };
-    let done = ran.as_ref().ok();
-    let end = RunEnd {
+fn trace(post: &Post, ran: &Result<Finished, RunError>) -> Result<(), TrailError> {
+    let Some((folder, _)) = &post.order.trail else { return Ok(()) };
+    let end = run_end(post, ran.as_ref());
+    Trail::open(folder)?.append(Timestamp::now(), &Event::RunEnd(end)).map(drop)
+}
+
+fn run_end(post: &Post, ran: Result<&Finished, &RunError>) -> RunEnd {
+    let done = ran.ok();
+    RunEnd {
         plan: post.order.plan.to_string(),
-        started: *number,
+        started: post.line(),
         end: done.map(|done| done.end),
-        failure: ran.as_ref().err().map(|error| error.kind().to_owned()),
+        failure: ran.err().map(|error| error.kind().to_owned()),
         limit: done.and_then(|done| done.limit),
         usage: done.map(|done| done.usage),
         output: done.map_or(0, |done| done.output),
-    };
-    Trail::open(folder)?.append(Timestamp::now(), &Event::RunEnd(end)).map(drop)
+    }
 }
 
 fn receive_guests(listener: &UnixListener, post: &Arc<Post>) {

@@ -49,7 +49,7 @@ pub(crate) use prepared::Prepared;
 pub(crate) use process::Process;
 pub(crate) use run::{Finished, Place, run};
 pub use run::{RunError, SetupError};
-pub(crate) use settings::{RootFolder, Settings};
+pub(crate) use settings::{Bounds, RootFolder, Settings};
 pub use spec::SpecError;
 pub use start::StartError;
 pub(crate) use sys::{open_pidfd, peek_exited, signal_by_pidfd, wait_exit};

@@ -23,6 +23,8 @@ pub enum Event {
     Decision(Decision),
     /// A sandbox is about to be started.
     RunStart(RunStart),
+    /// A sandbox that has ended is about to be run again by its supervisor, under the same plan.
+    RunAgain(RunAgain),
     /// A run ended.
     RunEnd(RunEnd),
 }
@@ -99,6 +101,18 @@ impl RunStart {
             signatures: signatures.collect(),
         }
     }
+}
+
+/// What is run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunAgain {
+    /// Digest of the plan.
+    pub plan: String,
+    /// Number of the line that says that the run before was started.
+    pub started: u64,
+    /// How often it has been run again, with this time.
+    pub restarts: u32,
 }
 
 /// How it ended.

@@ -8,4 +8,5 @@ mod records;
 mod runs;
 mod store;
 mod swap;
+mod upkeep;
 mod yard;

@@ -426,3 +426,35 @@ fn limits_and_time_are_told_from_ends_by_the_program() {
     let ran = it.on(&["wait", "--timeout", "50ms"]);
     assert!(ran.code == 124 && ran.stderr.contains("has not ended"), "{ran:?}");
 }
+
+#[test]
+fn a_sandbox_is_kept_up_and_watched_as_its_flags_say() {
+    for user in users() {
+        let again = Sandbox::new(user);
+        let flags = ["--restart", "on-failure:1", "--policy", "policy.toml", IMAGE, "--"];
+        again.start(&[&flags[..], &["/bin/busybox", "sh", "-c", "echo run; exit 3"]].concat());
+        assert_eq!(again.run(&["wait", &again.name]).code, 3);
+        assert_eq!(again.run(&["logs", &again.name]).stdout, "run\nrun\n");
+        let watched = Sandbox::new(user);
+        let line = "/bin/busybox test -e /tmp/well";
+        let flags = ["--health-cmd", line, "--health-interval", "100ms", "--health-retries", "1"];
+        let words = ["--policy", "policy.toml", IMAGE, "--", "/bin/busybox", "sh", "-c", "sleep 60"];
+        watched.start(&[&flags[..], &words].concat());
+        let ps = || watched.run(&["ps", "--filter", &format!("name={}", watched.name)]).stdout;
+        until(|| ps().contains("(unhealthy)"));
+        let well = ["exec", &watched.name, "--", "/bin/busybox", "touch", "/tmp/well"];
+        assert_eq!(watched.run(&well).code, 0);
+        until(|| ps().contains("(healthy)"));
+        let alone = watched.run(&["run", "--health-interval", "1s", "--policy", "policy.toml", IMAGE]);
+        assert_eq!(alone.code, 2, "{alone:?}");
+    }
+}
+
+/// Asks again for thirty seconds.
+fn until(holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it did not come about in thirty seconds");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -18,7 +18,7 @@ const SCHEMA: &str = "perry-sandbox/sandbox/v1";
 pub(crate) fn detach(args: &RunArgs, environment: &Environment) -> anyhow::Result<Exit> {
     let pipeline = Pipeline::open(environment.clone())?;
     let sandboxes = pipeline.sandboxes()?;
-    let named = Named { name: args.name.clone(), labels: labels(&args.label)? };
+    let named = Named { name: args.name.clone(), labels: labels(&args.label)?, upkeep: args.upkeep.upkeep() };
     let wish = args.request.wish(Terminal::None)?;
     let progress = progress(args.quiet || args.json);
     match sandboxes.run(&wish, &named, Begin::default(), progress.as_ref())? {

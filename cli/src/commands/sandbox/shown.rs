@@ -37,7 +37,13 @@ pub(super) fn status(info: &SandboxInfo, now: Timestamp) -> String {
     match info.status {
         SandboxStatus::Created => "created".to_owned(),
         SandboxStatus::Running => {
-            format!("running for {}", info.started.map_or_else(String::new, |at| age(at, now)))
+            let health = info.health.map_or_else(String::new, |health| format!(" ({health})"));
+            let again = match info.restarts {
+                0 => String::new(),
+                times => format!(", {times} restarts"),
+            };
+            let age = info.started.map_or_else(String::new, |at| age(at, now));
+            format!("running for {age}{health}{again}")
         }
         SandboxStatus::Dead => "dead".to_owned(),
         SandboxStatus::Exited => {
@@ -90,6 +96,8 @@ pub(super) fn report(info: &SandboxInfo) -> Value {
         "failure": finish.and_then(|finish| finish.failure.clone()),
         "wall-ms": info.wall().map(milliseconds),
         "peak-memory": finish.and_then(|finish| finish.usage).map(|usage| usage.peak_memory),
+        "restarts": info.restarts,
+        "health": info.health,
         "supervisor": info.supervisor,
     })
 }

@@ -1,0 +1,242 @@
+//! What the threads of one supervisor know together.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::control::{Answer, Order};
+use super::error::LifecycleError;
+use super::folder::Held;
+use super::health::Health;
+use super::record::{Record, State};
+use crate::io::Remote;
+use crate::native::{Group, Observer, Target, send};
+
+/// How many may speak to one supervisor at the same time.
+const MOST_GUESTS: usize = 128;
+/// How long those who joined may take to be told of the end.
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+
+pub(super) struct Post {
+    pub(super) order: Order,
+    pub(super) held: Held,
+    record: Mutex<Record>,
+    remote: Remote,
+    control: UnixStream,
+    /// The first process, once it is there, and whether its program runs.
+    first: Mutex<Option<(i32, OwnedFd, Option<Group>)>>,
+    executed: AtomicBool,
+    /// Whether its program has ever run.
+    begun: AtomicBool,
+    restarts: AtomicU32,
+    /// The number of the trail's line about the start of this run.
+    line: AtomicU64,
+    joined: Mutex<BTreeSet<i32>>,
+    spent: AtomicU64,
+    guests: Mutex<Guests>,
+    change: Condvar,
+}
+
+#[derive(Default)]
+struct Guests {
+    count: usize,
+    stopping: bool,
+    ended: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Observer for Post {
+    fn started(&self, pid: i32, process: BorrowedFd<'_>, group: Option<&Group>) {
+        // Without a descriptor nobody can join, and everything else goes on.
+        *lock(&self.first) = process.try_clone_to_owned().ok().map(|process| (pid, process, group.cloned()));
+    }
+
+    fn executed(&self) {
+        self.executed.store(true, Ordering::SeqCst);
+        if !self.begun.swap(true, Ordering::SeqCst) {
+            // A caller that is gone needs no answer.
+            answer(&self.control, &Answer::Started).ok();
+        }
+    }
+
+    fn joined(&self) -> Vec<i32> {
+        lock(&self.joined).iter().copied().collect()
+    }
+
+    fn spent(&self) -> u64 {
+        self.spent.load(Ordering::Relaxed)
+    }
+}
+
+pub(super) fn answer(control: &UnixStream, answer: &Answer) -> io::Result<()> {
+    send(control, &serde_json::to_vec(answer)?, &[])
+}
+
+impl Post {
+    pub(super) fn new(
+        order: Order,
+        (held, record): (Held, Record),
+        remote: Remote,
+        control: UnixStream,
+    ) -> Self {
+        let line = order.trail.as_ref().map_or(0, |(_, line)| *line);
+        Self {
+            order,
+            held,
+            record: Mutex::new(record),
+            remote,
+            control,
+            first: Mutex::new(None),
+            executed: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            restarts: AtomicU32::new(0),
+            line: AtomicU64::new(line),
+            joined: Mutex::new(BTreeSet::new()),
+            spent: AtomicU64::new(0),
+            guests: Mutex::new(Guests::default()),
+            change: Condvar::new(),
+        }
+    }
+
+    /// Where a program can join, while the sandbox runs.
+    pub(super) fn target(&self) -> Option<Target> {
+        if !self.executed.load(Ordering::SeqCst) || lock(&self.guests).ended {
+            return None;
+        }
+        let first = lock(&self.first);
+        let (pid, process, group) = first.as_ref()?;
+        Some(Target { pid: *pid, process: process.try_clone().ok()?, group: group.clone() })
+    }
+
+    /// Counts a process that has joined.
+    pub(super) fn welcome(&self, pid: i32) {
+        lock(&self.joined).insert(pid);
+    }
+
+    /// Counts it no more. Called before it is collected: until then the number is its own.
+    pub(super) fn farewell(&self, pid: i32) {
+        lock(&self.joined).remove(&pid);
+    }
+
+    /// Counts the processor time of one that is gone.
+    pub(super) fn spend(&self, time: Duration) {
+        let ticks = u64::try_from(time.as_millis().div_euclid(10)).unwrap_or(u64::MAX);
+        self.spent.fetch_add(ticks, Ordering::Relaxed);
+    }
+
+    /// Whether its program has ever run.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// How often it was run again.
+    pub(super) fn restarts(&self) -> u32 {
+        self.restarts.load(Ordering::SeqCst)
+    }
+
+    /// The number of the trail's line about the start of this run.
+    pub(super) fn line(&self) -> u64 {
+        self.line.load(Ordering::SeqCst)
+    }
+
+    /// One run is over: nobody can join until the next.
+    pub(super) fn pause(&self) {
+        self.executed.store(false, Ordering::SeqCst);
+        *lock(&self.first) = None;
+        self.spent.store(0, Ordering::Relaxed);
+    }
+
+    /// Another run begins, as this line of the trail says.
+    pub(super) fn resume(&self, line: u64) -> Result<(), LifecycleError> {
+        self.line.store(line, Ordering::SeqCst);
+        let count = self.restarts.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        self.change_running(|restarts, health| {
+            *restarts = count;
+            *health = health.map(|_| Health::Starting);
+        })
+    }
+
+    /// Writes down what the answers came to, unless they are about a run that is over.
+    pub(super) fn note_health(&self, run: u32, found: Health) {
+        if self.restarts() == run {
+            // The next change is written anew.
+            self.change_running(|_, health| *health = Some(found)).ok();
+        }
+    }
+
+    fn change_running(
+        &self,
+        change: impl FnOnce(&mut u32, &mut Option<Health>),
+    ) -> Result<(), LifecycleError> {
+        let mut record = lock(&self.record);
+        let State::Running { restarts, health, .. } = &mut record.state else { return Ok(()) };
+        change(restarts, health);
+        self.held.write(&record)
+    }
+
+    /// Writes down how it ended; nothing about it changes afterwards.
+    pub(super) fn close(&self, change: impl FnOnce(&mut Record)) -> Result<(), LifecycleError> {
+        let mut record = lock(&self.record);
+        change(&mut record);
+        self.held.write(&record)
+    }
+
+    /// Tells the caller.
+    pub(super) fn tell(&self, word: &Answer) {
+        // A caller that is gone needs no answer.
+        answer(&self.control, word).ok();
+    }
+
+    /// Waits so long; answers whether somebody wants it to stop.
+    pub(super) fn stops_within(&self, time: Duration) -> bool {
+        let guests = lock(&self.guests);
+        let waited = self.change.wait_timeout_while(guests, time, |guests| !guests.stopping);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+
+    /// Waits so long; answers whether it has ended for good.
+    pub(super) fn ends_within(&self, time: Duration) -> bool {
+        let guests = lock(&self.guests);
+        let waited = self.change.wait_timeout_while(guests, time, |guests| !guests.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+    }
+
+    /// It has ended for good: those who joined are told.
+    pub(super) fn end(&self) {
+        let mut guests = lock(&self.guests);
+        guests.ended = true;
+        self.change.notify_all();
+        let busy = |guests: &mut Guests| guests.count > 0;
+        drop(self.change.wait_timeout_while(guests, FAREWELL, busy));
+    }
+
+    /// Ends it, whatever its order says of restarts.
+    pub(super) fn stop(&self, signal: i32, grace: Duration) {
+        lock(&self.guests).stopping = true;
+        self.change.notify_all();
+        // A sandbox that has ended needs no signal.
+        self.remote.signal(signal).ok();
+        self.ends_within(grace);
+        self.remote.kill().ok();
+    }
+
+    pub(super) fn come(&self) -> bool {
+        let mut guests = lock(&self.guests);
+        let room = guests.count < MOST_GUESTS && !guests.ended;
+        guests.count = guests.count.saturating_add(usize::from(room));
+        room
+    }
+
+    pub(super) fn go(&self) {
+        let mut guests = lock(&self.guests);
+        guests.count = guests.count.saturating_sub(1);
+        self.change.notify_all();
+    }
+}
