@@ -1,6 +1,6 @@
 //! Reading the files that a policy or a flag names: bounded, and refused where others could have written them.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::fcntl::OFlag;
 use perry_sandbox_image::FileStamp;
 use thiserror::Error;
+
+use crate::owned::{refuse_others, refuse_writable};
 
 /// A file that changed so shortly before it was read may change again without a newer time stamp.
 pub(crate) const SETTLED: Duration = Duration::from_secs(2);
@@ -75,8 +77,8 @@ pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<Vec<u8>, FileErro
     read_open(file, path, limit)
 }
 
-/// Reads a file that decides about trust: neither it nor its folder may be writable by others than root and `uid`,
-/// as ssh asks of keys.
+/// Reads a file that decides about trust: neither it nor any folder or link on the way to it may be writable by others
+/// than root and `uid`, as ssh asks of keys.
 ///
 /// # Errors
 /// As [`read`], or somebody else could have written it.
@@ -112,10 +114,10 @@ pub(crate) fn read_seen(path: &Path, limit: u64, uid: u32) -> Result<(Vec<u8>, S
     let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     refuse_writable(path, &metadata, uid)?;
+    refuse_others(path, uid)?;
     let resolved = path.canonicalize().map_err(failed)?;
     let folder = resolved.parent().unwrap_or(Path::new("/"));
     let above = folder.metadata().map_err(failed)?;
-    refuse_writable(folder, &above, uid)?;
     let seen = Seen {
         path: path.to_owned(),
         stamp: FileStamp::from(&metadata),
@@ -142,24 +144,6 @@ fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> 
     } else {
         Err(FileError::TooLarge { path: path.to_owned(), limit })
     }
-}
-
-/// Group and others must not write, unless the group is root's or a sticky folder protects its entries; the owner
-/// must be root or the user.
-fn refuse_writable(path: &Path, metadata: &Metadata, uid: u32) -> Result<(), FileError> {
-    let mode = metadata.mode();
-    let sticky = metadata.is_dir() && mode & 0o1000 != 0;
-    let refuse = |who| Err(FileError::Writable { path: path.to_owned(), who });
-    if metadata.uid() != 0 && metadata.uid() != uid {
-        return refuse("another user, its owner");
-    }
-    if mode & 0o002 != 0 && !sticky {
-        return refuse("everybody");
-    }
-    if mode & 0o020 != 0 && metadata.gid() != 0 && !sticky {
-        return refuse("its group");
-    }
-    Ok(())
 }
 
 /// Reads text.

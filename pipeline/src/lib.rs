@@ -33,6 +33,7 @@ mod error;
 mod files;
 mod host;
 mod local;
+mod owned;
 mod policies;
 mod policy_cache;
 mod record;

@@ -113,6 +113,7 @@ fn host() -> HostFacts {
         name: "native".parse().unwrap(),
         version: "1".into(),
         levels: vec![IsolationLevel::Oci],
+        architectures: vec!["amd64".into()],
         controls,
     };
     HostFacts { hostname: "h".into(), uid: 1000, backends: vec![backend] }

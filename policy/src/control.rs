@@ -172,6 +172,8 @@ pub struct BackendFacts {
     pub version: String,
     /// The isolation levels that it gives here.
     pub levels: Vec<IsolationLevel>,
+    /// The architectures whose programs it runs, in the words of image indexes: `amd64`, `arm64`, `wasm`.
+    pub architectures: Vec<String>,
     /// What it enforces here.
     pub controls: ControlTable,
 }

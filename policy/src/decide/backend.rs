@@ -52,15 +52,18 @@ pub(crate) enum Found<'a> {
 /// SECURITY: the search is over what is *known* to be held. Nothing here is tried and then done without.
 pub(crate) fn choose<'a>(
     levels: &[AcceptedLevel<'a>],
-    is_wasm: bool,
+    architecture: &str,
     host: &'a HostFacts,
     ceiling: &Ceiling,
     demands: &Demands,
     reasons: &mut Reasons,
 ) -> Found<'a> {
+    let is_wasm = architecture == "wasm";
+    let fits = |backend: &BackendFacts| backend.architectures.iter().any(|own| own == architecture);
     let mut nearest: Option<(IsolationLevel, &BackendFacts, Incomplete)> = None;
     for level in levels.iter().filter(|accepted| (accepted.level == IsolationLevel::Wasm) == is_wasm) {
-        for backend in host.backends.iter().filter(|backend| backend.levels.contains(&level.level)) {
+        let gives = |backend: &&BackendFacts| backend.levels.contains(&level.level) && fits(backend);
+        for backend in host.backends.iter().filter(gives) {
             match held(backend, *level, ceiling, demands) {
                 Ok(choice) => return Found::Whole(choice),
                 Err(lacking) => drop(nearest.get_or_insert((level.level, backend, lacking))),
@@ -68,7 +71,7 @@ pub(crate) fn choose<'a>(
         }
     }
     let Some((level, backend, Incomplete { lacking, held })) = nearest else {
-        reasons.add(unavailable(levels, is_wasm, host, ceiling));
+        reasons.add(unavailable(levels, architecture, host, ceiling));
         return Found::Nothing;
     };
     for lack in lacking {
@@ -79,7 +82,7 @@ pub(crate) fn choose<'a>(
 
 fn unavailable(
     levels: &[AcceptedLevel<'_>],
-    is_wasm: bool,
+    architecture: &str,
     host: &HostFacts,
     ceiling: &Ceiling,
 ) -> DenyReason {
@@ -87,15 +90,18 @@ fn unavailable(
     let mut present: Vec<String> = host
         .backends
         .iter()
-        .flat_map(|backend| backend.levels.iter().map(|level| format!("{level} ({})", backend.name)))
+        .flat_map(|backend| {
+            let what = format!("{} for {}", backend.name, backend.architectures.join(" and "));
+            backend.levels.iter().map(move |level| format!("{level} ({what})"))
+        })
         .collect();
     present.dedup();
     let found = if present.is_empty() {
         "no backend is alive here".to_owned()
-    } else if is_wasm {
+    } else if architecture == "wasm" {
         format!("a wasm module runs at the level wasm only, and here are {}", present.join(", "))
     } else {
-        format!("here are {}", present.join(", "))
+        format!("the image is for {architecture}, and here are {}", present.join(", "))
     };
     let span = ceiling.isolation.accept.span;
     if names.is_empty() {
@@ -114,7 +120,7 @@ fn unavailable(
         found,
         [span],
     )
-    .remedy("see what this machine can do with `perry-sandbox backends`")
+    .remedy("see what this machine can do with `perry-sandbox backends`; an image for another processor is not emulated: choose a platform of this machine")
 }
 
 /// What a backend does not hold, and what it does.

@@ -160,8 +160,8 @@ impl Facts<'_> {
         let wanted = Wanted { process: &process, grants: &grants, project, limits: &limits, evidence };
         let demands = wanted.demands(&applied);
         let levels = levels(policy, &applied, &host.hostname, now);
-        let is_wasm = evidence.platform.architecture() == "wasm";
-        let choice = match choose(&levels, is_wasm, host, ceiling, &demands, reasons) {
+        let choice = match choose(&levels, evidence.platform.architecture(), host, ceiling, &demands, reasons)
+        {
             Found::Whole(choice) => choice,
             Found::Part(backend, level, held) => {
                 examined.backend = Some((level, backend.name.clone(), backend.version.clone()));

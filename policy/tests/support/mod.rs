@@ -215,6 +215,7 @@ pub(crate) fn backend(name: &str, levels: &[IsolationLevel], lacking: &[Control]
         name: name.parse().unwrap(),
         version: "1.0".into(),
         levels: levels.to_vec(),
+        architectures: ["amd64", "arm64", "wasm"].map(str::to_owned).to_vec(),
         controls: controls(lacking),
     }
 }

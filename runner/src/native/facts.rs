@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use nix::unistd::Pid;
 use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enforcement, IsolationLevel};
+use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
 use super::process::Process;
@@ -24,6 +25,7 @@ pub fn probe() -> Option<&'static BackendFacts> {
                 name,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 levels: vec![IsolationLevel::Oci],
+                architectures: vec![Platform::host().architecture().to_owned()],
                 controls: table(namespaces(), room()),
             })
         })

@@ -93,6 +93,31 @@ fn a_platform_that_the_image_lacks_is_named_with_those_it_has() {
 }
 
 #[test]
+fn an_image_for_another_processor_is_122_and_nothing_is_fetched() {
+    let home = Home::new(As::Ordinary);
+    let other = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
+    let architecture = other.trim_start_matches("linux/");
+    let expected = format!("the image is for {architecture}");
+    refused(&run_in(&home, &["--platform", other], &[]), 122, &[&expected, "oci (native for"]);
+}
+
+#[test]
+fn a_policy_below_a_folder_that_others_can_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new(As::Me);
+    let open = home.path().join("open");
+    std::fs::create_dir_all(open.join("sub")).expect("the home can be written");
+    std::fs::copy(home.path().join("examples/hello/policy.toml"), open.join("sub/policy.toml"))
+        .expect("a copy");
+    std::fs::copy(home.path().join("examples/hello/cosign.pub"), open.join("sub/cosign.pub"))
+        .expect("a copy");
+    let check = || home.run(&["policy", "check", "open/sub/policy.toml"]);
+    assert_eq!(check().code, 0);
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
+    refused(&check(), 2, &["open` can be written by everybody", "chmod go-w"]);
+}
+
+#[test]
 fn grants_that_nobody_gave_are_denied() {
     let home = Home::new(As::Ordinary);
     refused(&run_in(&home, &["--egress", "example.org:443"], &[]), 120, &["egress", "example.org:443"]);
