@@ -54,6 +54,7 @@ mod diff;
 mod entries;
 mod evidence;
 mod explain;
+mod exposure;
 mod format;
 mod grants;
 mod init;
@@ -94,6 +95,7 @@ pub use evidence::{
     VerifiedTime,
 };
 pub use explain::{Explanation, explain};
+pub use exposure::Exposure;
 pub use format::format;
 pub use grants::{Grants, ProjectGrants};
 pub use init::init;

@@ -35,12 +35,15 @@ fn check(args: &CheckArgs, environment: &Environment) -> anyhow::Result<Exit> {
     match load(&sources, &TrustFiles::new(environment.uid)) {
         Ok(policy) if args.json => output::json(&summary(&policy)).map(|()| Exit::Done),
         Ok(policy) => {
+            let exposures: Vec<_> =
+                policy.tiers().map(|(name, tier)| format!("{name} {}", tier.exposure())).collect();
             output::result(&format!(
-                "{}: sound, {} capabilities, {} image rules, {} tiers\n{}",
+                "{}: sound, {} capabilities, {} image rules, {} tiers\nexposure of 10: {}\n{}",
                 policy.name(),
                 policy.capabilities().count(),
                 policy.images().count(),
                 policy.tiers().count(),
+                exposures.join(", "),
                 policy.digest()
             ));
             Ok(Exit::Done)
@@ -65,6 +68,7 @@ fn summary(policy: &Policy) -> serde_json::Value {
         "capabilities": policy.capabilities().map(|(name, _)| name).collect::<Vec<_>>(),
         "images": policy.images().map(|(name, _)| name).collect::<Vec<_>>(),
         "tiers": policy.tiers().map(|(name, _)| name).collect::<Vec<_>>(),
+        "exposure": policy.tiers().map(|(name, tier)| (name.to_string(), json!(tier.exposure()))).collect::<serde_json::Map<_, _>>(),
         "exceptions": policy.exceptions().map(|(id, _)| id).collect::<Vec<_>>(),
     })
 }

@@ -1,7 +1,6 @@
 //! The properties of policies. Each test names its number in the design's list.
 //!
-//! 18 (seccomp inclusion against brute force) is a test of the crate `profiles`, whose order it is; 20 (the exposure
-//! number never rises when a field is tightened) belongs to the auditor, which does not exist yet.
+//! 18 (seccomp inclusion against brute force) is a test of the crate `profiles`, whose order it is.
 
 mod documents;
 mod grounds;

@@ -1,4 +1,4 @@
-//! 1, 6, 12: the meet, and that no order changes anything.
+//! 1, 6, 12, 20: the meet, that no order changes anything, and that tightening exposes nothing.
 
 use perry_sandbox_policy::{Ceiling, Verdict};
 use proptest::prelude::*;
@@ -32,6 +32,31 @@ proptest! {
             prop_assert!(c.is_within(&a.meet(b)));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn p20_the_exposure_never_rises_when_a_ceiling_is_tightened(a in tier(), b in tier()) {
+        let found = ceilings(&[a, b]);
+        let [a, b] = [&found[0], &found[1]];
+        let both = a.meet(b).exposure();
+        prop_assert!(both <= a.exposure() && both <= b.exposure());
+        if a.is_within(b) {
+            prop_assert!(a.exposure() <= b.exposure());
+        }
+    }
+}
+
+#[test]
+fn the_builtin_tiers_are_exposed_in_their_order_and_untrusted_code_hardly_at_all() {
+    let policy = loaded("schema = \"perry-sandbox/policy/v1\"\nname = \"p\"\n");
+    let of = |name: &str| policy.ceiling(&name.parse().unwrap()).unwrap().exposure();
+    assert!(
+        of("default") > of("isolated") && of("isolated") > of("hardened") && of("hardened") > of("untrusted")
+    );
+    assert!(of("untrusted").to_string().as_str() <= "0.7", "{}", of("untrusted"));
 }
 
 proptest! {
