@@ -1,14 +1,34 @@
-//! A small root folder: Debian's static busybox.
+//! A small root folder: the static busybox of the example image, so that no machine needs one of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use perry_sandbox_image::{Layout, Silent, Store, Wanted, resolve};
 use perry_sandbox_profiles::{Arch, SeccompProfile, bpf, masked_paths, read_only_paths};
+use perry_sandbox_reference::Platform;
 use tempfile::TempDir;
 
 use super::super::settings::{Bounds, Settings};
+
+/// Debian's static busybox, out of the example image.
+pub(super) fn put_busybox(path: &Path) {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let unpack = || {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello/image");
+        let layout = Layout::open(&example).unwrap();
+        let image = resolve(&layout, &Wanted::Only, &Platform::host()).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(&scratch.path().join("store")).unwrap();
+        store.pull(&layout, &image, "hello", &Silent).unwrap();
+        fs::read(store.rootfs(&image, &Silent).unwrap().path().join("bin/busybox")).unwrap()
+    };
+    fs::write(path, BYTES.get_or_init(unpack)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
 
 pub(super) fn busybox() -> TempDir {
     let root = tempfile::Builder::new()
@@ -19,7 +39,7 @@ pub(super) fn busybox() -> TempDir {
     for folder in ["bin", "proc", "dev", "sys", "tmp", "etc", "root"] {
         fs::create_dir(root.path().join(folder)).unwrap();
     }
-    fs::copy("/bin/busybox", root.path().join("bin/busybox")).unwrap();
+    put_busybox(&root.path().join("bin/busybox"));
     for applet in [
         "sh", "id", "ls", "cat", "hostname", "true", "sleep", "touch", "echo", "mount", "ps", "yes", "kill",
         "dd", "head", "tty", "stty", "env", "pwd", "mkdir", "rm", "ln", "setsid", "wc", "df", "nproc", "tr",
@@ -32,7 +52,7 @@ pub(super) fn busybox() -> TempDir {
 
 pub(super) fn filter() -> Vec<u64> {
     let profile = SeccompProfile::builtin("perry-default").unwrap();
-    let program = bpf::compile(profile, Arch::X86_64).unwrap();
+    let program = bpf::compile(profile, Arch::host().unwrap()).unwrap();
     program.to_bytes().chunks(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect()
 }
 

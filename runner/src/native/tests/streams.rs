@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::rootfs::{busybox, settings};
+use super::rootfs::{busybox, put_busybox, settings};
 use super::*;
 use crate::io::{Input, Output, remote};
 use crate::outcome::{End, Limit};
@@ -270,7 +270,7 @@ fn nothing_of_a_host_folder_is_executed() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::copy("/bin/busybox", folder.path().join("busybox")).unwrap();
+    put_busybox(&folder.path().join("busybox"));
     let path = folder.path().to_str().unwrap().to_owned();
     for writable in [false, true] {
         let mut settings = script(&format!("test -x {path} && {path}/busybox echo ran"));
