@@ -76,7 +76,7 @@ pub(crate) struct SignerArgs {
     pub(crate) key: Option<PathBuf>,
 
     /// Refuse signatures of a key that have no transparency log entry
-    #[arg(long, requires_all = ["key", "trusted_root"])]
+    #[arg(long, requires = "key")]
     pub(crate) require_log: bool,
 
     /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`) [default: the public

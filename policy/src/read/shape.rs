@@ -73,7 +73,7 @@ impl Grammar {
             Self::Schema => Some("^perry-sandbox/policy/v1$"),
             Self::Name => Some("^[a-z0-9][a-z0-9._-]{0,63}$"),
             Self::ServicePattern => Some("^[a-z0-9][a-z0-9._-]*/(\\*|[a-z0-9][a-z0-9._-]*)$"),
-            Self::Duration => Some("^[0-9]+(s|m|h|d)$"),
+            Self::Duration => Some("^[0-9]+(ms|s|m|h|d)$"),
             Self::Size => Some("^[0-9]+(B|KiB|MiB|GiB|TiB)$"),
             Self::Sha256 => Some("^[0-9a-f]{64}$"),
             Self::Serial => Some("^(0x)?[0-9A-Fa-f:]+$"),

@@ -377,6 +377,9 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
         (Step::WorkingFolder { .. }, libc::EACCES) => {
             "; the sandbox's user may not enter that folder: choose another working folder"
         }
+        (Step::WorkingFolder { .. }, libc::EXDEV | libc::ELOOP) => {
+            "; it leads out of the image, into /proc or to another mount, where descriptors of the host could be reached: choose another working folder"
+        }
         (Step::OpenHost { .. }, libc::ELOOP) => "; there is a symbolic link on the way: name the real path",
         (Step::OpenHost { .. }, libc::ENOENT) => "; the folder is not there",
         (Step::OpenHost { .. }, libc::EACCES) => "; you may not enter that folder",
