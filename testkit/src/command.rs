@@ -47,8 +47,7 @@ impl Home {
         let dir =
             tempfile::Builder::new().prefix("perry-sandbox-home.").tempdir().expect("a temporary folder");
         let home = Self { dir, user };
-        std::fs::copy(program(), home.program())
-            .expect("the program is copied to where every user reaches it");
+        copy_program(program(), &home.program());
         let examples =
             Command::new("cp").arg("-R").arg(crate_root().join("examples")).arg(home.path()).status();
         assert!(
@@ -87,7 +86,7 @@ impl Home {
         let copy = self.path().join("other-program");
         // A supervisor may still run the copy of before, which then cannot be written.
         drop(std::fs::remove_file(&copy));
-        std::fs::copy(program, &copy).expect("the program is copied to where every user reaches it");
+        copy_program(program, &copy);
         self.prepared(&copy)
     }
 
@@ -190,4 +189,11 @@ fn program() -> &'static Path {
         assert!(status.is_ok_and(|status| status.success()), "perry-sandbox cannot be built");
         profile.join("perry-sandbox")
     })
+}
+
+/// Copies a program to where every user reaches it. Another process writes it: a thread of this one that starts a program
+/// meanwhile would hold the file open for writing, and what is being written cannot be executed.
+fn copy_program(program: &Path, to: &Path) {
+    let done = Command::new("cp").arg(program).arg(to).status();
+    assert!(done.is_ok_and(|status| status.success()), "{} is copied", program.display());
 }
