@@ -13,6 +13,23 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Whether an object is one that was written down as fields: a Map, a Date or a Promise has none that JSON would carry. */
+export function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && typeof (value as Fields).toJSON !== "function";
+}
+
+/** A flag that is absent counts as false; anything else that is no flag is refused. */
+export function flagOf(value: unknown, name: string): boolean {
+  if (value === undefined || value === null) {
+    return false;
+  }
+  if (typeof value !== "boolean") {
+    throw new SandboxError("BAD_REQUEST", "`" + name + "` must be true or false");
+  }
+  return value;
+}
+
 /**
  * Throws unless everything below `value` is a text, a finite number, a boolean, a list, a plain object, `null` or an absent
  * field. `path` names the value in messages. What is in a text is judged by the native half: halves of surrogate pairs reach
@@ -42,6 +59,9 @@ export function checkValue(value: unknown, path: string, depth: number): void {
       checkValue(value[i], path + "[" + i + "]", depth + 1);
     }
     return;
+  }
+  if (!isPlain(value)) {
+    throw new SandboxError("BAD_REQUEST", "`" + path + "` is not a plain object: its fields would be lost");
   }
   const fields = value as Fields;
   for (const name of Object.keys(fields)) {

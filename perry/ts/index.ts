@@ -34,4 +34,13 @@ export type {
   Usage,
   Verified,
 } from "./types";
+export type {
+  Denial,
+  DenialReason,
+  Evidence,
+  ExplanationDocument,
+  Place,
+  TrailMark,
+  VerifiedSignature,
+} from "./proofs";
 export * as container from "./container";

@@ -1,17 +1,13 @@
 // The four native functions, and the envelope around them. Nothing else in this package calls native code.
 
 import { Fields, checkValue, isFields } from "./checked";
-import { SandboxError, isErrorCode } from "./error";
+import { SandboxError } from "./error";
+import { PROTOCOL, opened } from "./reply";
 
 declare function js_psb_abi(): string;
 declare function js_psb_call_sync(request: string): string;
 declare function js_psb_call(request: string): Promise<number>;
 declare function js_psb_take(ticket: number): string;
-
-const PROTOCOL = 1;
-
-/** The id of a reply to a request that could not be read; such a reply is always an error. */
-const NO_ID = "";
 
 let ready = false;
 let lastId = 0;
@@ -28,8 +24,8 @@ export function callSync(op: string, args: Fields): unknown {
   return opened(js_psb_call_sync(request(id, op, args)), id);
 }
 
-// No function here is `async`: in compiler 0.5.1182 a caller's `await` of a chain of them can give the value of an earlier
-// one. A promise that is settled by hand reaches the right caller.
+// A native promise is awaited, and never settles another one by hand: with thousands of them pending, the collector of
+// compiler 0.5.1520 loses callbacks that only a native promise holds.
 
 /** Runs one operation; the event loop goes on meanwhile. */
 export function call(op: string, args: Fields): Promise<unknown> {
@@ -37,20 +33,14 @@ export function call(op: string, args: Fields): Promise<unknown> {
 }
 
 /** Like {@link call}, with an id that the caller knows and can cancel by, and with the reply's value read by `decode`. */
-export function callAs<T>(id: string, op: string, args: Fields, decode: (value: unknown) => T): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    try {
-      js_psb_call(request(id, op, args)).then((ticket) => {
-        try {
-          resolve(decode(opened(js_psb_take(ticket), id)));
-        } catch (error) {
-          reject(error);
-        }
-      });
-    } catch (error) {
-      reject(error);
-    }
-  });
+export async function callAs<T>(
+  id: string,
+  op: string,
+  args: Fields,
+  decode: (value: unknown) => T,
+): Promise<T> {
+  const ticket = await js_psb_call(request(id, op, args));
+  return decode(opened(js_psb_take(ticket), id));
 }
 
 /** The value as it is. */
@@ -79,36 +69,4 @@ function request(id: string, op: string, args: Fields): string {
     throw new SandboxError("BAD_REQUEST", "the request cannot be written as JSON");
   }
   return text;
-}
-
-/** The value of a reply that is an answer to `id`; throws for everything else. */
-function opened(text: string, id: string): unknown {
-  const reply = parsed(text);
-  if (reply.id !== id && !(reply.id === NO_ID && reply.ok === false)) {
-    throw new SandboxError("MISMATCH", "a reply belongs to another request; do not trust this process's answers");
-  }
-  if (reply.v !== PROTOCOL) {
-    throw new SandboxError("INTERNAL", "a reply is written in another protocol than this package's");
-  }
-  if (reply.ok === true) {
-    return reply.value;
-  }
-  const error = reply.error;
-  if (reply.ok === false && isFields(error) && isErrorCode(error.code) && typeof error.message === "string") {
-    throw new SandboxError(error.code, error.message, error.details);
-  }
-  throw new SandboxError("INTERNAL", "a reply is neither a value nor an error that this package knows");
-}
-
-function parsed(text: string): Fields {
-  let reply: unknown = null;
-  try {
-    reply = JSON.parse(text);
-  } catch (_) {
-    reply = null;
-  }
-  if (!isFields(reply)) {
-    throw new SandboxError("INTERNAL", "a reply is not a JSON object");
-  }
-  return reply;
 }

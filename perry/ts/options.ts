@@ -1,6 +1,6 @@
 // From what callers write to what the envelope carries.
 
-import { Fields, isFields } from "./checked";
+import { Fields, isFields, isPlain } from "./checked";
 import { SandboxError } from "./error";
 
 /** A copy of `options` without the fields in `taken`, which the function sets itself. Anything but an object is refused. */
@@ -9,8 +9,8 @@ export function optionFields(options: unknown, taken: string[]): Fields {
   if (options === undefined || options === null) {
     return fields;
   }
-  if (!isFields(options)) {
-    throw new SandboxError("BAD_REQUEST", "options must be an object");
+  if (!isFields(options) || !isPlain(options)) {
+    throw new SandboxError("BAD_REQUEST", "options must be a plain object");
   }
   for (const name of Object.keys(options)) {
     if (taken.indexOf(name) >= 0) {

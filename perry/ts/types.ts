@@ -1,3 +1,5 @@
+import { Denial, Evidence, ExplanationDocument, TrailMark } from "./proofs";
+
 /** Text that a policy file could hold, given directly. */
 export interface PolicyText {
   /** The policy in TOML or JSON. */
@@ -139,8 +141,8 @@ export interface Usage {
   systemMs: number;
   /** Most memory at one time, in bytes. */
   peakMemory: number;
-  /** Whether the kernel measured the peak, or we sampled it. */
-  peakMeasured: boolean;
+  /** How: counted by the kernel for all of it, summed from time to time, or of the largest process alone. */
+  peakMeasured: "cgroup" | "sampled" | "largest-process";
 }
 
 /** How a run ended. */
@@ -150,15 +152,15 @@ export interface Ended {
   /** The signal that ended it; null when it exited. */
   signal: number | null;
   /** The limit that was hit; null when none was. */
-  limitHit: LimitHit | string | null;
+  limitHit: LimitHit | null;
   /** What it used. */
   usage: Usage;
-  /** What was proved about the image: digest, signers, times. */
-  evidence: unknown;
+  /** What was proved about the image: digest, signers, times. Null for a program that joined a sandbox. */
+  evidence: Evidence | null;
   /** Digest of the launch plan that was enforced. */
   planDigest: string;
   /** The entry in the trail, where one is kept. */
-  trail?: unknown;
+  trail?: TrailMark | null;
 }
 
 /** How a run ended, and what it printed. */
@@ -184,7 +186,7 @@ export type Requirement = { policy: string | string[] | PolicyText } | { signer:
 export interface Verified {
   verified: true;
   /** What was proved. */
-  evidence: unknown;
+  evidence: Evidence;
 }
 
 /** A request to be explained: a capability or an ad-hoc image. */
@@ -217,9 +219,9 @@ export interface Explanation {
   /** The explanation as `perry-sandbox explain` prints it. */
   text?: string;
   /** The same as a document: lines, enforcers, reasons with their places. For an approval only with `rows`. */
-  explanation?: unknown;
+  explanation?: ExplanationDocument;
   /** Every candidate signature and why it does not count, when the verdict is `"not-verified"`. */
-  denial?: unknown;
+  denial?: Denial;
 }
 
 /** One thing that is wrong in a policy. */
@@ -228,10 +230,18 @@ export interface Refusal {
   code: string;
   /** What is wrong, and what to do. */
   message: string;
+  /** What stands at the place. */
+  label?: string;
+  /** What to write instead. */
+  help?: string | null;
+  /** The file's name. */
+  file?: string;
   /** Line, counted from 1. */
   line?: number;
-  /** Column, counted from 1. */
-  column?: number;
+  /** First byte of the place in the file. */
+  start?: number;
+  /** The byte behind it. */
+  end?: number;
 }
 
 /** What is wrong with a policy, if anything. */
@@ -240,6 +250,12 @@ export interface PolicyReport {
   ok: boolean;
   /** Its digest, when it can be used. */
   digest?: string;
+  /** Its name, when it can be used. */
+  name?: string;
+  /** Its capabilities, when it can be used. */
+  capabilities?: string[];
+  /** All that is wrong, as `perry-sandbox policy check` prints it. */
+  text?: string;
   /** All that is wrong. */
   refusals: Refusal[];
 }

@@ -1,4 +1,4 @@
-import { Fields } from "../checked";
+import { Fields, flagOf } from "../checked";
 import { SandboxError } from "../error";
 import { call, callSync } from "../native";
 import { optionFields, requireText } from "../options";
@@ -21,9 +21,9 @@ export async function listImages(): Promise<ImageInfo[]> {
   return listOf(await call("listImages", {})) as ImageInfo[];
 }
 
-/** Removes an image from the store; one that a sandbox uses only with `force`. */
+/** Removes an image from the store. A name that fits several of them is refused, unless `force` says that all should go. */
 export async function removeImage(image: string, force?: boolean): Promise<void> {
-  await call("removeImage", { image: requireText(image, "image"), force: force === true });
+  await call("removeImage", { image: requireText(image, "image"), force: flagOf(force, "force") });
 }
 
 /** The backend that this process uses. */

@@ -1,4 +1,4 @@
-import { Fields } from "../checked";
+import { Fields, flagOf } from "../checked";
 import { SandboxError } from "../error";
 import { call } from "../native";
 import { encodeInput, optionFields } from "../options";
@@ -46,7 +46,7 @@ export async function stop(target: string | ContainerHandle, timeoutSeconds?: nu
 
 /** Removes a sandbox and its output; one that runs only with `force`. */
 export async function remove(target: string | ContainerHandle, force?: boolean): Promise<void> {
-  await call("sandboxRemove", { id: sandboxId(target), force: force === true });
+  await call("sandboxRemove", { id: sandboxId(target), force: flagOf(force, "force") });
 }
 
 /** Removes a sandbox if there is one. True when there was. */
@@ -95,7 +95,7 @@ export function logs(
 ): RunningLogs | Promise<ContainerLogs> {
   const args = optionFields(options, ["id"]);
   args.id = sandboxId(target);
-  const follow = args.follow === true;
+  const follow = flagOf(args.follow, "follow");
   if (follow) {
     return followLogs(args);
   }

@@ -1,4 +1,4 @@
-import { Access, Grants, Limits, PolicyText, Signer } from "../types";
+import { Access, Grants, LimitHit, Limits, PolicyText, Signer } from "../types";
 
 /**
  * A sandbox that outlives the call, in the words of `perry/container`. Every field has its snake_case and its camelCase name.
@@ -87,13 +87,15 @@ export interface ContainerInfo extends ContainerHandle {
   /** The signal that ended it. */
   signal?: number | null;
   /** The limit that was hit. */
-  limitHit?: string | null;
-  /** When it was made. */
-  created: string | number;
+  limitHit?: LimitHit | null;
+  /** What went wrong beside: it could not be watched, or something could not be written down. */
+  failure?: string | null;
+  /** When it was made, as `2026-01-31T12:00:00Z`. */
+  created: string;
   /** When it was started. */
-  started?: string | number;
+  started?: string | null;
   /** When it ended. */
-  finished?: string | number;
+  finished?: string | null;
   /** Its labels. */
   labels: Record<string, string>;
   /** The tier that it runs under. */
@@ -119,7 +121,9 @@ export interface ContainerExit {
   /** The signal that ended it. */
   signal: number | null;
   /** The limit that was hit. */
-  limitHit: string | null;
+  limitHit: LimitHit | null;
+  /** What went wrong beside; null when nothing did. */
+  failure: string | null;
 }
 
 /** Which part of the output. */
@@ -154,14 +158,24 @@ export interface ExecOptions {
 
 /** An image in the store. */
 export interface ImageInfo {
-  /** Its manifest's digest. */
+  /** The name that it came by. */
+  name: string;
+  /** What that name came to: an index, or the manifest. */
   digest: string;
-  /** The reference that it came by. */
-  reference?: string;
-  /** Bytes. */
-  size?: number;
-  /** Further facts, as `perry-sandbox image ls --json` has them. */
-  [fact: string]: unknown;
+  /** The manifest that runs. */
+  manifest: string;
+  /** Its configuration. */
+  configDigest: string;
+  /** `linux/amd64` and the like. */
+  platform: string;
+  /** Its repository; null for a layout or an archive. */
+  repository: string | null;
+  /** The tag of its name; null without one. */
+  tag: string | null;
+  /** Bytes in the store. */
+  size: number;
+  /** When it was stored; null where the clock was wrong. */
+  storedAt: string | null;
 }
 
 /** A backend, and whether it can be used. */
@@ -175,7 +189,7 @@ export interface BackendInfo {
   /** Its version. */
   version?: string | null;
   /** The isolation levels that it gives. */
-  levels?: string[];
+  isolationLevels?: string[];
 }
 
 /** How strict {@link selectBackendFor} is; everything that is security is strict in every mode. */

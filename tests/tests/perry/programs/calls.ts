@@ -1,7 +1,7 @@
 // Replies must reach the call that they belong to: in class methods, by the thousand, and while the collector moves strings.
 
 import { PolicyReport, checkPolicy, checkPolicySync, version } from "@perry-sandbox/perry";
-import { check } from "./check";
+import { check, codeIn } from "./check";
 
 /** A policy of its own for each number: its digest or its refusal tells which one was read. */
 function policy(n: number): string {
@@ -35,6 +35,9 @@ export async function calls(): Promise<void> {
   await four();
   await thousands();
   await underPressure();
+  await manyUnderPressure();
+  await twentyThousand();
+  await grownByWaiting();
   manyAtOnce();
 }
 
@@ -102,6 +105,67 @@ async function underPressure(): Promise<void> {
   }
   check("long texts while rubbish is made", right, 50);
   check("rubbish was made", made > 100000, true);
+}
+
+/** Many wait at the same time while the collector moves what is alive: each gets its own answer, and none is lost. */
+async function manyUnderPressure(): Promise<void> {
+  let right = 0;
+  let made = 0;
+  for (let round = 0; round < 10; round++) {
+    const waiting: Promise<PolicyReport>[] = [];
+    for (let i = 0; i < 300; i++) {
+      waiting.push(checkPolicy({ text: policy(round * 300 + i) }));
+      if (i % 10 === 0) {
+        made += rubbish(i);
+      }
+    }
+    const reports = await Promise.all(waiting);
+    for (let i = 0; i < 300; i++) {
+      if (told(reports[i]) === told(checkPolicySync({ text: policy(round * 300 + i) }))) {
+        right++;
+      }
+    }
+  }
+  check("300 at once, ten times, while rubbish is made", right, 3000);
+  check("rubbish was made for them", made > 100000, true);
+}
+
+/** More than can wait at once: those beyond are refused by name, and all are answered. */
+async function twentyThousand(): Promise<void> {
+  const waiting: Promise<string>[] = [];
+  for (let i = 0; i < 20000; i++) {
+    waiting.push(outcome(i));
+  }
+  const found = await Promise.all(waiting);
+  let answered = 0;
+  let busy = 0;
+  for (const one of found) {
+    answered += one === "ok" ? 1 : 0;
+    busy += one === "BUSY" ? 1 : 0;
+  }
+  check("20,000 at once are answered or refused", answered + busy, 20000);
+  check("most of them are answered", answered > 10000, true);
+}
+
+async function outcome(i: number): Promise<string> {
+  try {
+    const report = await checkPolicy({ text: policy(i) });
+    return report.ok || report.refusals.length > 0 ? "ok" : "empty";
+  } catch (error) {
+    return codeIn(error);
+  }
+}
+
+/** The end of a test: what waiting calls leave behind. */
+async function grownByWaiting(): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    await checkPolicy({ text: policy(i % 50) });
+  }
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < 20000; i++) {
+    await checkPolicy({ text: policy(i % 50) });
+  }
+  console.log("waited " + Math.max(0, process.memoryUsage().rss - before));
 }
 
 function manyAtOnce(): void {

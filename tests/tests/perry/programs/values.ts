@@ -29,6 +29,23 @@ export async function values(): Promise<void> {
   await specs();
   await handles();
   await answers();
+  objectsThatAreNoFields();
+  await flags();
+}
+
+/** JSON would carry none of what is in them: a limit would arrive as no limit. */
+function objectsThatAreNoFields(): void {
+  const limited = (limits: unknown) => codeOf(() => explainSync({ capability: { name: "hello", policy: POLICY, image: IMAGE, limits: limits as never } }));
+  check("limits in a Map", limited(new Map([["wallMs", 100]])), "BAD_REQUEST");
+  check("limits in a Date", limited(new Date()), "BAD_REQUEST");
+  check("limits that write themselves", limited({ toJSON: () => ({}) }), "BAD_REQUEST");
+  check("limits as fields", limited({ wallMs: 100 }), "no error");
+}
+
+async function flags(): Promise<void> {
+  check("force that is no flag", await codeOfAsync(() => container.remove("nobody", "yes" as never)), "BAD_REQUEST");
+  check("force for an image that is no flag", await codeOfAsync(() => container.removeImage("nothing", 1 as never)), "BAD_REQUEST");
+  check("follow that is no flag", codeOf(() => container.logs("nobody", { follow: "true" as never })), "BAD_REQUEST");
 }
 
 function undefinedArguments(): void {
