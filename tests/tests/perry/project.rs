@@ -21,10 +21,13 @@ pub(crate) enum Kind {
 pub(crate) fn package() -> &'static Path {
     static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
     PACKAGE.get_or_init(|| {
-        let package = scratch().join("package");
+        // Tests want an archive soon, benches one as users have it.
+        let (name, flags): (_, &[&str]) =
+            if cfg!(debug_assertions) { ("package", &["--dev"]) } else { ("release/package", &[]) };
+        let package = scratch().join(name);
         let source = crate_root().join("perry");
         let built = Command::new(source.join("build"))
-            .arg("--dev")
+            .args(flags)
             .arg(package.join("native"))
             .env("CARGO_TARGET_DIR", target())
             .output()
