@@ -89,6 +89,22 @@ fn a_reply_is_taken_for_the_call_that_it_names_and_for_no_other() {
 }
 
 #[test]
+fn a_panic_is_an_error_of_its_call_and_reaches_no_frame_of_perry() {
+    let sources = scratch().join("panics-sources");
+    let tests = crate_root().join("tests/tests/perry");
+    copy(&tests.join("panics/main.ts"), &sources);
+    copy(&tests.join("programs/check.ts"), &sources);
+    for compiler in reliable() {
+        let program = compile(&compiler, "panics", Kind::Panics, &sources, "main.ts");
+        let home = Home::new(As::Ordinary);
+        let text = run(&home, &program, home.path(), "", "");
+        // Between them stands what the panics say of themselves.
+        let is_told = |line: &&str| ["ok ", "FAILED ", "done"].iter().any(|word| line.starts_with(word));
+        all_ok(&compiler, "panics", &text.lines().filter(is_told).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+#[test]
 fn programs_run_in_sandboxes() {
     for compiler in reliable() {
         for user in if is_root() { vec![As::Me, As::Ordinary] } else { vec![As::Me] } {

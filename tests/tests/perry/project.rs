@@ -15,35 +15,49 @@ pub(crate) enum Kind {
     Plain,
     /// Has the shim installed as `perry`.
     Shim,
+    /// As plain, over an archive that panics where it is asked to.
+    Panics,
 }
 
 /// The folder of the package, filled as `npm pack` would fill it.
 pub(crate) fn package() -> &'static Path {
     static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
-    PACKAGE.get_or_init(|| {
-        // Tests want an archive soon, benches one as users have it.
-        let (name, flags): (_, &[&str]) =
-            if cfg!(debug_assertions) { ("package", &["--dev"]) } else { ("release/package", &[]) };
-        let package = scratch().join(name);
-        let source = crate_root().join("perry");
-        let built = Command::new(source.join("build"))
-            .args(flags)
-            .arg(package.join("native"))
-            .env("CARGO_TARGET_DIR", target())
-            .output()
-            .expect("perry/build starts");
-        assert!(built.status.success(), "perry/build: {}", told(&built));
-        copy(&source.join("package.json"), &package);
-        copy(&source.join("ts"), &package);
-        package
-    })
+    PACKAGE.get_or_init(|| build("package", ""))
+}
+
+/// The same with an archive that panics where it is asked to.
+fn panicking_package() -> &'static Path {
+    static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGE.get_or_init(|| build("panics/package", "panics"))
+}
+
+fn build(name: &str, features: &str) -> PathBuf {
+    /// Cargo puts every archive at the same place.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // Tests want an archive soon, benches one as users have it.
+    let (place, flags): (_, &[&str]) =
+        if cfg!(debug_assertions) { ("", &["--dev"]) } else { ("release", &[]) };
+    let package = scratch().join(place).join(name);
+    let source = crate_root().join("perry");
+    let built = Command::new(source.join("build"))
+        .args(flags)
+        .args(["--features", features])
+        .arg(package.join("native"))
+        .env("CARGO_TARGET_DIR", target())
+        .output()
+        .expect("perry/build starts");
+    assert!(built.status.success(), "perry/build: {}", told(&built));
+    copy(&source.join("package.json"), &package);
+    copy(&source.join("ts"), &package);
+    package
 }
 
 /// Compiles `sources` as a project called `name` and gives the program.
 pub(crate) fn compile(compiler: &Compiler, name: &str, kind: Kind, sources: &Path, main: &str) -> PathBuf {
     /// Two links at once take more memory than small machines have, and are no faster.
     static ONE: Mutex<()> = Mutex::new(());
-    let package = package();
+    let package = if kind == Kind::Panics { panicking_package() } else { package() };
     let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     // The folder stays: the compiler keeps there what it compiled, and only links where nothing changed.
     let project = scratch().join(compiler.version).join(name);
@@ -70,7 +84,7 @@ pub(crate) fn compile(compiler: &Compiler, name: &str, kind: Kind, sources: &Pat
 /// The package.json that README.md and shim/README.md tell users to write.
 fn settings(kind: Kind) -> &'static str {
     match kind {
-        Kind::Plain => {
+        Kind::Plain | Kind::Panics => {
             r#"{ "name": "app", "perry": { "allow": { "nativeLibrary": ["@perry-sandbox/perry"] } } }"#
         }
         Kind::Shim => {
