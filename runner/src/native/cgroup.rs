@@ -163,12 +163,17 @@ impl Group {
         self.folders.first().map(|folder| Ok(fs::File::open(folder)?.into())).transpose()
     }
 
-    /// The files to write the process id to, on v1.
+    /// How many of them a process joins by itself.
+    pub(crate) fn joined(&self) -> u8 {
+        if self.v2 { 0 } else { u8::try_from(self.folders.len()).unwrap_or(u8::MAX) }
+    }
+
+    /// The files by which a process of one thread joins them, on v1.
     pub(crate) fn joins(&self) -> io::Result<Vec<OwnedFd>> {
         if self.v2 {
             return Ok(Vec::new());
         }
-        let open = |folder: &PathBuf| fs::File::options().write(true).open(folder.join("cgroup.procs"));
+        let open = |folder: &PathBuf| fs::File::options().write(true).open(folder.join("tasks"));
         self.folders.iter().map(|folder| Ok(open(folder)?.into())).collect()
     }
 

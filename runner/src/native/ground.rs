@@ -43,13 +43,17 @@ impl Ground {
             ids: Ids::of_this_process(),
             root: String::new(),
             missing: Vec::new(),
-            cgroup,
+            cgroup: cgroup.then_some(0),
             hard_limits: hard_limits(),
         }
     }
 
     /// Looks at the image's root and at this process.
-    pub(crate) fn survey(settings: &Settings, root: &RootFolder, cgroup: bool) -> Result<Self, RootError> {
+    pub(crate) fn survey(
+        settings: &Settings,
+        root: &RootFolder,
+        cgroup: Option<u8>,
+    ) -> Result<Self, RootError> {
         let mounts = settings.mounts.iter().map(|mount| mount.path.trim_start_matches('/'));
         let mounts = mounts.filter(|path| !path.starts_with("tmp/"));
         let mut missing = Vec::new();

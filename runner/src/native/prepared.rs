@@ -6,6 +6,7 @@ use perry_sandbox_image::Rootfs;
 use perry_sandbox_policy::{ControlTable, LaunchPlan};
 use serde::Serialize;
 
+use super::cgroup::Group;
 use super::facts::room;
 use super::ids::Ids;
 use super::launcher::Launcher;
@@ -58,15 +59,16 @@ impl Prepared {
 
     /// Says what would be done.
     pub(crate) fn dry_run(&self) -> Result<DryRun, RunError> {
-        let limits = room().plan("NAME").is_some();
-        let spec = Spec::assemble(&self.settings, &Ground::survey(&self.settings, &self.root, limits)?)?;
+        let group = room().plan("NAME");
+        let joined = group.as_ref().map(Group::joined);
+        let spec = Spec::assemble(&self.settings, &Ground::survey(&self.settings, &self.root, joined)?)?;
         let ids = match spec.ids {
             Ids::Range => "a range of ids that nobody else has".to_owned(),
             Ids::Single { uid, gid } => format!("user {uid} and group {gid} of the host, and no other id"),
         };
         Ok(DryRun {
             ids,
-            limits: if limits { "a cgroup" } else { "resource limits and the supervisor" },
+            limits: if group.is_some() { "a cgroup" } else { "resource limits and the supervisor" },
             steps: spec.steps.iter().map(ToString::to_string).collect(),
         })
     }

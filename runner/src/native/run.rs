@@ -179,7 +179,7 @@ fn run_in(
     commands: Option<&Commands>,
     (group, note, place): (Option<&Group>, Note, &Place<'_>),
 ) -> Result<Finished, RunError> {
-    let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.is_some())?)?;
+    let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let given = given.join(group).map_err(RunError::Limits)?;
@@ -386,7 +386,7 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
         (Step::Pivot, libc::EINVAL) => {
             "; the host's root is an initial RAM disk, which cannot be left: run from a real root file system"
         }
-        (Step::AwaitIds | Step::AwaitLimits | Step::DieWithParent, libc::ECANCELED) => {
+        (Step::AwaitIds | Step::AwaitRelease | Step::DieWithParent, libc::ECANCELED) => {
             "; the runner stopped while the sandbox started"
         }
         (Step::ExecuteOnlyBelowRoot, libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {

@@ -36,8 +36,8 @@ pub(crate) struct Ground {
     pub(crate) root: String,
     /// Folders that the sandbox needs and the image lacks, shallow ones first, relative to the root.
     pub(crate) missing: Vec<String>,
-    /// Whether a cgroup is joined.
-    pub(crate) cgroup: bool,
+    /// Where a cgroup counts: how many of its folders the child joins by itself.
+    pub(crate) cgroup: Option<u8>,
     /// The caller's own hard limits: resource and value. Nobody can go above them.
     pub(crate) hard_limits: Vec<(u32, u64)>,
 }
@@ -87,7 +87,7 @@ impl Spec {
             Step::CloseOthers,
             Step::Join,
             Step::Fork,
-            Step::AwaitLimits,
+            Step::AwaitRelease,
             Step::NewSession,
             Step::NewKeyring,
         ];
@@ -137,10 +137,10 @@ impl Spec {
         steps.extend(host_folders(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
         steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp, Step::NewKeyring]);
-        if ground.cgroup {
-            steps.push(Step::AwaitLimits);
-        }
-        steps.push(Step::NewCgroupNamespace);
+        steps.extend(
+            (0..ground.cgroup.unwrap_or(0)).map(|number| Step::JoinGroup { by: Slot::Group(number) }),
+        );
+        steps.extend([Step::NewCgroupNamespace, Step::AwaitRelease]);
         steps.extend(limits(settings, ground));
         steps.extend(privileges(settings, ground)?);
         Self::with_steps(settings, ground, steps)
@@ -394,7 +394,7 @@ fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
     let bounds = &settings.limits;
     let cpu_seconds = bounds.wall.as_secs().saturating_mul(u64::from(bounds.milli_cpu)).div_ceil(1000);
     // Where a cgroup counts, it refuses first: it also counts what it refuses.
-    let processes = u64::from(bounds.pids).saturating_add(u64::from(ground.cgroup));
+    let processes = u64::from(bounds.pids).saturating_add(u64::from(ground.cgroup.is_some()));
     let wanted = [
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_MEMLOCK, 65_536),

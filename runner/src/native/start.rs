@@ -30,7 +30,7 @@ pub(crate) struct Given {
     pub(crate) owner: OwnedFd,
     /// A v2 cgroup to be born in.
     pub(crate) cgroup: Option<OwnedFd>,
-    /// `cgroup.procs` files to be written to.
+    /// Files by which the child joins its cgroups.
     pub(crate) joins: Vec<OwnedFd>,
 }
 
@@ -137,6 +137,9 @@ pub(super) fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
     put(Slot::Gate, gate);
     put(Slot::Parent, given.owner.as_raw_fd());
     put(Slot::RootFolder, given.root.as_raw_fd());
+    for (number, join) in (0_u8..).zip(&given.joins) {
+        put(Slot::Group(number), join.as_raw_fd());
+    }
     for (number, host) in (0_u8..).zip(&given.hosts) {
         put(Slot::Host(number), host.as_raw_fd());
     }
@@ -146,7 +149,8 @@ pub(super) fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
 /// A descriptor below 3 would be overwritten while the streams are put in place; a caller may have closed its own.
 pub(super) fn raise_above_streams(given: &mut Given) -> io::Result<()> {
     let streams = given.streams.iter_mut().flatten();
-    let all = streams.chain([&mut given.report, &mut given.root, &mut given.owner]).chain(&mut given.hosts);
+    let own = [&mut given.report, &mut given.root, &mut given.owner];
+    let all = streams.chain(own).chain(&mut given.joins).chain(&mut given.hosts);
     for descriptor in all {
         if descriptor.as_raw_fd() < 3 {
             // The standard library duplicates to 3 and above.
@@ -173,19 +177,7 @@ fn release(
     tell(gate, b'i', root.as_ref().map(AsFd::as_fd))?;
     // The child has far to go yet, and until it executes the program it dies with this process for certain.
     note(child.pid).map_err(StartError::Record)?;
-    if !given.joins.is_empty() {
-        // The child mounts meanwhile: moving a process takes the kernel some milliseconds on cgroup v1.
-        join(&given.joins, child.pid).map_err(StartError::Limits)?;
-    }
     tell(gate, b'g', None)
-}
-
-fn join(files: &[OwnedFd], pid: i32) -> io::Result<()> {
-    let text = pid.to_string();
-    for file in files {
-        nix::unistd::write(file, text.as_bytes())?;
-    }
-    Ok(())
 }
 
 /// The root as a detached mount whose owners are those of the image, where the file system can show them so.

@@ -49,12 +49,14 @@ pub(crate) enum Slot {
     Work,
     /// A pidfd of the first process of the sandbox that is joined.
     Target,
+    /// Where the process joins the n-th of at most three cgroups.
+    Group(u8),
     /// The n-th host folder of the plan.
     Host(u8),
 }
 
 /// How many places there are; the last ones are [`Slot::Host`].
-pub(crate) const SLOTS: usize = 19 + MAX_MOUNTS;
+pub(crate) const SLOTS: usize = 22 + MAX_MOUNTS;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
@@ -82,12 +84,15 @@ impl Slot {
             Self::Pts => 16,
             Self::Work => 17,
             Self::Target => 18,
+            Self::Group(0) => 19,
+            Self::Group(1) => 20,
+            Self::Group(_) => 21,
             #[expect(
                 clippy::as_conversions,
                 clippy::arithmetic_side_effects,
-                reason = "widening, and at most 19 + 255; the table is read with a bound"
+                reason = "widening, and at most 22 + 255; the table is read with a bound"
             )]
-            Self::Host(n) => 19 + n as usize,
+            Self::Host(n) => 22 + n as usize,
         }
     }
 }
@@ -98,8 +103,10 @@ impl Slot {
 pub(crate) enum Step {
     /// Wait for the parent: ids are mapped, and it may hand over the root.
     AwaitIds,
-    /// Wait for the parent: limits hold.
-    AwaitLimits,
+    /// Wait for the parent: whatever it has to do before the program runs is done.
+    AwaitRelease,
+    /// Join a cgroup by what the parent has opened of it.
+    JoinGroup { by: Slot },
     /// Own session, without a terminal.
     NewSession,
     /// Mounts of this namespace and of the host no longer follow each other.
@@ -195,7 +202,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AwaitIds => f.write_str("wait until user and group ids are mapped"),
-            Self::AwaitLimits => f.write_str("wait until the limits hold"),
+            Self::AwaitRelease => f.write_str("wait until the runner lets it go"),
+            Self::JoinGroup { by } => write!(f, "join the cgroup {by:?}"),
             Self::NewSession => f.write_str("setsid"),
             Self::PrivateMounts => f.write_str("make all mounts private"),
             Self::NewCgroupNamespace => f.write_str("unshare the cgroup namespace"),
@@ -307,6 +315,9 @@ mod tests {
             Slot::Pts,
             Slot::Work,
             Slot::Target,
+            Slot::Group(0),
+            Slot::Group(1),
+            Slot::Group(2),
             Slot::Host(0),
             Slot::Host(last),
         ];

@@ -110,7 +110,8 @@ impl Child<'_> {
     fn step(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::AwaitIds => self.await_ids(),
-            Step::AwaitLimits => self.await_limits(),
+            Step::AwaitRelease => self.await_release(),
+            Step::JoinGroup { by } => self.join_group(*by),
             Step::NewSession => plain(Plain::Setsid, [0; 3]).map(drop),
             Step::PrivateMounts => mount::make_private(),
             Step::NewCgroupNamespace => {
@@ -204,11 +205,19 @@ impl Child<'_> {
         }
     }
 
-    fn await_limits(&self) -> Result<()> {
+    fn await_release(&self) -> Result<()> {
         match call::receive(self.fd(Slot::Gate))? {
             Some((b'g', _)) => Ok(()),
             Some(_) | None => Err(Errno(libc::ECANCELED)),
         }
+    }
+
+    /// The kernel moves a thread that asks for itself at once. One that is moved by another, or a whole process, waits for
+    /// all processors first: some 10 ms on cgroup v1. This process has one thread.
+    fn join_group(&self, by: Slot) -> Result<()> {
+        /// Whoever writes this is meant.
+        const SELF: &[u8] = b"0";
+        call::write(self.fd(by), SELF).map(drop)
     }
 
     fn take_root(&mut self, into: Slot) -> Result<()> {

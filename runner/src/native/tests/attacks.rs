@@ -89,7 +89,7 @@ fn attack(root: &Path) -> (Settings, TcpListener, UnixListener) {
 /// The steps of a sandbox in a busybox root.
 pub(super) fn spec_of(settings: &Settings) -> Spec {
     let root = busybox();
-    let ground = Ground::survey(settings, &root_folder(root.path()), false).unwrap();
+    let ground = Ground::survey(settings, &root_folder(root.path()), None).unwrap();
     Spec::assemble(settings, &ground).unwrap()
 }
 
@@ -98,7 +98,7 @@ fn verdicts_of(namespaces: Option<i32>, change: impl Fn(&mut Vec<Step>)) -> Opti
     let root = root_with_checker()?;
     let (settings, _listener, _socket) = attack(root.path());
     let folder = root_folder(root.path());
-    let mut spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, false).unwrap()).unwrap();
+    let mut spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, None).unwrap()).unwrap();
     change(&mut spec.steps);
     let (mut running, given) =
         super::super::run::connect(&settings, &folder, Streams::captured(), (24, 80)).unwrap();

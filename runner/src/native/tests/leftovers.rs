@@ -96,7 +96,7 @@ fn a_failure_at_any_step_leaves_nothing_and_names_the_step() {
 }
 
 fn spec_of(settings: &Settings, folder: &RootFolder) -> Result<Spec, RootError> {
-    Ok(Spec::assemble(settings, &Ground::survey(settings, folder, false)?).unwrap())
+    Ok(Spec::assemble(settings, &Ground::survey(settings, folder, None)?).unwrap())
 }
 
 pub(super) fn given(folder: &RootFolder) -> (std::os::fd::OwnedFd, Given) {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::launcher::Launcher;
-use super::super::steps::Step;
+use super::super::steps::{Slot, Step};
 use super::attacks::spec_of;
 use super::rootfs::{busybox, settings};
 use super::*;
@@ -173,16 +173,17 @@ fn trap_6_programs_that_try_new_calls_still_work() {
 }
 
 #[test]
-fn trap_7_a_cgroup_is_joined_while_the_child_mounts() {
+fn trap_7_the_child_joins_its_cgroups_by_itself() {
     let settings = settings(&["/bin/true"]);
     let root = busybox();
     let folder = root_folder(root.path());
-    let spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, true).unwrap()).unwrap();
+    let spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, Some(3)).unwrap()).unwrap();
     let place = |wanted: fn(&Step) -> bool| spec.steps.iter().position(wanted).unwrap();
-    let waits = place(|step| matches!(step, Step::AwaitLimits));
-    assert!(waits > place(|step| matches!(step, Step::Pivot)), "the wait comes after the mounts");
-    assert!(waits < place(|step| matches!(step, Step::NewCgroupNamespace)), "whose root is then the group");
-    assert!(waits < place(|step| matches!(step, Step::Execute { .. })));
+    let joins = spec.steps.iter().filter(|step| matches!(step, Step::JoinGroup { .. })).count();
+    assert_eq!(joins, 3, "memory, pids and cpu: moved by another process, each would cost some 10 ms");
+    let last = place(|step| matches!(step, Step::JoinGroup { by: Slot::Group(2) }));
+    assert!(last < place(|step| matches!(step, Step::NewCgroupNamespace)), "whose root is then the group");
+    assert!(last < place(|step| matches!(step, Step::Execute { .. })));
 }
 
 #[test]
