@@ -8,6 +8,7 @@ mod child;
 mod landlock;
 mod mount;
 mod parent;
+mod probe;
 mod program;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
@@ -15,5 +16,6 @@ pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_ROOM, REPORT_
 pub(crate) use mount::{MountAttributes, clone_host, clone_tree, map_tree, open_beneath, set_attributes};
 pub(crate) use parent::{
     CloneRequest, Cloned, Exit, NoBrokenPipeSignal, adopt, clone_into, is_privileged, open_pidfd,
-    peek_exited, set_window, try_namespaces, wait_exit,
+    peek_exited, set_window, wait_exit,
 };
+pub(crate) use probe::try_namespaces;

@@ -12,7 +12,7 @@
 )]
 
 use core::mem::size_of;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -198,19 +198,6 @@ impl Drop for NoBrokenPipeSignal {
         // Restoring a mask that the kernel has given out cannot fail.
         let _ = call::swap_signal_mask(self.before);
     }
-}
-
-/// Makes a user and a mount namespace in a child that leaves at once: the only way to know that it is allowed.
-pub(crate) fn try_namespaces() -> Result<()> {
-    let request = CloneRequest {
-        namespaces: (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64,
-        cgroup: None,
-        steps: &[],
-        pointers: &Pointers::new(&[], &[]),
-        descriptors: [-1; crate::native::steps::SLOTS],
-    };
-    let child = clone_into(&request)?;
-    wait_exit(child.pidfd.as_fd()).map(drop)
 }
 
 /// Whether this program was executed with more rights than its user has: set-id bits or file capabilities, or what else
