@@ -116,9 +116,7 @@ impl Trail {
         let mut text = [0; 257];
         let length = head.read_at(&mut text, 0).map_err(read)?;
         let end = lines.metadata().map_err(read)?.len();
-        let tail_length = end.min(u64::try_from(LONGEST_LINE.saturating_mul(3)).unwrap_or(u64::MAX));
-        let mut tail = vec![0; usize::try_from(tail_length).unwrap_or(0)];
-        lines.read_exact_at(&mut tail, end.saturating_sub(tail_length)).map_err(read)?;
+        let tail = tail(lines, end).map_err(read)?;
         if length == 0 && end == 0 {
             return Ok(None);
         }
@@ -160,6 +158,24 @@ impl Trail {
             Err(source) => Err(self.failed("read", source)),
         }
     }
+}
+
+/// The end of the lines, with the last two of them, and what is left of a third.
+fn tail(lines: &File, end: u64) -> io::Result<Vec<u8>> {
+    /// Three lines of the usual length.
+    const NEAR: usize = 4096;
+    for most in [NEAR, LONGEST_LINE.saturating_mul(3)] {
+        let length = usize::try_from(end).unwrap_or(usize::MAX).min(most);
+        let start = end.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
+        let mut tail = vec![0; length];
+        lines.read_exact_at(&mut tail, start)?;
+        // The first of three breaks ends a line that may have begun before.
+        let is_enough = tail.split(|byte| *byte == b'\n').count() > 3;
+        if start == 0 || is_enough || most > NEAR {
+            return Ok(tail);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The last of some whole lines, where it is the one that the head names, or one past it. Outside nothing: broken.
