@@ -2,6 +2,7 @@
 
 mod admin;
 mod image;
+mod later;
 mod policy;
 mod run;
 mod sandbox;
@@ -11,6 +12,7 @@ pub(crate) use admin::{
     BackendsArgs, CompletionsArgs, DoctorArgs, LogArgs, LogCommand, ManArgs, StoreArgs, StoreCommand,
 };
 pub(crate) use image::{AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, PullArgs, RemoveArgs};
+pub(crate) use later::Later;
 pub(crate) use policy::{
     CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
 };

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
     BackendsArgs, CompletionsArgs, DoctorArgs, ExecArgs, ExplainArgs, ImageArgs, ImageCommand,
-    InspectSandboxArgs, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand, PsArgs, RmArgs,
-    RunArgs, StartArgs, StopArgs, StoreArgs, StoreCommand, VerifyArgs, WaitArgs,
+    InspectSandboxArgs, Later, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand, PsArgs,
+    RmArgs, RunArgs, StartArgs, StopArgs, StoreArgs, StoreCommand, VerifyArgs, WaitArgs,
 };
 
 const EXIT_CODES: &str = "\
@@ -57,40 +57,40 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a capability of the policy, or a command of a signed image
-    Run(Box<RunArgs>),
+    Run(Later<Box<RunArgs>>),
     /// List detached sandboxes
     #[command(alias = "list")]
     Ps(PsArgs),
     /// Print what a detached sandbox has written
-    Logs(LogsArgs),
+    Logs(Later<LogsArgs>),
     /// Run a program inside a detached sandbox, under the same plan
-    Exec(ExecArgs),
+    Exec(Later<ExecArgs>),
     /// Ask detached sandboxes to end, and kill what does not
-    Stop(StopArgs),
+    Stop(Later<StopArgs>),
     /// Start detached sandboxes again that have ended, if the policy still allows them
-    Start(StartArgs),
+    Start(Later<StartArgs>),
     /// Wait until detached sandboxes have ended, and pass their exit code on
-    Wait(WaitArgs),
+    Wait(Later<WaitArgs>),
     /// Show what is known of detached sandboxes
-    Inspect(InspectSandboxArgs),
+    Inspect(Later<InspectSandboxArgs>),
     /// Remove detached sandboxes with their logs
-    Rm(RmArgs),
+    Rm(Later<RmArgs>),
     /// Check who signed an image, and print the evidence or every reason against it
-    Verify(Box<VerifyArgs>),
+    Verify(Later<Box<VerifyArgs>>),
     /// Say what would be decided about a run, and who would enforce each line
-    Explain(Box<ExplainArgs>),
+    Explain(Later<Box<ExplainArgs>>),
     /// Check, format, compare and start policy files
-    Policy(PolicyArgs),
+    Policy(Later<PolicyArgs>),
     /// Fetch, list, inspect and remove images of the store
-    Image(ImageArgs),
+    Image(Later<ImageArgs>),
     /// Check and clean the content store
-    Store(StoreArgs),
+    Store(Later<StoreArgs>),
     /// Read and verify the trail of decisions and runs
-    Log(LogArgs),
+    Log(Later<LogArgs>),
     /// List backends, their isolation levels, and what each enforces here
-    Backends(BackendsArgs),
+    Backends(Later<BackendsArgs>),
     /// Say what this machine can enforce and what is missing, or what is dead in a Perry project
-    Doctor(DoctorArgs),
+    Doctor(Later<DoctorArgs>),
     /// Print shell completions
     Completions(CompletionsArgs),
     /// Print manual pages
