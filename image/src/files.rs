@@ -33,8 +33,8 @@ pub(crate) fn open_dir(path: &Path) -> io::Result<File> {
 pub(crate) fn read_small(file: File, what: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
     let io = |source| ReadError::Io { what: what.to_owned(), source };
     let size = file.metadata().map_err(io)?.len();
-    let mut bytes = Vec::new();
-    // The file may grow while it is read, so its length now is not relied on.
+    // The file may grow while it is read, so its length now is only a guess.
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0).saturating_add(1));
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
     let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if size > limit || count > limit {

@@ -134,10 +134,13 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let failed = |source| FileError::Io { path: path.to_owned(), source };
-    if !file.metadata().map_err(failed)?.is_file() {
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
         return Err(FileError::NotAFile(path.to_owned()));
     }
-    let mut bytes = Vec::new();
+    // The file may grow while it is read, so its length now is only a guess.
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or(0).saturating_add(1));
     let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if u64::try_from(read).is_ok_and(|read| read <= limit) {
         Ok(bytes)

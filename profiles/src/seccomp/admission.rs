@@ -109,11 +109,11 @@ fn is_covered(clause: &Clause, others: &[&Clause], cases_left: &mut u32) -> bool
         return false;
     };
     *cases_left = left;
-    let touching: Vec<&Clause> =
-        others.iter().copied().filter(|other| other.meet(clause).is_some()).collect();
-    if touching.iter().any(|other| other.includes(clause)) {
+    if others.iter().any(|other| other.includes(clause)) {
         return true;
     }
+    let touching: Vec<&Clause> =
+        others.iter().copied().filter(|other| other.meet(clause).is_some()).collect();
     let Some(halves) = touching.first().and_then(|other| clause.split_by(other)) else {
         return false;
     };
