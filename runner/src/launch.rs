@@ -1,6 +1,8 @@
 //! The one verb: a plan and a verified image become an outcome, or a reason why nothing ran.
 
+use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use perry_sandbox_image::Rootfs;
@@ -123,11 +125,10 @@ fn launch_from(
     let facts = native::probe().ok_or(LaunchError::NoBackend)?;
     let prepared = native::Prepared::new(plan, rootfs, &facts.controls)?;
     let digest = plan.digest();
-    let append = |event: &Event| {
-        surroundings.trail.map(|trail| trail.append((surroundings.clock)(), event)).transpose()
-    };
-    let started = append(&Event::RunStart(RunStart::of(plan, &digest, image.evidence())))?;
-    let answer = prepared.run(streams, surroundings, launcher);
+    let event = Event::RunStart(RunStart::of(plan, &digest, image.evidence()));
+    let first = FirstLine { surroundings, event, written: OnceLock::new() };
+    let answer = prepared.run(streams, surroundings, launcher, &|| first.write());
+    let started = first.finish()?;
     let mut end = RunEnd {
         plan: digest.to_string(),
         started: started.map_or(0, |mark| mark.sequence),
@@ -143,7 +144,7 @@ fn launch_from(
             end.limit = finished.limit;
             end.usage = Some(finished.usage);
             end.output = finished.output;
-            let trail = append(&Event::RunEnd(end))?;
+            let trail = surroundings.append(&Event::RunEnd(end))?;
             Ok(Outcome {
                 end: finished.end,
                 limit: finished.limit,
@@ -156,9 +157,36 @@ fn launch_from(
         }
         Err(error) => {
             end.failure = Some(error.kind().to_owned());
-            append(&Event::RunEnd(end))?;
+            surroundings.append(&Event::RunEnd(end))?;
             Err(error.into())
         }
+    }
+}
+
+impl Surroundings<'_> {
+    fn append(&self, event: &Event) -> Result<Option<Mark>, TrailError> {
+        self.trail.map(|trail| trail.append((self.clock)(), event)).transpose()
+    }
+}
+
+/// The trail's line about a start. It is on disk before the program runs, and written while the sandbox is set up: the
+/// disk takes as long as the kernel does for that.
+struct FirstLine<'a> {
+    surroundings: &'a Surroundings<'a>,
+    event: Event,
+    written: OnceLock<Result<Option<Mark>, TrailError>>,
+}
+
+impl FirstLine<'_> {
+    /// Writes it, once. A failure is kept for [`FirstLine::finish`].
+    fn write(&self) -> io::Result<()> {
+        let written = self.written.get_or_init(|| self.surroundings.append(&self.event));
+        written.as_ref().map(drop).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    /// What came of it; a sandbox that did not get so far is written down all the same.
+    fn finish(self) -> Result<Option<Mark>, TrailError> {
+        self.written.into_inner().unwrap_or_else(|| self.surroundings.append(&self.event))
     }
 }
 

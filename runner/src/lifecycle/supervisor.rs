@@ -118,6 +118,7 @@ fn run_all(
         window: post.order.window,
         launcher: None,
         observer: Some(post),
+        before: None,
     };
     loop {
         let this = Instant::now();

@@ -1,6 +1,7 @@
 //! The way from a plan into this backend.
 
 use std::fmt;
+use std::io;
 
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_policy::{ControlTable, LaunchPlan};
@@ -28,19 +29,20 @@ impl Prepared {
     /// Checks every line of the plan before anything starts.
     pub(crate) fn new(plan: &LaunchPlan, rootfs: &Rootfs, table: &ControlTable) -> Result<Self, PlanError> {
         let settings = settings(plan, table)?;
-        let unreadable = |error: std::io::Error| PlanError::RootFolder(error.to_string());
+        let unreadable = |error: io::Error| PlanError::RootFolder(error.to_string());
         let folder = rootfs.dir().try_clone_to_owned().map_err(unreadable)?;
         // Links on the way to the store are followed here, once; the child opens the result without following any.
         let path = rootfs.path().canonicalize().map_err(unreadable)?;
         Ok(Self { settings, root: RootFolder { path, folder } })
     }
 
-    /// Runs it.
+    /// Runs it, once `before` is done.
     pub(crate) fn run(
         &self,
         streams: Streams,
         surroundings: &Surroundings<'_>,
         launcher: Option<&Launcher>,
+        before: &(dyn Fn() -> io::Result<()> + Sync),
     ) -> Result<Finished, RunError> {
         let place = Place {
             room: room(),
@@ -48,6 +50,7 @@ impl Prepared {
             window: surroundings.window,
             launcher,
             observer: None,
+            before: Some(before),
         };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)
     }

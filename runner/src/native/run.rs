@@ -129,6 +129,8 @@ pub(crate) struct Place<'a> {
     pub(crate) launcher: Option<&'a Launcher>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
+    /// What has to be done before the program runs. The sandbox is set up meanwhile; when it fails, there is none.
+    pub(crate) before: Option<&'a (dyn Fn() -> io::Result<()> + Sync)>,
 }
 
 impl std::fmt::Debug for Place<'_> {
@@ -183,13 +185,16 @@ fn run_in(
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let given = given.join(group).map_err(RunError::Limits)?;
+    let before = || place.before.map_or(Ok(()), |before| before());
     if let Some(launcher) = place.launcher {
+        // The launcher process lets it go by itself.
+        before().map_err(channel)?;
         launcher.send(&spec, &given).map_err(channel)?;
         drop(given);
         running.remote = true;
         running.note = Some(note);
     } else {
-        let child = start(&spec, given, |pid| note.started(pid))?;
+        let child = start(&spec, given, |pid| note.started(pid).and_then(|()| before()))?;
         if let Some(observer) = place.observer {
             observer.started(child.pid, child.pidfd.as_fd(), group);
         }
@@ -277,7 +282,7 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// As root the parent clones host folders: a child in a user namespace may not enter what only root may.
 fn host_trees(settings: &Settings) -> io::Result<Vec<OwnedFd>> {
-    if Ids::of_this_process() != Ids::Range {
+    if settings.mounts.is_empty() || Ids::of_this_process() != Ids::Range {
         return Ok(Vec::new());
     }
     settings.mounts.iter().map(|mount| Ok(clone_host(&mount.path)?)).collect()

@@ -67,6 +67,7 @@ pub(super) fn sandbox_in(
         window: (24, 80),
         launcher: None,
         observer: None,
+        before: None,
     };
     run(settings, &root_folder(root), streams, commands, &place)
 }

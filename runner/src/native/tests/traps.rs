@@ -59,6 +59,7 @@ fn through(launcher: &Launcher, root: &Path, settings: &Settings) -> Result<Fini
         window: (24, 80),
         launcher: Some(launcher),
         observer: None,
+        before: None,
     };
     run(settings, &root_folder(root), Streams::captured(), None, &place)
 }
@@ -210,8 +211,14 @@ fn forty_at_once_all_run_and_nothing_is_left() {
     let before = mounts();
     thread::scope(|scope| {
         let one = || {
-            let place =
-                Place { room: &nowhere, live: live.path(), window: (24, 80), launcher: None, observer: None };
+            let place = Place {
+                room: &nowhere,
+                live: live.path(),
+                window: (24, 80),
+                launcher: None,
+                observer: None,
+                before: None,
+            };
             let settings = settings(&["/bin/sh", "-c", "echo x; exit 4"]);
             run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap()
         };
