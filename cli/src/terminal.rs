@@ -1,15 +1,18 @@
 //! The user's side of a run: signals are passed on, and with `-t` the user's terminal is raw while the sandbox's own
 //! terminal does the editing.
 
-use std::io::IsTerminal as _;
-use std::os::fd::AsFd as _;
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use perry_sandbox_policy::Terminal;
-use perry_sandbox_runner::Remote;
+use perry_sandbox_runner::{Command, CommandSource, Commands};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 use terminal_size::{Height, Width, terminal_size};
 
 /// Signals that a user or a service manager sends to end or poke a program. They are passed on even where a shell
@@ -24,33 +27,49 @@ pub(crate) struct Attached {
     before: Option<Termios>,
 }
 
+/// The signals that reach us, as commands to the sandbox.
+#[derive(Debug)]
+struct Forwarded {
+    /// Readable when a signal has come.
+    wake: UnixStream,
+    signals: Mutex<SignalDelivery<UnixStream, SignalOnly>>,
+}
+
+impl CommandSource for Forwarded {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    fn take(&self) -> Vec<Command> {
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        let command = |number| match number {
+            SIGWINCH => {
+                let (rows, columns) = window();
+                Command::Window { rows, columns }
+            }
+            other => Command::Signal(other),
+        };
+        signals.pending().map(command).collect()
+    }
+}
+
+/// Begins to collect signals.
+fn forwarded() -> io::Result<Forwarded> {
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    let numbers = FORWARDED.into_iter().chain([SIGWINCH]).chain(hangup);
+    let (read, write) = UnixStream::pair()?;
+    let wake = read.try_clone()?;
+    Ok(Forwarded { wake, signals: Mutex::new(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?) })
+}
+
 /// Begins to pass signals on, and makes the user's terminal raw where the sandbox has one of its own.
 ///
 /// # Errors
 /// The system refuses.
-pub(crate) fn attach(terminal: Terminal, remote: Remote) -> anyhow::Result<Attached> {
-    let mut signals = Signals::new(FORWARDED).context("listening for signals")?;
-    signals.add_signal(SIGWINCH).context("listening for signals")?;
-    if !is_ignored(SIGHUP) {
-        signals.add_signal(SIGHUP).context("listening for signals")?;
-    }
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || forward(&mut signals, &remote))?;
-    let raw = terminal == Terminal::Own && std::io::stdin().is_terminal();
-    Ok(Attached { window: window(), before: if raw { Some(make_raw()?) } else { None } })
-}
-
-fn forward(signals: &mut Signals, remote: &Remote) {
-    for number in signals.forever() {
-        let sent = if number == SIGWINCH {
-            let (rows, columns) = window();
-            remote.resize(rows, columns)
-        } else {
-            remote.signal(number)
-        };
-        if sent.is_err() {
-            return;
-        }
-    }
+pub(crate) fn attach(terminal: Terminal) -> anyhow::Result<(Attached, Commands)> {
+    let commands = Commands::of(forwarded().context("listening for signals")?);
+    let raw = terminal == Terminal::Own && io::stdin().is_terminal();
+    Ok((Attached { window: window(), before: if raw { Some(make_raw()?) } else { None } }, commands))
 }
 
 /// Whether we were started with that signal ignored, as `nohup` does with SIGHUP.
@@ -67,7 +86,7 @@ fn window() -> (u16, u16) {
 }
 
 fn make_raw() -> anyhow::Result<Termios> {
-    let stdin = std::io::stdin();
+    let stdin = io::stdin();
     let before = tcgetattr(stdin.as_fd()).context("reading the terminal's settings")?;
     let mut raw = before.clone();
     cfmakeraw(&mut raw);
@@ -79,7 +98,7 @@ impl Drop for Attached {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             // The terminal may be gone; then there is nothing to put back.
-            let _ = tcsetattr(std::io::stdin().as_fd(), SetArg::TCSADRAIN, before);
+            let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSADRAIN, before);
         }
     }
 }

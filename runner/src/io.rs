@@ -1,9 +1,11 @@
 //! Where the three streams of a sandbox come from and go to.
 
+use std::fmt;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
 /// What the program reads. Nothing of the host is passed in: bytes are copied into a pipe of the sandbox's own.
 #[derive(Debug)]
@@ -49,9 +51,56 @@ impl Streams {
 #[derive(Debug)]
 pub struct Remote(OwnedFd);
 
-/// The other end of a [`Remote`], for [`launch`](crate::launch).
+/// The other end of a [`Remote`], or another source of commands, for [`launch`](crate::launch).
 #[derive(Debug)]
-pub struct Commands(pub(crate) OwnedFd);
+pub struct Commands(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Remote(OwnedFd),
+    Source(Box<dyn CommandSource>),
+}
+
+/// Commands without a thread that speaks: the supervisor waits for them itself.
+pub trait CommandSource: fmt::Debug + Send + Sync {
+    /// Can be read from when there is a command.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// Takes what has come; there may be nothing.
+    fn take(&self) -> Vec<Command>;
+}
+
+impl Commands {
+    /// Commands of a source.
+    pub fn of(source: impl CommandSource + 'static) -> Self {
+        Self(Inner::Source(Box::new(source)))
+    }
+
+    /// Can be read from when there is a command.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            Inner::Remote(socket) => socket.as_fd(),
+            Inner::Source(source) => source.descriptor(),
+        }
+    }
+
+    /// Takes what has come, without waiting; nothing when nobody commands any more.
+    pub(crate) fn take(&self) -> Option<Vec<Command>> {
+        let socket = match &self.0 {
+            Inner::Remote(socket) => socket,
+            Inner::Source(source) => return Some(source.take()),
+        };
+        let mut bytes = [0; 16];
+        match recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => None,
+            Ok(length) => {
+                Some(Command::from_bytes(bytes.get(..length).unwrap_or_default()).into_iter().collect())
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Some(Vec::new()),
+            Err(_) => None,
+        }
+    }
+}
 
 /// Makes a remote and its other end.
 ///
@@ -64,15 +113,23 @@ pub fn remote() -> io::Result<(Remote, Commands)> {
         None,
         SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
     )?;
-    Ok((Remote(ours), Commands(theirs)))
+    Ok((Remote(ours), Commands(Inner::Remote(theirs))))
 }
 
-/// One command, as it travels.
+/// What a running sandbox can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
+pub enum Command {
+    /// Send the program a signal. One that it does not catch ends it, as it would outside.
     Signal(i32),
+    /// Kill every process.
     Kill,
-    Window { rows: u16, columns: u16 },
+    /// The terminal has another size.
+    Window {
+        /// How many rows.
+        rows: u16,
+        /// How many columns.
+        columns: u16,
+    },
 }
 
 impl Command {

@@ -59,7 +59,7 @@ mod native;
 mod outcome;
 mod trail;
 
-pub use io::{Commands, Input, Output, Remote, Streams, remote};
+pub use io::{Command, CommandSource, Commands, Input, Output, Remote, Streams, remote};
 pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
 pub use lifecycle::check_record;

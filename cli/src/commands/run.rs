@@ -8,7 +8,7 @@ use base64::Engine as _;
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_pipeline::{Admitted, Decided, Environment, Live, Pipeline};
 use perry_sandbox_policy::{LaunchPlan, Terminal};
-use perry_sandbox_runner::{End, Input, Limit, Outcome, Output, Streams, remote};
+use perry_sandbox_runner::{End, Input, Limit, Outcome, Output, Streams};
 use serde_json::{Value, json};
 
 use super::answer;
@@ -65,8 +65,7 @@ fn print_dry_run(admitted: &Admitted<'_>, rootfs: &Rootfs, as_json: bool) -> any
 }
 
 fn start(args: &RunArgs, admitted: &Admitted<'_>, rootfs: &Rootfs) -> anyhow::Result<Outcome> {
-    let (remote, commands) = remote().context("making a channel to the sandbox")?;
-    let terminal = terminal::attach(admitted.plan.process.terminal, remote)?;
+    let (terminal, commands) = terminal::attach(admitted.plan.process.terminal)?;
     let live = Live { commands: Some(&commands), window: terminal.window };
     let outcome = admitted.launch(rootfs, streams(args.json)?, &live);
     drop(terminal);

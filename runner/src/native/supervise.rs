@@ -5,7 +5,6 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::tcgetpgrp;
 
@@ -118,7 +117,7 @@ pub(crate) fn supervise(
         counting: company.counting,
         running,
         bounds,
-        commands: commands.map(|commands| &commands.0),
+        commands,
         next_look: (!matches!(company.counting, Counting::Others)).then(|| after(FIRST_LOOK)),
         observer: company.observer,
         started: Instant::now(),
@@ -159,7 +158,7 @@ fn after(time: Duration) -> Instant {
 struct Watch<'a> {
     running: Running,
     bounds: &'a Bounds,
-    commands: Option<&'a OwnedFd>,
+    commands: Option<&'a Commands>,
     next_look: Option<Instant>,
     observer: Option<&'a dyn Observer>,
     meter: Meter,
@@ -242,7 +241,7 @@ impl Watch<'_> {
         }
         // A command that comes before there is anybody to obey it waits in its socket.
         if let (Some(commands), Some(_), false) = (self.commands, &self.running.process, self.is_gone()) {
-            add(Source::Commands, commands.as_fd(), PollFlags::POLLIN);
+            add(Source::Commands, commands.descriptor(), PollFlags::POLLIN);
         }
         if let Some((descriptor, flags)) = self.running.inward.as_ref().and_then(Pump::interest)
             && !self.is_gone()
@@ -369,22 +368,20 @@ impl Watch<'_> {
 
     fn obey(&mut self) {
         let Some(commands) = self.commands else { return };
-        let mut bytes = [0; 16];
-        match recv(commands.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => self.commands = None,
-            Ok(length) => match Command::from_bytes(bytes.get(..length).unwrap_or_default()) {
-                Some(Command::Signal(number)) => self.signal(number, deliver),
-                Some(Command::Kill) => self.signal(libc::SIGKILL, deliver),
-                Some(Command::Window { rows, columns }) => {
+        let Some(commands) = commands.take() else {
+            self.commands = None;
+            return;
+        };
+        for command in commands {
+            match command {
+                Command::Signal(number) => self.signal(number, deliver),
+                Command::Kill => self.signal(libc::SIGKILL, deliver),
+                Command::Window { rows, columns } => {
                     if let Some(master) = &self.master {
                         let _ = set_window(master.as_fd(), rows, columns);
                     }
                 }
-                None => {}
-            },
-            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
-            // Nobody commands any more.
-            Err(_) => self.commands = None,
+            }
         }
     }
 

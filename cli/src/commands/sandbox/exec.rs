@@ -1,9 +1,7 @@
 //! `exec`: another program joins.
 
-use anyhow::Context as _;
 use perry_sandbox_pipeline::{Environment, Join, Pipeline, Reply};
 use perry_sandbox_policy::Terminal;
-use perry_sandbox_runner::remote;
 
 use super::find::find;
 use crate::args::{ExecArgs, variables};
@@ -33,8 +31,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> anyhow::Result
         working_dir: args.workdir.clone(),
         wall: args.timeout,
     };
-    let (remote, commands) = remote().context("making a channel to the sandbox")?;
-    let attached = terminal::attach(Terminal::None, remote)?;
+    let (attached, commands) = terminal::attach(Terminal::None)?;
     let reply = sandboxes.exec(&id, &join, streams(args.json)?, Some(&commands));
     drop(attached);
     match reply? {
