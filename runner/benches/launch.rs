@@ -1,86 +1,172 @@
-//! What a launch costs, as ratios to a plain fork and exec of a static `true` in the same run.
+//! What a launch costs in a program that uses the library: one, many at once, and while it runs.
 //!
 //! Rows are interleaved: each round measures every launcher once, so that a machine that slows down slows all of them.
-//! Each figure is the median over the rounds of the ratio to that round's fork and exec.
+//! Each ratio is the median over the rounds of the ratio to that round's fork and exec of a static `true`.
+//! `cargo bench -p perry-sandbox-runner --bench launch -- --json FILE` also writes a file.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a bench prints its table and fails by panicking"
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a bench fails by panicking"
 )]
 
 #[path = "../tests/support/spine.rs"]
 mod spine;
 
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use perry_sandbox_runner::{End, Launcher, Streams, Surroundings, dry_run, launch, launcher_main};
+use perry_sandbox_testkit::bench::{Report, Row, proportional_memory, with_descendants};
+use serde_json::json;
 use spine::{Spine, request, spine};
 
-const ROUNDS: usize = 100;
-
-type Row<'a> = (&'static str, Box<dyn Fn() + 'a>);
+const BWRAP: &str = "/usr/bin/bwrap";
+const WALLS: &str = "the whole baseline, limits";
 
 fn main() -> ExitCode {
     if let Some(code) = launcher_main() {
         return code;
     }
-    // `cargo test` runs benches too: once each is enough there.
-    let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 2 };
+    let mut report = Report::from_arguments("launch");
     let spine = spine(&request(&["/bin/busybox", "true"]));
     let launcher = Launcher::start(&std::env::current_exe().unwrap()).unwrap();
-    let rows = rows(&spine, &launcher);
-    let mut times: Vec<Vec<Duration>> = rows.iter().map(|_| Vec::new()).collect();
-    for _ in 0..rounds {
-        for ((_, work), times) in rows.iter().zip(&mut times) {
-            let start = Instant::now();
-            work();
-            times.push(start.elapsed());
-        }
-    }
-    print_table(&rows, &times);
+    one(&mut report, &spine, &launcher);
+    big_parent(&mut report, &spine, &launcher);
+    at_once(&mut report, &spine, &launcher);
+    memory(&mut report);
+    report.finish();
     ExitCode::SUCCESS
 }
 
-fn rows<'a>(spine: &'a Spine, launcher: &'a Launcher) -> Vec<Row<'a>> {
-    let busybox = spine.rootfs.path().join("bin/busybox");
-    let mut rows: Vec<Row<'a>> =
-        vec![("fork+exec", Box::new(move || finish(Command::new(&busybox).arg("true"))))];
-    rows.push(("in process", Box::new(|| sandbox(spine, None))));
-    rows.push(("launcher process", Box::new(|| sandbox(spine, Some(launcher)))));
-    rows.push((
-        "of it: plan, steps",
-        Box::new(|| drop(dry_run(&spine.plan, &spine.image, &spine.rootfs).unwrap())),
-    ));
-    rows.push(("of it: plan digest", Box::new(|| drop(spine.plan.digest()))));
-    if Path::new("/usr/bin/bwrap").exists() {
-        let root = spine.rootfs.path().to_owned();
-        rows.push((
-            "bwrap",
-            Box::new(move || {
-                let mut command = Command::new("/usr/bin/bwrap");
-                command.args([
-                    "--unshare-all",
-                    "--unshare-user",
-                    "--die-with-parent",
-                    "--new-session",
-                    "--ro-bind",
-                ]);
-                command.arg(&root).args(["/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
-                finish(command.args(["/bin/busybox", "true"]));
-            }),
-        ));
-    } else {
-        println!("skipped: no bwrap");
+fn one(report: &mut Report, spine: &Spine, launcher: &Launcher) {
+    let mut rows = vec![
+        Row::new("fork+exec", "none", || finish(plain(spine).spawn().unwrap())),
+        Row::new("in process", WALLS, || sandbox(spine, None)),
+        Row::new("launcher process", WALLS, || sandbox(spine, Some(launcher))),
+        Row::new("of it: plan, steps", "", || {
+            drop(dry_run(&spine.plan, &spine.image, &spine.rootfs).unwrap());
+        }),
+        Row::new("of it: plan digest", "", || drop(spine.plan.digest())),
+    ];
+    if Path::new(BWRAP).exists() {
+        rows.push(Row::new("bwrap", "namespaces; no seccomp, no limits", || {
+            finish(bwrap(spine).spawn().unwrap());
+        }));
     }
-    rows
+    report.compare("one launch, in process", 100, rows);
 }
 
-fn finish(command: &mut Command) {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+/// A parent of 512 MiB: whoever clones it copies its page tables.
+fn big_parent(report: &mut Report, spine: &Spine, launcher: &Launcher) {
+    let size = if report.real { 512 << 20 } else { 1 << 20 };
+    let memory = vec![1_u8; size];
+    let rows = vec![
+        Row::new("fork+exec", "none", || finish(plain(spine).spawn().unwrap())),
+        Row::new("in process", WALLS, || sandbox(spine, None)),
+        Row::new("launcher process", WALLS, || sandbox(spine, Some(launcher))),
+    ];
+    report.compare("one launch, parent of 512 MiB", 30, rows);
+    drop(std::hint::black_box(memory));
+}
+
+fn at_once(report: &mut Report, spine: &Spine, launcher: &Launcher) {
+    let sizes: &[(usize, usize)] =
+        if report.real { &[(1, 40), (10, 20), (100, 7), (1000, 3)] } else { &[(2, 1)] };
+    for (size, rounds) in sizes {
+        let size = *size;
+        let mut rows = vec![Row::new("fork+exec", "none", move || many(size, || plain(spine)))];
+        rows.push(Row::new("launcher process", WALLS, move || {
+            thread::scope(|scope| {
+                for _ in 0..size {
+                    thread::Builder::new()
+                        .stack_size(256 << 10)
+                        .spawn_scoped(scope, || sandbox(spine, Some(launcher)))
+                        .unwrap();
+                }
+            });
+        }));
+        if Path::new(BWRAP).exists() {
+            rows.push(Row::new("bwrap", "namespaces; no seccomp, no limits", move || {
+                many(size, || bwrap(spine));
+            }));
+        }
+        report.compare(&format!("{size} at once, in process"), *rounds, rows);
+    }
+}
+
+/// Starts that many, then waits for all.
+fn many(size: usize, make: impl Fn() -> Command) {
+    let children: Vec<Child> = (0..size).map(|_| make().spawn().unwrap()).collect();
+    children.into_iter().for_each(finish);
+}
+
+/// What the launcher process and a sandbox take while twenty sandboxes sleep.
+fn memory(report: &mut Report) {
+    const MANY: usize = 20;
+    let sleeping = spine(&request(&["/bin/busybox", "sleep", "2"]));
+    let launcher = Launcher::start(&std::env::current_exe().unwrap()).unwrap();
+    let idle = proportional_memory(&[launcher.id()]);
+    let (busy, programs) = thread::scope(|scope| {
+        for _ in 0..MANY {
+            scope.spawn(|| sandbox(&sleeping, Some(&launcher)));
+        }
+        thread::sleep(Duration::from_millis(1200));
+        let all = with_descendants(launcher.id());
+        assert_eq!(all.len(), MANY + 1, "a launcher process and one process for each sandbox");
+        (proportional_memory(&all[..1]), proportional_memory(&all[1..]))
+    });
+    let each = |total: u64| total / u64::try_from(MANY).unwrap();
+    report.add(
+        "memory, launcher process and twenty sandboxes",
+        "KiB",
+        vec![
+            json!({ "name": "launcher process, idle", "KiB": idle }),
+            json!({ "name": "launcher process, for each sandbox", "KiB": each(busy.saturating_sub(idle)) }),
+            json!({ "name": "one sandbox: its program", "KiB": each(programs) }),
+        ],
+    );
+}
+
+fn plain(spine: &Spine) -> Command {
+    quiet(Command::new(spine.rootfs.path().join("bin/busybox")), &["true"])
+}
+
+fn bwrap(spine: &Spine) -> Command {
+    let root = spine.rootfs.path().display().to_string();
+    quiet(
+        Command::new(BWRAP),
+        &[
+            "--unshare-all",
+            "--unshare-user",
+            "--die-with-parent",
+            "--new-session",
+            "--ro-bind",
+            &root,
+            "/",
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--tmpfs",
+            "/tmp",
+            "/bin/busybox",
+            "true",
+        ],
+    )
+}
+
+fn quiet(mut command: Command, words: &[&str]) -> Command {
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn finish(mut child: Child) {
+    let status = child.wait().unwrap();
     assert!(status.success(), "{status}");
 }
 
@@ -99,21 +185,4 @@ fn sandbox(spine: &Spine, launcher: Option<&Launcher>) {
         None => launch(&spine.plan, &spine.image, &spine.rootfs, streams, &surroundings),
     };
     assert_eq!(outcome.unwrap().end, End::Exited(0));
-}
-
-fn print_table(rows: &[Row<'_>], times: &[Vec<Duration>]) {
-    let base: Vec<f64> = times.first().into_iter().flatten().map(Duration::as_secs_f64).collect();
-    println!("{:<20} {:>9} {:>9} {:>7}", "launcher", "p50 ms", "p90 ms", "x");
-    for ((name, _), times) in rows.iter().zip(times) {
-        let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
-        let ratios = seconds.iter().zip(&base).map(|(time, base)| time / base).collect();
-        let (half, most) = (part(seconds.clone(), 50), part(seconds, 90));
-        println!("{name:<20} {:>9.3} {:>9.3} {:>7.2}", half * 1e3, most * 1e3, part(ratios, 50));
-    }
-}
-
-fn part(mut values: Vec<f64>, percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let index = values.len().saturating_sub(1).saturating_mul(percent).div_euclid(100);
-    values.get(index).copied().unwrap_or(f64::NAN)
 }

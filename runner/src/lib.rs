@@ -68,6 +68,8 @@ pub use lifecycle::{
     LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError, SandboxId, SandboxInfo,
     SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
 };
+#[cfg(feature = "measure")]
+pub use native::time_of_steps;
 pub use native::{
     DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError,
     helper_hook, launcher_main, probe,

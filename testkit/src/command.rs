@@ -1,6 +1,7 @@
 //! The real `perry-sandbox`, run as a user would, with an environment of its own.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -8,7 +9,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// The user and group that stand for "an ordinary user" when the tests run as root.
-const ORDINARY: &str = "1337";
+const ORDINARY: u32 = 1337;
 
 /// Who runs the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Home {
             "the examples are copied to where every user reaches them"
         );
         if home.drops() {
-            let done = Command::new("chown").args(["-R", ORDINARY]).arg(home.path()).status();
+            let done = Command::new("chown").args(["-R", &ORDINARY.to_string()]).arg(home.path()).status();
             assert!(done.is_ok_and(|status| status.success()), "the home is given to the ordinary user");
         }
         home
@@ -78,6 +79,11 @@ impl Home {
         command
     }
 
+    /// Starts a program that this home's user reaches, with the same environment.
+    pub fn plain_command(&self, program: &Path) -> Command {
+        self.prepared(program)
+    }
+
     /// Starts another program, copied to where this home's user reaches it, with the same environment.
     ///
     /// # Panics
@@ -91,13 +97,11 @@ impl Home {
     }
 
     fn prepared(&self, program: &Path) -> Command {
-        let mut command = if self.drops() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", ORDINARY, "--regid", ORDINARY, "--clear-groups"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut command = Command::new(program);
+        if self.drops() {
+            // Supplementary groups are dropped with it.
+            command.uid(ORDINARY).gid(ORDINARY);
+        }
         command.env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", self.path()).env("XDG_RUNTIME_DIR", self.path().join("run"));

@@ -1,157 +1,161 @@
 //! `perry-sandbox run`, warm, as a whole process with all gates, beside the field's own launchers in one run.
 //!
 //! Every row starts a static `true` in the same root file system. Rounds are interleaved, so that a machine that slows
-//! down slows all of them; each figure is the median over the rounds of the ratio to that round's fork and exec.
-//! `cargo bench -p perry-sandbox-tests` measures; `cargo test --benches` only runs each row once.
+//! down slows all of them; each ratio is the median over the rounds of the ratio to that round's fork and exec.
+//! `cargo bench -p perry-sandbox-tests` measures, with `-- --json FILE` into a file that `benches/plot.py` draws;
+//! `cargo test --benches` only runs each row once.
+
+mod launchers;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
+use perry_sandbox_testkit::bench::{Report, Row, proportional_memory, with_descendants};
 use perry_sandbox_testkit::{As, Home, is_root};
+use serde_json::json;
+
+use launchers::{Launchers, Make};
 
 const KEY: &str = "examples/hello/cosign.pub";
 const IMAGE: &str = "oci:examples/hello/image";
 
-/// Rounds of a real measurement.
-const ROUNDS: usize = 40;
-
-struct Row {
-    name: &'static str,
-    walls: &'static str,
-    command: Box<dyn Fn() -> Command>,
+fn main() {
+    let mut report = Report::from_arguments("peers");
+    let home = warm(As::Me);
+    let root = unpacked(&home);
+    let launchers = Launchers::new(root.clone());
+    one_run(&mut report, &home, &root, &launchers);
+    if is_root() {
+        let ordinary = warm(As::Ordinary);
+        let root = unpacked(&ordinary);
+        ordinary_user(&mut report, &ordinary, &root);
+    }
+    at_once(&mut report, &home, &root, &launchers);
+    memory(&mut report, &home, &launchers);
+    report.finish();
 }
 
-fn main() {
-    let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
-    let home = Home::new(As::Me);
+/// A home whose image is verified and unpacked.
+fn warm(user: As) -> Home {
+    let home = Home::new(user);
     let warm = home.run(&["run", "--quiet", "--key", KEY, IMAGE, "--", "true"]);
     assert_eq!(warm.code, 0, "{warm:?}");
-    let root = unpacked(&home);
-    let rows = rows(home, &root);
-    let mut ratios: Vec<Vec<f64>> = rows.iter().map(|_| Vec::new()).collect();
-    let mut first = Vec::new();
-    for _ in 0..rounds {
-        let base = seconds(&rows[0]);
-        first.push(base);
-        for (row, ratios) in rows.iter().zip(&mut ratios) {
-            ratios.push(seconds(row) / base);
-        }
-    }
-    println!(
-        "median of {rounds} rounds; fork+exec of a static true takes {:.2} ms here",
-        median(&mut first) * 1000.0
-    );
-    for (row, ratios) in rows.iter().zip(&mut ratios) {
-        println!("{:<28} {:>7.1} x   {}", row.name, median(ratios), row.walls);
-    }
+    home
 }
 
-fn rows(home: Home, root: &Path) -> Vec<Row> {
+fn run<'a>(home: &'a Home, command: &'a [&str]) -> Make<'a> {
+    let words: Vec<&str> =
+        ["run", "--quiet", "--key", KEY, IMAGE, "--"].into_iter().chain(command.iter().copied()).collect();
+    Box::new(move || home.command(&words))
+}
+
+fn plain(root: &Path) -> Make<'static> {
     let busybox = root.join("bin/busybox");
-    let mut rows = vec![Row {
-        name: "fork+exec",
-        walls: "none",
-        command: Box::new(move || {
-            let mut command = Command::new(&busybox);
-            command.arg("true");
-            command
-        }),
-    }];
-    if let Some(bwrap) = installed("bwrap") {
-        let root = root.to_owned();
-        rows.push(Row {
-            name: "bwrap",
-            walls: "namespaces, no caps; no seccomp, no limits",
-            command: Box::new(move || {
-                let mut command = Command::new(&bwrap);
-                command.args([
-                    "--unshare-all",
-                    "--cap-drop",
-                    "ALL",
-                    "--die-with-parent",
-                    "--new-session",
-                    "--ro-bind",
-                ]);
-                command.arg(&root).args([
-                    "/",
-                    "--proc",
-                    "/proc",
-                    "--dev",
-                    "/dev",
-                    "--tmpfs",
-                    "/tmp",
-                    "/bin/true",
-                ]);
-                command
-            }),
-        });
-    }
-    if let (Some(crun), true) = (installed("crun"), is_root()) {
-        let bundle = bundle(&crun, root);
-        rows.push(Row {
-            name: "crun",
-            walls: "its own default configuration, with a cgroup",
-            command: Box::new(move || {
-                // crun refuses a machine with both kinds of cgroups; hiding the second kind is how it runs on one.
-                let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$0\" run -b \"$1\" bench-$$";
-                let mut command = Command::new("unshare");
-                command.args(["-m", "sh", "-c", script]).arg(&crun).arg(bundle.path());
-                command
-            }),
-        });
-    }
-    if let (Some(podman), true) = (installed("podman"), is_root()) {
-        let root = root.to_owned();
-        let storage = tempfile::tempdir().expect("a temporary folder");
-        rows.push(Row {
-            name: "podman, hardened",
-            walls: "no caps, no network, read-only, its own seccomp profile, limits",
-            command: Box::new(move || {
-                let mut command = Command::new(&podman);
-                command.args([
-                    "--storage-driver",
-                    "vfs",
-                    "--runtime",
-                    "runc",
-                    "--cgroup-manager",
-                    "cgroupfs",
-                    "--root",
-                ]);
-                command.arg(storage.path().join("root")).arg("--runroot").arg(storage.path().join("run"));
-                command.args(["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"]);
-                command.args([
-                    "--security-opt",
-                    "no-new-privileges",
-                    "--user",
-                    "65534:65534",
-                    "--pids-limit",
-                    "64",
-                ]);
-                command.args([
-                    "--memory",
-                    "64m",
-                    "--ulimit",
-                    "nofile=1024:1024",
-                    "--ulimit",
-                    "nproc=512:512",
-                ]);
-                command.arg("--rootfs").arg(&root).arg("/bin/true");
-                command
-            }),
-        });
-    }
-    rows.push(Row {
-        name: "perry-sandbox run, warm",
-        walls: "all gates, the whole baseline, limits, the trail",
-        command: Box::new(move || home.command(&["run", "--quiet", "--key", KEY, IMAGE, "--", "true"])),
-    });
-    rows
+    Box::new(move || {
+        let mut command = Command::new(&busybox);
+        command.arg("true");
+        command
+    })
 }
 
-fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+fn one_run(report: &mut Report, home: &Home, root: &Path, launchers: &Launchers) {
+    let mut rows = vec![row("fork+exec", "none", plain(root))];
+    rows.extend(
+        launchers
+            .all(&["/bin/true"])
+            .into_iter()
+            .map(|(name, walls, make)| row(name, walls, make).every(every(name))),
+    );
+    let walls = "all gates, the whole baseline, limits, the trail";
+    rows.push(row("perry-sandbox run, warm", walls, run(home, &["true"])));
+    report.compare("one run, whole process", 40, rows);
+}
+
+/// Some take a fifth of a second.
+fn every(name: &str) -> usize {
+    if name.starts_with("podman") { 4 } else { 1 }
+}
+
+fn ordinary_user(report: &mut Report, home: &Home, root: &Path) {
+    let busybox = root.join("bin/busybox");
+    let base: Make<'_> = Box::new(move || {
+        let mut command = home.plain_command(&busybox);
+        command.arg("true");
+        command
+    });
+    let mut rows = vec![row("fork+exec", "none", base)];
+    if let Some(bwrap) = launchers::installed("bwrap") {
+        let root = root.to_owned();
+        let make: Make<'_> = Box::new(move || {
+            let mut command = home.plain_command(&bwrap);
+            command.args(launchers::bwrap_words(&root, &["/bin/true"]));
+            command
+        });
+        rows.push(row("bwrap", launchers::BWRAP, make));
+    }
+    let walls = "all gates, the whole baseline, limits, the trail";
+    rows.push(row("perry-sandbox run, warm", walls, run(home, &["true"])));
+    report.compare("one run, whole process, ordinary user", 40, rows);
+}
+
+fn at_once(report: &mut Report, home: &Home, root: &Path, launchers: &Launchers) {
+    let sizes: &[usize] = if report.real { &[1, 10, 100] } else { &[2] };
+    for size in sizes {
+        let mut rows = vec![many("fork+exec", "none", plain(root), *size)];
+        for (name, walls, make) in launchers.all(&["/bin/true"]) {
+            // An engine that serialises needs its own seconds; it is measured where that is bearable.
+            if !name.starts_with("podman") || *size <= 10 {
+                rows.push(many(name, walls, make, *size));
+            }
+        }
+        let walls = "all gates, the whole baseline, limits, the trail";
+        rows.push(many("perry-sandbox run, warm", walls, run(home, &["true"]), *size));
+        report.compare(&format!("{size} at once, whole processes"), 7, rows);
+    }
+}
+
+fn row<'a>(name: &str, walls: &'static str, make: Make<'a>) -> Row<'a> {
+    many(name, walls, make, 1)
+}
+
+/// Starts that many, then waits for all.
+fn many<'a>(name: &str, walls: &'static str, make: Make<'a>, size: usize) -> Row<'a> {
+    let named = name.to_owned();
+    Row::new(name, walls, move || {
+        let children: Vec<Child> = (0..size).map(|_| spawn(&mut make())).collect();
+        for child in children {
+            let output = child.wait_with_output().expect("the launcher ends");
+            assert!(output.status.success(), "{named}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    })
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().expect("the launcher starts")
+}
+
+/// What a sandbox costs while it runs: whoever looks after it, and the program, in proportional set size.
+fn memory(report: &mut Report, home: &Home, launchers: &Launchers) {
+    let mut makes = vec![("perry-sandbox run", "", run(home, &["sleep", "2"]))];
+    makes.extend(
+        launchers.all(&["/bin/sleep", "2"]).into_iter().filter(|(name, ..)| !name.starts_with("podman")),
+    );
+    let rows = makes.into_iter().map(|(name, _, make)| {
+        let child = spawn(&mut make());
+        sleep(Duration::from_millis(1000));
+        let all = with_descendants(child.id());
+        let (first, rest) = all.split_at(1);
+        let figures = json!({
+            "name": name, "launcher KiB": proportional_memory(first), "rest KiB": proportional_memory(rest),
+            "processes": all.len(),
+        });
+        assert!(child.wait_with_output().is_ok_and(|output| output.status.success()), "{name} ends");
+        figures
+    });
+    report.add("memory of one running sandbox", "KiB", rows.collect());
 }
 
 /// The tree that the first run unpacked.
@@ -160,34 +164,4 @@ fn unpacked(home: &Home) -> PathBuf {
         std::fs::read_dir(home.data_dir().join("rootfs")).expect("the first run unpacked the image");
     let root = folders.flatten().map(|entry| entry.path().join("root")).find(|root| root.is_dir());
     root.expect("the unpacked tree is in the store")
-}
-
-/// crun's own default bundle, with `true` and without a terminal.
-fn bundle(crun: &Path, root: &Path) -> tempfile::TempDir {
-    let bundle = tempfile::tempdir().expect("a temporary folder");
-    let made = Command::new(crun).arg("spec").current_dir(bundle.path()).status();
-    assert!(made.is_ok_and(|status| status.success()), "crun writes a bundle");
-    let file = bundle.path().join("config.json");
-    let mut config: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&file).expect("crun wrote it")).expect("JSON");
-    config["process"]["terminal"] = false.into();
-    config["process"]["args"] = serde_json::json!(["/bin/true"]);
-    config["root"] = serde_json::json!({ "path": root, "readonly": true });
-    std::fs::write(&file, config.to_string()).expect("the bundle can be written");
-    bundle
-}
-
-fn seconds(row: &Row) -> f64 {
-    let mut command = (row.command)();
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let start = Instant::now();
-    let output = command.output().expect("the launcher starts");
-    let took = start.elapsed().as_secs_f64();
-    assert!(output.status.success(), "{}: {}", row.name, String::from_utf8_lossy(&output.stderr));
-    took
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

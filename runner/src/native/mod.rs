@@ -8,6 +8,8 @@ mod ids;
 mod join;
 mod launcher;
 mod live;
+#[cfg(feature = "measure")]
+mod measure;
 mod memory;
 mod message;
 mod observer;
@@ -40,6 +42,8 @@ pub(crate) use join::{Guest, Joined, Target, end_session, join, run_guest};
 pub use launcher::Launcher;
 pub(crate) use launcher::{tell_exited, tell_refused, tell_started};
 pub(crate) use live::{check_owner, reap};
+#[cfg(feature = "measure")]
+pub use measure::time_of_steps;
 pub(crate) use message::{is_ours, receive, send};
 pub(crate) use observer::Observer;
 pub use plan::PlanError;

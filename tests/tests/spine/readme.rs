@@ -1,5 +1,7 @@
 //! The README's examples are run as they stand there, and their output is compared.
 
+use std::path::Path;
+
 use perry_sandbox_testkit::{As, Home, crate_root};
 
 /// One `$ command` of a console block, with the output that follows it.
@@ -46,21 +48,10 @@ fn every_console_example_prints_what_the_readme_says() {
         ran_some += 1;
         let script = example.command.replace("perry-sandbox ", "\"$0\" --data-dir \"$1\" ");
         let script = format!("{{ {script}; }} 2>&1");
-        let plain = home.command::<&str>(&[]);
-        // The same way to start as `Home::run`, with a shell in between for the README's quotes and pipes.
-        let mut command = std::process::Command::new(plain.get_program());
-        let before: Vec<_> = plain.get_args().collect();
-        let program = home.path().join("perry-sandbox");
-        let prefix = before.iter().take_while(|arg| **arg != program).copied();
-        if plain.get_program() == program {
-            command = std::process::Command::new("sh");
-            command.args(["-c", &script]).arg(&program).arg(home.data_dir());
-        } else {
-            command.args(prefix).args(["sh", "-c", &script]).arg(&program).arg(home.data_dir());
-        }
-        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output =
-            command.current_dir(home.path()).stdin(std::process::Stdio::null()).output().expect("sh starts");
+        // A shell in between, for the README's quotes and pipes.
+        let mut command = home.plain_command(Path::new("sh"));
+        command.args(["-c", &script]).arg(home.path().join("perry-sandbox")).arg(home.data_dir());
+        let output = command.stdin(std::process::Stdio::null()).output().expect("sh starts");
         let printed = String::from_utf8_lossy(&output.stdout);
         let printed: Vec<&str> = printed.trim_end().lines().collect();
         let wanted: Vec<&str> = example.output.iter().map(|line| line.trim_end()).collect();
