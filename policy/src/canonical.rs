@@ -1,20 +1,22 @@
 //! Canonical JSON (RFC 8785): one text for one value, so that a digest means the value.
 
-use std::fmt::Write as _;
+mod serializer;
+mod write;
 
 use perry_sandbox_reference::Digest;
 use serde::Serialize;
-use serde_json::{Number, Value};
+
+use serializer::Writer;
 
 /// The canonical JSON of a value.
 ///
 /// Values that JSON cannot hold (a map whose keys are not text) become `null`: no type of this crate has one, and a
 /// test of every digest would show it.
 pub(crate) fn canonical_json<T: Serialize + ?Sized>(value: &T) -> String {
-    let value = serde_json::to_value(value).unwrap_or(Value::Null);
-    let mut text = String::new();
-    write_value(&mut text, &value);
-    text
+    /// A plan fits.
+    const USUAL: usize = 8192;
+    let mut writer = Writer { text: String::with_capacity(USUAL) };
+    value.serialize(&mut writer).map_or_else(|_| "null".to_owned(), |()| writer.text)
 }
 
 /// The SHA-256 digest of the canonical JSON of a value.
@@ -22,110 +24,21 @@ pub(crate) fn digest_of<T: Serialize + ?Sized>(value: &T) -> Digest {
     Digest::of(canonical_json(value).as_bytes())
 }
 
-fn write_value(text: &mut String, value: &Value) {
-    match value {
-        Value::Null => text.push_str("null"),
-        Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
-        Value::Number(number) => write_number(text, number),
-        Value::String(string) => write_string(text, string),
-        Value::Array(items) => {
-            text.push('[');
-            for (item, at) in items.iter().zip(0_usize..) {
-                if at > 0 {
-                    text.push(',');
-                }
-                write_value(text, item);
-            }
-            text.push(']');
-        }
-        Value::Object(members) => {
-            // RFC 8785 orders keys by UTF-16 units, which differs from bytes outside of the basic plane.
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            text.push('{');
-            for ((key, value), at) in members.into_iter().zip(0_usize..) {
-                if at > 0 {
-                    text.push(',');
-                }
-                write_string(text, key);
-                text.push(':');
-                write_value(text, value);
-            }
-            text.push('}');
-        }
-    }
-}
-
-fn write_string(text: &mut String, string: &str) {
-    text.push('"');
-    for c in string.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\u{8}' => text.push_str("\\b"),
-            '\t' => text.push_str("\\t"),
-            '\n' => text.push_str("\\n"),
-            '\u{c}' => text.push_str("\\f"),
-            '\r' => text.push_str("\\r"),
-            // Writing into a string has no way to fail.
-            c if c < ' ' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
-            }
-            c => text.push(c),
-        }
-    }
-    text.push('"');
-}
-
-/// Numbers as ECMAScript writes them: all are doubles.
-fn write_number(text: &mut String, number: &Number) {
-    // INVARIANT: JSON numbers are finite, so every one has a double.
-    let value = number.as_f64().unwrap_or(0.0);
-    if value == 0.0 {
-        text.push('0');
-        return;
-    }
-    if value < 0.0 {
-        text.push('-');
-    }
-    // `{:e}` gives the shortest digits that read back as the same double: `1.25e-7`.
-    let shortest = format!("{:e}", value.abs());
-    // Of two shortest texts ECMAScript takes the nearer one, and the even one of two equally near: that is the exact
-    // value rounded to as many digits.
-    let count = shortest.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
-    let rounded = format!("{:.*e}", count.saturating_sub(1), value.abs());
-    let scientific = if rounded.parse() == Ok(value.abs()) { rounded } else { shortest };
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    // The point stands after this many digits.
-    let point = exponent.parse::<i32>().unwrap_or(0).saturating_add(1);
-    text.push_str(&layout(&digits, point));
-}
-
-/// `Number::toString` of ECMA-262, section 6.1.6.1.20, from the digits and the place of the point.
-fn layout(digits: &str, point: i32) -> String {
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    let place = usize::try_from(point).unwrap_or(0);
-    if point > 21 || point <= -6 {
-        let (first, rest) = digits.split_at_checked(1).unwrap_or((digits, ""));
-        let fraction = if rest.is_empty() { String::new() } else { format!(".{rest}") };
-        let exponent = point.saturating_sub(1);
-        return format!("{first}{fraction}e{}{exponent}", if exponent > 0 { "+" } else { "" });
-    }
-    if point >= count {
-        return format!("{digits:0<place$}");
-    }
-    if point > 0 {
-        let (whole, fraction) = digits.split_at_checked(place).unwrap_or((digits, ""));
-        return format!("{whole}.{fraction}");
-    }
-    let zeros = usize::try_from(point.saturating_neg()).unwrap_or(0);
-    format!("0.{}{digits}", "0".repeat(zeros))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Number, Value};
+
     use super::*;
+
+    #[derive(Serialize)]
+    enum Every {
+        Unit,
+        One(u8),
+        Pair(u8, bool),
+        Fields { b: Option<char>, a: () },
+    }
 
     fn canonical(json: &str) -> String {
         canonical_json(&serde_json::from_str::<Value>(json).unwrap())
@@ -182,5 +95,26 @@ mod tests {
             let number = Number::from_f64(f64::from_bits(bits)).unwrap();
             assert_eq!(canonical_json(&Value::Number(number)), expected, "{bits:x}");
         }
+    }
+
+    #[test]
+    fn every_shape_of_rust_is_what_serde_json_makes_of_it() {
+        let keys = BTreeMap::from([("b\n", 1), ("\"a\"", 2), ("", 3), ("é", 4)]);
+        let value = (
+            [Every::Unit, Every::One(1), Every::Pair(2, true), Every::Fields { b: Some('x'), a: () }],
+            (keys, -7_i64, u64::MAX, f64::NAN, 1.5_f32, "\u{7f} text \u{1}", Vec::<u8>::new()),
+        );
+        let (direct, through) =
+            (canonical_json(&value), canonical_json(&serde_json::to_value(&value).unwrap()));
+        assert_eq!(direct, through);
+        assert_eq!(
+            serde_json::from_str::<Value>(&direct).unwrap()[0][3],
+            serde_json::json!({"Fields": {"a": null, "b": "x"}})
+        );
+    }
+
+    #[test]
+    fn a_map_whose_keys_are_no_text_is_null() {
+        assert_eq!(canonical_json(&BTreeMap::from([((), 1)])), "null");
     }
 }
