@@ -4,6 +4,7 @@ use std::fmt;
 
 use perry_sandbox_image::{ReadError, ResolveError, StoreError};
 use perry_sandbox_pipeline::{Class, FileError, PipelineError};
+use perry_sandbox_runner::SecretError;
 
 use crate::exit::Exit;
 use crate::output;
@@ -97,6 +98,9 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
 fn flags_for(error: &PipelineError) -> Option<&'static str> {
     if matches!(error, PipelineError::NoPolicy | PipelineError::NoSigner) {
         return Some("--key, or --certificate-identity with --certificate-oidc-issuer, or --policy");
+    }
+    if matches!(error, PipelineError::Secrets(SecretError::Missing(_))) {
+        return Some("--secret NAME=FILE");
     }
     matches!(error, PipelineError::OtherPolicy { .. }).then_some("--require-policy")
 }

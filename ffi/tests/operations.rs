@@ -201,3 +201,33 @@ fn after_close_every_call_says_so() {
     assert_eq!(own.call("runCapability", &own.busybox(&["true"])).unwrap_err()["code"], "CLOSED");
     assert!(own.home.path().exists());
 }
+
+#[test]
+fn secrets_are_files_inside_and_in_no_reply() {
+    let own = engine();
+    let text = policy()["text"].as_str().unwrap().replace(
+        "env = [\"GREETING\", \"TOKEN\"]\nmemory",
+        "env = [\"GREETING\", \"TOKEN\"]\nsecrets = [\"text\", \"bytes\"]\nmemory",
+    );
+    let policy = with(policy(), json!({ "text": text }));
+    let args =
+        |more| with(with(own.busybox(&["wc", "-c", "/run/secrets/text"]), json!({ "policy": policy })), more);
+    let value = own.call("runCapability", &args(json!({ "secrets": { "text": "hush" } }))).unwrap();
+    assert_eq!(value["stdout"], "4 /run/secrets/text\n", "{value}");
+    let both = json!({ "secrets": { "text": "hush" }, "secretsBase64": { "bytes": "aHVzaAD/" } });
+    let both = with(args(both), json!({ "args": ["wc", "-c", "/run/secrets/bytes"] }));
+    assert_eq!(own.sync("runCapability", &both).unwrap()["stdout"], "6 /run/secrets/bytes\n");
+    for (more, code) in [
+        (json!({ "secrets": { "other": "hush" } }), "DENIED"),
+        (json!({ "grants": { "secrets": ["text"] } }), "BAD_REQUEST"),
+        (json!({ "secrets": { "text": 7 } }), "BAD_REQUEST"),
+        (json!({ "secrets": { "Text": "hush" } }), "BAD_REQUEST"),
+        (json!({ "secretsBase64": { "text": "hush!" } }), "BAD_REQUEST"),
+        (json!({ "secrets": { "text": "hush" }, "secretsBase64": { "text": "aHVzaA==" } }), "BAD_REQUEST"),
+        (json!({ "secrets": { "text": "hush".repeat(300_000) } }), "BAD_REQUEST"),
+    ] {
+        let error = own.call("runCapability", &args(more)).unwrap_err();
+        assert_eq!(error["code"], code, "{error}");
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+}

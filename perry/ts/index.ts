@@ -28,6 +28,7 @@ export type {
   Refusal,
   Requirement,
   RunResult,
+  Secrets,
   Signer,
   Spec,
   Target,

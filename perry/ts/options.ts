@@ -41,6 +41,31 @@ export function encodeInput(fields: Fields): void {
   }
 }
 
+/** Moves secrets that are bytes to where the envelope carries bytes. */
+export function encodeSecrets(fields: Fields): void {
+  const secrets = fields.secrets;
+  if (secrets === undefined) {
+    return;
+  }
+  if (!isFields(secrets)) {
+    throw new SandboxError("BAD_REQUEST", "`secrets` must be an object of names and values");
+  }
+  const texts: Fields = {};
+  const bytes: Fields = {};
+  for (const name of Object.keys(secrets)) {
+    const value = secrets[name];
+    if (value instanceof Uint8Array) {
+      bytes[name] = base64(value);
+    } else if (typeof value === "string") {
+      texts[name] = value;
+    } else {
+      throw new SandboxError("BAD_REQUEST", "the value of a secret must be text or a Uint8Array");
+    }
+  }
+  fields.secrets = texts;
+  fields.secretsBase64 = bytes;
+}
+
 /** Bytes as base64. */
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");

@@ -1,9 +1,9 @@
 import { Fields, isFields } from "./checked";
 import { SandboxError } from "./error";
 import { callAs, callSync, newId } from "./native";
-import { encodeInput, optionFields, requireText, taken } from "./options";
+import { encodeInput, encodeSecrets, optionFields, requireText, taken } from "./options";
 import { runResultOf } from "./replies";
-import { Cancellable, CapabilityOptions, Io, RunResult, Spec } from "./types";
+import { Cancellable, CapabilityOptions, Io, RunResult, Secrets, Spec } from "./types";
 
 /**
  * Runs a capability of the policy and waits for its end.
@@ -21,18 +21,19 @@ export function runCapabilitySync(name: string, options?: CapabilityOptions): Ru
 }
 
 /** Runs an image that is no capability; the policy's `[ad-hoc]` section or `spec.signer` says who must have signed it. */
-export function run(spec: Spec, options?: Io & Cancellable): Promise<RunResult> {
+export function run(spec: Spec, options?: Io & Secrets & Cancellable): Promise<RunResult> {
   return attempted("run", () => specArgs(spec, options));
 }
 
 /** {@link run} on this thread: nothing else of the program goes on meanwhile. */
-export function runSync(spec: Spec, options?: Io): RunResult {
+export function runSync(spec: Spec, options?: Io & Secrets): RunResult {
   return runResultOf(callSync("run", specArgs(spec, options)));
 }
 
 function capabilityArgs(name: string, options: unknown): Fields {
   const args = optionFields(options, ["name"]);
   encodeInput(args);
+  encodeSecrets(args);
   args.name = requireText(name, "name");
   return args;
 }
@@ -40,6 +41,7 @@ function capabilityArgs(name: string, options: unknown): Fields {
 function specArgs(spec: Spec, options: unknown): Fields {
   const args = optionFields(options, ["spec"]);
   encodeInput(args);
+  encodeSecrets(args);
   args.spec = optionFields(spec, []);
   return args;
 }

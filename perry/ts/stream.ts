@@ -1,9 +1,9 @@
 import { Fields, isFields } from "./checked";
 import { SandboxError } from "./error";
 import { call, callAs, callSync, newId, same } from "./native";
-import { base64, encodeInput, optionFields, requireText } from "./options";
+import { base64, encodeInput, encodeSecrets, optionFields, requireText } from "./options";
 import { endedOf, fieldsOf, textOf } from "./replies";
-import { CapabilityOptions, Ended, Io, OutputChunk, Spec } from "./types";
+import { CapabilityOptions, Ended, Io, OutputChunk, Secrets, Spec } from "./types";
 
 /** Options of {@link stream} and {@link streamSpec} beside those of the run itself. */
 export interface StreamOptions {
@@ -21,9 +21,10 @@ export function stream(name: string, options?: CapabilityOptions & StreamOptions
 }
 
 /** Starts an image that is no capability and gives its output while it runs. */
-export function streamSpec(spec: Spec, options?: Io & StreamOptions): RunningProgram {
+export function streamSpec(spec: Spec, options?: Io & Secrets & StreamOptions): RunningProgram {
   const args = optionFields(options, ["capability", "spec"]);
   encodeInput(args);
+  encodeSecrets(args);
   args.spec = optionFields(spec, []);
   return new RunningProgram(begin("open", args));
 }
@@ -31,8 +32,9 @@ export function streamSpec(spec: Spec, options?: Io & StreamOptions): RunningPro
 /** Moves what belongs to the stream, and not to the capability, out of the options. */
 function openArgs(fields: Fields): Fields {
   encodeInput(fields);
+  encodeSecrets(fields);
   const args: Fields = {};
-  for (const name of ["stdin", "stdinBase64", "encoding", "stdinStream"]) {
+  for (const name of ["stdin", "stdinBase64", "encoding", "stdinStream", "secrets", "secretsBase64"]) {
     if (fields[name] !== undefined) {
       args[name] = fields[name];
       delete fields[name];

@@ -16,7 +16,7 @@ export interface Grants {
   read?: string[];
   /** Host folders to write, at the same path inside. */
   write?: string[];
-  /** Secrets by the policy's names; given as files. */
+  /** Secrets by the policy's names, to ask for them without a value: in `explain`. */
   secrets?: string[];
   /** Devices by path. */
   devices?: string[];
@@ -84,6 +84,15 @@ export interface Io {
   encoding?: "utf8" | "base64";
 }
 
+/** Values that the program finds as files `/run/secrets/NAME`. */
+export interface Secrets {
+  /**
+   * Values by the policy's names: text, or bytes as they are. Each that the policy gives must be here, and no other. They
+   * are stored nowhere, and no error has them in it.
+   */
+  secrets?: Record<string, string | Uint8Array>;
+}
+
 /** A way to give up waiting: the run is cancelled, and the promise rejects with `CANCELLED` once the sandbox is gone. */
 export interface Cancellable {
   /** Cancels when it aborts. */
@@ -91,7 +100,7 @@ export interface Cancellable {
 }
 
 /** Options of a capability of the policy. */
-export interface CapabilityOptions extends Target, Io {
+export interface CapabilityOptions extends Target, Io, Secrets {
   /** Arguments; the policy says which are allowed. */
   args?: string[];
 }

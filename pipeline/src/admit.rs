@@ -7,7 +7,7 @@ use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
 use perry_sandbox_runner::{
     Commands, DryRun, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, Restart, SandboxId,
-    Sandboxes, StartOptions, Streams, Surroundings, Trail, dry_run, launch,
+    Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch,
 };
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
@@ -33,13 +33,15 @@ pub struct Admitted<'a> {
 pub struct Live<'a> {
     /// Signals, a new window, or the end, from elsewhere.
     pub commands: Option<&'a Commands>,
+    /// Values of the secrets that the plan gives, and no others.
+    pub secrets: Option<&'a Secrets>,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
 }
 
 impl Default for Live<'_> {
     fn default() -> Self {
-        Self { commands: None, window: (24, 80) }
+        Self { commands: None, secrets: None, window: (24, 80) }
     }
 }
 
@@ -174,11 +176,13 @@ impl Admitted<'_> {
         streams: Streams,
         live: &Live<'_>,
     ) -> Result<Outcome, PipelineError> {
+        self.check_secrets(live.secrets)?;
         self.approve()?;
         let surroundings = Surroundings {
             runtime: &self.pipeline.environment.runtime_dir,
             trail: self.trail.as_ref(),
             commands: live.commands,
+            secrets: live.secrets,
             window: live.window,
             clock: Timestamp::now,
         };
@@ -201,16 +205,18 @@ impl Admitted<'_> {
         sandboxes: &Sandboxes,
         id: &SandboxId,
         rootfs: &Rootfs,
-        begin: Begin,
+        begin: Begin<'_>,
         (restart, probe): (Restart, Option<(&Admitted<'_>, HealthCheck)>),
     ) -> Result<(), PipelineError> {
+        self.check_secrets(begin.secrets)?;
         self.approve()?;
         if let Some((probe, _)) = probe {
             probe.approve()?;
         }
         let health = probe.map(|(probe, check)| HealthStart { check, plan: probe.plan });
-        let Begin { stdin, again, window } = begin;
-        let options = StartOptions { stdin, trail: self.trail.as_ref(), again, window, restart, health };
+        let Begin { stdin, again, secrets, window } = begin;
+        let trail = self.trail.as_ref();
+        let options = StartOptions { stdin, trail, again, secrets, window, restart, health };
         Ok(sandboxes.start(id, self.plan, &self.decided.verified, rootfs, options)?)
     }
 
@@ -226,6 +232,11 @@ impl Admitted<'_> {
         let trail = self.trail.as_ref();
         let surroundings = ExecSurroundings { trail, commands, clock: Timestamp::now };
         Ok(sandboxes.exec(id, self.plan, &self.decided.verified, streams, &surroundings)?)
+    }
+
+    /// Nothing is written down for a run that lacks a secret: it can be asked for again, with it.
+    fn check_secrets(&self, secrets: Option<&Secrets>) -> Result<(), PipelineError> {
+        Ok(secrets.unwrap_or(&Secrets::default()).check(&self.plan.secrets)?)
     }
 
     /// Writes down that it may not join, because the sandbox runs under another plan.

@@ -7,7 +7,9 @@ use perry_sandbox_image::{
 };
 use perry_sandbox_policy::{CapabilityName, LoadError, NameError};
 use perry_sandbox_reference::{Digest, Reference, ReferenceError, Repository};
-use perry_sandbox_runner::{FailureKind, LaunchError, LifecycleError, RunError, SandboxId, TrailError};
+use perry_sandbox_runner::{
+    FailureKind, LaunchError, LifecycleError, RunError, SandboxId, SecretError, TrailError,
+};
 use thiserror::Error;
 
 use crate::environment::EnvironmentError;
@@ -142,6 +144,9 @@ pub enum PipelineError {
     /// The sandbox did not start.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// The secrets that are supplied are not those that the plan gives, or one cannot be read.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
     /// A long-running sandbox.
     #[error(transparent)]
     Sandbox(#[from] LifecycleError),
@@ -206,6 +211,7 @@ impl PipelineError {
             Self::Read(error) => Class::of_read(error),
             Self::Resolve(error) => Class::of_resolve(error),
             Self::Store(error) => Class::of_store(error),
+            Self::Secrets(error) => of_secrets(error),
             Self::Launch(error) => of_launch(error),
             Self::Sandbox(error) => of_lifecycle(error),
         }
@@ -276,8 +282,13 @@ fn of_unpack(error: &UnpackError) -> Class {
     }
 }
 
+const fn of_secrets(error: &SecretError) -> Class {
+    if matches!(error, SecretError::NotGranted(_)) { Class::Denied } else { Class::Usage }
+}
+
 fn of_launch(error: &LaunchError) -> Class {
     match error {
+        LaunchError::Secrets(error) => of_secrets(error),
         LaunchError::Run(RunError::ProgramNotFound(_)) => Class::ProgramNotFound,
         LaunchError::Run(RunError::ProgramNotExecutable { .. }) => Class::ProgramNotExecutable,
         LaunchError::Plan(_) | LaunchError::NoBackend => Class::NotAvailable,

@@ -176,6 +176,7 @@ fn sandbox(spine: &Spine, launcher: Option<&Launcher>) {
         runtime: &runtime,
         trail: None,
         commands: None,
+        secrets: None,
         window: (24, 80),
         clock: Timestamp::now,
     };

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::io::{Commands, Streams};
 use crate::native::{self, DryRun, Launcher, PlanError, RunError};
 use crate::outcome::{End, Limit, Usage};
+use crate::secret::{SecretError, Secrets};
 use crate::trail::{Event, Mark, RunEnd, RunStart, Trail, TrailError};
 
 /// How a launched plan ended.
@@ -60,6 +61,9 @@ pub enum LaunchError {
     /// The trail cannot be written.
     #[error(transparent)]
     Trail(#[from] TrailError),
+    /// The secrets that are supplied are not those that the plan gives.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
     /// There is no native backend.
     #[error("the native backend cannot be probed")]
     NoBackend,
@@ -74,6 +78,8 @@ pub struct Surroundings<'a> {
     pub trail: Option<&'a Trail>,
     /// Speaks to the sandbox while it runs.
     pub commands: Option<&'a Commands>,
+    /// Values of the secrets that the plan gives, and no others.
+    pub secrets: Option<&'a Secrets>,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
     /// Tells the time for the trail.
@@ -122,6 +128,7 @@ fn launch_from(
     surroundings: &Surroundings<'_>,
 ) -> Result<Outcome, LaunchError> {
     same_image(plan, image)?;
+    same_secrets(plan, surroundings.secrets)?;
     let facts = native::probe().ok_or(LaunchError::NoBackend)?;
     let prepared = native::Prepared::new(plan, rootfs, &facts.controls)?;
     let digest = plan.digest();
@@ -198,6 +205,11 @@ pub fn dry_run(plan: &LaunchPlan, image: &VerifiedImage, rootfs: &Rootfs) -> Res
     same_image(plan, image)?;
     let facts = native::probe().ok_or(LaunchError::NoBackend)?;
     Ok(native::Prepared::new(plan, rootfs, &facts.controls)?.dry_run()?)
+}
+
+/// Every secret of the plan has a value, and nothing else has.
+pub(crate) fn same_secrets(plan: &LaunchPlan, secrets: Option<&Secrets>) -> Result<(), SecretError> {
+    secrets.unwrap_or(&Secrets::default()).check(&plan.secrets)
 }
 
 /// INVARIANT: the digest that runs is the digest that was verified.

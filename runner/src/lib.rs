@@ -18,6 +18,7 @@
 //!     runtime: std::path::Path::new("/run/user/1000/perry-sandbox"),
 //!     trail: Some(trail),
 //!     commands: None,
+//!     secrets: None,
 //!     window: (24, 80),
 //!     clock: jiff::Timestamp::now,
 //! };
@@ -57,6 +58,7 @@ mod launch;
 mod lifecycle;
 mod native;
 mod outcome;
+mod secret;
 mod trail;
 
 pub use io::{Command, CommandSource, Commands, Input, Output, Remote, Streams, remote};
@@ -75,6 +77,7 @@ pub use native::{
     helper_hook, launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
+pub use secret::{Secret, SecretError, Secrets};
 pub use trail::{
     Break, BreakKind, Decision, Event, Mark, RunAgain, RunEnd, RunStart, Signature, Trail, TrailError,
     Verified,

@@ -18,7 +18,8 @@ mod spine;
 use jiff::Timestamp;
 use perry_sandbox_policy::{LaunchPlan, Network};
 use perry_sandbox_runner::{
-    End, LaunchError, Outcome, PlanError, Streams, Surroundings, Trail, Verified, dry_run, launch,
+    End, LaunchError, Outcome, PlanError, SecretError, Streams, Surroundings, Trail, Verified, dry_run,
+    launch,
 };
 use spine::{Spine, request, spine};
 
@@ -32,6 +33,7 @@ fn run(spine: &Spine, plan: &LaunchPlan) -> (Result<Outcome, LaunchError>, Trail
         runtime: &spine.scratch.path().join("live"),
         trail: Some(&trail),
         commands: None,
+        secrets: None,
         window: (24, 80),
         clock,
     };
@@ -70,9 +72,8 @@ fn a_plan_for_another_image_starts_nothing() {
 #[test]
 fn what_the_backend_cannot_hold_is_refused_before_anything_starts() {
     let spine = spine(&request(&["/bin/busybox", "true"]));
-    let changes: [fn(&mut LaunchPlan); 4] = [
+    let changes: [fn(&mut LaunchPlan); 3] = [
         |plan| plan.network = Network::Egress(vec!["example.org:443".to_owned()]),
-        |plan| plan.secrets = vec!["token".parse().unwrap()],
         |plan| plan.devices = vec!["/dev/kvm".to_owned()],
         |plan| plan.backend = "podman".parse().unwrap(),
     ];
@@ -87,6 +88,16 @@ fn what_the_backend_cannot_hold_is_refused_before_anything_starts() {
         );
         assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: 0 });
     }
+}
+
+#[test]
+fn a_secret_without_a_value_starts_nothing() {
+    let spine = spine(&request(&["/bin/busybox", "true"]));
+    let mut plan = spine.plan.clone();
+    plan.secrets = vec!["token".parse().unwrap()];
+    let (answer, trail) = run(&spine, &plan);
+    assert!(matches!(answer, Err(LaunchError::Secrets(SecretError::Missing(_)))));
+    assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: 0 });
 }
 
 #[test]

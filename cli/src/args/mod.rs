@@ -6,6 +6,7 @@ mod later;
 mod policy;
 mod run;
 mod sandbox;
+mod secret;
 mod verify;
 
 pub(crate) use admin::{
@@ -21,6 +22,7 @@ pub(crate) use run::{RequestArgs, RunArgs, variables};
 pub(crate) use sandbox::{
     ExecArgs, InspectSandboxArgs, LogsArgs, PsArgs, RmArgs, StartArgs, StopArgs, UpkeepArgs, WaitArgs, labels,
 };
+pub(crate) use secret::{SecretArg, secrets};
 pub(crate) use verify::{SignerArgs, VerifyArgs};
 
 mod root;

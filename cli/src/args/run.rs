@@ -5,16 +5,14 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use perry_sandbox_pipeline::{TargetChoice, Wish};
-use perry_sandbox_policy::{
-    ByteSize, MilliCpu, SecretName, Terminal, TierName, WallTime, WantedGrants, WantedLimits,
-};
+use perry_sandbox_policy::{ByteSize, MilliCpu, Terminal, TierName, WallTime, WantedGrants, WantedLimits};
 use perry_sandbox_profiles::{LinuxCap, LinuxCapSet};
 use perry_sandbox_reference::{Platform, Repository};
 
 use crate::environment::variable;
 use crate::stop::Stop;
 
-use super::{AccessArgs, PolicyFileArgs, SignerArgs, UpkeepArgs};
+use super::{AccessArgs, PolicyFileArgs, SecretArg, SignerArgs, UpkeepArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -119,9 +117,9 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "HOST:PORT", help_heading = "Grants")]
     pub(crate) egress: Vec<String>,
 
-    /// Secret to give as a file
-    #[arg(long, value_name = "NAME", help_heading = "Grants")]
-    pub(crate) secret: Vec<SecretName>,
+    /// Secret to give as the file /run/secrets/NAME, and the file that has its value (/dev/stdin, say)
+    #[arg(long, value_name = "NAME=FILE", help_heading = "Grants")]
+    pub(crate) secret: Vec<SecretArg>,
 
     /// Device to give
     #[arg(long, value_name = "PATH", help_heading = "Grants")]
@@ -207,7 +205,7 @@ impl RequestArgs {
             egress: self.egress.clone(),
             mounts_read: self.mount_read.clone(),
             mounts_write: self.mount_write.clone(),
-            secrets: self.secret.clone(),
+            secrets: self.secret.iter().map(SecretArg::name).collect::<anyhow::Result<_>>()?,
             devices: self.device.clone(),
             linux_caps: caps.collect::<Result<LinuxCapSet, _>>()?,
         })

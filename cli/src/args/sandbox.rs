@@ -8,6 +8,7 @@ use perry_sandbox_pipeline::{Probe, Upkeep};
 use perry_sandbox_policy::WallTime;
 use perry_sandbox_runner::{HealthCheck, Restart};
 
+use super::SecretArg;
 use crate::stop::Stop;
 
 const PS_EXAMPLES: &str = "\
@@ -144,6 +145,10 @@ pub(crate) struct LogsArgs {
 /// Arguments of `start`.
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
+    /// Secret of the sandbox, and the file that has its value; values are stored nowhere, so every start needs them
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) secret: Vec<SecretArg>,
+
     /// Print no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,

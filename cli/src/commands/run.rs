@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::answer;
 use super::sandbox::detach;
-use crate::args::RunArgs;
+use crate::args::{RunArgs, secrets};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::progress;
@@ -66,7 +66,8 @@ fn print_dry_run(admitted: &Admitted<'_>, rootfs: &Rootfs, as_json: bool) -> any
 
 fn start(args: &RunArgs, admitted: &Admitted<'_>, rootfs: &Rootfs) -> anyhow::Result<Outcome> {
     let (terminal, commands) = terminal::attach(admitted.plan.process.terminal)?;
-    let live = Live { commands: Some(&commands), window: terminal.window };
+    let secrets = secrets(&args.request.secret)?;
+    let live = Live { commands: Some(&commands), secrets: Some(&secrets), window: terminal.window };
     let outcome = admitted.launch(rootfs, streams(args.json)?, &live);
     drop(terminal);
     Ok(outcome?)

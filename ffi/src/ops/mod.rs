@@ -11,6 +11,7 @@ mod refused;
 mod result;
 mod run;
 mod sandboxes;
+mod secrets;
 mod stream;
 mod target;
 mod verify;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_pipeline::{Admitted, Live, Silent, Wish};
-use perry_sandbox_runner::{Commands, Input, Launcher, Outcome, Output, Remote, Streams, remote};
+use perry_sandbox_runner::{Commands, Input, Launcher, Outcome, Output, Remote, Secrets, Streams, remote};
 
 use super::io::{self, Io};
-use super::{refused, result, target};
+use super::{refused, result, secrets, target};
 use crate::calls::Call;
 use crate::code::Code;
 use crate::engine::Engine;
@@ -18,22 +18,29 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(crate) struct Run {
     wish: Wish,
+    secrets: Secrets,
     io: Io,
 }
 
 impl Run {
     /// `{name, …}`.
     pub(super) fn capability(mut fields: Fields) -> Result<Self, Fault> {
-        let run = Self { wish: target::capability(&mut fields)?, io: io::io(&mut fields)? };
-        fields.finish()?;
-        Ok(run)
+        let wish = target::capability(&mut fields)?;
+        Self::read(wish, fields)
     }
 
     /// `{spec: {…}, …}`.
     pub(super) fn spec(mut fields: Fields) -> Result<Self, Fault> {
-        let run = Self { wish: target::required_spec(&mut fields)?, io: io::io(&mut fields)? };
+        let wish = target::required_spec(&mut fields)?;
+        Self::read(wish, fields)
+    }
+
+    /// `{…, secrets?, secretsBase64?, stdin?, …}`.
+    fn read(mut wish: Wish, mut fields: Fields) -> Result<Self, Fault> {
+        let secrets = secrets::wanted(&mut fields, &mut wish)?;
+        let io = io::io(&mut fields)?;
         fields.finish()?;
-        Ok(run)
+        Ok(Self { wish, secrets, io })
     }
 
     /// Runs it.
@@ -49,7 +56,7 @@ impl Run {
                 let ready = prepare(engine, admitted)?;
                 let (remote, commands) = channel()?;
                 call.attach(remote)?;
-                let outcome = launch(&ready, admitted, streams, &commands)?;
+                let outcome = launch(&ready, admitted, (streams, &self.secrets), &commands)?;
                 result::with_output(&outcome, Some(admitted.decided.evidence()), encoding)
             },
         )
@@ -96,9 +103,9 @@ pub(super) fn prepare(engine: &Engine, admitted: &Admitted<'_>) -> Result<Ready,
 pub(super) fn launch(
     ready: &Ready,
     admitted: &Admitted<'_>,
-    streams: Streams,
+    (streams, secrets): (Streams, &Secrets),
     commands: &Commands,
 ) -> Result<Outcome, Fault> {
-    let live = Live { commands: Some(commands), ..Live::default() };
+    let live = Live { commands: Some(commands), secrets: Some(secrets), ..Live::default() };
     Ok(admitted.launch_by(&ready.launcher, &ready.rootfs, streams, &live)?)
 }

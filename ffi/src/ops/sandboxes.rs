@@ -7,12 +7,12 @@ use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::{Begin, Join, LongRunning, Named, PipelineError, Reply, Wish};
 use perry_sandbox_policy::WallTime;
 use perry_sandbox_runner::{
-    End, Filter, Input, LifecycleError, Output, SandboxId, SandboxInfo, Stop, Streams,
+    End, Filter, Input, LifecycleError, Output, SandboxId, SandboxInfo, Secrets, Stop, Streams,
 };
 use serde_json::{Value, json};
 
 use super::io::Io;
-use super::{refused, result, run, target};
+use super::{refused, result, run, secrets, target};
 use crate::calls::Call;
 use crate::engine::Engine;
 use crate::envelope::{Fields, json};
@@ -28,7 +28,8 @@ const GRACE: u64 = 10_000;
 pub(crate) struct Make {
     wish: Wish,
     named: Named,
-    start: bool,
+    /// Values for the start; nothing: it is only made.
+    start: Option<Secrets>,
 }
 
 /// What is done with one that is there.
@@ -40,7 +41,7 @@ pub(crate) struct OnOne {
 
 #[derive(Debug)]
 enum Verb {
-    Start,
+    Start(Secrets),
     Stop(Duration),
     Remove { force: bool },
     Wait,
@@ -60,9 +61,10 @@ pub(crate) struct Exec {
 }
 
 impl Make {
-    /// `{spec | capability, name?, labels?}`.
+    /// `{spec | capability, name?, labels?}`, and to start it `{secrets?, secretsBase64?}`.
     pub(super) fn read(mut fields: Fields, start: bool) -> Result<Self, Fault> {
-        let wish = target::either(&mut fields)?;
+        let mut wish = target::either(&mut fields)?;
+        let start = if start { Some(secrets::wanted(&mut fields, &mut wish)?) } else { None };
         let named = Named { name: fields.text("name")?, labels: labels(&mut fields)?, ..Named::default() };
         fields.finish()?;
         Ok(Self { wish, named, start })
@@ -74,10 +76,12 @@ impl Make {
         let pipeline = engine.pipeline()?;
         let sandboxes = pipeline.sandboxes()?;
         call.check()?;
-        let reply = if self.start {
-            sandboxes.run(&self.wish, &self.named, Begin::default(), &Silent)?
-        } else {
-            sandboxes.create(&self.wish, &self.named)?
+        let reply = match &self.start {
+            Some(secrets) => {
+                let begin = Begin { secrets: Some(secrets), ..Begin::default() };
+                sandboxes.run(&self.wish, &self.named, begin, &Silent)?
+            }
+            None => sandboxes.create(&self.wish, &self.named)?,
         };
         let made = allowed(reply)?;
         // From here on a cancel says that it came too late: no sandbox stays whose name nobody hears.
@@ -90,8 +94,9 @@ impl Make {
 }
 
 impl OnOne {
+    /// `{id, secrets?, secretsBase64?}`.
     pub(super) fn start(mut fields: Fields) -> Result<Self, Fault> {
-        Self::read(&mut fields, |_| Ok(Verb::Start))
+        Self::read(&mut fields, |fields| Ok(Verb::Start(secrets::secrets(fields)?)))
     }
 
     /// `{id, graceMs?}`.
@@ -130,8 +135,8 @@ impl OnOne {
         let id = sandboxes.find(&self.id)?;
         call.check()?;
         match self.verb {
-            Verb::Start => {
-                let begin = Begin { again: true, ..Begin::default() };
+            Verb::Start(secrets) => {
+                let begin = Begin { again: true, secrets: Some(&secrets), ..Begin::default() };
                 allowed(sandboxes.start(&id, begin, &Silent)?)?;
             }
             Verb::Stop(grace) => drop(sandboxes.stop(&id, &Stop { signal: None, grace })?),

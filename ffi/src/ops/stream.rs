@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use perry_sandbox_pipeline::Wish;
+use perry_sandbox_runner::Secrets;
 use serde_json::json;
 
 use super::io::{self, Io};
-use super::{result, run, target};
+use super::{result, run, secrets, target};
 use crate::calls::{Call, Responder};
 use crate::engine::Engine;
 use crate::envelope::{Fields, json};
@@ -22,6 +23,7 @@ const SIZES: std::ops::RangeInclusive<u64> = 4..=1 << 20;
 #[derive(Debug)]
 pub(crate) struct Open {
     wish: Wish,
+    secrets: Secrets,
     io: Io,
 }
 
@@ -76,11 +78,13 @@ impl Write {
 }
 
 impl Open {
-    /// `{capability | spec, stdin?, stdinBase64?, stdinStream?, encoding?}`.
+    /// `{capability | spec, secrets?, secretsBase64?, stdin?, stdinBase64?, stdinStream?, encoding?}`.
     pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
-        let open = Self { wish: target::either(&mut fields)?, io: io::streamed(&mut fields)? };
+        let mut wish = target::either(&mut fields)?;
+        let secrets = secrets::wanted(&mut fields, &mut wish)?;
+        let io = io::streamed(&mut fields)?;
         fields.finish()?;
-        Ok(open)
+        Ok(Self { wish, secrets, io })
     }
 
     /// Runs it to its end; answers as soon as everything is ready to start, with the stream to read from.
@@ -103,7 +107,7 @@ impl Open {
                     open.announced = true;
                     responder.answer(json(&json!({ "stream": open.stream.id() })));
                 }
-                let outcome = run::launch(&ready, admitted, streams, &commands);
+                let outcome = run::launch(&ready, admitted, (streams, &self.secrets), &commands);
                 let evidence = admitted.decided.evidence();
                 let result = outcome.map(|outcome| result::plain(&outcome, Some(evidence)).to_string());
                 engine.streams.finish(&open.stream, result);

@@ -1,7 +1,7 @@
 import { Fields, flagOf } from "../checked";
 import { SandboxError } from "../error";
 import { call } from "../native";
-import { encodeInput, optionFields } from "../options";
+import { encodeInput, encodeSecrets, optionFields } from "../options";
 import { fieldsOf, runResultOf, textOf } from "../replies";
 import { RunningLogs, followLogs } from "./follow";
 import { sandboxArgs, sandboxId, textList } from "./spec";
@@ -15,11 +15,11 @@ import {
   ListOptions,
   LogsOptions,
 } from "./types";
-import { RunResult } from "../types";
+import { RunResult, Secrets } from "../types";
 
 /** Makes and starts a sandbox that outlives the call. Resolves when its program was started. */
-export async function run(spec: ContainerSpec): Promise<ContainerHandle> {
-  return handleOf(await call("sandboxRun", argsOf(spec)));
+export async function run(spec: ContainerSpec, options?: Secrets): Promise<ContainerHandle> {
+  return handleOf(await call("sandboxRun", { ...secretArgs(options), ...sandboxArgs(spec) }));
 }
 
 /** Makes a sandbox without starting it; everything is verified and decided already. */
@@ -27,9 +27,9 @@ export async function create(spec: ContainerSpec): Promise<ContainerHandle> {
   return handleOf(await call("sandboxCreate", argsOf(spec)));
 }
 
-/** Starts what {@link create} made. */
-export async function start(target: string | ContainerHandle): Promise<void> {
-  await call("sandboxStart", { id: sandboxId(target) });
+/** Starts what {@link create} made, or what has ended. Secrets are stored nowhere: every start needs them. */
+export async function start(target: string | ContainerHandle, options?: Secrets): Promise<void> {
+  await call("sandboxStart", { ...secretArgs(options), id: sandboxId(target) });
 }
 
 /** Asks the program to end, and kills it after `timeoutSeconds`. */
@@ -119,6 +119,12 @@ export async function exec(
   args.id = sandboxId(target);
   args.command = textList(command, "command");
   return runResultOf(await call("sandboxExec", args));
+}
+
+function secretArgs(options: unknown): Fields {
+  const args = optionFields(options, ["id", "spec", "name", "labels"]);
+  encodeSecrets(args);
+  return args;
 }
 
 function argsOf(spec: ContainerSpec): Fields {

@@ -69,7 +69,7 @@ impl<'p> LongRunning<'p> {
         &self,
         wish: &Wish,
         named: &Named,
-        begin: Begin,
+        begin: Begin<'_>,
         progress: &dyn Progress,
     ) -> Result<Reply<'p, Made>, PipelineError> {
         let asked = self.pipeline.ask(wish, None)?;
@@ -105,7 +105,7 @@ impl<'p> LongRunning<'p> {
     pub fn start(
         &self,
         id: &SandboxId,
-        begin: Begin,
+        begin: Begin<'_>,
         progress: &dyn Progress,
     ) -> Result<Reply<'p, Made>, PipelineError> {
         let kept = self.kept(id)?;

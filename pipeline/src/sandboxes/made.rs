@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use perry_sandbox_policy::UsedException;
-use perry_sandbox_runner::{Input, SandboxInfo};
+use perry_sandbox_runner::{Input, SandboxInfo, Secrets};
 
 use super::upkeep::Upkeep;
 use crate::ask::Asked;
@@ -31,18 +31,20 @@ pub struct Named {
 
 /// How a sandbox begins.
 #[derive(Debug)]
-pub struct Begin {
+pub struct Begin<'a> {
     /// What its program reads; handed over, so the caller may end.
     pub stdin: Input,
     /// Whether one that has ended may be started again.
     pub again: bool,
+    /// Values of the secrets that the plan gives. They are stored nowhere: whoever starts it again supplies them again.
+    pub secrets: Option<&'a Secrets>,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
 }
 
-impl Default for Begin {
+impl Default for Begin<'_> {
     fn default() -> Self {
-        Self { stdin: Input::Null, again: false, window: (24, 80) }
+        Self { stdin: Input::Null, again: false, secrets: None, window: (24, 80) }
     }
 }
 

@@ -22,9 +22,8 @@ use crate::native::{Process, Settings, is_ours, open_pidfd, peek_exited};
 /// The socket's name in a sandbox's folder.
 const SOCKET: &str = "control";
 
-/// What a supervisor is started with, beside the root folder, the lock, what keeps the image's tree in
-/// the store, and the input if there is one. There is no other
-/// way to make it start anything.
+/// What a supervisor is started with, beside the root folder, the lock, what keeps the image's tree in the store, the
+/// values of the settings' secrets, and the input if there is one. There is no other way to make it start anything.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) settings: Settings,

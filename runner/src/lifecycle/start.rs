@@ -22,8 +22,9 @@ use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
 use crate::io::Input;
-use crate::launch::{LaunchError, same_image};
+use crate::launch::{LaunchError, same_image, same_secrets};
 use crate::native::{self, Prepared, Process, Role, reap, receive, send, signal_by_pidfd, start_helper};
+use crate::secret::Secrets;
 use crate::trail::{Event, RunEnd, RunStart, Trail};
 
 /// What a start needs beside the plan and the image.
@@ -35,6 +36,9 @@ pub struct StartOptions<'a> {
     pub trail: Option<&'a Trail>,
     /// Whether one that has been started before may be started again once it has ended.
     pub again: bool,
+    /// Values of the secrets that the plan gives. The supervisor has them as long as it lives; they are stored nowhere, so
+    /// every start needs them.
+    pub secrets: Option<&'a Secrets>,
     /// Rows and columns of the terminal, where the plan has one.
     pub window: (u16, u16),
     /// Which ends its supervisor does not take for the last.
@@ -49,6 +53,7 @@ impl Default for StartOptions<'_> {
             stdin: Input::Null,
             trail: None,
             again: false,
+            secrets: None,
             window: (24, 80),
             restart: Restart::No,
             health: None,
@@ -107,6 +112,7 @@ impl Sandboxes {
             return Err(LifecycleError::OtherImage { id: id.clone(), created, given });
         }
         same_image(plan, image)?;
+        same_secrets(plan, options.secrets).map_err(LaunchError::from)?;
         let facts = native::probe().ok_or(LaunchError::NoBackend)?;
         let prepared = Prepared::new(plan, rootfs, &facts.controls).map_err(LaunchError::from)?;
         let health = options.health.map(|health| health_order(id, plan, image, &health)).transpose()?;
@@ -132,7 +138,8 @@ impl Sandboxes {
             restart: options.restart,
             health,
         };
-        let answer = self.hand_over(&order, (&root.folder, rootfs), (held, &record), options.stdin);
+        let with = (options.stdin, options.secrets);
+        let answer = self.hand_over(&order, (&root.folder, rootfs), (held, &record), with);
         if let (Err((error, true)), Some((trail, started))) = (&answer, trail) {
             // The supervisor has not come so far that it could write the end down.
             let end = RunEnd {
@@ -155,7 +162,7 @@ impl Sandboxes {
         order: &Order,
         (root, rootfs): (&OwnedFd, &Rootfs),
         (held, before): (Held, &Record),
-        stdin: Input,
+        (stdin, secrets): (Input, Option<&Secrets>),
     ) -> Result<(), (LifecycleError, bool)> {
         let early = |what| move |error| (supervisor(what)(error), true);
         let input = input(stdin).map_err(early("hand the input to"))?;
@@ -178,6 +185,8 @@ impl Sandboxes {
         }
         let lock = held.file().ok_or_else(|| early("start")(io::ErrorKind::NotFound.into()))?;
         let mut descriptors = vec![root.as_fd(), lock.as_fd(), tree.as_fd()];
+        let names = order.settings.secrets.iter();
+        descriptors.extend(names.filter_map(|name| secrets.and_then(|secrets| secrets.descriptor(name))));
         descriptors.extend(input.as_ref().map(OwnedFd::as_fd));
         send(&control, &text, &descriptors).map_err(early("reach"))?;
         drop((input, tree));

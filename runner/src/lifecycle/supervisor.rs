@@ -22,6 +22,7 @@ use super::record::{Finish, Record, State};
 use super::restart::BackOff;
 use crate::io::{Commands, Input, Output, Streams, remote};
 use crate::native::{Finished, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
+use crate::secret::Secrets;
 use crate::trail::{Event, RunAgain, RunEnd, Trail, TrailError};
 
 /// What a supervisor process does. Everything comes over the socket; without an order it ends.
@@ -42,9 +43,11 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
     let (Some(root), Some(lock), Some(_tree)) = (next(), next(), next()) else {
         return refuse(&"the order lacks descriptors");
     };
+    let names = order.settings.secrets.iter();
+    let secrets = Secrets::received(names.filter_map(|name| Some((name.clone(), next()?))));
     let input = next().filter(|_| order.input);
     let folder = RootFolder { path: order.root.clone(), folder: root };
-    match attend(order, &folder, lock, input, control) {
+    match attend(order, &folder, lock, (input, secrets), control) {
         Ok(()) => Ok(()),
         Err(error) => refuse(&error),
     }
@@ -59,7 +62,7 @@ fn attend(
     order: Order,
     root: &RootFolder,
     file: OwnedFd,
-    input: Option<OwnedFd>,
+    (input, secrets): (Option<OwnedFd>, Secrets),
     control: &UnixStream,
 ) -> Result<(), LifecycleError> {
     let home = Home::open(&order.runtime)?;
@@ -91,7 +94,7 @@ fn attend(
     });
     let pipes = [(LogStream::Stdout, out), (LogStream::Stderr, err)];
     let logs = thread::spawn(move || writer.copy(pipes, Timestamp::now));
-    let (answer, untraced) = run_all(&post, root, (input, [to_out, to_err]), &commands);
+    let (answer, untraced) = run_all(&post, root, (input, [to_out, to_err]), (&commands, &secrets));
     post.end();
     let logged = logs.join().unwrap_or_else(|_| Err(io::Error::other("the log's thread failed")));
     let concluded = conclude(&post, (before, started), answer, (untraced, logged));
@@ -106,7 +109,7 @@ fn run_all(
     post: &Post,
     root: &RootFolder,
     (mut input, outputs): (Option<OwnedFd>, [OwnedFd; 2]),
-    commands: &Commands,
+    (commands, secrets): (&Commands, &Secrets),
 ) -> (Result<Finished, RunError>, Option<LifecycleError>) {
     let begun = Instant::now();
     let wall = post.order.settings.limits.wall;
@@ -117,6 +120,7 @@ fn run_all(
         live: &post.order.runtime,
         window: post.order.window,
         launcher: None,
+        secrets: Some(secrets),
         observer: Some(post),
         before: None,
     };

@@ -9,6 +9,7 @@ use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
 use super::process::Process;
+use super::secrets;
 use super::sys::try_namespaces;
 
 /// The name of this backend in plans and on the command line.
@@ -76,6 +77,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
     for (control, who) in HELD {
         table.set(control, by(who));
     }
+    table.set(Control::Secrets, by(secrets::enforcer()));
     for control in LATER {
         table.set(
             control,
@@ -135,14 +137,8 @@ const HELD: [(Control, &str); 20] = [
 ];
 
 /// What this backend does not do yet: said, and refused before anything starts.
-const LATER: [Control; 6] = [
-    Control::Egress,
-    Control::ProjectNetworks,
-    Control::Publish,
-    Control::Volumes,
-    Control::Devices,
-    Control::Secrets,
-];
+const LATER: [Control; 5] =
+    [Control::Egress, Control::ProjectNetworks, Control::Publish, Control::Volumes, Control::Devices];
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {
@@ -172,7 +168,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 3);
+        assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 4);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Egress).is_none() && table.enforcer(Control::Pids).is_some());
     }

@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use thiserror::Error;
 
 use super::ids::Ids;
+use super::secrets;
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, NEEDED};
 use super::sys::{Errno, open_beneath};
@@ -57,7 +58,8 @@ impl Ground {
         let mounts = settings.mounts.iter().map(|mount| mount.path.trim_start_matches('/'));
         let mounts = mounts.filter(|path| !path.starts_with("tmp/"));
         let mut missing = Vec::new();
-        for path in NEEDED.into_iter().chain(mounts) {
+        let secrets = (!settings.secrets.is_empty()).then_some(secrets::FOLDER);
+        for path in NEEDED.into_iter().chain(mounts).chain(secrets) {
             note_missing(root.folder.as_fd(), path, &mut missing)?;
         }
         Ok(Self {

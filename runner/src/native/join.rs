@@ -66,7 +66,7 @@ pub(crate) fn join(
         report,
         // Not used by any of these steps.
         root: none,
-        hosts: Vec::new(),
+        others: Vec::new(),
         owner: this_process()?,
         cgroup: None,
         joins: Vec::new(),

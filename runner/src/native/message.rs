@@ -10,13 +10,14 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, send as send_bytes, sendmsg, sockopt,
 };
 
-use super::steps::MAX_MOUNTS;
+use super::steps::{MAX_MOUNTS, MAX_SECRETS};
 use super::sys::adopt;
 
 /// The longest text: arguments and environment are at most what the kernel takes for one exec.
 pub(crate) const LONGEST: usize = 4 << 20;
-/// Report, root, three streams, one cgroup, three joins, and the host folders.
-pub(crate) const MOST_DESCRIPTORS: usize = 9 + MAX_MOUNTS;
+/// Report, root, three streams, one cgroup, three joins, the host folders, and secrets with their tmpfs. The kernel takes
+/// 253 in one message.
+pub(crate) const MOST_DESCRIPTORS: usize = 10 + MAX_MOUNTS + MAX_SECRETS;
 /// What a message starts with.
 const MAGIC: [u8; 4] = *b"PSL1";
 

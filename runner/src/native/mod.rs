@@ -19,6 +19,7 @@ mod process;
 mod pump;
 mod report;
 mod run;
+mod secrets;
 mod settings;
 mod signals;
 mod spec;

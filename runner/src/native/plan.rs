@@ -61,6 +61,7 @@ pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settin
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: plan.mounts.iter().map(host_folder).collect(),
+        secrets: plan.secrets.clone(),
         limits: Bounds {
             memory: limits.memory.bytes(),
             memory_exact: plan.memory_enforcement == MemoryEnforcement::Exact,

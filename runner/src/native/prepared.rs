@@ -49,6 +49,7 @@ impl Prepared {
             live: surroundings.runtime,
             window: surroundings.window,
             launcher,
+            secrets: surroundings.secrets,
             observer: None,
             before: Some(before),
         };

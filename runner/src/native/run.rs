@@ -18,14 +18,16 @@ use super::launcher::Launcher;
 use super::live::{Live, Note, reap};
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
+use super::secrets;
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec, SpecError, own_room};
 use super::start::{Given, StartError, start, this_process};
-use super::steps::Step;
+use super::steps::{Slot, Step};
 use super::supervise::{Company, Counting, Ended, Running, Screen, supervise};
 use super::sys::{Errno, Exit, clone_host};
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
+use crate::secret::{SecretError, Secrets};
 
 /// Why a sandbox did not run. Nothing of it is left.
 #[derive(Debug, Error)]
@@ -54,6 +56,9 @@ pub enum RunError {
         /// What the kernel said.
         errno: String,
     },
+    /// Secrets and plan do not fit.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
     /// Limits could not be set up.
     #[error("cannot make the cgroup that holds the limits: {0}")]
     Limits(#[source] io::Error),
@@ -96,6 +101,7 @@ impl RunError {
             Self::Setup(_) => "setup",
             Self::ProgramNotFound(_) => "program-not-found",
             Self::ProgramNotExecutable { .. } => "program-not-executable",
+            Self::Secrets(_) => "secrets",
             Self::Limits(_) => "limits",
             Self::Live(_) => "live",
             Self::StillRunning(_) => "still-running",
@@ -127,6 +133,8 @@ pub(crate) struct Place<'a> {
     pub(crate) window: (u16, u16),
     /// The process that clones; nothing: this one.
     pub(crate) launcher: Option<&'a Launcher>,
+    /// Values of the secrets that the settings name.
+    pub(crate) secrets: Option<&'a Secrets>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
     /// What has to be done before the program runs. The sandbox is set up meanwhile; when it fails, there is none.
@@ -184,7 +192,8 @@ fn run_in(
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
-    let given = given.join(group).map_err(RunError::Limits)?;
+    let mut given = given.join(group).map_err(RunError::Limits)?;
+    given.others.extend(secrets::given(settings, place.secrets)?);
     let before = || place.before.map_or(Ok(()), |before| before());
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.
@@ -229,7 +238,7 @@ pub(crate) fn connect(
         streams: ends,
         report: inner,
         root: root.folder.try_clone()?,
-        hosts: host_trees(settings)?,
+        others: host_trees(settings)?,
         owner: this_process().map_err(io::Error::other)?,
         cgroup: None,
         joins: Vec::new(),
@@ -281,11 +290,12 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// As root the parent clones host folders: a child in a user namespace may not enter what only root may.
-fn host_trees(settings: &Settings) -> io::Result<Vec<OwnedFd>> {
+fn host_trees(settings: &Settings) -> io::Result<Vec<(Slot, OwnedFd)>> {
     if settings.mounts.is_empty() || Ids::of_this_process() != Ids::Range {
         return Ok(Vec::new());
     }
-    settings.mounts.iter().map(|mount| Ok(clone_host(&mount.path)?)).collect()
+    let mounts = (0_u8..).zip(&settings.mounts);
+    mounts.map(|(number, mount)| Ok((Slot::Host(number), clone_host(&mount.path)?))).collect()
 }
 
 pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use perry_sandbox_policy::SecretName;
 use serde::{Deserialize, Serialize};
 
 /// One sandbox, as this backend understands it.
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) read_only: Vec<String>,
     /// Host folders that are seen inside at the same path.
     pub(crate) mounts: Vec<HostFolder>,
+    /// Secrets that are files below `/run/secrets`.
+    pub(crate) secrets: Vec<SecretName>,
     /// All limits.
     pub(crate) limits: Bounds,
 }

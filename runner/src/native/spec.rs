@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ids::Ids;
+use super::secrets;
 use super::settings::{HostFolder, Settings};
-use super::steps::{MAX_MOUNTS, Slot, Step};
+use super::steps::{MAX_MOUNTS, MAX_SECRETS, Slot, Step};
 use super::sys::MountAttributes;
 use super::text::{Text, TextError};
 
@@ -57,6 +58,9 @@ pub enum SpecError {
         "{0} host folders are more than the {MAX_MOUNTS} that one sandbox can see: grant a common parent folder"
     )]
     TooManyMounts(usize),
+    /// Too many secrets.
+    #[error("{0} secrets are more than the {MAX_SECRETS} that one sandbox can have: put several into one")]
+    TooManySecrets(usize),
     /// A working folder or mount target that would escape the image or hide what protects it.
     #[error(
         "`{0}` cannot be used as a folder inside: it must be absolute, without `.` or `..`, and outside /proc, /sys and /dev"
@@ -67,9 +71,9 @@ pub enum SpecError {
 /// Folders that every sandbox needs in its root.
 pub(crate) const NEEDED: [&str; 4] = ["proc", "dev", "tmp", "sys"];
 
-type Steps = Result<Vec<Step>, SpecError>;
+pub(super) type Steps = Result<Vec<Step>, SpecError>;
 
-fn text(text: impl Into<String>) -> Result<Text, SpecError> {
+pub(super) fn text(text: impl Into<String>) -> Result<Text, SpecError> {
     Ok(Text::try_from(text.into())?)
 }
 
@@ -130,11 +134,13 @@ impl Spec {
         }
         let mut steps = vec![Step::AwaitIds, Step::Umask { mask: 0 }, Step::NewSession, Step::PrivateMounts];
         steps.extend(filesystems(settings, ground)?);
+        steps.extend(secrets::room(settings, ground)?);
         steps.extend(host_trees(settings, ground)?);
         steps.extend(root(settings, ground)?);
         steps.extend(proc_and_dev(settings)?);
         steps.extend(masks(settings)?);
         steps.extend(host_folders(settings)?);
+        steps.extend(secrets::files(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
         steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp, Step::NewKeyring]);
         steps.extend(
@@ -183,7 +189,11 @@ fn relative(path: &str) -> &str {
     path.strip_prefix('/').unwrap_or(path)
 }
 
-fn tmpfs(into: Slot, attributes: MountAttributes, options: &[(&str, String)]) -> Result<Step, SpecError> {
+pub(super) fn tmpfs(
+    into: Slot,
+    attributes: MountAttributes,
+    options: &[(&str, String)],
+) -> Result<Step, SpecError> {
     let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(value)?))));
     let options = options.collect::<Result<_, SpecError>>()?;
     Ok(Step::NewFilesystem { kind: text("tmpfs")?, options, attributes, into })

@@ -24,8 +24,8 @@ pub(crate) struct Given {
     pub(crate) report: OwnedFd,
     /// The image's root folder.
     pub(crate) root: OwnedFd,
-    /// Detached mounts of the plan's host folders, where the parent may make them.
-    pub(crate) hosts: Vec<OwnedFd>,
+    /// What only some plans need: detached mounts of host folders where the parent may make them, and secrets.
+    pub(crate) others: Vec<(Slot, OwnedFd)>,
     /// The process with which the sandbox dies.
     pub(crate) owner: OwnedFd,
     /// A v2 cgroup to be born in.
@@ -140,8 +140,8 @@ pub(super) fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
     for (number, join) in (0_u8..).zip(&given.joins) {
         put(Slot::Group(number), join.as_raw_fd());
     }
-    for (number, host) in (0_u8..).zip(&given.hosts) {
-        put(Slot::Host(number), host.as_raw_fd());
+    for (slot, other) in &given.others {
+        put(*slot, other.as_raw_fd());
     }
     table
 }
@@ -150,7 +150,8 @@ pub(super) fn descriptors(given: &Given, gate: RawFd) -> [RawFd; SLOTS] {
 pub(super) fn raise_above_streams(given: &mut Given) -> io::Result<()> {
     let streams = given.streams.iter_mut().flatten();
     let own = [&mut given.report, &mut given.root, &mut given.owner];
-    let all = streams.chain(own).chain(&mut given.joins).chain(&mut given.hosts);
+    let others = given.others.iter_mut().map(|(_, other)| other);
+    let all = streams.chain(own).chain(&mut given.joins).chain(others);
     for descriptor in all {
         if descriptor.as_raw_fd() < 3 {
             // The standard library duplicates to 3 and above.

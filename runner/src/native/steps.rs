@@ -51,15 +51,25 @@ pub(crate) enum Slot {
     Target,
     /// Where the process joins the n-th of at most three cgroups.
     Group(u8),
+    /// The tmpfs behind /run/secrets; as root the parent hands it over.
+    Secrets,
     /// The n-th host folder of the plan.
     Host(u8),
+    /// The value of the n-th secret of the plan.
+    Secret(u8),
 }
 
-/// How many places there are; the last ones are [`Slot::Host`].
-pub(crate) const SLOTS: usize = 22 + MAX_MOUNTS;
+/// How many places there are; the last ones are [`Slot::Host`] and [`Slot::Secret`].
+pub(crate) const SLOTS: usize = FIRST_SECRET + MAX_SECRETS;
+
+const FIRST_HOST: usize = 23;
+const FIRST_SECRET: usize = FIRST_HOST + MAX_MOUNTS;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
+
+/// How many secrets one sandbox can have.
+pub(crate) const MAX_SECRETS: usize = 64;
 
 impl Slot {
     /// Position in the child's table.
@@ -87,14 +97,21 @@ impl Slot {
             Self::Group(0) => 19,
             Self::Group(1) => 20,
             Self::Group(_) => 21,
-            #[expect(
-                clippy::as_conversions,
-                clippy::arithmetic_side_effects,
-                reason = "widening, and at most 22 + 255; the table is read with a bound"
-            )]
-            Self::Host(n) => 22 + n as usize,
+            Self::Secrets => 22,
+            Self::Host(n) => nth(FIRST_HOST, n, MAX_MOUNTS),
+            Self::Secret(n) => nth(FIRST_SECRET, n, MAX_SECRETS),
         }
     }
+}
+
+/// The n-th of some places; behind the table where there are not so many.
+#[expect(
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    reason = "widening, and the sum of a constant and at most 255"
+)]
+const fn nth(first: usize, n: u8, many: usize) -> usize {
+    if (n as usize) < many { first + n as usize } else { usize::MAX }
 }
 
 /// One step. The child stops at the first that fails and reports which it was.
@@ -136,6 +153,8 @@ pub(crate) enum Step {
     MakeFolder { beneath: Slot, path: Text, mode: u32 },
     /// Make a symbolic link.
     MakeLink { beneath: Slot, path: Text, target: Text },
+    /// Write the value of a secret into a new file that only this user can read.
+    WriteSecret { value: Slot, name: Text, user: (u32, u32) },
     /// Enter a folder.
     Enter { folder: Slot },
     /// Show one of the host's harmless character devices in /dev, after looking at its numbers.
@@ -232,6 +251,9 @@ impl fmt::Display for Step {
                 write!(f, "mkdir {path} in {beneath:?}, mode {mode:o}")
             }
             Self::MakeLink { path, target, .. } => write!(f, "link {path} to {target}"),
+            Self::WriteSecret { name, user: (uid, _), .. } => {
+                write!(f, "write the secret {name} into a file of user {uid} alone")
+            }
             Self::Enter { folder } => write!(f, "enter {folder:?}"),
             Self::Device { name, major, minor, .. } => write!(f, "show the device {name} ({major}:{minor})"),
             Self::KeepNull => f.write_str("open our own /dev/null"),
@@ -294,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_slot_has_a_place_of_its_own_inside_the_table() {
-        let last = u8::try_from(MAX_MOUNTS - 1).unwrap();
+        let last = |many: usize| u8::try_from(many - 1).unwrap();
         let all = [
             Slot::Stdin,
             Slot::Stdout,
@@ -318,12 +340,16 @@ mod tests {
             Slot::Group(0),
             Slot::Group(1),
             Slot::Group(2),
+            Slot::Secrets,
             Slot::Host(0),
-            Slot::Host(last),
+            Slot::Host(last(MAX_MOUNTS)),
+            Slot::Secret(0),
+            Slot::Secret(last(MAX_SECRETS)),
         ];
         let mut places: Vec<_> = all.iter().map(|slot| slot.index()).collect();
         places.dedup();
         assert!(places.is_sorted() && places.len() == all.len());
         assert_eq!(places.last(), Some(&(SLOTS - 1)));
+        assert_eq!(Slot::Host(last(MAX_MOUNTS) + 1).index(), usize::MAX);
     }
 }

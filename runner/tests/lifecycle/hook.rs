@@ -12,7 +12,14 @@ use super::yard::{Yard, until, yard};
 const SELF: &str = "/proc/self/exe";
 
 fn surroundings(runtime: &Path) -> Surroundings<'_> {
-    Surroundings { runtime, trail: None, commands: None, window: (24, 80), clock: jiff::Timestamp::now }
+    Surroundings {
+        runtime,
+        trail: None,
+        commands: None,
+        secrets: None,
+        window: (24, 80),
+        clock: jiff::Timestamp::now,
+    }
 }
 
 fn launch(launcher: &Launcher, yard: &Yard) -> End {

@@ -10,6 +10,7 @@ mod leftovers;
 mod process;
 mod readme;
 mod registry;
+mod secrets;
 mod surface;
 
 use perry_sandbox_testkit::{As, Home, Ran};

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::find::{each, find};
 use super::shown;
-use crate::args::{RunArgs, StartArgs, labels};
+use crate::args::{RunArgs, StartArgs, labels, secrets};
 use crate::commands::answer;
 use crate::exit::Exit;
 use crate::output;
@@ -21,7 +21,9 @@ pub(crate) fn detach(args: &RunArgs, environment: &Environment) -> anyhow::Resul
     let named = Named { name: args.name.clone(), labels: labels(&args.label)?, upkeep: args.upkeep.upkeep() };
     let wish = args.request.wish(Terminal::None)?;
     let progress = progress(args.quiet || args.json);
-    match sandboxes.run(&wish, &named, Begin::default(), progress.as_ref())? {
+    let secrets = secrets(&args.request.secret)?;
+    let begin = Begin { secrets: Some(&secrets), ..Begin::default() };
+    match sandboxes.run(&wish, &named, begin, progress.as_ref())? {
         Reply::Refused(asked) => answer::refuse(&asked, args.json),
         Reply::Done(made) => {
             note_exception(&made, args.quiet);
@@ -40,9 +42,10 @@ pub(crate) fn start(args: &StartArgs, environment: &Environment) -> anyhow::Resu
     let pipeline = Pipeline::open(environment.clone())?;
     let sandboxes = pipeline.sandboxes()?;
     let progress = progress(args.quiet || args.json);
+    let secrets = secrets(&args.secret)?;
     each(&args.names, args.json, |name| {
         let id = find(&sandboxes, name)?;
-        let begin = Begin { again: true, ..Begin::default() };
+        let begin = Begin { again: true, secrets: Some(&secrets), ..Begin::default() };
         match sandboxes.start(&id, begin, progress.as_ref())? {
             // A refusal prints itself, in both forms.
             Reply::Refused(asked) => {

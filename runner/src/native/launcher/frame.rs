@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::native::message::{self, MOST_DESCRIPTORS, broken};
 use crate::native::spec::Spec;
 use crate::native::start::{Given, StartError, this_process};
+use crate::native::steps::Slot;
 
 /// What is in a request beside its descriptors, which come in the order of these fields after report and root.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ struct Body {
     streams: bool,
     cgroup: bool,
     joins: usize,
-    hosts: usize,
+    others: Vec<Slot>,
 }
 
 /// Sends a request.
@@ -27,14 +28,14 @@ pub(super) fn send(control: &UnixStream, spec: &Spec, given: &Given) -> io::Resu
         streams: given.streams.is_some(),
         cgroup: given.cgroup.is_some(),
         joins: given.joins.len(),
-        hosts: given.hosts.len(),
+        others: given.others.iter().map(|(slot, _)| *slot).collect(),
     };
     let descriptors: Vec<_> = [&given.report, &given.root]
         .into_iter()
         .chain(given.streams.iter().flatten())
         .chain(&given.cgroup)
         .chain(&given.joins)
-        .chain(&given.hosts)
+        .chain(given.others.iter().map(|(_, other)| other))
         .map(OwnedFd::as_fd)
         .collect();
     message::send(control, &serde_json::to_vec(&body)?, &descriptors)
@@ -55,7 +56,8 @@ fn unpack(body: Body, descriptors: Vec<OwnedFd>) -> io::Result<(Spec, Given)> {
     let cgroup = if body.cgroup { Some(next()?) } else { None };
     let most = |count: usize| count.min(MOST_DESCRIPTORS);
     let joins = (0..most(body.joins)).map(|_| next()).collect::<io::Result<_>>()?;
-    let hosts = (0..most(body.hosts)).map(|_| next()).collect::<io::Result<_>>()?;
+    let others = body.others.into_iter().take(MOST_DESCRIPTORS);
+    let others = others.map(|slot| Ok((slot, next()?))).collect::<io::Result<_>>()?;
     let owner = this_process().map_err(|error: StartError| io::Error::other(error))?;
-    Ok((body.spec, Given { streams, report, root, hosts, owner, cgroup, joins }))
+    Ok((body.spec, Given { streams, report, root, others, owner, cgroup, joins }))
 }

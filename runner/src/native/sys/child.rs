@@ -17,6 +17,7 @@ use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
 use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
 use super::program;
+use super::secret;
 use crate::native::steps::{SLOTS, Slot, Step};
 use crate::native::text::Text;
 
@@ -145,9 +146,11 @@ impl Child<'_> {
             Step::ReadOnly { path } => self.read_only(path.as_c()),
             Step::WriteProc { path, value } => self.write_proc(path.as_c(), value.as_c()),
             Step::Pivot => mount::pivot_here(),
-            Step::MakeFolder { .. } | Step::MakeLink { .. } | Step::Device { .. } | Step::KeepNull => {
-                self.furnish(step)
-            }
+            Step::MakeFolder { .. }
+            | Step::MakeLink { .. }
+            | Step::Device { .. }
+            | Step::KeepNull
+            | Step::WriteSecret { .. } => self.furnish(step),
             Step::Streams => self.streams(),
             Step::Terminal => self.terminal(),
             Step::WorkingFolder { path } => working_folder(path.as_c()),
@@ -189,6 +192,9 @@ impl Child<'_> {
                 self.device(name.as_c(), host.as_c(), (*major, *minor))
             }
             Step::KeepNull => self.keep_null(),
+            Step::WriteSecret { value, name, user } => {
+                secret::write(self.fd(Slot::Secrets), name.as_c(), self.fd(*value), *user)
+            }
             _ => Err(Errno(libc::ENOSYS)),
         }
     }

@@ -200,6 +200,21 @@ pub(super) fn fsmount(filesystem: RawFd, attributes: MountAttributes) -> Result<
         .map(|n| n as RawFd)
 }
 
+/// Makes a tmpfs for the parent, as a detached mount.
+pub(crate) fn new_tmpfs(options: &[(&CStr, Option<&CStr>)], attributes: MountAttributes) -> Result<OwnedFd> {
+    let filesystem = own(fsopen(c"tmpfs")?);
+    for (key, value) in options {
+        fsconfig(filesystem.as_raw_fd(), key, *value)?;
+    }
+    fsmount(filesystem.as_raw_fd(), attributes).map(own)
+}
+
+/// Whether the parent may make a tmpfs with this flag.
+pub(crate) fn tmpfs_knows(flag: &CStr) -> bool {
+    let filesystem = fsopen(c"tmpfs").map(own);
+    filesystem.is_ok_and(|filesystem| fsconfig(filesystem.as_raw_fd(), flag, None).is_ok())
+}
+
 /// Makes the current folder the root and drops the old one with everything below it.
 pub(super) fn pivot_here() -> Result<()> {
     // JUSTIFICATION: the C library has no wrapper.

@@ -108,7 +108,7 @@ pub(super) fn given(folder: &RootFolder) -> (std::os::fd::OwnedFd, Given) {
         streams: Some([null(), null(), null()]),
         report: inner,
         root: folder.folder.try_clone().unwrap(),
-        hosts: Vec::new(),
+        others: Vec::new(),
         owner: this_process().unwrap(),
         cgroup: None,
         joins: Vec::new(),
@@ -131,6 +131,7 @@ fn cgroup_limits_hold_and_the_groups_are_gone() {
         live: live.path(),
         window: (24, 80),
         launcher: None,
+        secrets: None,
         observer: None,
         before: None,
     };
@@ -168,6 +169,7 @@ fn runner_to_be_killed() {
         live: &live,
         window: (24, 80),
         launcher: None,
+        secrets: None,
         observer: None,
         before: None,
     };

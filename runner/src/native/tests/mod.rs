@@ -2,8 +2,10 @@
 
 mod attacks;
 mod bombs;
+mod changed;
 mod leftovers;
 mod rootfs;
+mod secrets;
 mod streams;
 mod traps;
 
@@ -66,6 +68,7 @@ pub(super) fn sandbox_in(
         live: live.path(),
         window: (24, 80),
         launcher: None,
+        secrets: None,
         observer: None,
         before: None,
     };

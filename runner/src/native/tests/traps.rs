@@ -58,6 +58,7 @@ fn through(launcher: &Launcher, root: &Path, settings: &Settings) -> Result<Fini
         live: live.path(),
         window: (24, 80),
         launcher: Some(launcher),
+        secrets: None,
         observer: None,
         before: None,
     };
@@ -216,6 +217,7 @@ fn forty_at_once_all_run_and_nothing_is_left() {
                 live: live.path(),
                 window: (24, 80),
                 launcher: None,
+                secrets: None,
                 observer: None,
                 before: None,
             };
