@@ -8,7 +8,8 @@ use perry_sandbox_image::{
 use perry_sandbox_policy::{CapabilityName, LoadError, NameError};
 use perry_sandbox_reference::{Digest, Reference, ReferenceError, Repository};
 use perry_sandbox_runner::{
-    FailureKind, LaunchError, LifecycleError, RunError, SandboxId, SecretError, TrailError,
+    DeviceError, FailureKind, LaunchError, LifecycleError, PlanError, RunError, SandboxId, SecretError,
+    TrailError,
 };
 use thiserror::Error;
 
@@ -291,6 +292,7 @@ fn of_launch(error: &LaunchError) -> Class {
         LaunchError::Secrets(error) => of_secrets(error),
         LaunchError::Run(RunError::ProgramNotFound(_)) => Class::ProgramNotFound,
         LaunchError::Run(RunError::ProgramNotExecutable { .. }) => Class::ProgramNotExecutable,
+        LaunchError::Plan(PlanError::Device(DeviceError::Never { .. })) => Class::Denied,
         LaunchError::Plan(_) | LaunchError::NoBackend => Class::NotAvailable,
         LaunchError::OtherImage { .. } | LaunchError::Run(_) | LaunchError::Trail(_) | _ => Class::Failure,
     }

@@ -73,8 +73,8 @@ pub use lifecycle::{
 #[cfg(feature = "measure")]
 pub use native::time_of_steps;
 pub use native::{
-    DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError, TextError,
-    helper_hook, launcher_main, probe,
+    DeviceError, DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError,
+    TextError, helper_hook, launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
 pub use secret::{Secret, SecretError, Secrets};

@@ -11,8 +11,8 @@ use super::path::is_normal;
 use super::{Pattern, PatternError, serialize_as_text};
 use crate::names::SecretName;
 
-/// Devices that are the machine itself: memory, ports.
-const NEVER_DEVICES: [&str; 4] = ["/dev/mem", "/dev/kmem", "/dev/port", "/dev/kcore"];
+/// Devices that are the machine itself: memory, ports, the kernel's log. Backends refuse more, by their numbers.
+const NEVER_DEVICES: [&str; 5] = ["/dev/mem", "/dev/kmem", "/dev/port", "/dev/kcore", "/dev/kmsg"];
 
 /// A device of the host, by its path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ impl FromStr for DevicePath {
         } else {
             Err(PatternError::new(
                 text,
-                "a device: expected a normal path below `/dev/`, not the machine's memory or ports",
+                "a device: expected a normal path below `/dev/`, not the machine's memory, ports or log",
             ))
         }
     }
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn memory_is_no_device() {
         assert!("/dev/kvm".parse::<DevicePath>().is_ok());
-        for text in ["/dev/mem", "/dev/", "/dev/../etc", "/etc/passwd", "kvm"] {
+        for text in ["/dev/mem", "/dev/kmsg", "/dev/", "/dev/../etc", "/etc/passwd", "kvm"] {
             assert!(text.parse::<DevicePath>().is_err(), "{text}");
         }
     }

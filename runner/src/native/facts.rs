@@ -107,7 +107,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 20] = [
+const HELD: [(Control, &str); 21] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -120,6 +120,7 @@ const HELD: [(Control, &str); 20] = [
     (Control::Tmp, "tmpfs with size and inode limits"),
     (Control::MountsRead, "bind mount (read-only, nosuid, nodev, noexec)"),
     (Control::MountsWrite, "bind mount (nosuid, nodev, noexec)"),
+    (Control::Devices, "own /dev (nodes with the numbers that were looked at, nosuid, noexec)"),
     (Control::Env, "launcher (the plan's variables and no other)"),
     (Control::User, "user namespace"),
     (
@@ -137,8 +138,7 @@ const HELD: [(Control, &str); 20] = [
 ];
 
 /// What this backend does not do yet: said, and refused before anything starts.
-const LATER: [Control; 5] =
-    [Control::Egress, Control::ProjectNetworks, Control::Publish, Control::Volumes, Control::Devices];
+const LATER: [Control; 4] = [Control::Egress, Control::ProjectNetworks, Control::Publish, Control::Volumes];
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {

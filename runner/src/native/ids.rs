@@ -35,6 +35,12 @@ impl Ids {
         if uid == 0 && whole { Self::Range } else { Self::Single { uid, gid } }
     }
 
+    /// Which id of the host an id inside is, in [`Ids::Range`].
+    pub(crate) const fn outside(inside: u32) -> u32 {
+        // An id above the range has the one place behind it.
+        RANGE_BASE.saturating_add(if inside < RANGE_LENGTH { inside } else { RANGE_LENGTH })
+    }
+
     /// Writes the maps of a process that waits in a new user namespace; `inside` is the sandbox's user and group.
     pub(crate) fn write(self, pid: i32, inside: (u32, u32)) -> io::Result<()> {
         let write = |file: &str, text: String| fs::write(format!("/proc/{pid}/{file}"), text);
@@ -58,8 +64,7 @@ fn range(inside: u32) -> String {
     if inside < RANGE_LENGTH {
         return map;
     }
-    // An id above the range gets the one place behind it.
-    format!("{map}{inside} {} 1\n", RANGE_BASE.saturating_add(RANGE_LENGTH))
+    format!("{map}{inside} {} 1\n", Ids::outside(inside))
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use super::sys::adopt;
 
 /// The longest text: arguments and environment are at most what the kernel takes for one exec.
 pub(crate) const LONGEST: usize = 4 << 20;
-/// Report, root, three streams, one cgroup, three joins, the host folders, and secrets with their tmpfs. The kernel takes
+/// Report, root, three streams, one cgroup, three joins, the host folders, and secrets and devices with a tmpfs each. The kernel takes
 /// 253 in one message.
-pub(crate) const MOST_DESCRIPTORS: usize = 10 + MAX_MOUNTS + MAX_SECRETS;
+pub(crate) const MOST_DESCRIPTORS: usize = 11 + MAX_MOUNTS + MAX_SECRETS;
 /// What a message starts with.
 const MAGIC: [u8; 4] = *b"PSL1";
 

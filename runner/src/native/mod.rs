@@ -1,6 +1,7 @@
 //! The embedded launcher: namespaces, mounts, limits and filters over the host's own kernel, as root or not.
 
 mod cgroup;
+mod devices;
 mod facts;
 mod ground;
 mod helper;
@@ -34,6 +35,7 @@ mod text;
 mod tests;
 
 pub(crate) use cgroup::Group;
+pub use devices::DeviceError;
 pub use facts::probe;
 pub(crate) use facts::room;
 pub use ground::RootError;

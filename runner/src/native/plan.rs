@@ -6,7 +6,8 @@ use perry_sandbox_policy::{
 use perry_sandbox_profiles::{Arch, bpf, masked_paths, read_only_paths};
 use thiserror::Error;
 
-use super::settings::{Bounds, HostFolder, Settings};
+use super::devices::DeviceError;
+use super::settings::{Bounds, HostDevice, HostFolder, Settings};
 
 /// Why a plan is not for this backend on this host. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -31,6 +32,9 @@ pub enum PlanError {
     /// The image's root folder cannot be opened.
     #[error("cannot open the image's root folder: {0}")]
     RootFolder(String),
+    /// A device that is not given.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// This processor is not known to the seccomp compiler.
     #[error("there is no seccomp table for this processor: x86_64 and aarch64 are known")]
     Arch,
@@ -61,6 +65,7 @@ pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settin
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: plan.mounts.iter().map(host_folder).collect(),
+        devices: devices(plan)?,
         secrets: plan.secrets.clone(),
         limits: Bounds {
             memory: limits.memory.bytes(),
@@ -77,6 +82,11 @@ pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settin
 
 fn host_folder(mount: &perry_sandbox_policy::Mount) -> HostFolder {
     HostFolder { path: mount.path.clone(), writable: mount.access == MountAccess::Write }
+}
+
+/// Devices that every sandbox has are left out.
+fn devices(plan: &LaunchPlan) -> Result<Vec<HostDevice>, DeviceError> {
+    plan.devices.iter().filter_map(|path| HostDevice::look(path).transpose()).collect()
 }
 
 fn filter(plan: &LaunchPlan) -> Result<Vec<u64>, PlanError> {

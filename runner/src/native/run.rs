@@ -11,6 +11,7 @@ use nix::unistd::pipe2;
 use thiserror::Error;
 
 use super::cgroup::{Group, Room};
+use super::devices;
 use super::facts::fresh_name;
 use super::ground::RootError;
 use super::ids::Ids;
@@ -194,6 +195,7 @@ fn run_in(
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let mut given = given.join(group).map_err(RunError::Limits)?;
     given.others.extend(secrets::given(settings, place.secrets)?);
+    given.others.extend(devices::given(settings)?);
     let before = || place.before.map_or(Ok(()), |before| before());
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.

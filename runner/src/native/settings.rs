@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) read_only: Vec<String>,
     /// Host folders that are seen inside at the same path.
     pub(crate) mounts: Vec<HostFolder>,
+    /// Devices of the host.
+    pub(crate) devices: Vec<HostDevice>,
     /// Secrets that are files below `/run/secrets`.
     pub(crate) secrets: Vec<SecretName>,
     /// All limits.
@@ -49,6 +51,17 @@ pub(crate) struct HostFolder {
     pub(crate) path: String,
     /// Whether it can be written.
     pub(crate) writable: bool,
+}
+
+/// A device of the host that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostDevice {
+    /// Its place below `/dev`, outside and inside.
+    pub(crate) name: String,
+    /// Its major number.
+    pub(crate) major: u32,
+    /// Its minor number.
+    pub(crate) minor: u32,
 }
 
 /// Limits as plain numbers.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::devices::{self, MAX_DEVICES};
 use super::ids::Ids;
 use super::secrets;
 use super::settings::{HostFolder, Settings};
@@ -61,6 +62,9 @@ pub enum SpecError {
     /// Too many secrets.
     #[error("{0} secrets are more than the {MAX_SECRETS} that one sandbox can have: put several into one")]
     TooManySecrets(usize),
+    /// Too many devices.
+    #[error("{0} devices are more than the {MAX_DEVICES} that one sandbox can have: grant fewer")]
+    TooManyDevices(usize),
     /// A working folder or mount target that would escape the image or hide what protects it.
     #[error(
         "`{0}` cannot be used as a folder inside: it must be absolute, without `.` or `..`, and outside /proc, /sys and /dev"
@@ -137,7 +141,7 @@ impl Spec {
         steps.extend(secrets::room(settings, ground)?);
         steps.extend(host_trees(settings, ground)?);
         steps.extend(root(settings, ground)?);
-        steps.extend(proc_and_dev(settings)?);
+        steps.extend(proc_and_dev(settings, ground)?);
         steps.extend(masks(settings)?);
         steps.extend(host_folders(settings)?);
         steps.extend(secrets::files(settings)?);
@@ -172,7 +176,7 @@ fn host_folders(settings: &Settings) -> Steps {
 }
 
 /// A relative path and its parents, the shallow ones first.
-fn chain(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn chain(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| path.get(..end))
 }
@@ -239,7 +243,7 @@ pub(super) fn own_room(settings: &Settings) -> Option<u64> {
 
 /// Where the layers of the root are put together. Without room of its own a writable root shares that of /tmp and
 /// /dev/shm, so that the sum of all is bounded.
-fn stage(settings: &Settings) -> Slot {
+pub(super) fn stage(settings: &Settings) -> Slot {
     if own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
 }
 
@@ -313,18 +317,18 @@ fn root(settings: &Settings, ground: &Ground) -> Steps {
 }
 
 /// Devices that are harmless and that programs expect: name, major, minor.
-const DEVICES: [(&str, u32, u32); 5] =
+pub(super) const DEVICES: [(&str, u32, u32); 5] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
 
 /// Links of /dev that programs expect.
-const LINKS: [(&str, &str); 4] = [
+pub(super) const LINKS: [(&str, &str); 4] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
 ];
 
-fn proc_and_dev(settings: &Settings) -> Steps {
+fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
     let attach = |mount, path: &str| -> Result<Step, SpecError> {
         Ok(Step::Attach { mount, beneath: Slot::Root, path: text(path)? })
     };
@@ -376,6 +380,7 @@ fn proc_and_dev(settings: &Settings) -> Steps {
         steps.push(Step::MakeLink { beneath: Slot::Dev, path, target });
         steps.push(device("tty", 5, 0)?);
     }
+    steps.extend(devices::nodes(settings, ground)?);
     steps.push(Step::KeepNull);
     steps.push(Step::Restrict {
         mount: Slot::Dev,

@@ -47,6 +47,9 @@ pub enum StartError {
     /// The image's root could not be mounted by the parent.
     #[error("cannot mount the image's root folder: {0}")]
     Root(String),
+    /// The plan's devices could not be made by the parent.
+    #[error("cannot make nodes of the granted devices: {0}")]
+    Devices(String),
     /// A cgroup could not be joined.
     #[error("cannot put the sandbox under its limits: {0}")]
     Limits(#[source] io::Error),

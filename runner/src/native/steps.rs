@@ -53,6 +53,8 @@ pub(crate) enum Slot {
     Group(u8),
     /// The tmpfs behind /run/secrets; as root the parent hands it over.
     Secrets,
+    /// As root: nodes that the parent has made of the plan's devices.
+    Devices,
     /// The n-th host folder of the plan.
     Host(u8),
     /// The value of the n-th secret of the plan.
@@ -62,7 +64,7 @@ pub(crate) enum Slot {
 /// How many places there are; the last ones are [`Slot::Host`] and [`Slot::Secret`].
 pub(crate) const SLOTS: usize = FIRST_SECRET + MAX_SECRETS;
 
-const FIRST_HOST: usize = 23;
+const FIRST_HOST: usize = 24;
 const FIRST_SECRET: usize = FIRST_HOST + MAX_MOUNTS;
 
 /// How many host folders one sandbox can see.
@@ -98,6 +100,7 @@ impl Slot {
             Self::Group(1) => 20,
             Self::Group(_) => 21,
             Self::Secrets => 22,
+            Self::Devices => 23,
             Self::Host(n) => nth(FIRST_HOST, n, MAX_MOUNTS),
             Self::Secret(n) => nth(FIRST_SECRET, n, MAX_SECRETS),
         }
@@ -157,8 +160,10 @@ pub(crate) enum Step {
     WriteSecret { value: Slot, name: Text, user: (u32, u32) },
     /// Enter a folder.
     Enter { folder: Slot },
-    /// Show one of the host's harmless character devices in /dev, after looking at its numbers.
+    /// Show one of the host's character devices in /dev, after looking at its numbers.
     Device { name: Text, host: Text, major: u32, minor: u32 },
+    /// Show one of the nodes that the parent has made, after looking at its numbers.
+    GivenDevice { name: Text, part: Text, major: u32, minor: u32 },
     /// Keep our own /dev/null at hand.
     KeepNull,
     /// Hide a path of /proc: files behind /dev/null, folders behind an empty one. A path that is not there needs nothing.
@@ -256,6 +261,9 @@ impl fmt::Display for Step {
             }
             Self::Enter { folder } => write!(f, "enter {folder:?}"),
             Self::Device { name, major, minor, .. } => write!(f, "show the device {name} ({major}:{minor})"),
+            Self::GivenDevice { name, major, minor, .. } => {
+                write!(f, "show the device {name} ({major}:{minor}) as a node of the sandbox's user")
+            }
             Self::KeepNull => f.write_str("open our own /dev/null"),
             Self::Mask { path } => write!(f, "mask /proc/{path}"),
             Self::ReadOnly { path } => write!(f, "make /proc/{path} read-only"),
@@ -341,6 +349,7 @@ mod tests {
             Slot::Group(1),
             Slot::Group(2),
             Slot::Secrets,
+            Slot::Devices,
             Slot::Host(0),
             Slot::Host(last(MAX_MOUNTS)),
             Slot::Secret(0),

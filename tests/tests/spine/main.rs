@@ -5,6 +5,7 @@ mod cosign;
 mod detached;
 mod doctor;
 mod gates;
+mod grants;
 mod inside;
 mod leftovers;
 mod process;

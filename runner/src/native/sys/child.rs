@@ -149,6 +149,7 @@ impl Child<'_> {
             Step::MakeFolder { .. }
             | Step::MakeLink { .. }
             | Step::Device { .. }
+            | Step::GivenDevice { .. }
             | Step::KeepNull
             | Step::WriteSecret { .. } => self.furnish(step),
             Step::Streams => self.streams(),
@@ -189,7 +190,13 @@ impl Child<'_> {
                 mount::make_link(self.fd(*beneath), path.as_c(), target.as_c())
             }
             Step::Device { name, host, major, minor } => {
-                self.device(name.as_c(), host.as_c(), (*major, *minor))
+                let node = mount::open_host(host.as_c())?;
+                let answer = self.device(name.as_c(), (node, c""), (*major, *minor));
+                call::close(node);
+                answer
+            }
+            Step::GivenDevice { name, part, major, minor } => {
+                self.device(name.as_c(), (self.fd(Slot::Devices), part.as_c()), (*major, *minor))
             }
             Step::KeepNull => self.keep_null(),
             Step::WriteSecret { value, name, user } => {
@@ -280,9 +287,9 @@ impl Child<'_> {
         answer
     }
 
-    /// Binds a host device onto an empty file of our /dev; its numbers are looked at through the bound descriptor.
-    fn device(&self, name: &CStr, host: &CStr, numbers: (u32, u32)) -> Result<()> {
-        let tree = mount::open_tree(libc::AT_FDCWD, host, false)?;
+    /// Binds a device onto an empty file of our /dev; its numbers are looked at through the bound descriptor.
+    fn device(&self, name: &CStr, (at, node): (RawFd, &CStr), numbers: (u32, u32)) -> Result<()> {
+        let tree = mount::open_tree(at, node, false)?;
         let kind = mount::kind_of(tree)?;
         if kind.device != Some(numbers) {
             return Err(Errno(libc::ENXIO));

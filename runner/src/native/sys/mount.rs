@@ -88,7 +88,7 @@ pub(crate) enum MountAttributes {
     ReadOnlyData,
     /// `ro`, `nosuid`, `noexec`: a single device node.
     Device,
-    /// `nosuid`, `noexec`: the sandbox's own terminals.
+    /// `nosuid`, `noexec`: the sandbox's own terminals, and where nodes of devices are made.
     Terminals,
 }
 
@@ -207,6 +207,30 @@ pub(crate) fn new_tmpfs(options: &[(&CStr, Option<&CStr>)], attributes: MountAtt
         fsconfig(filesystem.as_raw_fd(), key, *value)?;
     }
     fsmount(filesystem.as_raw_fd(), attributes).map(own)
+}
+
+/// Makes the node of a character device for one user (user and group).
+pub(crate) fn make_device(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    (major, minor): (u32, u32),
+    (uid, gid): (u32, u32),
+) -> Result<()> {
+    let (mode, device) = (i64::from(libc::S_IFCHR | 0o600), libc::makedev(major, minor) as i64);
+    // JUSTIFICATION: nix has these calls behind paths or other features; here they stand beside the other calls on mounts.
+    // SAFETY: `name` is a C string.
+    unsafe { sys(libc::SYS_mknodat, [fd(dir.as_raw_fd()), text(name), int(mode), int(device), NONE]) }?;
+    let (uid, gid) = (int(i64::from(uid)), int(i64::from(gid)));
+    let no_link = int(i64::from(libc::AT_SYMLINK_NOFOLLOW));
+    // JUSTIFICATION: as above.
+    // SAFETY: `name` is a C string.
+    unsafe { sys(libc::SYS_fchownat, [fd(dir.as_raw_fd()), text(name), uid, gid, no_link]) }.map(drop)
+}
+
+/// Major and minor number of a character device of the host; nothing where there is something else.
+pub(crate) fn device_at(path: &CStr) -> Result<Option<(u32, u32)>> {
+    let node = own(open_host(path)?);
+    Ok(kind_of(node.as_raw_fd())?.device)
 }
 
 /// Whether the parent may make a tmpfs with this flag.

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use super::super::devices;
 use super::super::run::connect;
 use super::super::secrets;
 use super::super::settings::Settings;
@@ -27,6 +28,7 @@ pub(super) fn changed(
     change(&mut spec.steps);
     let (mut running, mut given) = connect(settings, &folder, Streams::captured(), (24, 80)).unwrap();
     given.others.extend(secrets::given(settings, values).unwrap());
+    given.others.extend(devices::given(settings).unwrap());
     let child = start(&spec, given, |_| Ok(())).unwrap();
     running.process = Some((child.pid, child.pidfd));
     let company = Company { counting: Counting::Us, observer: None };

@@ -3,6 +3,7 @@
 mod attacks;
 mod bombs;
 mod changed;
+mod devices;
 mod leftovers;
 mod rootfs;
 mod secrets;

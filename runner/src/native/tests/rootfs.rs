@@ -85,6 +85,7 @@ pub(super) fn settings(argv: &[&str]) -> Settings {
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: Vec::new(),
+        devices: Vec::new(),
         secrets: Vec::new(),
         limits: bounds(),
     }
