@@ -48,7 +48,8 @@
 //! The kernel is shared: a hole in it is a way out. A cgroup is needed for an exact memory limit; without one the limit
 //! is watched: each process is bounded by `RLIMIT_DATA`, and their sum is looked at every 25 ms. An ordinary user keeps
 //! the groups of the host that the user is in, as the kernel does not let them be dropped without root; no file of the
-//! host is in reach but through a mount. As root, files of a mounted host folder belong to nobody inside. The program is
+//! host is in reach but through a mount. As root, the owner of a
+//! mounted host folder is the sandbox's user inside where the file system can show that, and all else belongs to nobody. The program is
 //! process 1 and has to collect its own zombies; those that it leaves count against its limit of processes.
 //!
 //! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.

@@ -8,6 +8,7 @@ use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enf
 use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
+use super::ids::Ids;
 use super::process::Process;
 use super::secrets;
 use super::sys::try_namespaces;
@@ -78,6 +79,14 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         table.set(control, by(who));
     }
     table.set(Control::Secrets, by(secrets::enforcer()));
+    if Ids::of_this_process() == Ids::Range {
+        let owners =
+            "the folder's owner is the sandbox's user where its file system can map owners, else nobody";
+        for control in [Control::MountsRead, Control::MountsWrite] {
+            let mount = table.enforcer(control).unwrap_or_default();
+            table.set(control, by(&format!("{mount}; {owners}")));
+        }
+    }
     for control in LATER {
         table.set(
             control,

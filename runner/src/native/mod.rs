@@ -14,6 +14,7 @@ mod measure;
 mod memory;
 mod message;
 mod observer;
+mod owners;
 mod plan;
 mod prepared;
 mod process;

@@ -11,10 +11,12 @@ use super::cgroup::Group;
 use super::facts::room;
 use super::ids::Ids;
 use super::launcher::Launcher;
+use super::owners;
 use super::plan::{PlanError, settings};
 use super::run::{Finished, Place, RunError, run};
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec};
+use super::start::StartError;
 use crate::io::Streams;
 use crate::launch::Surroundings;
 
@@ -73,8 +75,21 @@ impl Prepared {
         Ok(DryRun {
             ids,
             limits: if group.is_some() { "a cgroup" } else { "resource limits and the supervisor" },
+            owners: self.owners(spec.ids)?,
             steps: spec.steps.iter().map(ToString::to_string).collect(),
         })
+    }
+}
+
+impl Prepared {
+    /// As root: whose the files of each mounted folder are, found by trying.
+    fn owners(&self, ids: Ids) -> Result<Vec<String>, RunError> {
+        if ids != Ids::Range {
+            return Ok(Vec::new());
+        }
+        let Settings { mounts, uid, gid, .. } = &self.settings;
+        let each = mounts.iter().map(|mount| owners::describe(&mount.path, (*uid, *gid)));
+        Ok(each.collect::<Result<_, _>>().map_err(StartError::Owners)?)
     }
 }
 
@@ -86,6 +101,8 @@ pub struct DryRun {
     pub ids: String,
     /// What counts memory, processes and processor time.
     pub limits: &'static str,
+    /// As root: whose the files of each mounted folder are inside.
+    pub owners: Vec<String>,
     /// What the new process does, in order.
     pub steps: Vec<String>,
 }
@@ -94,6 +111,7 @@ impl fmt::Display for DryRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "clone3 with own user, mount, pid, network, ipc and uts namespaces")?;
         writeln!(f, "ids inside are {}; limits are held by {}", self.ids, self.limits)?;
+        self.owners.iter().try_for_each(|owners| writeln!(f, "{owners}"))?;
         (1..).zip(&self.steps).try_for_each(|(number, step): (u32, _)| writeln!(f, "{number:4}  {step}"))
     }
 }

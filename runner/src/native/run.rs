@@ -20,7 +20,7 @@ use super::live::{Live, Note, reap};
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::secrets;
-use super::settings::{RootFolder, Settings};
+use super::settings::{HostFolder, RootFolder, Settings};
 use super::spec::{Ground, Spec, SpecError, own_room};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::{Slot, Step};
@@ -194,8 +194,7 @@ fn run_in(
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let mut given = given.join(group).map_err(RunError::Limits)?;
-    given.others.extend(secrets::given(settings, place.secrets)?);
-    given.others.extend(devices::given(settings)?);
+    given.others = others(settings, place.secrets)?;
     let before = || place.before.map_or(Ok(()), |before| before());
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.
@@ -240,7 +239,7 @@ pub(crate) fn connect(
         streams: ends,
         report: inner,
         root: root.folder.try_clone()?,
-        others: host_trees(settings)?,
+        others: Vec::new(),
         owner: this_process().map_err(io::Error::other)?,
         cgroup: None,
         joins: Vec::new(),
@@ -291,13 +290,40 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe2(OFlag::O_CLOEXEC)?)
 }
 
+/// What only some settings need.
+pub(super) fn others(
+    settings: &Settings,
+    secrets: Option<&Secrets>,
+) -> Result<Vec<(Slot, OwnedFd)>, RunError> {
+    let mut others = host_trees(settings)?;
+    others.extend(secrets::given(settings, secrets)?);
+    others.extend(devices::given(settings)?);
+    Ok(others)
+}
+
 /// As root the parent clones host folders: a child in a user namespace may not enter what only root may.
-fn host_trees(settings: &Settings) -> io::Result<Vec<(Slot, OwnedFd)>> {
+fn host_trees(settings: &Settings) -> Result<Vec<(Slot, OwnedFd)>, StartError> {
     if settings.mounts.is_empty() || Ids::of_this_process() != Ids::Range {
         return Ok(Vec::new());
     }
-    let mounts = (0_u8..).zip(&settings.mounts);
-    mounts.map(|(number, mount)| Ok((Slot::Host(number), clone_host(&mount.path)?))).collect()
+    let clone = |(number, mount): (u8, &HostFolder)| {
+        let refused = |errno: Errno| StartError::Mount {
+            path: mount.path.clone(),
+            errno: errno.to_string(),
+            remedy: remedy_of_folder(errno),
+        };
+        Ok((Slot::Host(number), clone_host(&mount.path).map_err(refused)?))
+    };
+    (0_u8..).zip(&settings.mounts).map(clone).collect()
+}
+
+fn remedy_of_folder(errno: Errno) -> &'static str {
+    match errno.0 {
+        libc::ELOOP => "; there is a symbolic link on the way: name the real path",
+        libc::ENOENT => "; the folder is not there",
+        libc::EACCES => "; you may not enter that folder",
+        _ => "",
+    }
 }
 
 pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {
@@ -397,9 +423,7 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
         (Step::WorkingFolder { .. }, libc::EXDEV | libc::ELOOP) => {
             "; it leads out of the image, into /proc or to another mount, where descriptors of the host could be reached: choose another working folder"
         }
-        (Step::OpenHost { .. }, libc::ELOOP) => "; there is a symbolic link on the way: name the real path",
-        (Step::OpenHost { .. }, libc::ENOENT) => "; the folder is not there",
-        (Step::OpenHost { .. }, libc::EACCES) => "; you may not enter that folder",
+        (Step::OpenHost { .. }, libc::ELOOP | libc::ENOENT | libc::EACCES) => remedy_of_folder(errno),
         (Step::Pivot, libc::EINVAL) => {
             "; the host's root is an initial RAM disk, which cannot be left: run from a real root file system"
         }

@@ -8,6 +8,7 @@ use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockTy
 use thiserror::Error;
 
 use super::ids::Ids;
+use super::owners;
 use super::spec::Spec;
 use super::steps::{SLOTS, Slot};
 use super::sys::{
@@ -50,6 +51,19 @@ pub enum StartError {
     /// The plan's devices could not be made by the parent.
     #[error("cannot make nodes of the granted devices: {0}")]
     Devices(String),
+    /// A host folder could not be opened by the parent.
+    #[error("cannot mount the host folder {path}: {errno}{remedy}")]
+    Mount {
+        /// The folder.
+        path: String,
+        /// What the kernel said.
+        errno: String,
+        /// What would help.
+        remedy: &'static str,
+    },
+    /// The owners of a mounted folder could not be mapped.
+    #[error("cannot map the owners of a mounted host folder: {0}")]
+    Owners(#[source] io::Error),
     /// A cgroup could not be joined.
     #[error("cannot put the sandbox under its limits: {0}")]
     Limits(#[source] io::Error),
@@ -92,6 +106,9 @@ pub(crate) fn start_in(
     namespaces: i32,
 ) -> Result<Cloned, StartError> {
     raise_above_streams(&mut given).map_err(StartError::Channel)?;
+    if spec.ids == Ids::Range {
+        owners::map(&given, spec.user).map_err(StartError::Owners)?;
+    }
     let (gate, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(channel)?;
     let pointers = Pointers::new(&spec.argv, &spec.env);

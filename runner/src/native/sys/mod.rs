@@ -15,8 +15,8 @@ mod secret;
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_ROOM, REPORT_TERMINAL};
 pub(crate) use mount::{
-    MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, new_tmpfs, open_beneath,
-    set_attributes, tmpfs_knows,
+    MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, map_trees, new_tmpfs,
+    open_beneath, owner_of, set_attributes, tmpfs_knows,
 };
 pub(crate) use parent::{
     CloneRequest, Cloned, Exit, NoBrokenPipeSignal, adopt, clone_into, is_privileged, open_pidfd,

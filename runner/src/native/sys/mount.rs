@@ -132,9 +132,24 @@ pub(crate) fn set_attributes(tree: BorrowedFd<'_>, attributes: MountAttributes) 
 
 /// Shows the files of a detached mount with the ids of a user namespace.
 pub(crate) fn map_tree(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()> {
+    map(tree, user_namespace, EMPTY_PATH)
+}
+
+/// [`map_tree`] for a mount with all below it: all of them or none.
+pub(crate) fn map_trees(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()> {
+    map(tree, user_namespace, EMPTY_PATH | AT_RECURSIVE)
+}
+
+fn map(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>, flags: i64) -> Result<()> {
     const IDMAP: u64 = 0x0010_0000;
     let namespace = u64::try_from(user_namespace.as_raw_fd()).map_err(|_| Errno(libc::EBADF))?;
-    mount_setattr(tree.as_raw_fd(), c"", EMPTY_PATH, [IDMAP, 0, 0, namespace])
+    mount_setattr(tree.as_raw_fd(), c"", flags, [IDMAP, 0, 0, namespace])
+}
+
+/// User and group of what a descriptor refers to.
+pub(crate) fn owner_of(descriptor: BorrowedFd<'_>) -> Result<(u32, u32)> {
+    let status = status_of(descriptor.as_raw_fd())?;
+    Ok((status.stx_uid, status.stx_gid))
 }
 
 /// Cuts the tie between the mounts of this namespace and those of the host.
@@ -302,7 +317,8 @@ fn status_of(descriptor: RawFd) -> Result<libc::statx> {
     // JUSTIFICATION: the type has private padding and no constructor.
     // SAFETY: every field of the type is valid when zero.
     let mut status: libc::statx = unsafe { core::mem::zeroed() };
-    let mask = int(i64::from(libc::STATX_TYPE | libc::STATX_INO | libc::STATX_MNT_ID));
+    let mask = libc::STATX_TYPE | libc::STATX_INO | libc::STATX_UID | libc::STATX_GID | libc::STATX_MNT_ID;
+    let mask = int(i64::from(mask));
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the last argument is a `struct statx` to fill in; the path is a C string.
     unsafe {

@@ -4,9 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::super::devices;
-use super::super::run::connect;
-use super::super::secrets;
+use super::super::run::{connect, others};
 use super::super::settings::Settings;
 use super::super::spec::{Ground, Spec};
 use super::super::start::start;
@@ -27,8 +25,7 @@ pub(super) fn changed(
     let mut spec = Spec::assemble(settings, &Ground::survey(settings, &folder, None).unwrap()).unwrap();
     change(&mut spec.steps);
     let (mut running, mut given) = connect(settings, &folder, Streams::captured(), (24, 80)).unwrap();
-    given.others.extend(secrets::given(settings, values).unwrap());
-    given.others.extend(devices::given(settings).unwrap());
+    given.others = others(settings, values).unwrap();
     let child = start(&spec, given, |_| Ok(())).unwrap();
     running.process = Some((child.pid, child.pidfd));
     let company = Company { counting: Counting::Us, observer: None };

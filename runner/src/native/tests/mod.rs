@@ -5,6 +5,7 @@ mod bombs;
 mod changed;
 mod devices;
 mod leftovers;
+mod mounts;
 mod rootfs;
 mod secrets;
 mod streams;
