@@ -9,6 +9,7 @@ use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
 use super::ids::Ids;
+use super::landlock;
 use super::process::Process;
 use super::secrets;
 use super::sys::try_namespaces;
@@ -79,6 +80,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         table.set(control, by(who));
     }
     table.set(Control::Secrets, by(secrets::enforcer()));
+    second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
             "the folder's owner is the sandbox's user where its file system can map owners, else nobody";
@@ -113,6 +115,15 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         table.set(Control::Pids, by("RLIMIT_NPROC, counted for each user namespace"));
     }
     table
+}
+
+/// What Landlock holds as well.
+fn second_wall(table: &mut ControlTable, abi: u32) {
+    let walled = [(abi > 0, Control::ReadOnlyRoot), (landlock::scopes(abi), Control::Namespaces)];
+    for (_, control) in walled.into_iter().filter(|(holds, _)| *holds) {
+        let who = format!("{} and Landlock ABI {abi}", table.enforcer(control).unwrap_or_default());
+        table.set(control, Enforcement::By(who));
+    }
 }
 
 /// What is held wherever namespaces can be made.
@@ -180,6 +191,25 @@ mod tests {
         assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 4);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Egress).is_none() && table.enforcer(Control::Pids).is_some());
+    }
+
+    #[test]
+    fn landlock_is_named_where_it_holds_something() {
+        let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
+        let who = |abi, control| {
+            let mut table: ControlTable =
+                HELD.map(|(it, who)| (it, Enforcement::By(who.to_owned()))).into_iter().collect();
+            second_wall(&mut table, abi);
+            table.enforcer(control).unwrap_or_default().to_owned()
+        };
+        assert_eq!(who(0, Control::ReadOnlyRoot), "read-only mount");
+        assert_eq!(who(5, Control::ReadOnlyRoot), "read-only mount and Landlock ABI 5");
+        assert_eq!(who(5, Control::Namespaces), "kernel namespaces (clone3)");
+        assert_eq!(who(6, Control::Namespaces), "kernel namespaces (clone3) and Landlock ABI 6");
+        assert!(
+            table(Ok(()), &nowhere).enforcer(Control::ReadOnlyRoot).is_some(),
+            "whatever Landlock there is"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use thiserror::Error;
 
 use super::ids::Ids;
+use super::landlock;
 use super::secrets;
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, NEEDED};
@@ -45,6 +46,7 @@ impl Ground {
             root: String::new(),
             missing: Vec::new(),
             cgroup: cgroup.then_some(0),
+            landlock: landlock::abi(),
             hard_limits: hard_limits(),
         }
     }
@@ -67,6 +69,7 @@ impl Ground {
             root: root.path.to_str().ok_or(RootError::Path)?.to_owned(),
             missing,
             cgroup,
+            landlock: landlock::abi(),
             hard_limits: hard_limits(),
         })
     }

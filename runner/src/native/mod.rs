@@ -7,6 +7,7 @@ mod ground;
 mod helper;
 mod ids;
 mod join;
+mod landlock;
 mod launcher;
 mod live;
 #[cfg(feature = "measure")]

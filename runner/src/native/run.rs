@@ -430,7 +430,7 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
         (Step::AwaitIds | Step::AwaitRelease | Step::DieWithParent, libc::ECANCELED) => {
             "; the runner stopped while the sandbox started"
         }
-        (Step::ExecuteOnlyBelowRoot, libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {
+        (Step::Confine { .. }, libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {
             "; a program joins a sandbox with a writable root only under a kernel with Landlock (Linux 5.19, `lsm=landlock`)"
         }
         (_, libc::ENOSYS) => "; this kernel is too old: Linux 5.12 or newer is needed",

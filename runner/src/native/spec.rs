@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::devices::{self, MAX_DEVICES};
 use super::ids::Ids;
+use super::landlock;
 use super::secrets;
 use super::settings::{HostFolder, Settings};
 use super::steps::{MAX_MOUNTS, MAX_SECRETS, Slot, Step};
@@ -40,6 +41,8 @@ pub(crate) struct Ground {
     pub(crate) missing: Vec<String>,
     /// Where a cgroup counts: how many of its folders the child joins by itself.
     pub(crate) cgroup: Option<u8>,
+    /// Which version of Landlock the kernel has; 0: none.
+    pub(crate) landlock: u32,
     /// The caller's own hard limits: resource and value. Nobody can go above them.
     pub(crate) hard_limits: Vec<(u32, u64)>,
 }
@@ -100,16 +103,9 @@ impl Spec {
             Step::NewKeyring,
         ];
         steps.extend(limits(settings, ground));
-        for step in privileges(settings, ground)? {
-            // What runs inside can replace a program that was looked at only where it can write to the root.
-            let own = settings.ephemeral.is_some() && step == Step::NoNewPrivileges;
-            if !matches!(step, Step::Streams | Step::Terminal) {
-                steps.push(step);
-            }
-            if own {
-                steps.push(Step::ExecuteOnlyBelowRoot);
-            }
-        }
+        let wall = landlock::wall_of_guest(settings, ground.landlock)?;
+        let last = privileges(settings, ground, wall)?;
+        steps.extend(last.into_iter().filter(|step| !matches!(step, Step::Streams | Step::Terminal)));
         Self::with_steps(settings, ground, steps)
     }
 
@@ -152,7 +148,8 @@ impl Spec {
         );
         steps.extend([Step::NewCgroupNamespace, Step::AwaitRelease]);
         steps.extend(limits(settings, ground));
-        steps.extend(privileges(settings, ground)?);
+        let wall = landlock::wall(settings, ground.landlock)?;
+        steps.extend(privileges(settings, ground, wall)?);
         Self::with_steps(settings, ground, steps)
     }
 }
@@ -433,10 +430,10 @@ fn limit(ground: &Ground, resource: u32, wanted: u64) -> Step {
 }
 
 /// The last things: each step takes something away, and the filter comes when nothing else is left to do.
-fn privileges(settings: &Settings, ground: &Ground) -> Steps {
+fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step>) -> Steps {
     let drop_groups = matches!(ground.ids, Ids::Range);
     let streams = if settings.terminal { Step::Terminal } else { Step::Streams };
-    Ok(vec![
+    let mut steps = vec![
         Step::DropBounding { keep: settings.linux_caps },
         Step::LockSecureBits,
         Step::Become { uid: settings.uid, gid: settings.gid, drop_groups },
@@ -445,14 +442,18 @@ fn privileges(settings: &Settings, ground: &Ground) -> Steps {
         Step::WorkingFolder { path: text(&settings.cwd)? },
         Step::Umask { mask: 0o022 },
         Step::CheckProgram { candidates: candidates(settings)? },
-        // Late: until exec the child still has every descriptor of a program that may have many.
-        limit(ground, libc::RLIMIT_NOFILE, u64::from(settings.limits.open_files)),
         Step::DieWithParent,
         Step::NoNewPrivileges,
+    ];
+    steps.extend(wall);
+    steps.extend([
+        // Late: until exec the child still has every descriptor of a program that may have many, and opens others.
+        limit(ground, libc::RLIMIT_NOFILE, u64::from(settings.limits.open_files)),
         Step::CloseOnExec,
         Step::Filter { program: settings.filter.clone() },
         Step::Execute { candidates: candidates(settings)? },
-    ])
+    ]);
+    Ok(steps)
 }
 
 /// Where programs are looked for when the environment has no `PATH`.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::landlock::Rule;
 use super::sys::MountAttributes;
 use super::text::Text;
 
@@ -202,8 +203,8 @@ pub(crate) enum Step {
     Umask { mask: u32 },
     /// Nothing executed from here on gains a privilege.
     NoNewPrivileges,
-    /// Nothing is executed from here on but what lies below the root: no program of the host, whatever leads there.
-    ExecuteOnlyBelowRoot,
+    /// Nothing is executed, written or reached from here on but what Landlock's rules allow.
+    Confine { handled: u64, scoped: u64, rules: Vec<Rule> },
     /// All descriptors but the three streams are closed by exec.
     CloseOnExec,
     /// Load the seccomp filter; each word is one instruction.
@@ -283,8 +284,10 @@ impl fmt::Display for Step {
             Self::WorkingFolder { path } => write!(f, "change to the folder {path}"),
             Self::Umask { mask } => write!(f, "umask {mask:o}"),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
-            Self::ExecuteOnlyBelowRoot => {
-                f.write_str("execute nothing that lies outside of the root (Landlock)")
+            Self::Confine { scoped, rules, .. } => {
+                f.write_str("allow with Landlock only:")?;
+                rules.iter().try_for_each(|rule| write!(f, " {} {:#x}", rule.path, rule.rights))?;
+                f.write_str(if *scoped == 0 { "" } else { "; no signal or abstract socket to others" })
             }
             Self::CloseOnExec => f.write_str("close all other descriptors on exec"),
             Self::Filter { program } => write!(f, "load the seccomp filter, {} instructions", program.len()),

@@ -172,7 +172,7 @@ impl Child<'_> {
             | Step::Umask { .. }
             | Step::NotDumpable
             | Step::NoNewPrivileges
-            | Step::ExecuteOnlyBelowRoot
+            | Step::Confine { .. }
             | Step::CloseOnExec
             | Step::Filter { .. } => restrict_self(step),
         }
@@ -487,7 +487,7 @@ fn restrict_self(step: &Step) -> Result<()> {
         Step::Umask { mask } => plain(Plain::Umask, [i64::from(*mask), 0, 0]).map(drop),
         Step::NotDumpable => prctl(Prctl::Dumpable, 0),
         Step::NoNewPrivileges => prctl(Prctl::NoNewPrivileges, 1),
-        Step::ExecuteOnlyBelowRoot => landlock::execute_only_below_root(),
+        Step::Confine { handled, scoped, rules } => landlock::confine(*handled, *scoped, rules),
         Step::CloseOnExec => {
             plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)
         }

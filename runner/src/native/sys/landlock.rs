@@ -1,9 +1,6 @@
-//! A Landlock domain in which nothing is executed but what lies below the root.
+//! A Landlock domain: rules that the kernel asks about every file, whatever mounts and links lead to it.
 //!
-//! SECURITY: looking at a program before it is executed is not enough where the sandbox can write its root: it puts
-//! another in its place in between, and one that leads to `/proc/self/exe` brings the host's file in (CVE-2019-5736).
-//! The kernel itself asks Landlock about every file that it executes, also about interpreters and loaders. Runs between
-//! clone and exec: nothing here allocates.
+//! Runs between clone and exec: nothing here allocates or decides.
 #![expect(unsafe_code, reason = "the kernel is reached by raw system calls")]
 #![expect(
     clippy::as_conversions,
@@ -12,16 +9,16 @@
     reason = "registers: numbers and descriptors travel as machine words, as the kernel's ABI says"
 )]
 
+use core::ffi::CStr;
 use core::mem::size_of;
 use std::os::fd::RawFd;
 
 use super::call::{self, NONE, Result, fd, int, shared, sys};
 use super::mount;
+use crate::native::landlock::Rule;
 
-/// `LANDLOCK_ACCESS_FS_EXECUTE`.
-const EXECUTE: u64 = 1;
-/// `LANDLOCK_ACCESS_FS_REFER`: without it no file could be moved to another folder. Linux 5.19.
-const REFER: u64 = 1 << 13;
+/// `LANDLOCK_CREATE_RULESET_VERSION`.
+const VERSION: i64 = 1;
 /// `LANDLOCK_RULE_PATH_BENEATH`.
 const BENEATH: i64 = 1;
 
@@ -32,33 +29,44 @@ struct Beneath {
     folder: RawFd,
 }
 
-/// Refuses from here on to execute what does not lie below `/`. Needs `no_new_privs`.
-pub(super) fn execute_only_below_root() -> Result<()> {
-    let handled: u64 = EXECUTE | REFER;
-    let size = int(size_of::<u64>() as i64);
+/// Which version of the interface the kernel has; 0: it has no Landlock, or does not use it.
+pub(crate) fn landlock_abi() -> u32 {
+    // JUSTIFICATION: neither std nor nix has Landlock.
+    // SAFETY: with this flag the kernel reads nothing.
+    let answer = unsafe { sys(libc::SYS_landlock_create_ruleset, [NONE, int(0), int(VERSION), NONE, NONE]) };
+    answer.ok().and_then(|version| u32::try_from(version).ok()).unwrap_or(0)
+}
+
+/// Denies from here on what is `handled`, but where a rule allows it, and to reach out of the domain by what is `scoped`.
+/// Needs `no_new_privs`.
+pub(super) fn confine(handled: u64, scoped: u64, rules: &[Rule]) -> Result<()> {
+    // A kernel that knows fewer fields takes the longer structure as long as the rest is zero.
+    let attributes: [u64; 3] = [handled, 0, scoped];
+    let size = int(size_of::<[u64; 3]>() as i64);
     // JUSTIFICATION: neither std nor nix has Landlock, and nothing here may allocate.
-    // SAFETY: the kernel reads the first field of `struct landlock_ruleset_attr`, as the size says.
-    let rules =
-        unsafe { sys(libc::SYS_landlock_create_ruleset, [shared(&handled), size, int(0), NONE, NONE]) }?
-            as RawFd;
-    let answer = allow_root(rules, handled).and_then(|()| {
+    // SAFETY: `attributes` has the layout of `struct landlock_ruleset_attr` (three 64-bit words), as the size says.
+    let made =
+        unsafe { sys(libc::SYS_landlock_create_ruleset, [shared(&attributes), size, int(0), NONE, NONE]) };
+    let domain = made? as RawFd;
+    let allowed = rules.iter().try_for_each(|rule| allow(domain, rule.path.as_c(), rule.rights));
+    let answer = allowed.and_then(|()| {
         // JUSTIFICATION: as above.
         // SAFETY: takes numbers only.
-        unsafe { sys(libc::SYS_landlock_restrict_self, [fd(rules), int(0), NONE, NONE, NONE]) }.map(drop)
+        unsafe { sys(libc::SYS_landlock_restrict_self, [fd(domain), int(0), NONE, NONE, NONE]) }.map(drop)
     });
-    call::close(rules);
+    call::close(domain);
     answer
 }
 
-fn allow_root(rules: RawFd, rights: u64) -> Result<()> {
-    let folder = mount::open_host(c"/")?;
+fn allow(domain: RawFd, path: &CStr, rights: u64) -> Result<()> {
+    let folder = mount::open_host(path)?;
     let halves = [(rights & u64::from(u32::MAX)) as u32, (rights >> 32) as u32];
     let rights = if cfg!(target_endian = "little") { halves } else { [halves[1], halves[0]] };
     let beneath = Beneath { rights, folder };
     // JUSTIFICATION: neither std nor nix has Landlock, and nothing here may allocate.
     // SAFETY: `beneath` has the layout of the packed structure that this kind of rule is given by.
     let answer = unsafe {
-        sys(libc::SYS_landlock_add_rule, [fd(rules), int(BENEATH), shared(&beneath), int(0), NONE])
+        sys(libc::SYS_landlock_add_rule, [fd(domain), int(BENEATH), shared(&beneath), int(0), NONE])
     };
     call::close(folder);
     answer.map(drop)

@@ -14,6 +14,7 @@ mod secret;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_ROOM, REPORT_TERMINAL};
+pub(crate) use landlock::landlock_abi;
 pub(crate) use mount::{
     MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, map_trees, new_tmpfs,
     open_beneath, owner_of, set_attributes, tmpfs_knows,

@@ -214,8 +214,27 @@ fn control_without_a_network_namespace() {
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS;
-    let keep = |steps: &mut Vec<Step>| steps.retain(|step| !matches!(step, Step::LoopbackUp));
+    // Landlock as well: it keeps abstract sockets apart by itself.
+    let gone = |step: &Step| matches!(step, Step::LoopbackUp | Step::Confine { .. });
+    let keep = |steps: &mut Vec<Step>| steps.retain(|step| !gone(step));
     without(Some(all), keep, &["host-loopback", "host-abstract-socket"]);
+}
+
+#[test]
+fn landlock_keeps_abstract_sockets_apart_without_a_network_namespace() {
+    if !super::super::landlock::scopes(super::super::landlock::abi()) {
+        perry_sandbox_testkit::skip("this kernel's Landlock has no scopes");
+        return;
+    }
+    let all = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS;
+    let keep = |steps: &mut Vec<Step>| steps.retain(|step| !matches!(step, Step::LoopbackUp));
+    let Some(verdicts) = verdicts_of(Some(all), keep) else { return };
+    let names = verdicts.names();
+    assert!(names.contains(&"host-loopback") && !names.contains(&"host-abstract-socket"), "{names:?}");
 }
 
 #[test]
@@ -251,7 +270,10 @@ fn control_with_proc_sys_writable() {
 
 #[test]
 fn control_without_the_last_steps() {
-    let gone = |step: &Step| matches!(step, Step::CloseOnExec | Step::NoNewPrivileges | Step::Filter { .. });
+    // Landlock as well: it asks for no_new_privs.
+    let gone = |step: &Step| {
+        matches!(step, Step::CloseOnExec | Step::NoNewPrivileges | Step::Confine { .. } | Step::Filter { .. })
+    };
     without(None, |steps| steps.retain(|step| !gone(step)), &["no-new-privs"]);
 }
 

@@ -14,13 +14,13 @@ use super::root_folder;
 use crate::io::Streams;
 use crate::secret::Secrets;
 
-/// Runs it with these steps, and answers what it wrote.
-pub(super) fn changed(
+/// Runs it with these steps to its end.
+pub(super) fn ended(
     root: &Path,
     settings: &Settings,
     values: Option<&Secrets>,
     change: impl FnOnce(&mut Vec<Step>),
-) -> String {
+) -> (Spec, Ended) {
     let folder = root_folder(root);
     let mut spec = Spec::assemble(settings, &Ground::survey(settings, &folder, None).unwrap()).unwrap();
     change(&mut spec.steps);
@@ -29,7 +29,17 @@ pub(super) fn changed(
     let child = start(&spec, given, |_| Ok(())).unwrap();
     running.process = Some((child.pid, child.pidfd));
     let company = Company { counting: Counting::Us, observer: None };
-    let Ended { failed, stdout, .. } = supervise(running, &settings.limits, None, company).unwrap();
+    (spec, supervise(running, &settings.limits, None, company).unwrap())
+}
+
+/// What it writes with these steps.
+pub(super) fn changed(
+    root: &Path,
+    settings: &Settings,
+    values: Option<&Secrets>,
+    change: impl FnOnce(&mut Vec<Step>),
+) -> String {
+    let (spec, Ended { failed, stdout, .. }) = ended(root, settings, values, change);
     let step = failed.and_then(|(step, errno)| Some((spec.steps.get(usize::try_from(step).ok()?)?, errno)));
     assert_eq!(step, None);
     String::from_utf8(stdout).unwrap()

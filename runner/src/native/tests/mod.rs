@@ -4,6 +4,7 @@ mod attacks;
 mod bombs;
 mod changed;
 mod devices;
+mod landlock;
 mod leftovers;
 mod mounts;
 mod rootfs;
@@ -37,6 +38,11 @@ pub(super) fn root_folder(path: &Path) -> RootFolder {
 
 pub(super) fn without_cgroups() -> Room {
     Room::Nowhere { why: "a test".to_owned(), remedy: String::new() }
+}
+
+/// Settings of a sandbox in a busybox root.
+pub(super) fn settings_of(argv: &[&str]) -> Settings {
+    rootfs::settings(argv)
 }
 
 /// The steps of a sandbox in a busybox root.
