@@ -16,6 +16,8 @@ export interface Grants {
   read?: string[];
   /** Host folders to write, at the same path inside. */
   write?: string[];
+  /** Host folders with programs to execute, at the same path inside; nobody has verified them. */
+  exec?: string[];
   /** Secrets by the policy's names, to ask for them without a value: in `explain`. */
   secrets?: string[];
   /** Devices by path. */

@@ -42,6 +42,8 @@ pub enum Control {
     MountsRead,
     /// Host folders, writable.
     MountsWrite,
+    /// Host folders, read-only, whose programs may be executed.
+    MountsExec,
     /// Named volumes of the project.
     Volumes,
     /// Devices of the host.
@@ -90,6 +92,7 @@ impl fmt::Display for Control {
             Self::Tmp => "tmp",
             Self::MountsRead => "mounts-read",
             Self::MountsWrite => "mounts-write",
+            Self::MountsExec => "mounts-exec",
             Self::Volumes => "volumes",
             Self::Devices => "devices",
             Self::Env => "env",

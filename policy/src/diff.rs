@@ -226,6 +226,7 @@ impl Changes {
         self.set(subject, &format!("{verb} egress to"), &a.egress, &b.egress);
         self.set(subject, &format!("{verb} reading"), &a.mounts_read, &b.mounts_read);
         self.set(subject, &format!("{verb} writing"), &a.mounts_write, &b.mounts_write);
+        self.set(subject, &format!("{verb} executing"), &a.mounts_exec, &b.mounts_exec);
         self.set(subject, &format!("{verb} the variable"), &a.env, &b.env);
         self.set(subject, &format!("{verb} the secret"), &a.secrets, &b.secrets);
         self.set(subject, &format!("{verb} the device"), &a.devices, &b.devices);

@@ -39,9 +39,10 @@ impl Ceiling {
     /// have weights too, and are closed in every ceiling.
     pub fn exposure(&self) -> Exposure {
         let grants = &self.grants;
+        let changes = !grants.mounts_write.is_empty() || !grants.mounts_exec.is_empty();
         let weighted = [
             (12, self.isolation.accept.value.iter().map(|level| wall(*level)).max().unwrap_or(0)),
-            (12, some(&[(!grants.mounts_read.is_empty(), 300), (!grants.mounts_write.is_empty(), 700)])),
+            (12, some(&[(!grants.mounts_read.is_empty(), 300), (changes, 700)])),
             (12, each(grants.linux_caps.len(), 200)),
             (10, self.calls()),
             (8, grants.egress.iter().map(|(pattern, _)| reach(&pattern.host)).max().unwrap_or(0)),

@@ -136,7 +136,7 @@ pub enum RootfsMode {
 pub struct Mount {
     /// Absolute, normal path on the host and inside.
     pub path: String,
-    /// Read or write; never executable device or set-id files.
+    /// What may be done with it; device and set-id files never count.
     pub access: MountAccess,
 }
 
@@ -146,8 +146,10 @@ pub struct Mount {
 pub enum MountAccess {
     /// Read-only.
     Read,
-    /// Read and write.
+    /// Read and write, never execute.
     Write,
+    /// Read, and execute the programs in it, never write.
+    Execute,
 }
 
 /// What the sandbox may reach.

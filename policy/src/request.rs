@@ -53,6 +53,9 @@ pub struct WantedGrants {
     pub mounts_read: Vec<String>,
     /// Host folders to write.
     pub mounts_write: Vec<String>,
+    /// Host folders with programs to execute.
+    #[serde(default)]
+    pub mounts_exec: Vec<String>,
     /// Secrets by name.
     pub secrets: Vec<SecretName>,
     /// Devices by path.

@@ -371,6 +371,59 @@ fn mounts_are_as_granted_and_writing_implies_reading() {
     assert_eq!(mounts, [("/srv/acme/docs", MountAccess::Read), ("/srv/acme/out/today", MountAccess::Write)]);
 }
 
+/// The acme policy, where programs of one folder of the host may be executed.
+fn with_exec(folder: &str) -> String {
+    ACME.replace(
+        "write = [\"/srv/acme/out\"] }",
+        &format!("write = [\"/srv/acme/out\"], exec = [\"{folder}\"] }}"),
+    )
+}
+
+#[test]
+fn executing_is_asked_for_by_name_and_implies_reading() {
+    let policy = try_load(&[("policy.toml", &with_exec("/srv/tools"))]).unwrap();
+    // What a tier may give is given to nobody by itself.
+    let mut request = capability("format-markdown");
+    request.grants.mounts_exec = vec!["/srv/tools/bin".into()];
+    let plan = allowed(run(&policy, &request, &shell_tools(), &able_host()));
+    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.path.as_str(), mount.access)).collect();
+    assert_eq!(mounts, [("/srv/acme/docs", MountAccess::Read), ("/srv/tools/bin", MountAccess::Execute)]);
+    assert!(
+        plan.notes.iter().any(|note| note.contains("nobody has verified the programs in /srv/tools/bin"))
+    );
+    let line = plan.lines.iter().find(|line| line.control == Control::MountsExec).unwrap();
+    assert_eq!(line.value, "/srv/tools/bin (execute)");
+    // Reading or writing it is another thing, and so is another folder.
+    request.grants.mounts_exec = vec!["/srv/acme/docs".into()];
+    assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
+    assert_eq!(codes(&run(&acme(), &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
+    request.grants.mounts_exec = Vec::new();
+    request.grants.mounts_write = vec!["/srv/tools".into()];
+    assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
+}
+
+#[test]
+fn no_tier_lets_what_can_be_written_be_executed() {
+    for folder in ["/srv/acme/out", "/srv/acme/out/bin", "/srv/acme", "/srv"] {
+        let error = try_load(&[("policy.toml", &with_exec(folder))]).unwrap_err();
+        let refusal = &error.refusals()[0];
+        assert_eq!(refusal.code.as_str(), "PSB110", "{folder}");
+        assert!(
+            refusal.message.contains(folder) && refusal.message.contains("be written"),
+            "{}",
+            refusal.message
+        );
+    }
+    assert!(try_load(&[("policy.toml", &with_exec("/srv/acme/outer"))]).is_ok());
+}
+
+#[test]
+fn a_policy_that_lets_nothing_be_executed_has_the_digest_that_it_had() {
+    assert!(!acme().to_canonical_json().contains("mounts-exec"));
+    let policy = try_load(&[("policy.toml", &with_exec("/srv/tools"))]).unwrap();
+    assert!(policy.to_canonical_json().contains("mounts-exec"));
+}
+
 #[test]
 fn wasm_modules_run_at_the_level_wasm_and_nothing_else_does() {
     let policy = acme();

@@ -22,10 +22,10 @@ fn model(spec: &PolicySpec, ask: &Ask) -> Answer {
     });
     let write =
         ask.write.iter().all(|path| all(&|tier| tier.write.iter().any(|root| path_matches(root, path))));
-    let read = ask
-        .read
-        .iter()
-        .all(|path| all(&|tier| tier.read.union(&tier.write).any(|root| path_matches(root, path))));
+    let read = ask.read.iter().all(|path| {
+        all(&|tier| (&(&tier.read | &tier.write) | &tier.exec).iter().any(|root| path_matches(root, path)))
+    });
+    let exec = ask.exec.iter().all(|path| all(&|tier| tier.exec.iter().any(|root| path_matches(root, path))));
     let env =
         ask.env.iter().all(|name| all(&|tier| tier.env.iter().any(|pattern| env_matches(pattern, name))));
     let exact = all(&|tier| {
@@ -37,13 +37,15 @@ fn model(spec: &PolicySpec, ask: &Ask) -> Answer {
     let own = spec.limits.map(|limit| limit.min(spec.tiers[spec.tier].limits[0]));
     let limits = own.is_none_or(|own| own <= ceiling)
         && ask.memory.is_none_or(|wanted| wanted <= own.unwrap_or(ceiling).min(ceiling));
-    if !(signed && egress && read && write && env && exact && limits && ask.args <= 2) {
+    if !(signed && egress && read && write && exec && env && exact && limits && ask.args <= 2) {
         return None;
     }
 
     let mut needed = vec![Control::Seccomp, Control::NoNetwork];
     needed.extend((!ask.egress.is_empty()).then_some(Control::Egress));
-    needed.extend(ask.read.difference(&ask.write).next().map(|_| Control::MountsRead));
+    let more = |path: &str| ask.write.contains(path) || ask.exec.iter().any(|root| path_matches(root, path));
+    needed.extend(ask.read.iter().any(|path| !more(path)).then_some(Control::MountsRead));
+    needed.extend((!ask.exec.is_empty()).then_some(Control::MountsExec));
     needed.extend((!ask.write.is_empty()).then_some(Control::MountsWrite));
     needed.extend((!ask.secrets.is_empty()).then_some(Control::Secrets));
     for level in [IsolationLevel::Microvm, IsolationLevel::Gvisor, IsolationLevel::Oci] {
@@ -95,5 +97,5 @@ fn random_requests_are_neither_all_allowed_nor_all_denied() {
         allowed += usize::from(model(&spec, &ask).is_some());
     }
     assert!((20..380).contains(&allowed), "{allowed} of 400 are allowed");
-    assert_eq!(FRAGILE.len(), 10);
+    assert_eq!(FRAGILE.len(), 11);
 }

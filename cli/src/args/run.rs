@@ -113,6 +113,10 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "DIR", help_heading = "Grants")]
     pub(crate) mount_write: Vec<String>,
 
+    /// Host folder with programs to execute, at the same path inside; nobody has verified them
+    #[arg(long, value_name = "DIR", help_heading = "Grants")]
+    pub(crate) mount_exec: Vec<String>,
+
     /// Host and port that may be reached
     #[arg(long, value_name = "HOST:PORT", help_heading = "Grants")]
     pub(crate) egress: Vec<String>,
@@ -205,6 +209,7 @@ impl RequestArgs {
             egress: self.egress.clone(),
             mounts_read: self.mount_read.clone(),
             mounts_write: self.mount_write.clone(),
+            mounts_exec: self.mount_exec.clone(),
             secrets: self.secret.iter().map(SecretArg::name).collect::<anyhow::Result<_>>()?,
             devices: self.device.clone(),
             linux_caps: caps.collect::<Result<LinuxCapSet, _>>()?,

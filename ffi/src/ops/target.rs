@@ -165,6 +165,7 @@ fn grants(fields: &mut Fields) -> Result<WantedGrants, Fault> {
         egress: texts(&mut inner, "egress")?,
         mounts_read: texts(&mut inner, "read")?,
         mounts_write: texts(&mut inner, "write")?,
+        mounts_exec: texts(&mut inner, "exec")?,
         secrets,
         devices: texts(&mut inner, "devices")?,
         linux_caps: caps,

@@ -178,7 +178,7 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::Publish => "publish",
         Control::ReadOnlyRoot | Control::EphemeralRoot => "rootfs",
         Control::Tmp => "tmp",
-        Control::MountsRead | Control::MountsWrite => "mounts",
+        Control::MountsRead | Control::MountsWrite | Control::MountsExec => "mounts",
         Control::Volumes => "volumes",
         Control::Devices => "devices",
         Control::Env => "env",

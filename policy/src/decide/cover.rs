@@ -17,7 +17,7 @@ pub(crate) fn refuse_covered_programs(process: &Process, grants: &Grants, reason
     } else {
         process.env.get("PATH").map_or(DEFAULT_PATH, String::as_str).split(':').collect()
     };
-    let mounts = grants.mounts_read.iter().chain(grants.mounts_write.iter());
+    let mounts = grants.mounts_read.iter().chain(grants.mounts_write.iter()).chain(grants.mounts_exec.iter());
     for (mount, span) in mounts {
         if let Some(place) = places.iter().find(|place| is_at_or_below(place, mount.as_str())) {
             let wanted = format!("{mount} of the host");

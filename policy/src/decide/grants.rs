@@ -27,6 +27,7 @@ pub(crate) fn granted(
     asker.add(&mut grants.egress, &wanted.egress, DenyCode::Egress, "egress");
     asker.add(&mut grants.mounts_read, &wanted.mounts_read, DenyCode::Mounts, "mounts");
     asker.add(&mut grants.mounts_write, &wanted.mounts_write, DenyCode::Mounts, "mounts");
+    asker.add(&mut grants.mounts_exec, &wanted.mounts_exec, DenyCode::Mounts, "mounts");
     asker.add(&mut grants.devices, &wanted.devices, DenyCode::Devices, "devices");
     for secret in &wanted.secrets {
         grants.secrets.insert(secret.clone(), None);
@@ -34,19 +35,13 @@ pub(crate) fn granted(
     for cap in wanted.linux_caps.iter() {
         grants.linux_caps.insert(cap, None);
     }
-    let grants = grants.writing_implies_reading();
+    let grants = grants.all_implies_reading();
     let most = &ceiling.grants;
     asker.inside(&grants.egress, &most.egress, DenyCode::Egress, "egress");
     asker.inside(&grants.mounts_write, &most.mounts_write, DenyCode::Mounts, "mounts");
-    // What may be written was judged above; reading it is part of that.
-    let only_read = PatternSet::new(
-        grants
-            .mounts_read
-            .iter()
-            .filter(|(path, _)| !grants.mounts_write.includes(path))
-            .map(|(path, at)| (path.clone(), at)),
-    );
-    asker.inside(&only_read, &most.mounts_read, DenyCode::Mounts, "mounts");
+    asker.inside(&grants.mounts_exec, &most.mounts_exec, DenyCode::Mounts, "mounts");
+    // What may be written or executed was judged above; reading it is part of that.
+    asker.inside(&grants.mounts_only_read(), &most.mounts_read, DenyCode::Mounts, "mounts");
     asker.inside(&grants.env, &most.env, DenyCode::Env, "env");
     asker.inside(&grants.secrets, &most.secrets, DenyCode::Secrets, "secrets");
     asker.inside(&grants.devices, &most.devices, DenyCode::Devices, "devices");

@@ -154,6 +154,9 @@ impl Facts<'_> {
                 "the disk limit does not bound what is written to {path}: it is a folder of the host"
             ));
         }
+        for (path, _) in grants.mounts_exec.iter() {
+            notes.push(format!("nobody has verified the programs in {path}: it is a folder of the host"));
+        }
         let limits = limited(request, &entry, ceiling, reasons);
         let empty = ProjectGrants::default();
         let project = entry.project.unwrap_or(&empty);
@@ -259,8 +262,8 @@ fn mounts(grants: &Grants) -> Vec<Mount> {
     let mount = |access| move |path: String| Mount { path, access };
     let mut mounts: Vec<Mount> =
         texts(&grants.mounts_write).into_iter().map(mount(MountAccess::Write)).collect();
-    let read = grants.mounts_read.iter().filter(|(path, _)| !grants.mounts_write.includes(path));
-    mounts.extend(read.map(|(path, _)| path.to_string()).map(mount(MountAccess::Read)));
+    mounts.extend(texts(&grants.mounts_exec).into_iter().map(mount(MountAccess::Execute)));
+    mounts.extend(texts(&grants.mounts_only_read()).into_iter().map(mount(MountAccess::Read)));
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
     mounts
 }
@@ -348,14 +351,7 @@ impl Wanted<'_> {
         if !project.volumes.is_empty() {
             add(Control::Volumes, listed(&project.volumes), project.volumes.iter().next().map(|(_, at)| at));
         }
-        // A folder that may be written is promised as that, not as one to read as well.
-        let only_read = PatternSet::new(
-            grants
-                .mounts_read
-                .iter()
-                .filter(|(path, _)| !grants.mounts_write.includes(path))
-                .map(|(path, at)| (path.clone(), at)),
-        );
+        let only_read = grants.mounts_only_read();
         if !only_read.is_empty() {
             add(Control::MountsRead, listed(&only_read), only_read.iter().next().map(|(_, at)| at));
         }
@@ -365,6 +361,10 @@ impl Wanted<'_> {
                 listed(&grants.mounts_write),
                 grants.mounts_write.iter().next().map(|(_, at)| at),
             );
+        }
+        if !grants.mounts_exec.is_empty() {
+            let at = grants.mounts_exec.iter().next().map(|(_, at)| at);
+            add(Control::MountsExec, format!("{} (execute)", listed(&grants.mounts_exec)), at);
         }
         if !grants.devices.is_empty() {
             add(Control::Devices, listed(&grants.devices), grants.devices.iter().next().map(|(_, at)| at));

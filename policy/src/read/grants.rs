@@ -36,22 +36,20 @@ impl Reader<'_> {
         Some(PatternSet::new(items.into_iter().map(|item| (item.value, item.span))))
     }
 
-    /// Folders to read and to write, where the keys are there.
-    pub(super) fn mounts(
-        &mut self,
-        node: &Node,
-    ) -> (Option<PatternSet<HostPath>>, Option<PatternSet<HostPath>>) {
-        let Some(entry) = node.entry("mounts") else { return (None, None) };
-        (self.set(&entry.node, "read"), self.set(&entry.node, "write"))
+    /// Folders to read, to write and to execute, where the keys are there.
+    pub(super) fn mounts(&mut self, node: &Node) -> [Option<PatternSet<HostPath>>; 3] {
+        let Some(entry) = node.entry("mounts") else { return [None, None, None] };
+        ["read", "write", "exec"].map(|key| self.set(&entry.node, key))
     }
 
     /// The grants of an entry.
     pub(super) fn grants(&mut self, node: &Node) -> (Grants, ProjectGrants) {
-        let (mounts_read, mounts_write) = self.mounts(node);
+        let [mounts_read, mounts_write, mounts_exec] = self.mounts(node);
         let grants = Grants {
             egress: self.set(node, "egress").unwrap_or_default(),
             mounts_read: mounts_read.unwrap_or_default(),
             mounts_write: mounts_write.unwrap_or_default(),
+            mounts_exec: mounts_exec.unwrap_or_default(),
             env: self.set(node, "env").unwrap_or_default(),
             secrets: self.secrets(node),
             devices: self.set(node, "devices").unwrap_or_default(),
@@ -62,7 +60,7 @@ impl Reader<'_> {
             publish: self.set(node, "publish").unwrap_or_default(),
             volumes: self.set(node, "volumes").unwrap_or_default(),
         };
-        (grants.writing_implies_reading(), project)
+        (grants.all_implies_reading(), project)
     }
 
     fn secrets(&mut self, node: &Node) -> PatternSet<SecretName> {

@@ -336,6 +336,7 @@ static MOUNTS: Shape = Shape {
     keys: &[
         key("read", List(&Text(Grammar::Path)), "Folders to read."),
         key("write", List(&Text(Grammar::Path)), "Folders to write, which includes reading."),
+        key("exec", List(&Text(Grammar::Path)), "Folders with programs to execute, never to write."),
     ],
 };
 

@@ -29,6 +29,7 @@ pub(crate) struct TierDoc {
     pub(crate) egress: Option<PatternSet<EgressPattern>>,
     pub(crate) mounts_read: Option<PatternSet<HostPath>>,
     pub(crate) mounts_write: Option<PatternSet<HostPath>>,
+    pub(crate) mounts_exec: Option<PatternSet<HostPath>>,
     pub(crate) env: Option<PatternSet<EnvPattern>>,
     pub(crate) secrets: Option<PatternSet<SecretName>>,
     pub(crate) devices: Option<PatternSet<DevicePath>>,
@@ -39,7 +40,7 @@ pub(crate) struct TierDoc {
 impl Reader<'_> {
     #[expect(clippy::unnecessary_wraps, reason = "all readers of named tables have one signature")]
     pub(super) fn tier(&mut self, node: &Node) -> Option<TierDoc> {
-        let (mounts_read, mounts_write) = self.mounts(node);
+        let [mounts_read, mounts_write, mounts_exec] = self.mounts(node);
         let isolation = node.entry("isolation").map(|entry| &entry.node);
         Some(TierDoc {
             span: node.span,
@@ -61,6 +62,7 @@ impl Reader<'_> {
             egress: self.set(node, "egress"),
             mounts_read,
             mounts_write,
+            mounts_exec,
             env: self.set(node, "env"),
             secrets: self.set(node, "secrets"),
             devices: self.set(node, "devices"),

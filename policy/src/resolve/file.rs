@@ -188,6 +188,7 @@ impl FileResolver<'_> {
         self.inside(what, name, "egress", &grants.egress, &ceiling.egress);
         self.inside(what, name, "mounts.read", &grants.mounts_read, &ceiling.mounts_read);
         self.inside(what, name, "mounts.write", &grants.mounts_write, &ceiling.mounts_write);
+        self.inside(what, name, "mounts.exec", &grants.mounts_exec, &ceiling.mounts_exec);
         self.inside(what, name, "env", &grants.env, &ceiling.env);
         self.inside(what, name, "secrets", &grants.secrets, &ceiling.secrets);
         self.inside(what, name, "devices", &grants.devices, &ceiling.devices);

@@ -110,8 +110,20 @@ impl Resolver<'_> {
             Some(inherited) => Some(Child { name, tier, refusals: self.refusals }.under(inherited)),
             None => self.root(name, tier),
         }?;
+        self.never_both(name, tier, &ceiling);
         chain.insert(name.clone());
         Some(Tier { ceiling, chain: At::new(chain, tier.span) })
+    }
+
+    /// SECURITY: what could be written and executed would be code that nobody has seen. Refused where a ceiling is made, so
+    /// that no request can combine the two.
+    fn never_both(&mut self, name: &TierName, tier: &TierDoc, ceiling: &Ceiling) {
+        let Some((exec, write)) = ceiling.grants.writable_and_executable() else { return };
+        let message = format!("the tier `{name}` lets {exec} be executed and {write} be written");
+        self.refusals.push(
+            Refusal::new(RefusalCode::BadValue, tier.span, message)
+                .help("name folders for `exec` that are neither inside nor around one for `write`"),
+        );
     }
 
     fn parent(&mut self, parent: &At<TierName>) -> Option<Tier> {
@@ -191,12 +203,13 @@ impl Resolver<'_> {
                 egress: tier.egress.clone().unwrap_or_default(),
                 mounts_read: tier.mounts_read.clone().unwrap_or_default(),
                 mounts_write: tier.mounts_write.clone().unwrap_or_default(),
+                mounts_exec: tier.mounts_exec.clone().unwrap_or_default(),
                 env: tier.env.clone().unwrap_or_default(),
                 secrets: tier.secrets.clone().unwrap_or_default(),
                 devices: tier.devices.clone().unwrap_or_default(),
                 linux_caps: tier.linux_caps.clone().unwrap_or_default(),
             }
-            .writing_implies_reading(),
+            .all_implies_reading(),
             limits: limits.ok()?,
         })
     }
@@ -217,6 +230,7 @@ impl Child<'_> {
     fn under(&mut self, parent: &Ceiling) -> Ceiling {
         let tier = self.tier;
         let mounts_write = self.set("mounts.write", tier.mounts_write.as_ref(), &parent.grants.mounts_write);
+        let mounts_exec = self.set("mounts.exec", tier.mounts_exec.as_ref(), &parent.grants.mounts_exec);
         for limit in parent.limits.exceeded(&tier.limits) {
             let (wanted, ceiling) = (limit.wanted, limit.ceiling);
             self.wider(
@@ -242,12 +256,13 @@ impl Child<'_> {
                 egress: self.set("egress", tier.egress.as_ref(), &parent.grants.egress),
                 mounts_read: self.set("mounts.read", tier.mounts_read.as_ref(), &parent.grants.mounts_read),
                 mounts_write,
+                mounts_exec,
                 env: self.set("env", tier.env.as_ref(), &parent.grants.env),
                 secrets: self.set("secrets", tier.secrets.as_ref(), &parent.grants.secrets),
                 devices: self.set("devices", tier.devices.as_ref(), &parent.grants.devices),
                 linux_caps: self.set("linux-caps", tier.linux_caps.as_ref(), &parent.grants.linux_caps),
             }
-            .writing_implies_reading(),
+            .all_implies_reading(),
             limits: parent.limits.under(&tier.limits),
         }
     }

@@ -165,7 +165,7 @@ proptest! {
             }
             for mount in &plan.mounts {
                 let path = mount.path.as_str();
-                prop_assert!(ask.read.contains(path) || ask.write.contains(path));
+                prop_assert!(ask.read.contains(path) || ask.write.contains(path) || ask.exec.contains(path));
                 prop_assert!(ceiling.grants.mounts_read.includes(&path.parse().unwrap()));
             }
             prop_assert!(plan.linux_caps.iter().all(|cap| ask.caps.contains(cap.name()) && tier.caps.contains(cap.name())));

@@ -12,9 +12,10 @@ use super::spec::{CAPS, DEVICES, HOSTS, PORTS, PolicySpec, SECRETS, SIGNERS, TIE
 use super::{backend, capability, evidence, host, image, key_signature, now, pem};
 
 pub(crate) const WANTED_PATHS: [&str; 5] = ["/srv/a/x", "/srv/a/b", "/srv/ab/y", "/opt", "/etc"];
+pub(crate) const WANTED_EXEC: [&str; 4] = ["/tools", "/tools/a/b", "/home/bin", "/opt"];
 pub(crate) const WANTED_ENV: [&str; 5] = ["ACME_1", "ACME_X_1", "ACME_X_Y", "LANG", "NODE_OPTIONS"];
 /// Controls that a random backend may lack.
-pub(crate) const FRAGILE: [Control; 10] = [
+pub(crate) const FRAGILE: [Control; 11] = [
     Control::Seccomp,
     Control::NoNetwork,
     Control::Egress,
@@ -22,6 +23,7 @@ pub(crate) const FRAGILE: [Control; 10] = [
     Control::EphemeralRoot,
     Control::MountsRead,
     Control::MountsWrite,
+    Control::MountsExec,
     Control::Secrets,
     Control::MemoryExact,
     Control::MemoryWatched,
@@ -33,6 +35,7 @@ pub(crate) struct Ask {
     pub(crate) egress: BTreeSet<(&'static str, u16)>,
     pub(crate) read: BTreeSet<&'static str>,
     pub(crate) write: BTreeSet<&'static str>,
+    pub(crate) exec: BTreeSet<&'static str>,
     pub(crate) env: BTreeSet<&'static str>,
     pub(crate) secrets: BTreeSet<&'static str>,
     pub(crate) caps: BTreeSet<&'static str>,
@@ -52,6 +55,7 @@ impl Ask {
         request.grants.egress = self.egress.iter().map(|(host, port)| format!("{host}:{port}")).collect();
         request.grants.mounts_read = self.read.iter().map(ToString::to_string).collect();
         request.grants.mounts_write = self.write.iter().map(ToString::to_string).collect();
+        request.grants.mounts_exec = self.exec.iter().map(ToString::to_string).collect();
         request.grants.secrets = self.secrets.iter().map(|name| name.parse().unwrap()).collect();
         request.grants.devices = self.devices.iter().map(ToString::to_string).collect();
         request.grants.linux_caps =
@@ -104,6 +108,7 @@ pub(crate) fn ask() -> impl Strategy<Value = Ask> {
         few(atoms),
         few(WANTED_PATHS.to_vec()),
         few(WANTED_PATHS.to_vec()),
+        few(WANTED_EXEC.to_vec()),
         few(WANTED_ENV.to_vec()),
         few(SECRETS.to_vec()),
         few(CAPS.to_vec()),
@@ -124,8 +129,8 @@ pub(crate) fn ask() -> impl Strategy<Value = Ask> {
         subsequence(IsolationLevel::ALL.to_vec(), 1..=4).prop_map(|levels| levels.into_iter().collect());
     let backends = proptest::collection::vec((levels, lacking), 0..4);
     (tier, sets, memory, args, signed, backends).prop_map(|(tier, sets, memory, args, signed, backends)| {
-        let (egress, read, write, env, secrets, caps, devices) = sets;
+        let (egress, read, write, exec, env, secrets, caps, devices) = sets;
         let read = read.into_iter().filter(|path| *path != "/etc").collect();
-        Ask { tier, egress, read, write, env, secrets, caps, devices, memory, args, signed, backends }
+        Ask { tier, egress, read, write, exec, env, secrets, caps, devices, memory, args, signed, backends }
     })
 }

@@ -164,7 +164,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 29] = [
+pub(crate) const CONTROLS: [Control; 30] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -180,6 +180,7 @@ pub(crate) const CONTROLS: [Control; 29] = [
     Control::Tmp,
     Control::MountsRead,
     Control::MountsWrite,
+    Control::MountsExec,
     Control::Volumes,
     Control::Devices,
     Control::Env,

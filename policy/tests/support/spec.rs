@@ -14,6 +14,8 @@ pub(crate) const HOSTS: [&str; 7] =
     ["a.x.org", "b.x.org", "c.b.x.org", "d.b.x.org", "x.org", "q.net", "zz.example"];
 pub(crate) const PORTS: [u16; 4] = [9, 80, 443, 8443];
 pub(crate) const PATHS: [&str; 5] = ["/srv", "/srv/a", "/srv/a/b", "/srv/ab", "/opt"];
+/// Apart from [`PATHS`]: no tier lets what can be written be executed.
+pub(crate) const EXEC: [&str; 3] = ["/tools", "/tools/a", "/home/bin"];
 pub(crate) const ENV: [&str; 5] = ["ACME_*", "ACME_X_*", "ACME_X_Y", "LANG", "NODE_OPTIONS"];
 pub(crate) const SECRETS: [&str; 3] = ["one", "two", "three"];
 pub(crate) const CAPS: [&str; 3] = ["CHOWN", "NET_BIND_SERVICE", "SETUID"];
@@ -32,6 +34,7 @@ pub(crate) struct TierSpec {
     pub(crate) egress: BTreeSet<&'static str>,
     pub(crate) read: BTreeSet<&'static str>,
     pub(crate) write: BTreeSet<&'static str>,
+    pub(crate) exec: BTreeSet<&'static str>,
     pub(crate) env: BTreeSet<&'static str>,
     pub(crate) secrets: BTreeSet<&'static str>,
     pub(crate) caps: BTreeSet<&'static str>,
@@ -99,8 +102,9 @@ impl TierSpec {
             wide_seccomp: self.wide_seccomp && parent.wide_seccomp,
             watched: self.watched && parent.watched,
             egress: narrowed(&self.egress, &parent.egress, egress_includes),
-            read: narrowed(&self.read, &parent.read.union(&parent.write).copied().collect(), path_matches),
+            read: narrowed(&self.read, &(&(&parent.read | &parent.write) | &parent.exec), path_matches),
             write: narrowed(&self.write, &parent.write, path_matches),
+            exec: narrowed(&self.exec, &parent.exec, path_matches),
             env: narrowed(&self.env, &parent.env, env_includes),
             secrets: narrowed(&self.secrets, &parent.secrets, equal),
             caps: narrowed(&self.caps, &parent.caps, equal),
@@ -117,7 +121,8 @@ impl TierSpec {
             "user": if self.any_user { "any" } else { "non-root" },
             "seccomp": if self.wide_seccomp { "perry-default" } else { "perry-minimal" },
             "memory-enforcement": if self.watched { "watched" } else { "exact" },
-            "egress": self.egress, "mounts": { "read": self.read, "write": self.write }, "env": self.env,
+            "egress": self.egress, "env": self.env,
+            "mounts": { "read": self.read, "write": self.write, "exec": self.exec },
             "secrets": self.secrets, "linux-caps": self.caps, "devices": self.devices,
             "limits": {
                 "memory": format!("{memory}MiB"), "cpu": cpu, "pids": pids, "wall": format!("{wall}s"),
@@ -216,12 +221,21 @@ fn some<const N: usize>(items: [&'static str; N]) -> impl Strategy<Value = BTree
 
 pub(crate) fn tier() -> impl Strategy<Value = TierSpec> {
     let flags = any::<[bool; 4]>();
-    let sets = (some(EGRESS), some(PATHS), some(PATHS), some(ENV), some(SECRETS), some(CAPS), some(DEVICES));
+    let sets = (
+        some(EGRESS),
+        some(PATHS),
+        some(PATHS),
+        some(EXEC),
+        some(ENV),
+        some(SECRETS),
+        some(CAPS),
+        some(DEVICES),
+    );
     let levels = subsequence(IsolationLevel::ALL.to_vec(), 1..=4);
     let limits = proptest::array::uniform7(1_u32..5);
     (flags, sets, levels, limits).prop_map(|(flags, sets, levels, limits)| {
         let [ephemeral, any_user, wide_seccomp, watched] = flags;
-        let (egress, read, write, env, secrets, caps, devices) = sets;
+        let (egress, read, write, exec, env, secrets, caps, devices) = sets;
         let accept = levels.into_iter().collect();
         TierSpec {
             accept,
@@ -232,6 +246,7 @@ pub(crate) fn tier() -> impl Strategy<Value = TierSpec> {
             egress,
             read,
             write,
+            exec,
             env,
             secrets,
             caps,

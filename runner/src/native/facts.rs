@@ -84,7 +84,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
     if Ids::of_this_process() == Ids::Range {
         let owners =
             "the folder's owner is the sandbox's user where its file system can map owners, else nobody";
-        for control in [Control::MountsRead, Control::MountsWrite] {
+        for control in [Control::MountsRead, Control::MountsWrite, Control::MountsExec] {
             let mount = table.enforcer(control).unwrap_or_default();
             table.set(control, by(&format!("{mount}; {owners}")));
         }
@@ -127,7 +127,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 21] = [
+const HELD: [(Control, &str); 22] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -140,6 +140,7 @@ const HELD: [(Control, &str); 21] = [
     (Control::Tmp, "tmpfs with size and inode limits"),
     (Control::MountsRead, "bind mount (read-only, nosuid, nodev, noexec)"),
     (Control::MountsWrite, "bind mount (nosuid, nodev, noexec)"),
+    (Control::MountsExec, "bind mount (read-only, nosuid, nodev)"),
     (Control::Devices, "own /dev (nodes with the numbers that were looked at, nosuid, noexec)"),
     (Control::Env, "launcher (the plan's variables and no other)"),
     (Control::User, "user namespace"),

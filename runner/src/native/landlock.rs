@@ -112,7 +112,7 @@ mod tests {
     fn nothing_is_written_but_where_it_may_be() {
         let mut settings = settings_of(&["/bin/true"]);
         for (path, writable) in [("/srv/in", false), ("/srv/out", true)] {
-            settings.mounts.push(HostFolder { path: path.to_owned(), writable });
+            settings.mounts.push(HostFolder { path: path.to_owned(), writable, executable: false });
         }
         let (handled, scoped, rules) = rules(wall(&settings, 7).unwrap());
         assert_eq!((handled & TRUNCATE, scoped), (TRUNCATE, SCOPES));

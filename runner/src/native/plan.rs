@@ -81,7 +81,11 @@ pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settin
 }
 
 fn host_folder(mount: &perry_sandbox_policy::Mount) -> HostFolder {
-    HostFolder { path: mount.path.clone(), writable: mount.access == MountAccess::Write }
+    HostFolder {
+        path: mount.path.clone(),
+        writable: mount.access == MountAccess::Write,
+        executable: mount.access == MountAccess::Execute,
+    }
 }
 
 /// Devices that every sandbox has are left out.
@@ -131,6 +135,7 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
     let asked = [
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Read), Control::MountsRead),
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Write), Control::MountsWrite),
+        (plan.mounts.iter().any(|mount| mount.access == MountAccess::Execute), Control::MountsExec),
         (!plan.secrets.is_empty(), Control::Secrets),
         (!plan.devices.is_empty(), Control::Devices),
         (plan.process.terminal == Terminal::Own, Control::Terminal),

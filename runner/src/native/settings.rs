@@ -51,6 +51,8 @@ pub(crate) struct HostFolder {
     pub(crate) path: String,
     /// Whether it can be written.
     pub(crate) writable: bool,
+    /// Whether programs in it can be executed; never together with writing.
+    pub(crate) executable: bool,
 }
 
 /// A device of the host that was looked at.

@@ -62,6 +62,14 @@ pub enum SpecError {
         "{0} host folders are more than the {MAX_MOUNTS} that one sandbox can see: grant a common parent folder"
     )]
     TooManyMounts(usize),
+    /// A folder that could be written and executed.
+    #[error("{exec} can be executed and {write} can be written: what is written is never executed")]
+    WriteAndExecute {
+        /// What can be executed.
+        exec: String,
+        /// What can be written.
+        write: String,
+    },
     /// Too many secrets.
     #[error("{0} secrets are more than the {MAX_SECRETS} that one sandbox can have: put several into one")]
     TooManySecrets(usize),
@@ -126,6 +134,7 @@ impl Spec {
             return Err(SpecError::TooManyMounts(settings.mounts.len()));
         }
         check_folder(&settings.cwd)?;
+        check_write_or_execute(&settings.mounts)?;
         for mount in &settings.mounts {
             check_folder(&mount.path)?;
             if mount.path == "/" {
@@ -268,10 +277,32 @@ fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
     Ok(steps)
 }
 
-/// Nothing of the host is executed, neither what the sandbox writes nor what it only reads: programs come from the
-/// signed image.
+/// Programs come from the signed image. Of a folder of the host they are executed only where the policy says so, and
+/// never where the sandbox can write.
 fn attributes_of(mount: &HostFolder) -> MountAttributes {
-    if mount.writable { MountAttributes::Data } else { MountAttributes::ReadOnlyData }
+    match (mount.writable, mount.executable) {
+        (false, true) => MountAttributes::ReadOnly,
+        (true, _) => MountAttributes::Data,
+        (false, false) => MountAttributes::ReadOnlyData,
+    }
+}
+
+/// A path is the other, or below it, by whole components.
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// SECURITY: one mount of a folder may be written and another executed; then so could what was written.
+fn check_write_or_execute(mounts: &[HostFolder]) -> Result<(), SpecError> {
+    for exec in mounts.iter().filter(|mount| mount.executable) {
+        let both = |mount: &&HostFolder| {
+            mount.writable && (is_below(&mount.path, &exec.path) || is_below(&exec.path, &mount.path))
+        };
+        if let Some(write) = mounts.iter().find(both) {
+            return Err(SpecError::WriteAndExecute { exec: exec.path.clone(), write: write.path.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// The root is always an overlay: the image, and below it the folders that it lacks; above it what is written, where

@@ -21,6 +21,7 @@ memory-enforcement = "watched"
 limits = { memory = "64MiB", cpu = 1, pids = 64, wall = "1m", output = "1MiB", disk = "8MiB", open-files = 256 }
 isolation = { accept = ["oci"] }
 devices = ["/dev/fuse", "/dev/tty", "/dev/null", "/dev/shm"]
+mounts = { read = ["/var/tmp"], exec = ["/var/tmp"] }
 
 [ad-hoc]
 tier = "roomy"
@@ -58,4 +59,27 @@ fn devices_are_given_by_policy_and_some_never() {
         let ran = run(&home, &["--device", denied], "echo ran");
         assert_eq!((ran.code, ran.stdout.as_str()), (120, ""), "{ran:?}");
     }
+}
+
+#[test]
+fn programs_of_the_host_are_executed_where_a_policy_lets_them() {
+    let home = home();
+    let host = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir_in("/var/tmp")
+        .expect("a folder of the host");
+    let program = host.path().join("hello");
+    fs::write(&program, "#!/bin/busybox sh\necho from the host\n").expect("it can be written");
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let (folder, script) = (host.path().to_str().expect("text"), program.to_str().expect("text"));
+    let ran = run(&home, &["--mount-exec", folder], script);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "from the host\n"), "{ran:?}");
+    let read = run(&home, &["--mount-read", folder], script);
+    assert!(read.code == 126 && read.stdout.is_empty(), "{read:?}");
+    let explain = ["explain", "--policy", "policy.toml", "--mount-exec", folder, IMAGE, "--", "/bin/x"];
+    let said = home.run(&explain);
+    assert!(
+        said.stdout.contains("(execute)") && said.stdout.contains("nobody has verified the programs"),
+        "{said:?}"
+    );
 }

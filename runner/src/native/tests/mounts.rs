@@ -10,8 +10,10 @@ use tempfile::TempDir;
 
 use super::super::owners;
 use super::super::settings::Settings;
+use super::super::steps::{Slot, Step};
+use super::super::sys::MountAttributes;
 use super::changed::{as_ordinary_user, changed};
-use super::rootfs::{busybox, settings};
+use super::rootfs::{busybox, put_busybox, settings};
 use super::*;
 
 /// A folder of the host on a file system of the disk, which everybody may enter.
@@ -26,7 +28,10 @@ fn host(folder: &str) -> TempDir {
 fn shows(host: &Path, writable: bool, line: &str) -> Settings {
     let path = host.display().to_string();
     let line = format!("cd {path} && {{ {line}; }} 2>/dev/null");
-    Settings { mounts: vec![HostFolder { path, writable }], ..settings(&["/bin/sh", "-c", &line]) }
+    Settings {
+        mounts: vec![HostFolder { path, writable, executable: false }],
+        ..settings(&["/bin/sh", "-c", &line])
+    }
 }
 
 /// Tries everything that an owner may do.
@@ -55,6 +60,10 @@ fn the_folders_owner_is_the_sandboxes_user() {
 #[test]
 fn an_ordinary_user_gets_the_same() {
     as_ordinary_user("mounts::the_folders_owner_is_the_sandboxes_user");
+    as_ordinary_user(
+        "mounts::programs_of_the_host_are_executed_only_where_that_is_granted_and_never_written",
+    );
+    as_ordinary_user("mounts::a_set_id_program_of_the_host_gains_nothing");
     as_ordinary_user("mounts::no_link_on_the_way_is_followed_whoever_swaps_it");
 }
 
@@ -106,6 +115,67 @@ fn as_root_a_file_system_that_cannot_map_owners_belongs_to_nobody() {
     let output = Command::new("unshare").args(["--mount", "sh", "-c", &line]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && text.contains("1 passed"), "{text} {output:?}");
+}
+
+/// A program of the host in a folder of the host.
+fn programs() -> TempDir {
+    let host = host("/var/tmp");
+    put_busybox(&host.path().join("busybox"));
+    host
+}
+
+fn gives(host: &Path, executable: bool) -> Settings {
+    let path = host.display().to_string();
+    let line = format!("{path}/busybox echo ran; (echo x > {path}/new) 2>/dev/null && echo written; true");
+    let mounts = vec![HostFolder { path, writable: false, executable }];
+    Settings { mounts, ..settings(&["/bin/sh", "-c", &line]) }
+}
+
+#[test]
+fn programs_of_the_host_are_executed_only_where_that_is_granted_and_never_written() {
+    let (host, root) = (programs(), busybox());
+    assert_eq!(changed(root.path(), &gives(host.path(), true), None, |_| {}), "ran\n");
+    assert_eq!(changed(root.path(), &gives(host.path(), false), None, |_| {}), "");
+    // What refuses it where it is only read.
+    let open = |steps: &mut Vec<Step>| {
+        for step in steps {
+            if let Step::Restrict { mount: Slot::Host(_), attributes, .. } = step {
+                *attributes = MountAttributes::ReadOnly;
+            }
+        }
+    };
+    assert_eq!(changed(root.path(), &gives(host.path(), false), None, open), "ran\n");
+    // What refuses to write where it is executed; Landlock is the second wall.
+    let writable = |steps: &mut Vec<Step>| {
+        steps.retain(|step| {
+            !matches!(step, Step::Restrict { mount: Slot::Host(_), .. } | Step::Confine { .. })
+        });
+    };
+    assert_eq!(changed(root.path(), &gives(host.path(), true), None, writable), "ran\nwritten\n");
+}
+
+#[test]
+fn a_set_id_program_of_the_host_gains_nothing() {
+    let (host, root) = (programs(), busybox());
+    fs::set_permissions(host.path().join("busybox"), Permissions::from_mode(0o6755)).unwrap();
+    let mut settings = gives(host.path(), true);
+    let line = format!("{}/busybox id -u", host.path().display());
+    settings.argv = ["/bin/sh", "-c", &line].map(str::to_owned).to_vec();
+    assert_eq!(changed(root.path(), &settings, None, |_| {}), "65534\n");
+}
+
+#[test]
+fn nothing_is_both_written_and_executed() {
+    for (exec, write) in [("/srv/a", "/srv/a"), ("/srv/a", "/srv/a/b"), ("/srv/a/b", "/srv/a")] {
+        let mount = |path: &str, executable: bool| HostFolder {
+            path: path.to_owned(),
+            writable: !executable,
+            executable,
+        };
+        let mounts = vec![mount(exec, true), mount(write, false)];
+        let error = sandbox(&Settings { mounts, ..settings(&["/bin/true"]) }).unwrap_err().to_string();
+        assert!(error.contains("what is written is never executed"), "{error}");
+    }
 }
 
 /// Puts a link in the place of a folder, and the folder back, until it is told to stop.
