@@ -9,25 +9,25 @@ use crate::{IMAGE, KEY, POLICY, run_in};
 /// A sound key that did not sign the example.
 const OTHER_KEY: &str = "examples/hello/other.pub";
 
-fn blob(home: &Home, digest: &str) -> PathBuf {
+pub(crate) fn blob(home: &Home, digest: &str) -> PathBuf {
     let hex = digest.strip_prefix("sha256:").expect("a sha256 digest");
     home.path().join("examples/hello/image/blobs/sha256").join(hex)
 }
 
-fn json(path: &Path) -> serde_json::Value {
+pub(crate) fn json(path: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(path).expect("a blob can be read")).expect("a manifest is JSON")
 }
 
 /// The digests of the example's index, its manifest for this machine, that manifest's layer, and the signature.
-struct Parts {
+pub(crate) struct Parts {
     index: String,
-    manifest: String,
+    pub(crate) manifest: String,
     layer: String,
     signature_manifest: String,
     signature_payload: String,
 }
 
-fn parts(home: &Home) -> Parts {
+pub(crate) fn parts(home: &Home) -> Parts {
     let text = |value: &serde_json::Value| value.as_str().expect("a digest").to_owned();
     let layout = json(&home.path().join("examples/hello/image/index.json"));
     let index = text(&layout["manifests"][0]["digest"]);

@@ -1,0 +1,56 @@
+//! Images made for one test: the example's programs, whatever else the test puts there, and a signature by a new key.
+
+use std::path::Path;
+
+use perry_sandbox_reference::Digest;
+use perry_sandbox_testkit::Home;
+use perry_sandbox_testkit::layout::{Content, digest_of};
+use perry_sandbox_testkit::sigstore::{Found, Key, SIMPLE_LAYER, attach_layers, b64, simple_payload};
+use perry_sandbox_testkit::tarball::Tarball;
+use serde_json::{Value, json};
+
+use crate::gates::{blob, json, parts};
+
+/// The layout of the made image, as the program is told it.
+pub(crate) const MADE: &str = "oci:made";
+/// The key that signed it.
+pub(crate) const MADE_KEY: &str = "made.pub";
+
+/// The content of an image with the example's layer, another on top, and this `config` object; and its digest.
+pub(crate) fn content(home: &Home, top: Tarball, run: &Value) -> (Content, Digest) {
+    let read = |digest: &Value| std::fs::read(blob(home, digest.as_str().expect("a digest")));
+    let manifest = json(&blob(home, &parts(home).manifest));
+    let config = read(&manifest["config"]["digest"]).expect("the example has a configuration");
+    let mut config: Value = serde_json::from_slice(&config).expect("a configuration is JSON");
+    let mut content = Content::new();
+    let base = manifest["layers"][0].clone();
+    content.blob(read(&base["digest"]).expect("the example has a layer"));
+    let top = top.build();
+    let diff_ids = config["rootfs"]["diff_ids"].as_array_mut().expect("the example lists its layers");
+    diff_ids.push(Digest::of(&top).as_str().into());
+    config["config"] = run.clone();
+    let top = content.described("application/vnd.oci.image.layer.v1.tar", top);
+    let kind = |of: &Value| of["mediaType"].as_str().expect("the example names its types").to_owned();
+    let config = content.described(&kind(&manifest["config"]), config.to_string());
+    let body = json!({
+        "schemaVersion": 2, "mediaType": kind(&manifest), "config": config, "layers": [base, top],
+    });
+    let descriptor = content.manifest(&kind(&manifest), &body);
+    content.tag("v1", &descriptor);
+    (content, digest_of(&descriptor))
+}
+
+/// Signs that digest as cosign 2 does with a key, and writes layout and key into the home.
+pub(crate) fn write_signed(home: &Home, mut content: Content, digest: &Digest) {
+    let key = Key::p256();
+    let payload = simple_payload("registry.example/acme/made", digest);
+    let annotations = json!({"dev.cosignproject.cosign/signature": b64(key.sign(&payload))});
+    attach_layers(&mut content, &[(SIMPLE_LAYER, &payload, &annotations)], Found::ByTag(digest, "sig"));
+    write(&home.path().join(MADE_KEY), key.pem().as_bytes());
+    content.write_layout(&home.path().join("made"));
+}
+
+/// Writes a file of the test.
+pub(crate) fn write(file: &Path, bytes: &[u8]) {
+    std::fs::write(file, bytes).expect("the home can be written");
+}
