@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use jiff::Timestamp;
 use sigstore_verify::types::{Artifact, Bundle};
 use sigstore_verify::{
     CertificateError, Error, Policy, TimestampError, TransparencyLogError, VerificationResult, Verifier,
@@ -50,6 +51,7 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Finding>) -> Result<T,
 
 fn finding(error: &Error) -> Finding {
     let found = error.to_string();
+    let found = out_of_time(&found).unwrap_or(found);
     let (code, expected) = match error {
         Error::SignatureInvalid(_) => {
             (Code::SigInvalid, "a signature by the key of the certificate or policy")
@@ -73,6 +75,21 @@ fn finding(error: &Error) -> Finding {
         _ => (Code::CoreBroke, "an error of a known kind"),
     };
     Finding::new(code, found, expected)
+}
+
+/// In words, what webpki says of a certificate that is used outside its validity: the time, and the end that it is beyond.
+fn out_of_time(text: &str) -> Option<String> {
+    let is_over = text.contains("CertExpired");
+    if !is_over && !text.contains("CertNotValidYet") {
+        return None;
+    }
+    let mut times = text.split("UnixTime(").skip(1).map(|rest| {
+        let seconds = rest.split(')').next()?.parse().ok()?;
+        Timestamp::from_second(seconds).ok()
+    });
+    let (used, bound) = (times.next()??, times.next()??);
+    let how = if is_over { "after it expired at" } else { "before it was valid, from" };
+    Some(format!("the certificate, or one above it, was used at {used}, {how} {bound}"))
 }
 
 fn certificate(error: &CertificateError) -> (Code, &'static str) {
@@ -144,6 +161,19 @@ fn bundle(error: &sigstore_verify::bundle::Error) -> (Code, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_out_of_time_is_said_in_words() {
+        let text = "bad: CertExpired { time: UnixTime(1735690201), not_after: UnixTime(1735690200) }";
+        let words = "used at 2025-01-01T00:10:01Z, after it expired at 2025-01-01T00:10:00Z";
+        assert!(out_of_time(text).unwrap().ends_with(words));
+        let text = "bad: CertNotValidYet { time: UnixTime(1735689599), not_before: UnixTime(1735689600) }";
+        let words = "used at 2024-12-31T23:59:59Z, before it was valid, from 2025-01-01T00:00:00Z";
+        assert!(out_of_time(text).unwrap().ends_with(words));
+        for other in ["bad: UnknownIssuer", "bad: CertExpired", "CertExpired UnixTime(x) UnixTime(1)"] {
+            assert_eq!(out_of_time(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn cve_2026_44310_a_panic_denies() {

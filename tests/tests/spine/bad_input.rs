@@ -2,11 +2,15 @@
 
 use std::process::Stdio;
 
+use perry_sandbox_testkit::sigstore::{IDENTITY, ISSUER, SIGNED_AT, Sigstore, attach_bundle};
+use perry_sandbox_testkit::tarball::Tarball;
 use perry_sandbox_testkit::{As, Home, Ran};
+use serde_json::json;
 
+use crate::made::{MADE, content, write};
 use crate::{IMAGE, KEY, POLICY, run_in};
 
-fn refused(ran: &Ran, code: i32, says: &[&str]) {
+pub(crate) fn refused(ran: &Ran, code: i32, says: &[&str]) {
     assert_eq!(ran.code, code, "{ran:?}");
     assert_eq!(ran.stdout, "", "nothing may have run: {ran:?}");
     for word in says {
@@ -225,4 +229,33 @@ fn a_key_that_everybody_can_write_is_refused() {
     let file = home.path().join(KEY);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("its mode can be set");
     refused(&home.run(&["run", "--key", KEY, IMAGE]), 2, &["cosign.pub", "everybody"]);
+}
+
+/// Runs an image that this instance of Sigstore has signed.
+fn signed_by(instance: &Sigstore) -> Ran {
+    let home = Home::new(As::Ordinary);
+    let (mut content, digest) =
+        content(&home, Tarball::new(), &json!({"Entrypoint": ["/bin/busybox", "true"]}));
+    attach_bundle(&mut content, instance.image_signature(&digest).to_string().as_bytes(), &digest);
+    content.write_layout(&home.path().join("made"));
+    write(&home.path().join("root.json"), instance.trusted_root().to_string().as_bytes());
+    let signer = ["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER];
+    home.run(&[&["run", "--trusted-root", "root.json"], &signer[..], &[MADE]].concat())
+}
+
+#[test]
+fn a_certificate_that_had_expired_is_refused() {
+    let ran = signed_by(&Sigstore::default());
+    assert_eq!(ran.code, 0, "what was signed in time holds for ever: {ran:?}");
+    // A leaf is valid for ten minutes.
+    let late = Sigstore { logged_at: SIGNED_AT + 601, ..Sigstore::default() };
+    refused(
+        &signed_by(&late),
+        121,
+        &["V-TIME-03", "at 2025-01-01T00:10:01Z, after it expired at 2025-01-01T00:10:00Z"],
+    );
+    let authority = Sigstore { intermediate_valid: (0, SIGNED_AT - 1), ..Sigstore::default() };
+    refused(&signed_by(&authority), 121, &["V-TIME-03", "authority"]);
+    let root = Sigstore { root_valid: (0, SIGNED_AT - 1), ..Sigstore::default() };
+    refused(&signed_by(&root), 121, &["V-TIME-03", "authority"]);
 }
