@@ -1,6 +1,7 @@
 //! The spine, end to end: the real program, a really signed image, the real kernel.
 
 mod bad_input;
+mod bad_layout;
 mod cosign;
 mod detached;
 mod doctor;
