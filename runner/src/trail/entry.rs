@@ -1,6 +1,6 @@
 //! What a line of the trail says. Never a variable's value or a secret; an argument's value only where the policy asks.
 
-use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest};
+use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest, VerifiedIdentity, VerifiedSignature};
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,20 @@ pub struct Decision {
 pub struct Signature {
     /// The signer's name in the policy.
     pub signer: String,
+    /// Whose signature it is: the name may stand for somebody else in the next policy.
+    pub by: VerifiedIdentity,
     /// Number of the entry in the transparency log.
     pub log_index: Option<u64>,
+}
+
+impl From<&VerifiedSignature> for Signature {
+    fn from(signature: &VerifiedSignature) -> Self {
+        Self {
+            signer: signature.signer.to_string(),
+            by: signature.by.clone(),
+            log_index: signature.log.as_ref().map(|entry| entry.index),
+        }
+    }
 }
 
 /// What is started.
@@ -86,10 +98,6 @@ pub struct RunStart {
 impl RunStart {
     /// What a plan and its evidence say; the plan's digest is passed along because it takes longer than all the rest.
     pub(crate) fn of(plan: &LaunchPlan, digest: &PlanDigest, evidence: &Evidence) -> Self {
-        let signatures = evidence.signatures.iter().map(|signature| Signature {
-            signer: signature.signer.to_string(),
-            log_index: signature.log.as_ref().map(|entry| entry.index),
-        });
         Self {
             policy: plan.policy.clone(),
             plan: digest.to_string(),
@@ -98,7 +106,7 @@ impl RunStart {
             tier: plan.tier.to_string(),
             backend: format!("{} {}", plan.backend, env!("CARGO_PKG_VERSION")),
             isolation: plan.isolation.to_string(),
-            signatures: signatures.collect(),
+            signatures: evidence.signatures.iter().map(Signature::from).collect(),
         }
     }
 }
@@ -133,4 +141,41 @@ pub struct RunEnd {
     pub usage: Option<Usage>,
     /// Bytes of output that were passed on.
     pub output: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use perry_sandbox_policy::{LogEntry, SignatureFormat};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_signature_is_written_with_what_was_proved() {
+        let signed = Digest::of(b"image");
+        let key = VerifiedIdentity::Key { fingerprint: Digest::of(b"key") };
+        let mut signature = VerifiedSignature {
+            signer: "release".parse().unwrap(),
+            signed: signed.clone(),
+            format: SignatureFormat::Bundle,
+            object: signed,
+            by: key,
+            times: Vec::new(),
+            log: None,
+            root: None,
+            signed_reference: None,
+            serial: None,
+            build: None,
+        };
+        let written = |signature: &VerifiedSignature| json!(Signature::from(signature));
+        let fingerprint = Digest::of(b"key").to_string();
+        assert_eq!(
+            written(&signature),
+            json!({"signer": "release", "by": {"key": {"fingerprint": fingerprint}}, "log-index": null})
+        );
+        signature.by = VerifiedIdentity::Keyless { issuer: "https://i".to_owned(), subject: "s".to_owned() };
+        signature.log = Some(LogEntry { log_id: "00".to_owned(), index: 7 });
+        let by = json!({"keyless": {"issuer": "https://i", "subject": "s"}});
+        assert_eq!(written(&signature), json!({"signer": "release", "by": by, "log-index": 7}));
+    }
 }
