@@ -90,6 +90,9 @@ pub(crate) enum MountAttributes {
     Device,
     /// `nosuid`, `noexec`: the sandbox's own terminals, and where nodes of devices are made.
     Terminals,
+    /// Nothing: how a test takes these defences out.
+    #[cfg(test)]
+    Bare,
 }
 
 impl MountAttributes {
@@ -106,6 +109,8 @@ impl MountAttributes {
             Self::ReadOnlyData => RDONLY | NOSUID | NODEV | NOEXEC,
             Self::Device => RDONLY | NOSUID | NOEXEC,
             Self::Terminals => NOSUID | NOEXEC,
+            #[cfg(test)]
+            Self::Bare => 0,
         }
     }
 }
@@ -120,9 +125,12 @@ fn mount_setattr(tree: RawFd, path: &CStr, flags: i64, attributes: [u64; 4]) -> 
 }
 
 /// Adds flags to a mount, and with `recursive` to all below it.
+///
+/// SECURITY: and cuts its tie to the mounts that it was cloned from. The clone of a shared mount, which every mount of a host
+/// with systemd is, would show what the host mounts there later, without these flags.
 pub(super) fn add_attributes(tree: RawFd, attributes: MountAttributes, recursive: bool) -> Result<()> {
     let flags = EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
-    mount_setattr(tree, c"", flags, [attributes.bits(), 0, 0, 0])
+    mount_setattr(tree, c"", flags, [attributes.bits(), 0, libc::MS_PRIVATE, 0])
 }
 
 /// [`add_attributes`] for the parent.
