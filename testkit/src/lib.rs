@@ -3,6 +3,7 @@
 pub mod bench;
 mod command;
 mod http;
+mod inside;
 pub mod layout;
 pub mod registry;
 pub mod sigstore;
@@ -10,4 +11,5 @@ mod skip;
 pub mod tarball;
 
 pub use command::{As, Home, Ran, crate_root, is_root, peer};
+pub use inside::{Verdicts, checker};
 pub use skip::skip;

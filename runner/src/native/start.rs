@@ -81,7 +81,7 @@ pub enum StartError {
 }
 
 /// `CLONE_NEW*`: user, mount, pid, network, ipc, uts. The cgroup namespace comes when the cgroup has been joined.
-const NAMESPACES: i32 = libc::CLONE_NEWUSER
+pub(super) const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET

@@ -8,17 +8,25 @@
 //! Arguments: `memory=BYTES` and `pids=N` name limits to try, `canary=TEXT` a text of the host that must not be seen,
 //! `bomb=KIND` does nothing but exhaust one resource,
 //! `spy=N` looks at others instead, until N of them have come,
-//! `port=N` a listener on the host's loopback, `abstract=NAME` a socket of the host's abstract namespace.
+//! `port=N` a listener on the host's loopback, `abstract=NAME` and `socket=PATH` sockets of the host, `ipc=KEY`,
+//! `keyring=ID` and `process=N` what `plant=KEY` has made on the host (`uproot=KEY` removes it) and a process of it.
+//! `session PROGRAM ARGUMENT…` runs a program of the host with a session keyring of its own.
+//! `files=N`, `tmp=BYTES` and `each=BYTES` are more limits to try; with `limits=ours` the resource limits must be those of
+//! `perry-sandbox` and not only finite.
 
 mod bomb;
 mod files;
+mod fill;
+mod ipc;
 mod kernel;
 mod limits;
 mod network;
+mod planted;
 mod raw;
 mod report;
 mod spy;
 mod state;
+mod ways;
 
 use report::Report;
 
@@ -33,6 +41,19 @@ fn main() {
     if let Some(kind) = value("bomb") {
         return bomb::explode(&kind);
     }
+    let number = |name: &str| value(name).and_then(|text| text.parse().ok());
+    if let Some(key) = number("plant") {
+        return ipc::plant(key);
+    }
+    if let Some(key) = number("uproot") {
+        return ipc::uproot(key);
+    }
+    if let Some(("session", program)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return ipc::in_a_session_of_its_own(program);
+    }
+    if value("tell").is_some() {
+        return println!("{}", planted::rights());
+    }
     let mut report = Report::default();
     if let Some(rounds) = value("spy").and_then(|text| text.parse().ok()) {
         spy::watch(&mut report, rounds);
@@ -40,13 +61,25 @@ fn main() {
     }
     state::check(&mut report, value("canary").as_deref());
     files::check(&mut report, value("canary").as_deref());
+    planted::check(&mut report);
+    ipc::check(&mut report, number("ipc"), number("keyring"), number("process"));
     kernel::check(&mut report);
+    ways::check(&mut report);
     network::check(
         &mut report,
         value("port").and_then(|port| port.parse().ok()),
         value("abstract").as_deref(),
+        value("socket").as_deref(),
     );
-    let number = |name: &str| value(name).and_then(|text| text.parse().ok());
-    limits::check(&mut report, number("pids"), number("memory"));
+    let size = |name: &str| value(name).and_then(|text| text.parse::<usize>().ok());
+    fill::check(&mut report, value("tmp").and_then(|text| text.parse().ok()));
+    let bounds = limits::Bounds {
+        ours: value("limits").as_deref() == Some("ours"),
+        files: value("files").and_then(|text| text.parse().ok()),
+        pids: size("pids"),
+        each: size("each"),
+        memory: size("memory"),
+    };
+    limits::check(&mut report, &bounds);
     report.finish();
 }

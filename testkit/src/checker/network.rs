@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::report::Report;
 
 /// All of it.
-pub fn check(report: &mut Report, port: Option<u16>, name: Option<&str>) {
+pub fn check(report: &mut Report, port: Option<u16>, name: Option<&str>, path: Option<&str>) {
     let devices = fs::read_to_string("/proc/net/dev").unwrap_or_default();
     let names: Vec<_> =
         devices.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
@@ -50,6 +50,9 @@ pub fn check(report: &mut Report, port: Option<u16>, name: Option<&str>) {
         let answer =
             UnixAddr::from_abstract_name(name).and_then(|address| UnixStream::connect_addr(&address));
         report.held("host-abstract-socket", answer.is_err(), name);
+    }
+    if let Some(path) = path {
+        report.held("host-socket", UnixStream::connect(path).is_err(), path);
     }
     let own =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| TcpStream::connect(listener.local_addr()?));

@@ -12,6 +12,8 @@ pub const EPERM: i32 = 1;
 pub const ENOENT: i32 = 2;
 /// Permission denied.
 pub const EACCES: i32 = 13;
+/// The program runs.
+pub const ETXTBSY: i32 = 26;
 /// Read-only file system.
 pub const EROFS: i32 = 30;
 /// No such call.

@@ -1,8 +1,9 @@
 //! What this process is: ids, caps, filters, descriptors, namespaces, environment.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
-use crate::raw::call;
+use crate::raw::{ETXTBSY, call};
 use crate::report::Report;
 
 /// All of it.
@@ -61,13 +62,15 @@ fn processes(report: &mut Report) {
     let inside = first.as_ref().map_or(true, |path| path.exists());
     report.held("proc-1-exe-in-image", inside, format_args!("{first:?}"));
     let open = fs::OpenOptions::new().write(true).open("/proc/1/exe");
-    report.held("proc-1-exe-write", open.is_err(), format_args!("{:?}", open.err()));
-    let root = fs::read_link("/proc/1/root");
-    report.held(
-        "proc-1-root",
-        root.as_ref().map_or(true, |path| path.as_os_str() == "/"),
-        format_args!("{root:?}"),
-    );
+    // A file that is busy now can be written to when the program has ended.
+    let refused = open.as_ref().is_err_and(|error| error.raw_os_error() != Some(ETXTBSY));
+    report.held("proc-1-exe-write", refused, format_args!("{:?}", open.err()));
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let whole = map.split_whitespace().eq(["0", "0", "4294967295"]);
+    report.held("user-ids-of-its-own", !whole && !map.is_empty(), map.trim());
+    let place = |path: &str| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let root = place("/proc/1/root/");
+    report.held("proc-1-root", root.is_none() || root == place("/"), format_args!("{root:?}"));
     // pgid and session of our own: a signal to them reaches nobody outside.
     let session = call(124, &[0]).unwrap_or(-1);
     report.held("own-session", session > 0, session);
@@ -77,7 +80,7 @@ fn surroundings(report: &mut Report, canary: Option<&str>) {
     let Some(canary) = canary else { return };
     let seen = std::env::vars().any(|(name, value)| name.contains(canary) || value.contains(canary));
     report.held("environment", !seen, "canary variable");
-    for file in ["/proc/self/mountinfo", "/proc/self/mounts", "/proc/self/cgroup", "/proc/1/environ"] {
+    for file in ["/proc/self/mountinfo", "/proc/self/mounts", "/proc/1/environ"] {
         let text = fs::read(file).unwrap_or_default();
         let seen = text.windows(canary.len()).any(|part| part == canary.as_bytes());
         report.held(&format!("host-path-in-{}", file.rsplit('/').next().unwrap_or(file)), !seen, file);
@@ -89,6 +92,9 @@ fn surroundings(report: &mut Report, canary: Option<&str>) {
     report.held("trap-8-host-id-range", !range, "mount options");
     let shared = mounts.contains(" shared:") || mounts.contains(" master:");
     report.held("mount-propagation", !shared, "no mount follows the host's");
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let roots = groups.lines().all(|line| line.ends_with(":/"));
+    report.held("cgroup-of-its-own", roots, groups.lines().find(|line| !line.ends_with(":/")).unwrap_or(""));
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     report.held("own-hostname", name.trim() == "sandbox", name.trim());
 }

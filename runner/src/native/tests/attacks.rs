@@ -1,89 +1,22 @@
-//! The checker inside: what a hostile program tries. And what it says when a defence is taken out.
+//! What a hostile program tries in a whole sandbox; what it finds when a defence is taken out is in `defences`.
 
 use std::fs;
-use std::net::TcpListener;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use perry_sandbox_profiles::{Arch, SeccompProfile, bpf};
+use perry_sandbox_testkit::checker;
 
 use super::super::settings::Settings;
-use super::super::start::start_in;
-use super::super::steps::{Slot, Step};
-use super::super::supervise::{Company, Counting, supervise};
-use super::super::sys::MountAttributes;
+use super::defences::{Cut, assault};
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::outcome::{End, Limit};
-
-/// The checker, built once; nothing where it cannot be.
-pub(super) fn checker() -> Option<&'static PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(build).as_ref()
-}
-
-fn build() -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/src/checker");
-    let output = std::env::current_exe().ok()?.with_file_name("perry-sandbox-checker");
-    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let newest = fs::read_dir(&source).ok()?.flatten().filter_map(|entry| time(&entry.path())).max()?;
-    if time(&output).is_some_and(|built: SystemTime| built > newest) {
-        return Some(output);
-    }
-    let early = output.with_extension(std::process::id().to_string());
-    let built = Command::new("rustc")
-        .args(["--edition", "2024", "-O", "-C", "strip=symbols", "-C", "target-feature=+crt-static", "-o"])
-        .arg(&early)
-        .arg(source.join("main.rs"))
-        .status();
-    if !built.is_ok_and(|status| status.success()) {
-        perry_sandbox_testkit::skip("no static checker (rustc, and a static C library)");
-        return None;
-    }
-    fs::rename(early, &output).ok()?;
-    Some(output)
-}
-
-/// What the checker said: names of open checks, and how many held.
-#[derive(Debug)]
-struct Verdicts {
-    open: Vec<String>,
-    ok: usize,
-}
-
-impl Verdicts {
-    fn read(output: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(output);
-        let open = text.lines().filter(|line| line.starts_with("open ")).map(str::to_owned).collect();
-        Self { open, ok: text.lines().filter(|line| line.starts_with("ok ")).count() }
-    }
-
-    fn names(&self) -> Vec<&str> {
-        self.open.iter().filter_map(|line| line.split(' ').nth(1)).collect()
-    }
-}
 
 pub(super) fn root_with_checker() -> Option<tempfile::TempDir> {
     let root = busybox();
     fs::copy(checker()?, root.path().join("bin/checker")).unwrap();
     Some(root)
-}
-
-/// Settings of a run of the checker, and what on the host it must not reach.
-fn attack(root: &Path) -> (Settings, TcpListener, UnixListener) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let name = format!("perry-sandbox-{}", listener.local_addr().unwrap().port());
-    let socket = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-    let canary = format!("canary={}", root.display());
-    let port = format!("port={}", listener.local_addr().unwrap().port());
-    let mut settings = settings(&["/bin/checker", &canary, &port, &format!("abstract={name}"), "pids=64"]);
-    settings.argv.retain(|argument| !argument.starts_with("canary=") || !root.as_os_str().is_empty());
-    (settings, listener, socket)
 }
 
 /// The steps of a sandbox in a busybox root.
@@ -93,63 +26,28 @@ pub(super) fn spec_of(settings: &Settings) -> Spec {
     Spec::assemble(settings, &ground).unwrap()
 }
 
-/// Runs the checker with steps that a test has changed.
-fn verdicts_of(namespaces: Option<i32>, change: impl Fn(&mut Vec<Step>)) -> Option<Verdicts> {
-    let root = root_with_checker()?;
-    let (settings, _listener, _socket) = attack(root.path());
-    let folder = root_folder(root.path());
-    let mut spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, None).unwrap()).unwrap();
-    change(&mut spec.steps);
-    let (mut running, given) =
-        super::super::run::connect(&settings, &folder, Streams::captured(), (24, 80)).unwrap();
-    let child = match namespaces {
-        Some(namespaces) => start_in(&spec, given, |_| Ok(()), namespaces),
-        None => super::super::start::start(&spec, given, |_| Ok(())),
-    };
-    let child = child.unwrap();
-    running.process = Some((child.pid, child.pidfd));
-    let ended =
-        supervise(running, &settings.limits, None, Company { counting: Counting::Us, observer: None })
-            .unwrap();
-    assert_eq!(
-        ended.failed,
-        None,
-        "{:?}",
-        ended.failed.map(|(step, _)| spec.steps.get(usize::try_from(step).unwrap()))
-    );
-    let verdicts = Verdicts::read(&ended.stdout);
-    assert!(verdicts.ok > 100, "{ended:?} {}", String::from_utf8_lossy(&ended.stderr));
-    Some(verdicts)
-}
-
 #[test]
 fn the_checker_finds_nothing_open() {
-    let Some(verdicts) = verdicts_of(None, |_| {}) else { return };
-    assert_eq!(verdicts.open, Vec::<String>::new(), "{} held", verdicts.ok);
-    eprintln!("{} checks held, 0 open, as user {}", verdicts.ok, nix::unistd::geteuid());
+    let Some(verdicts) = assault(&[]) else { return };
+    assert!(verdicts.open.is_empty(), "{:#?}", verdicts.open);
+    eprintln!("{} checks held, 0 open, as user {}", verdicts.held.len(), nix::unistd::geteuid());
 }
 
 #[test]
 fn the_checker_finds_nothing_open_under_the_minimal_profile() {
-    let profile = SeccompProfile::builtin("perry-minimal").unwrap();
-    let words = bpf::compile(profile, Arch::host().unwrap()).unwrap().to_bytes();
-    let program: Vec<u64> =
-        words.chunks(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect();
-    let put = |steps: &mut Vec<Step>| {
-        for step in steps {
-            if matches!(step, Step::Filter { .. }) {
-                *step = Step::Filter { program: program.clone() };
-            }
-        }
-    };
-    let Some(verdicts) = verdicts_of(None, put) else { return };
-    assert_eq!(verdicts.open, Vec::<String>::new(), "{} held", verdicts.ok);
+    let put = Cut::Settings(|settings| {
+        let profile = SeccompProfile::builtin("perry-minimal").unwrap();
+        let words = bpf::compile(profile, Arch::host().unwrap()).unwrap().to_bytes();
+        settings.filter = words.chunks(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect();
+    });
+    let Some(verdicts) = assault(&[put]) else { return };
+    assert!(verdicts.open.is_empty(), "{:#?}", verdicts.open);
 }
 
 #[test]
 fn memory_of_several_processes_is_held() {
     let Some(root) = root_with_checker() else { return };
-    let (mut settings, _listener, _socket) = attack(root.path());
+    let mut settings = settings(&["/bin/checker"]);
     settings.argv.push(format!("memory={}", 64 << 20));
     settings.limits.memory = 64 << 20;
     settings.limits.output = 1 << 20;
@@ -189,104 +87,6 @@ fn the_runners_own_folder_does_not_matter() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() && text.contains("0 open"), "from {folder}: {text}");
     }
-}
-
-/// Takes a defence out and sees the check for it go red.
-fn without(namespaces: Option<i32>, change: impl Fn(&mut Vec<Step>), expected: &[&str]) {
-    let Some(verdicts) = verdicts_of(namespaces, change) else { return };
-    let names = verdicts.names();
-    for name in expected {
-        assert!(names.contains(name), "{name} stayed green without its defence; open: {names:?}");
-    }
-}
-
-#[test]
-fn control_without_seccomp() {
-    let calls =
-        ["seccomp-mode", "call-keyctl", "ioctl-tiocsti", "abi-int80", "socket-vsock", "call-io-uring-setup"];
-    without(None, |steps| steps.retain(|step| !matches!(step, Step::Filter { .. })), &calls);
-}
-
-#[test]
-fn control_without_a_network_namespace() {
-    let all = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS;
-    // Landlock as well: it keeps abstract sockets apart by itself.
-    let gone = |step: &Step| matches!(step, Step::LoopbackUp | Step::Confine { .. });
-    let keep = |steps: &mut Vec<Step>| steps.retain(|step| !gone(step));
-    without(Some(all), keep, &["host-loopback", "host-abstract-socket"]);
-}
-
-#[test]
-fn landlock_keeps_abstract_sockets_apart_without_a_network_namespace() {
-    if !super::super::landlock::scopes(super::super::landlock::abi()) {
-        perry_sandbox_testkit::skip("this kernel's Landlock has no scopes");
-        return;
-    }
-    let all = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS;
-    let keep = |steps: &mut Vec<Step>| steps.retain(|step| !matches!(step, Step::LoopbackUp));
-    let Some(verdicts) = verdicts_of(Some(all), keep) else { return };
-    let names = verdicts.names();
-    assert!(names.contains(&"host-loopback") && !names.contains(&"host-abstract-socket"), "{names:?}");
-}
-
-#[test]
-fn control_with_caps() {
-    let gone =
-        |step: &Step| matches!(step, Step::DropBounding { .. } | Step::Caps { .. } | Step::LockSecureBits);
-    without(None, |steps| steps.retain(|step| !gone(step)), &["caps-CapBnd", "secure-bits-locked"]);
-}
-
-#[test]
-fn control_with_a_writable_root() {
-    let Some(root) = root_with_checker() else { return };
-    let (mut settings, _listener, _socket) = attack(root.path());
-    settings.ephemeral = Some(0);
-    let finished = sandbox_in(root.path(), &settings, Streams::captured(), None).unwrap();
-    let verdicts = Verdicts::read(&finished.stdout);
-    let names = verdicts.names();
-    assert!(names.contains(&"mount-/-ro") && names.contains(&"root-read-only"), "{names:?}");
-}
-
-#[test]
-fn control_without_masks() {
-    let names = ["hidden-/proc/kallsyms", "hidden-/proc/interrupts", "hidden-/proc/version"];
-    without(None, |steps| steps.retain(|step| !matches!(step, Step::Mask { .. })), &names);
-}
-
-#[test]
-fn control_with_proc_sys_writable() {
-    let gone = |step: &Step| matches!(step, Step::ReadOnly { .. } | Step::WriteProc { .. });
-    let names = ["max-user-namespaces", "mount-/proc/sys-ro"];
-    without(None, |steps| steps.retain(|step| !gone(step)), &names);
-}
-
-#[test]
-fn control_without_the_last_steps() {
-    // Landlock as well: it asks for no_new_privs.
-    let gone = |step: &Step| {
-        matches!(step, Step::CloseOnExec | Step::NoNewPrivileges | Step::Confine { .. } | Step::Filter { .. })
-    };
-    without(None, |steps| steps.retain(|step| !gone(step)), &["no-new-privs"]);
-}
-
-#[test]
-fn control_with_an_executable_tmp() {
-    let open = |steps: &mut Vec<Step>| {
-        for step in steps {
-            if let Step::AttachPart { attributes, mount: Slot::Scratch, .. } = step {
-                *attributes = MountAttributes::Plain;
-            }
-        }
-    };
-    without(None, open, &["tmp-noexec", "mount-/tmp-noexec"]);
 }
 
 #[test]

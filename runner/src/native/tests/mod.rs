@@ -3,6 +3,7 @@
 mod attacks;
 mod bombs;
 mod changed;
+mod defences;
 mod devices;
 mod landlock;
 mod leftovers;
