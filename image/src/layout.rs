@@ -58,7 +58,7 @@ impl Layout {
             let file = open_below(&dir, Path::new(name)).map_err(|source| {
                 if source.kind() == io::ErrorKind::NotFound {
                     return ReadError::NotFound {
-                        what: format!("{what}: {shown} is not an OCI image layout"),
+                        what: format!("{what}: {shown} is not an OCI image layout; name the folder that has `oci-layout` and `index.json`"),
                     };
                 }
                 ReadError::Io { what: what.clone(), source }
@@ -264,13 +264,13 @@ impl Source for Layout {
         let images = self.entries.iter().filter(|entry| Self::is_image(entry, &children));
         let images: BTreeSet<_> =
             images.map(|entry| &entry.digest).filter(|digest| !referrers.contains(digest)).collect();
-        match images.len() {
-            1 => images
-                .first()
-                .map(|digest| (*digest).clone())
-                .ok_or_else(|| ReadError::NotFound { what: format!("image in {}", self.describe()) }),
-            0 => Err(ReadError::NotFound { what: format!("image in {}", self.describe()) }),
-            count => {
+        match (images.first(), images.len()) {
+            (Some(digest), 1) => Ok((*digest).clone()),
+            (None, _) => {
+                let what = format!("image in {}: none is in its index.json, name another", self.describe());
+                Err(ReadError::NotFound { what })
+            }
+            (Some(_), count) => {
                 let shown: Vec<_> = images.iter().take(8).map(|digest| digest.as_str()).collect();
                 let what = format!(
                     "single image in {}: there are {count}; name one by `:TAG` or `@DIGEST`: {}",
@@ -309,7 +309,12 @@ impl Source for Layout {
             };
         }
         let Some((file, found)) = self.open_blob(digest)? else {
-            return Err(ReadError::NotFound { what: format!("{digest} in {}", self.describe()) });
+            return Err(ReadError::NotFound {
+                what: format!(
+                    "{digest} in {}: copy the image there again, with all its blobs",
+                    self.describe()
+                ),
+            });
         };
         if let Some(declared) = size.filter(|size| *size != found) {
             return Err(differs(declared, format!("its file has {found}")));

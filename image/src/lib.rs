@@ -33,6 +33,7 @@ mod name;
 mod progress;
 mod recall;
 mod registry;
+mod remedy;
 mod resolve;
 mod source;
 mod stamp;
@@ -51,6 +52,7 @@ pub use progress::{Progress, Silent};
 pub use registry::{
     Access, CredentialError, CredentialFile, Credentials, Insecure, Mirror, Registry, Roots, Secret,
 };
+pub use remedy::io_remedy;
 pub use resolve::{ResolveError, ResolvedImage, resolve};
 pub use source::{ReadError, Source, Verified, read_blob};
 pub use stamp::FileStamp;

@@ -43,7 +43,9 @@ pub enum ResolveError {
         source_name: String,
     },
     /// No child of an index fits.
-    #[error("{index} has no image for {wanted}; it has: {found}")]
+    #[error(
+        "{index} has no image for {wanted}, it has: {found}; ask for one of those platforms, or for an image that was built for {wanted}"
+    )]
     Platform {
         /// The index, or the image.
         index: Digest,

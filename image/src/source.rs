@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::descriptor::Descriptor;
 use crate::manifest::RawManifest;
+use crate::remedy::{io_remedy, status_remedy};
 
 /// Bounded, hash-checked content.
 pub trait Source: Send + Sync + Debug {
@@ -80,7 +81,7 @@ pub trait Source: Send + Sync + Debug {
 #[non_exhaustive]
 pub enum ReadError {
     /// A file could not be read.
-    #[error("cannot read {what}: {source}")]
+    #[error("cannot read {what}: {source}{}", io_remedy(source))]
     Io {
         /// What was being read.
         what: String,
@@ -104,7 +105,9 @@ pub enum ReadError {
         limit: u64,
     },
     /// The bytes are not those that the digest names.
-    #[error("the content of {expected} is not what its digest names: its bytes hash to {found}")]
+    #[error(
+        "the content of {expected} is not what its digest names: its bytes hash to {found}; it was damaged or replaced: fetch or copy it again"
+    )]
     Digest {
         /// The digest asked for.
         expected: Digest,
@@ -112,7 +115,9 @@ pub enum ReadError {
         found: Digest,
     },
     /// The content is longer or shorter than its descriptor says.
-    #[error("{digest} should have {declared} bytes, but {found}")]
+    #[error(
+        "{digest} should have {declared} bytes, but {found}; it was damaged or replaced: fetch or copy it again"
+    )]
     Size {
         /// The digest asked for.
         digest: Digest,
@@ -140,7 +145,7 @@ pub enum ReadError {
         reason: String,
     },
     /// A registry answered with an unexpected status.
-    #[error("{registry} answered {status} for {what}")]
+    #[error("{registry} answered {status} for {what}{}", status_remedy(*status))]
     Status {
         /// The registry.
         registry: String,
@@ -150,7 +155,9 @@ pub enum ReadError {
         status: u16,
     },
     /// A registry could not be reached, or its answer broke off.
-    #[error("cannot reach {registry} for {what}: {reason}")]
+    #[error(
+        "cannot reach {registry} for {what}: {reason}; check its name, and that this machine may reach it"
+    )]
     Transport {
         /// The registry.
         registry: String,

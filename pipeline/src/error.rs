@@ -77,14 +77,14 @@ pub enum PipelineError {
         reasons: String,
     },
     /// Not a capability of the policy.
-    #[error(
-        "`{word}` is not a capability of the policy: {known}; for an image, write its registry or repository, as docker.io/library/{word}"
-    )]
+    #[error("`{word}` is not a capability of the policy: {known}; {remedy}")]
     UnknownCapability {
         /// What was asked for.
         word: String,
         /// What the policy has.
         known: String,
+        /// What to write instead.
+        remedy: String,
     },
     /// The capability's image is not named.
     #[error("capability `{0}` has no image rule: name one in the policy")]
@@ -112,7 +112,9 @@ pub enum PipelineError {
     #[error("{0}")]
     Signer(String),
     /// The store does not have it and the registry may not be asked.
-    #[error("the store has no {0}, and its registry may not be asked (pull: never)")]
+    #[error(
+        "the store has no {0}, and its registry may not be asked (pull: never): pull the image first, or let the registry be asked"
+    )]
     NotStored(Reference),
     /// A mount would show what decides about runs.
     #[error("denied: the mount {mount} would show {}, which decides about runs: mount a folder beside it", .own.display())]

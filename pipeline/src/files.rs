@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::OFlag;
-use perry_sandbox_image::FileStamp;
+use perry_sandbox_image::{FileStamp, io_remedy};
 use thiserror::Error;
 
 use crate::owned::{refuse_others, refuse_writable};
@@ -26,7 +26,7 @@ pub(crate) fn is_settled(stamp: &FileStamp) -> bool {
 #[non_exhaustive]
 pub enum FileError {
     /// The system refused.
-    #[error("cannot read `{path}`: {source}", path = .path.display())]
+    #[error("cannot read `{path}`: {source}{}", io_remedy(source), path = .path.display())]
     Io {
         /// What was opened.
         path: PathBuf,
@@ -34,10 +34,10 @@ pub enum FileError {
         source: std::io::Error,
     },
     /// Not a regular file.
-    #[error("`{}` is not a regular file", .0.display())]
+    #[error("`{}` is not a regular file: name the file itself", .0.display())]
     NotAFile(PathBuf),
     /// Larger than anything useful.
-    #[error("`{path}` is larger than {limit} bytes", path = .path.display())]
+    #[error("`{path}` is larger than {limit} bytes, so it is not what is read here: name another file", path = .path.display())]
     TooLarge {
         /// What was opened.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum FileError {
         limit: u64,
     },
     /// Not text.
-    #[error("`{}` is not UTF-8 text", .0.display())]
+    #[error("`{}` is not UTF-8 text, so it is not what is read here: name another file", .0.display())]
     NotText(PathBuf),
     /// Somebody else could change what is decided.
     #[error("`{path}` can be written by {who}, who could change what is decided: take the right away (chmod go-w)", path = .path.display())]

@@ -142,7 +142,22 @@ fn unknown_capability(policy: &Policy, word: &str) -> PipelineError {
     } else {
         format!("the policy has {}", names.join(", "))
     };
-    PipelineError::UnknownCapability { word: word.to_owned(), known }
+    PipelineError::UnknownCapability { word: word.to_owned(), known, remedy: instead_of(word) }
+}
+
+/// What to write instead of a word that is neither a capability nor an image: never a name that would be refused.
+fn instead_of(word: &str) -> String {
+    let public = format!("docker.io/library/{word}");
+    if word.starts_with('-') {
+        "flags stand before the image or capability".to_owned()
+    } else if looks_like_an_image(word) {
+        "to run an image by itself, name no other image beside it".to_owned()
+    } else if public.parse::<Reference>().is_ok() {
+        format!("for an image, write its registry or repository, as {public}")
+    } else {
+        "an image is written as REGISTRY/REPOSITORY[:TAG|@DIGEST], oci:DIR[:TAG|@DIGEST] or docker-archive:FILE"
+            .to_owned()
+    }
 }
 
 /// The image that a capability's rule names: the one pinned digest, or the tag `latest`.
@@ -157,5 +172,19 @@ fn image_of(policy: &Policy, name: &CapabilityName) -> Result<Reference, Pipelin
         (Some(only), None) => Ok(Reference::pinned(repository, only.clone())),
         (Some(_), Some(_)) => Err(PipelineError::SeveralDigests { name: name.clone(), repository }),
         (None, _) => Ok(repository.to_string().parse()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_suggested_that_would_be_refused() {
+        assert!(instead_of("alpine").ends_with("docker.io/library/alpine"));
+        for word in ["--privileged", "-it", "a b", "", "Alpine", "a\nb", "r.example/a:v1", "-", "ä"] {
+            let remedy = instead_of(word);
+            assert!(!remedy.contains("docker.io") && !remedy.is_empty(), "{word:?}: {remedy}");
+        }
     }
 }

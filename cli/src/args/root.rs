@@ -20,7 +20,7 @@ Exit codes:
   122  isolation or a control is not available
   123  a limit was hit
   124  time ran out
-  125  our failure
+  125  our failure, or something is not there or out of reach: an image, a platform, a registry, a sandbox
   126  the program cannot be executed
   127  the program was not found
   128+n  the program died of signal n";

@@ -224,7 +224,14 @@ impl Source for Registry {
         let answer = self.ask(&place, None, &what, size.unwrap_or(cap))?;
         match answer.status().as_u16() {
             200 => {}
-            404 => return Err(ReadError::NotFound { what: format!("{what} in {}", self.describe()) }),
+            404 => {
+                return Err(ReadError::NotFound {
+                    what: format!(
+                        "{what} in {}: check the repository, and the tag or digest",
+                        self.describe()
+                    ),
+                });
+            }
             status => return Err(self.unexpected(&what, status)),
         }
         if let (Some(found), Some(declared)) = (answer.body().content_length(), size)

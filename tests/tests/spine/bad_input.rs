@@ -7,6 +7,7 @@ use perry_sandbox_testkit::tarball::Tarball;
 use perry_sandbox_testkit::{As, Home, Ran};
 use serde_json::json;
 
+use crate::gates::{blob, parts};
 use crate::made::{MADE, content, write};
 use crate::{IMAGE, KEY, POLICY, run_in};
 
@@ -54,10 +55,43 @@ fn a_policy_that_others_can_write_is_refused() {
 #[test]
 fn files_that_cannot_be_read_are_named() {
     let home = Home::new(As::Ordinary);
-    refused(&home.run(&["run", "--policy", "nowhere.toml", "hello"]), 2, &["nowhere.toml"]);
-    refused(&home.run(&["run", "--key", "nowhere.pub", IMAGE]), 2, &["nowhere.pub"]);
-    refused(&home.run(&["run", "--key", "/proc", IMAGE]), 2, &["/proc"]);
-    refused(&home.run(&["run", "--key", KEY, "oci:nowhere"]), 125, &["nowhere"]);
+    let absent = "check the path";
+    refused(&home.run(&["run", "--policy", "nowhere.toml", "hello"]), 2, &["nowhere.toml", absent]);
+    refused(&home.run(&["run", "--key", "nowhere.pub", IMAGE]), 2, &["nowhere.pub", absent]);
+    refused(&home.run(&["run", "--key", "/proc", IMAGE]), 2, &["/proc", "name the file itself"]);
+    refused(&home.run(&["run", "--key", KEY, "oci:nowhere"]), 125, &["nowhere", absent]);
+    refused(&home.run(&["run", "--key", KEY, "docker-archive:nowhere"]), 125, &["nowhere", absent]);
+    refused(&home.run(&["run", "--key", KEY, "oci:examples"]), 125, &["examples", "name the folder"]);
+}
+
+#[test]
+fn files_that_may_not_be_read_are_named_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new(As::Ordinary);
+    let close = |file: &std::path::Path| {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o000)).expect("its mode can be set");
+    };
+    let layer = blob(&home, &parts(&home).layer);
+    close(&layer);
+    let name = layer.file_name().and_then(|name| name.to_str()).expect("a digest");
+    refused(&run_in(&home, &[], &[]), 125, &[name, "right to read"]);
+    close(&home.path().join(KEY));
+    refused(&run_in(&home, &[], &[]), 2, &["cosign.pub", "right to read"]);
+}
+
+#[test]
+fn a_word_that_is_no_image_is_not_turned_into_one() {
+    let home = Home::new(As::Ordinary);
+    for (word, remedy) in [
+        ("--privileged", "flags stand before"),
+        ("a b", "REGISTRY/REPOSITORY"),
+        ("Word", "REGISTRY/REPOSITORY"),
+    ] {
+        let ran = home.run(&["run", "--key", KEY, "--", word]);
+        refused(&ran, 120, &[word, remedy]);
+        assert!(!ran.stderr.contains("docker.io"), "{ran:?}");
+    }
+    refused(&home.run(&["run", "--key", KEY, "word"]), 120, &["docker.io/library/word"]);
 }
 
 #[test]
@@ -93,7 +127,11 @@ fn a_truncated_layer_is_refused() {
 #[test]
 fn a_platform_that_the_image_lacks_is_named_with_those_it_has() {
     let home = Home::new(As::Ordinary);
-    refused(&run_in(&home, &["--platform", "linux/riscv64"], &[]), 125, &["linux/riscv64", "linux/arm64"]);
+    refused(
+        &run_in(&home, &["--platform", "linux/riscv64"], &[]),
+        125,
+        &["linux/riscv64", "linux/arm64", "ask for"],
+    );
 }
 
 #[test]

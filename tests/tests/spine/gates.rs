@@ -22,7 +22,7 @@ pub(crate) fn json(path: &Path) -> serde_json::Value {
 pub(crate) struct Parts {
     index: String,
     pub(crate) manifest: String,
-    layer: String,
+    pub(crate) layer: String,
     signature_manifest: String,
     signature_payload: String,
 }

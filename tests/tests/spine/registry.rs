@@ -77,7 +77,7 @@ fn an_unreachable_registry_is_our_failure_and_says_where() {
     let home = Home::new(As::Ordinary);
     let ran = home.run(&["run", "--key", KEY, "127.0.0.1:1/acme/tools:v1"]);
     assert_eq!(ran.code, 125, "{ran:?}");
-    assert!(ran.stderr.contains("127.0.0.1:1"), "{ran:?}");
+    assert!(ran.stderr.contains("127.0.0.1:1") && ran.stderr.contains("check its name"), "{ran:?}");
 }
 
 #[test]
