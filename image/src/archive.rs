@@ -7,11 +7,13 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_reference::{Algorithm, Digest, Hasher, Repository};
+use serde_json::json;
 
 use crate::descriptor::{Descriptor, media_type};
 use crate::json::{JsonError, MAX_DEPTH, Object, parse_strict};
 use crate::limits::{MAX_CONFIG, MAX_LAYERS, MAX_MANIFEST, UnpackLimits};
 use crate::manifest::RawManifest;
+use crate::memory::Memory;
 use crate::source::{ReadError, Source, Verified};
 use crate::unpack::EntryPath;
 use crate::unpack::tar::{Kind, TarReader};
@@ -19,9 +21,11 @@ use crate::unpack::tar::{Kind, TarReader};
 /// Most entries of an archive.
 const MAX_ENTRIES: usize = 16 * 1024;
 const CHUNK: usize = 256 * 1024;
+/// The media type of a bundle; its version is in the bundle itself.
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 /// A docker archive with one image. The manifest's digest is ours, because the file has none: it is the same
-/// for the same layers and config, and nobody has signed it.
+/// for the same layers and config, and who signs it hands a bundle over beside the file.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
@@ -30,6 +34,8 @@ pub struct Archive {
     manifest: Vec<u8>,
     digest: Digest,
     tags: Vec<String>,
+    /// What was handed over beside the file.
+    attached: Memory,
 }
 
 /// Where some content lies in the file.
@@ -90,7 +96,33 @@ impl Archive {
         let config = Descriptor::new(media_type::OCI_CONFIG, config.digest, config.place.size);
         let manifest = write_manifest(&config, &layers).into_bytes();
         let digest = Digest::of(&manifest);
-        Ok(Self { path: path.to_owned(), file, blobs, manifest, digest, tags: image.tags })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            blobs,
+            manifest,
+            digest,
+            tags: image.tags,
+            attached: Memory::default(),
+        })
+    }
+
+    /// This archive with a bundle that may sign its image: the file itself has no place for one. It is found as one that
+    /// a registry lists would be, and just as little is known about it.
+    #[must_use]
+    pub fn with_bundle(mut self, bundle: Vec<u8>) -> Self {
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let describe = |kind: &str, digest: &Digest, size| json!({"mediaType": kind, "digest": digest.as_str(), "size": size});
+        let size = length(&bundle);
+        let layer = describe(BUNDLE, &self.attached.add(bundle), size);
+        let config = describe(media_type::EMPTY, &self.attached.add("{}"), 2);
+        let subject = describe(media_type::OCI_MANIFEST, &self.digest, length(&self.manifest));
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "artifactType": BUNDLE,
+            "config": config, "layers": [layer], "subject": subject,
+        });
+        self.attached.add_manifest(manifest.to_string(), media_type::OCI_MANIFEST);
+        self
     }
 
     /// The names that the image had where it was saved. Hints: nothing vouches for them.
@@ -262,7 +294,10 @@ impl Source for Archive {
 
     fn manifest(&self, digest: &Digest) -> Result<Option<RawManifest>, ReadError> {
         let media_type = Some(media_type::OCI_MANIFEST.to_owned());
-        Ok((*digest == self.digest).then(|| RawManifest { bytes: self.manifest.clone(), media_type }))
+        if *digest == self.digest {
+            return Ok(Some(RawManifest { bytes: self.manifest.clone(), media_type }));
+        }
+        self.attached.manifest(digest)
     }
 
     fn blob(
@@ -272,13 +307,18 @@ impl Source for Archive {
         cap: u64,
     ) -> Result<Box<dyn Read + Send + '_>, ReadError> {
         let missing = || ReadError::NotFound { what: format!("{digest} in {}", self.describe()) };
-        let place = *self.blobs.get(digest).ok_or_else(missing)?;
+        let Some(&place) = self.blobs.get(digest) else {
+            return match self.attached.blob(digest, size, cap) {
+                Err(ReadError::NotFound { .. }) => Err(missing()),
+                answer => answer,
+            };
+        };
         let window = Window::new(&self.file, place);
         Ok(Box::new(Verified::new(window, digest, Some(size.unwrap_or(place.size)), cap)?))
     }
 
-    fn referrers(&self, _subject: &Digest) -> Result<Vec<Descriptor>, ReadError> {
-        Ok(Vec::new())
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, ReadError> {
+        self.attached.referrers(subject)
     }
 
     fn repository(&self) -> Option<&Repository> {

@@ -254,6 +254,7 @@ impl Pipeline {
         requirement: &Requirement,
     ) -> Result<Result<Looked<'_>, perry_sandbox_verifier::Denial>, PipelineError> {
         let name = question.name;
+        sources::refuse_bundle(name, &question.wish.access)?;
         if let ImageName::Layout { dir, .. } = name {
             let clock = Clock::at(question.now);
             let access = &question.wish.access;

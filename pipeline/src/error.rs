@@ -99,6 +99,11 @@ pub enum PipelineError {
         /// Its image's repository.
         repository: Repository,
     },
+    /// A bundle beside an image that has its signatures with it.
+    #[error(
+        "a bundle can be named beside a docker archive only, and `{0}` is none: its signatures are looked for where it is; attach the bundle there (`cosign attach`, `oras attach`)"
+    )]
+    BundleBeside(String),
     /// A name that is none.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -195,6 +200,7 @@ impl PipelineError {
             | Self::Policy(_)
             | Self::NoSigner
             | Self::SeveralDigests { .. }
+            | Self::BundleBeside(_)
             | Self::Name(_)
             | Self::ImageName(_)
             | Self::Reference(_)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_image::limits::MAX_ATTACHMENT;
 use perry_sandbox_image::{
     Access, Archive, CredentialFile, Credentials, ImageName, Insecure, Layout, ReadError, Registry,
     ResolvedImage, Roots, Source, Store, StoredImage, Wanted, resolve,
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::error::PipelineError;
+use crate::files::read;
 
 /// How registries are reached; nothing here changes what is verified.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct AccessChoice {
     /// Layouts are searched for signatures that they do not list.
     #[serde(default)]
     pub scan_layouts: bool,
+    /// A bundle that may sign the image of a docker archive, which has no place for one. It is one more candidate.
+    #[serde(default)]
+    pub bundle: Option<PathBuf>,
 }
 
 /// When the registry is asked for an image.
@@ -101,10 +106,11 @@ pub(crate) fn open<'store>(
     environment: &Environment,
     store: &'store Store,
 ) -> Result<Opened<'store>, PipelineError> {
+    refuse_bundle(name, access)?;
     let wanted = name.wanted();
     let source: Arc<dyn Source + 'store> = match name {
         ImageName::Layout { dir, .. } => Arc::new(open_layout(dir, access)?),
-        ImageName::Archive { file } => Arc::new(Archive::open(file)?),
+        ImageName::Archive { file } => Arc::new(open_archive(file, access)?),
         ImageName::Registry(reference) => {
             if let Some(image) = stored(name, reference, access.pull, store)? {
                 let wanted = Wanted::Digest(image.top().clone());
@@ -121,6 +127,25 @@ pub(crate) fn open<'store>(
 pub(crate) fn open_layout(dir: &Path, access: &AccessChoice) -> Result<Layout, ReadError> {
     let layout = Layout::open(dir)?;
     Ok(if access.scan_layouts { layout.scanning_blobs() } else { layout })
+}
+
+/// Opens an archive, with the bundle that was named beside it.
+fn open_archive(file: &Path, access: &AccessChoice) -> Result<Archive, PipelineError> {
+    let archive = Archive::open(file)?;
+    Ok(match &access.bundle {
+        Some(bundle) => archive.with_bundle(read(bundle, MAX_ATTACHMENT)?),
+        None => archive,
+    })
+}
+
+/// A bundle that nobody would look at must not look like a signature that counts.
+pub(crate) fn refuse_bundle(name: &ImageName, access: &AccessChoice) -> Result<(), PipelineError> {
+    match (name, &access.bundle) {
+        (ImageName::Layout { .. } | ImageName::Registry(_), Some(_)) => {
+            Err(PipelineError::BundleBeside(name.to_string()))
+        }
+        (_, None) | (ImageName::Archive { .. }, Some(_)) => Ok(()),
+    }
 }
 
 /// The stored image that may answer instead of the registry: one with the very digest that is wanted, or, where the

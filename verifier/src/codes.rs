@@ -39,7 +39,7 @@ macro_rules! codes {
 
 codes! {
     FindNone "V-FIND-01" "no signature was found",
-        "sign the image (`cosign sign REPOSITORY@DIGEST`), or copy its signatures along with it (`cosign copy`, `oras cp -r`)";
+        "sign the image (`cosign sign REPOSITORY@DIGEST`), or copy its signatures along with it (`cosign copy`, `oras cp -r`); a docker archive has no place for one: hand a bundle over this digest over beside it (`--bundle FILE`)";
     FindTooMany "V-FIND-02" "there are more candidates than are examined",
         "remove signatures that are no longer needed; only the first 64 by digest are examined";
     FindTooLarge "V-FIND-03" "the signatures together are larger than is read",

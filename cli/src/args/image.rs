@@ -44,6 +44,7 @@ impl AccessArgs {
                 Pull::Never => perry_sandbox_pipeline::Pull::Never,
             },
             scan_layouts: self.scan_layout,
+            bundle: None,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use clap::Args;
-use perry_sandbox_pipeline::{TargetChoice, Wish};
+use perry_sandbox_pipeline::{AccessChoice, TargetChoice, Wish};
 use perry_sandbox_policy::{ByteSize, MilliCpu, Terminal, TierName, WallTime, WantedGrants, WantedLimits};
 use perry_sandbox_profiles::{LinuxCap, LinuxCapSet};
 use perry_sandbox_reference::{Platform, Repository};
@@ -93,6 +94,10 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repository: Option<Repository>,
 
+    /// Bundle that may sign the image of a docker archive, which has no place for signatures of its own
+    #[arg(long, value_name = "FILE", help_heading = "Signer")]
+    pub(crate) bundle: Option<PathBuf>,
+
     /// Platform to run [default: this machine's]
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
@@ -179,7 +184,7 @@ impl RequestArgs {
         Ok(Wish {
             policy: self.policy.choice(),
             signer: self.signer.choice(),
-            access: self.access.choice(),
+            access: AccessChoice { bundle: self.bundle.clone(), ..self.access.choice() },
             target: TargetChoice::Word(self.target.clone()),
             image: self.image.clone(),
             tier: self.tier.clone(),

@@ -15,7 +15,8 @@ Examples:
   perry-sandbox verify --trusted-root trusted_root.json \\
       --certificate-identity https://github.com/acme/tools/.github/workflows/release.yml@refs/tags/v1 \\
       --certificate-oidc-issuer https://token.actions.githubusercontent.com registry.example/acme/tools:v1
-  perry-sandbox verify --bundle app.sigstore.json --digest sha256:… --key cosign.pub";
+  perry-sandbox verify --bundle app.sigstore.json --digest sha256:… --key cosign.pub
+  perry-sandbox verify --bundle image.sigstore.json --key cosign.pub docker-archive:image.tar";
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -30,16 +31,17 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) access: AccessArgs,
 
-    /// Check this single signature bundle instead of an image
-    #[arg(long, value_name = "FILE", requires = "artifact", conflicts_with = "policy")]
+    /// Check this signature bundle: over a digest or file, or as one more candidate over the image of a docker archive,
+    /// which has no place for signatures of its own
+    #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
 
     /// Digest of what the bundle signs
-    #[arg(long, value_name = "DIGEST", group = "artifact", requires = "bundle")]
+    #[arg(long, value_name = "DIGEST", group = "artifact", requires = "bundle", conflicts_with = "policy")]
     pub(crate) digest: Option<Digest>,
 
     /// File that the bundle signs
-    #[arg(long, value_name = "FILE", group = "artifact", requires = "bundle")]
+    #[arg(long, value_name = "FILE", group = "artifact", requires = "bundle", conflicts_with = "policy")]
     pub(crate) artifact_file: Option<PathBuf>,
 
     /// Repository that the signature of a layout or archive must name
@@ -51,7 +53,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) platform: Option<Platform>,
 
     /// Verify anew, even where an earlier proof of the same digest still holds
-    #[arg(long, conflicts_with = "bundle")]
+    #[arg(long, conflicts_with = "artifact")]
     pub(crate) no_cache: bool,
 
     /// Print the evidence or the denial as JSON
@@ -63,7 +65,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) explain_code: Option<String>,
 
     /// Registry reference, oci:DIR[:TAG|@DIGEST], or docker-archive:FILE
-    #[arg(value_name = "IMAGE", required_unless_present_any = ["bundle", "explain_code"], conflicts_with = "bundle")]
+    #[arg(value_name = "IMAGE", required_unless_present_any = ["artifact", "explain_code"], conflicts_with = "artifact")]
     pub(crate) image: Option<String>,
 }
 

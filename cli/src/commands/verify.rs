@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use perry_sandbox_image::ImageName;
-use perry_sandbox_pipeline::{Environment, Pipeline, hash_layers, read, requirement};
+use perry_sandbox_pipeline::{AccessChoice, Environment, Pipeline, hash_layers, read, requirement};
 use perry_sandbox_reference::Platform;
 use perry_sandbox_verifier::{Clock, Denial, DenialClass, Signed, explain, verify_bundle};
 use serde::Serialize;
@@ -27,8 +27,8 @@ pub(crate) fn verify(args: &VerifyArgs, environment: &Environment) -> anyhow::Re
         return explain_code(code);
     }
     match (&args.bundle, &args.image) {
-        (Some(bundle), _) => one_bundle(args, bundle),
-        (None, Some(image)) => whole_image(args, image, environment),
+        (_, Some(image)) => whole_image(args, image, environment),
+        (Some(bundle), None) => one_bundle(args, bundle),
         (None, None) => Err(Stop::usage("name an image, or a bundle with --bundle and --digest")),
     }
 }
@@ -45,7 +45,8 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     let pipeline = Pipeline::open(environment.clone())?;
     let pipeline =
         if args.no_cache || name.reference().is_none() { pipeline.without_cache() } else { pipeline };
-    let opened = pipeline.source(&name, &args.access.choice())?;
+    let access = AccessChoice { bundle: args.bundle.clone(), ..args.access.choice() };
+    let opened = pipeline.source(&name, &access)?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
     let resolved = opened.resolve(&platform)?;
     let repository = args.repository.clone().or_else(|| resolved.repository().cloned());

@@ -47,7 +47,9 @@ impl Kept {
         if let Some(KeyChoice::File(path)) = &mut wish.signer.key {
             write_out(path)?;
         }
-        for path in [&mut wish.signer.trusted_root, &mut wish.access.registry_ca].into_iter().flatten() {
+        let access = &mut wish.access;
+        let named = [&mut wish.signer.trusted_root, &mut access.registry_ca, &mut access.bundle];
+        for path in named.into_iter().flatten() {
             write_out(path)?;
         }
         if let TargetChoice::Word(text) | TargetChoice::Image(text) = &mut wish.target {
@@ -117,6 +119,7 @@ mod tests {
         wish.policy.inputs = vec![PolicyInput::File("policy.toml".into()), text];
         wish.signer.key = Some(KeyChoice::File("cosign.pub".into()));
         wish.image = Some("docker-archive:/x.tar".to_owned());
+        wish.access.bundle = Some("x.bundle".into());
         wish.env.insert("TOKEN".to_owned(), "hush".to_owned());
         let health = serde_json::json!({
             "command": ["/bin/check"], "check": { "interval": "1s", "timeout": "2s", "start-period": null, "retries": 3 },
@@ -136,6 +139,7 @@ mod tests {
         assert_eq!(wish.policy.inputs, [PolicyInput::File(here.join("policy.toml")), text]);
         assert_eq!(wish.signer.key, Some(KeyChoice::File(here.join("cosign.pub"))));
         assert_eq!(wish.image.as_deref(), Some("docker-archive:/x.tar"));
+        assert_eq!(wish.access.bundle, Some(here.join("x.bundle")));
         let mut name = "ghcr.io/acme/oci:v1".to_owned();
         write_out_image(&mut name).unwrap();
         assert_eq!(name, "ghcr.io/acme/oci:v1");

@@ -8,7 +8,7 @@ use perry_sandbox_testkit::{As, Home, peer, skip};
 use crate::registry::registry_with_example;
 use crate::{IMAGE, KEY};
 
-fn cosign(program: &Path, folder: &Path, args: &[&str]) -> std::process::Output {
+pub(crate) fn cosign(program: &Path, folder: &Path, args: &[&str]) -> std::process::Output {
     Command::new(program)
         .args(args)
         .env("COSIGN_PASSWORD", "")
@@ -19,7 +19,7 @@ fn cosign(program: &Path, folder: &Path, args: &[&str]) -> std::process::Output 
         .expect("cosign starts")
 }
 
-fn each_cosign() -> Vec<(&'static str, PathBuf)> {
+pub(crate) fn each_cosign() -> Vec<(&'static str, PathBuf)> {
     let found: Vec<_> =
         ["cosign2", "cosign3"].into_iter().filter_map(|name| Some((name, peer(name)?))).collect();
     if found.is_empty() {

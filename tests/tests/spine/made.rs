@@ -40,6 +40,21 @@ pub(crate) fn content(home: &Home, top: Tarball, run: &Value) -> (Content, Diges
     (content, digest_of(&descriptor))
 }
 
+/// What `docker save` would write of the example with this `config` object.
+pub(crate) fn archive(home: &Home, run: &Value) -> Vec<u8> {
+    let (content, digest) = content(home, Tarball::new(), run);
+    let read =
+        |digest: &Value| &content.blobs[&digest.as_str().expect("a digest").parse().expect("a digest")];
+    let manifest: Value = serde_json::from_slice(&content.blobs[&digest]).expect("a manifest is JSON");
+    let names = ["base/layer.tar", "top/layer.tar"];
+    let listing = json!([{"Config": "config.json", "RepoTags": ["made:v1"], "Layers": names}]);
+    let mut archive = Tarball::new().file("config.json", read(&manifest["config"]["digest"]));
+    for (at, name) in names.into_iter().enumerate() {
+        archive = archive.file(name, read(&manifest["layers"][at]["digest"]));
+    }
+    archive.file("manifest.json", listing.to_string().as_bytes()).build()
+}
+
 /// Signs that digest as cosign 2 does with a key, and writes layout and key into the home.
 pub(crate) fn write_signed(home: &Home, mut content: Content, digest: &Digest) {
     let key = Key::p256();

@@ -1,5 +1,6 @@
 //! The spine, end to end: the real program, a really signed image, the real kernel.
 
+mod archive;
 mod bad_input;
 mod bad_layout;
 mod cosign;
