@@ -86,6 +86,10 @@ pub(crate) struct FormatArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Print JSON: each file, whether it was in the canonical form, and the text where it came from standard input
+    #[arg(long)]
+    pub(crate) json: bool,
+
     /// Policy files to rewrite; `-` reads standard input and writes standard output
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
@@ -109,11 +113,19 @@ pub(crate) struct DiffArgs {
 
 /// Arguments of `policy schema`.
 #[derive(Debug, Args)]
-pub(crate) struct SchemaArgs {}
+pub(crate) struct SchemaArgs {
+    /// Print failures as JSON too; the schema is JSON anyway, with its version in `$id`
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// Arguments of `policy init`.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
+    /// Print JSON: the file that was written, or the text
+    #[arg(long)]
+    pub(crate) json: bool,
+
     /// File to write; it must not exist [default: standard output]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,

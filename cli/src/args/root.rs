@@ -115,7 +115,9 @@ impl Command {
             Self::Policy(args) => match &args.command {
                 PolicyCommand::Check(args) => args.json,
                 PolicyCommand::Diff(args) => args.json,
-                PolicyCommand::Fmt(_) | PolicyCommand::Schema(_) | PolicyCommand::Init(_) => false,
+                PolicyCommand::Fmt(args) => args.json,
+                PolicyCommand::Schema(args) => args.json,
+                PolicyCommand::Init(args) => args.json,
             },
             Self::Image(args) => match &args.command {
                 ImageCommand::Pull(args) => args.json,

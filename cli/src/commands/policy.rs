@@ -75,12 +75,17 @@ fn summary(policy: &Policy) -> serde_json::Value {
 
 fn format(args: &FormatArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
+    let mut files = Vec::new();
     for path in &args.files {
         let from_stdin = path.as_os_str() == "-";
         let source = if from_stdin { standard_input()? } else { read(path)? };
         let formatted =
             format_policy(&source).map_err(|error| Stop::usage(error.render(output::stderr_has_color())))?;
         let same = formatted.as_bytes() == source.bytes;
+        if args.json {
+            let text = (from_stdin && !args.check).then_some(&formatted);
+            files.push(json!({ "file": path.display().to_string(), "canonical": same, "text": text }));
+        }
         if args.check {
             if !same {
                 output::note(&format!(
@@ -90,10 +95,17 @@ fn format(args: &FormatArgs) -> anyhow::Result<Exit> {
                 exit = Exit::Differs;
             }
         } else if from_stdin {
-            output::bytes(formatted.as_bytes());
+            if !args.json {
+                output::bytes(formatted.as_bytes());
+            }
         } else if !same {
             replace(path, formatted.as_bytes())?;
         }
+    }
+    if args.json {
+        output::json(
+            &json!({ "schema": "perry-sandbox/policy-fmt/v1", "check": args.check, "files": files }),
+        )?;
     }
     Ok(exit)
 }
@@ -151,7 +163,11 @@ fn load_file(path: &Path, environment: &Environment) -> anyhow::Result<Arc<Polic
 
 fn begin(args: &InitArgs) -> anyhow::Result<Exit> {
     let Some(path) = &args.file else {
-        output::result(init());
+        if args.json {
+            output::json(&begun(None, Some(init())))?;
+        } else {
+            output::result(init());
+        }
         return Ok(Exit::Done);
     };
     let mut file = OpenOptions::new()
@@ -160,10 +176,20 @@ fn begin(args: &InitArgs) -> anyhow::Result<Exit> {
         .open(path)
         .map_err(|error| Stop::usage(format!("cannot write a new file `{}`: {error}", path.display())))?;
     file.write_all(init().as_bytes()).with_context(|| format!("writing `{}`", path.display()))?;
+    if args.json {
+        output::json(&begun(Some(path), None))?;
+        return Ok(Exit::Done);
+    }
     output::note(&format!(
         "wrote {}: name your signer and images in it, then `perry-sandbox policy check {}`",
         path.display(),
         path.display()
     ));
     Ok(Exit::Done)
+}
+
+/// Where a first policy was written, or its text.
+fn begun(file: Option<&Path>, text: Option<&str>) -> serde_json::Value {
+    let file = file.map(|path| path.display().to_string());
+    json!({ "schema": "perry-sandbox/policy-init/v1", "file": file, "text": text })
 }

@@ -1,7 +1,7 @@
 //! The commands around `run`: what a person or script sees.
 
 use perry_sandbox_testkit::{As, Home};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{IMAGE, KEY, POLICY, run_in};
 
@@ -129,6 +129,35 @@ fn policies_are_checked_formatted_compared_and_begun() {
     assert!(diff.stdout.contains("hello") && diff.stdout.contains("128MiB"), "{diff:?}");
     let schema = json(&home, &["policy", "schema"]);
     assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn formatting_and_beginning_a_policy_answer_in_json() {
+    let home = Home::new(As::Ordinary);
+    let begun = json(&home, &["policy", "init", "--json", "mine.toml"]);
+    assert_eq!(begun, json!({"schema": "perry-sandbox/policy-init/v1", "file": "mine.toml", "text": null}));
+    let text = std::fs::read_to_string(home.path().join("mine.toml")).expect("it was written");
+    let begun = json(&home, &["policy", "init", "--json"]);
+    assert_eq!((&begun["file"], &begun["text"]), (&Value::Null, &text.as_str().into()));
+
+    let (from_file, loose) = ("loose.toml", format!("{}\n\n\n", text.trim_end()));
+    std::fs::write(home.path().join(from_file), &loose).expect("the home can be written");
+    let file = |canonical: bool| json!([{"file": from_file, "canonical": canonical, "text": null}]);
+    let checked = home.run(&["policy", "fmt", "--check", "--json", from_file]);
+    let report: Value = serde_json::from_str(&checked.stdout).expect("JSON");
+    assert_eq!((checked.code, &report["files"]), (1, &file(false)), "{checked:?}");
+    assert_eq!(report["schema"], "perry-sandbox/policy-fmt/v1");
+    std::fs::write(home.path().join(from_file), &loose).expect("the home can be written");
+    assert_eq!(json(&home, &["policy", "fmt", "--json", from_file])["files"], file(false));
+    assert_eq!(json(&home, &["policy", "fmt", "--json", from_file])["files"], file(true));
+    let piped = home.run_with_input(&["policy", "fmt", "--json", "-"], loose.as_bytes());
+    let report: Value = serde_json::from_str(&piped.stdout).expect("JSON");
+    let formatted = std::fs::read_to_string(home.path().join(from_file)).expect("it was written");
+    assert_eq!((piped.code, &report["files"][0]["text"]), (0, &formatted.as_str().into()), "{piped:?}");
+    assert_eq!(json(&home, &["policy", "schema", "--json"]), json(&home, &["policy", "schema"]));
+    let absent = home.run(&["policy", "fmt", "--json", "nowhere.toml"]);
+    let failure: Value = serde_json::from_str(&absent.stdout).expect("JSON");
+    assert_eq!((absent.code, &failure["schema"]), (2, &"perry-sandbox/error/v1".into()), "{absent:?}");
 }
 
 #[test]
