@@ -212,6 +212,16 @@ fn the_trail_is_a_chain_that_shows_tampering() {
     let shown = home.run(&["log", "show", "--json"]);
     assert!(shown.stdout.lines().count() >= 3, "two decisions and one end: {shown:?}");
     assert!(!shown.stdout.contains("argument-canary"), "arguments are not written down");
+    let key =
+        json(&home, &["verify", "--json", "--key", KEY, IMAGE])["evidence"]["signatures"][0]["by"].clone();
+    let started = shown.stdout.lines().find(|line| line.contains("run-start")).expect("a start");
+    let started: Value = serde_json::from_str(started).expect("a line is JSON");
+    assert_eq!((started["signatures"][0]["by"].is_null(), &started["signatures"][0]["by"]), (false, &key));
+    let words = home.run(&["log", "show"]).stdout;
+    for said in [": exit code 0", "signed by command-line (key sha256:", "denied   an image by itself: PSB"] {
+        assert!(words.contains(said), "expected `{said}` in:\n{words}");
+    }
+    assert!(!words.contains('{') && !words.contains("null"), "{words}");
     let trail = home.data_dir().join("trail");
     let file = std::fs::read_dir(&trail)
         .expect("there is a trail")
