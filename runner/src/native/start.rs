@@ -124,6 +124,8 @@ pub(crate) fn start_in(
     match release(spec, &given, &child, note, gate.as_fd()) {
         Ok(()) => Ok(child),
         Err(error) => {
+            // Without its gate the child gives up by itself, should it not be killed.
+            drop(gate);
             abandon(&child);
             Err(error)
         }
