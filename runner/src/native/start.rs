@@ -124,8 +124,6 @@ pub(crate) fn start_in(
     match release(spec, &given, &child, note, gate.as_fd()) {
         Ok(()) => Ok(child),
         Err(error) => {
-            // Without its gate the child gives up by itself, should it not be killed.
-            drop(gate);
             abandon(&child);
             Err(error)
         }
@@ -138,8 +136,11 @@ pub(super) fn channel(errno: nix::errno::Errno) -> StartError {
 
 /// Kills and collects a child that must not go on.
 pub(crate) fn abandon(child: &Cloned) {
-    // It may be dead already; it is collected either way.
-    let _ = signal_by_pidfd(child.pidfd.as_raw_fd(), libc::SIGKILL);
+    let kill = || signal_by_pidfd(child.pidfd.as_raw_fd(), libc::SIGKILL);
+    // It may be dead already; it is collected either way. One that was not killed would be waited for without end.
+    if kill().is_err_and(|errno| errno.0 != libc::ESRCH) {
+        let _ = kill();
+    }
     let _ = wait_exit(child.pidfd.as_fd());
 }
 
