@@ -19,6 +19,7 @@ use crate::host;
 use crate::local::{LayoutQuestion, LocalImages, Looked};
 use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
+use crate::signer::SignerChoice;
 use crate::sources::{self, AccessChoice, Opened, in_time};
 use crate::terms::Terms;
 use crate::trust::LazyVerifier;
@@ -142,16 +143,22 @@ impl Pipeline {
         self.policies.find(choice, &self.environment)
     }
 
-    /// What the policy demands of an image that is named by itself, as `[ad-hoc]` says.
+    /// What policy and signer together demand of an image that is named by itself, as `[ad-hoc]` says: the very thing that a
+    /// run of it would demand, deny list and all.
     ///
     /// # Errors
-    /// There is no policy, or it has no rule for the image.
+    /// There is neither policy nor signer, or the policy has no rule for the image.
     pub fn requirement_for_image(
         &self,
         choice: &PolicyChoice,
+        signer: &SignerChoice,
         repository: Option<Repository>,
     ) -> Result<Requirement, PipelineError> {
-        let loaded = self.policy(choice)?.ok_or(PipelineError::NoSigner)?;
+        let asked = self.policy_of(choice, signer);
+        if matches!(asked, Err(PipelineError::NoPolicy)) {
+            return Err(PipelineError::NoSigner);
+        }
+        let (policy, _) = asked?;
         let request = Request {
             target: perry_sandbox_policy::Target::AdHoc,
             tier: None,
@@ -162,7 +169,7 @@ impl Pipeline {
             limits: WantedLimits::default(),
             terminal: Terminal::None,
         };
-        let required = decide_requirement(&loaded.policy, &request, &ImageSubject { repository });
+        let required = decide_requirement(&policy, &request, &ImageSubject { repository });
         required.map(|required| required.requirement).map_err(|denial| {
             let reasons: Vec<_> = denial.iter().map(ToString::to_string).collect();
             PipelineError::NoRule { reasons: reasons.join("; ") }
@@ -184,7 +191,7 @@ impl Pipeline {
         what_if: Option<&TierName>,
         terms: &Terms<'_>,
     ) -> Result<Asked<'_>, PipelineError> {
-        let (policy, policy_files) = self.policy_of(wish)?;
+        let (policy, policy_files) = self.policy_of(&wish.policy, &wish.signer)?;
         let (request, name) = wish.under(&policy)?;
         let (request, name) = (terms.request(request, &policy), terms.name(name));
         let policy = match what_if {
@@ -202,12 +209,16 @@ impl Pipeline {
     }
 
     /// The policy of files and signer together. A signer tightens a policy; alone it is one.
-    fn policy_of(&self, wish: &Wish) -> Result<(Arc<Policy>, Vec<PathBuf>), PipelineError> {
-        let log = wish.signer.log();
-        let signer = wish.signer.signer()?.map(|signer| CommandLineSigner { signer, log });
-        let loaded = self.policy(&wish.policy)?;
+    fn policy_of(
+        &self,
+        choice: &PolicyChoice,
+        named: &SignerChoice,
+    ) -> Result<(Arc<Policy>, Vec<PathBuf>), PipelineError> {
+        let log = named.log();
+        let signer = named.signer()?.map(|signer| CommandLineSigner { signer, log });
+        let loaded = self.policy(choice)?;
         let files = loaded.iter().flat_map(|loaded| loaded.seen.iter()).map(|seen| seen.path.clone());
-        let files = files.chain(wish.signer.files().cloned()).collect();
+        let files = files.chain(named.files().cloned()).collect();
         let policy = match (loaded, signer) {
             (Some(loaded), Some(signer)) => {
                 Arc::new(Arc::unwrap_or_clone(loaded.policy).with_command_line_signer(signer))

@@ -69,8 +69,9 @@ impl Denial {
     ) -> Self {
         let failed = |reason: &Reason| reason.finding.failure;
         // What the requirement itself rules out stays ruled out, whatever could not be read.
-        let ruled_out =
-            |reason: &Reason| matches!(reason.finding.code, Code::QuorumDigest | Code::QuorumEmpty);
+        let ruled_out = |reason: &Reason| {
+            matches!(reason.finding.code, Code::QuorumDigest | Code::QuorumEmpty | Code::DenyImage)
+        };
         let unread = reasons.iter().any(failed) || candidates.iter().any(|it| it.reasons.iter().any(failed));
         let class = if unread && !reasons.iter().any(ruled_out) {
             DenialClass::Failure

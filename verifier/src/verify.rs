@@ -36,8 +36,8 @@ pub fn verify(
     run.check_deny_list();
     let signers = run.prepare(&requirement.signers);
     let attesters = run.prepare(requirement.provenance.as_ref().map_or(&[], |rule| &rule.by));
-    if signers.is_empty() {
-        // Nobody could sign: nothing is fetched.
+    if signers.is_empty() || run.is_denied() {
+        // Nobody could sign, or no signature would help: nothing is fetched.
         return Err(run.deny());
     }
     let mut reader = Reader::new(source, clock);
@@ -124,6 +124,11 @@ impl<'a> Run<'a> {
             let listed = listed.iter().map(Digest::as_str).collect::<Vec<_>>().join(" or ");
             self.refuse(Code::QuorumDigest, found, listed);
         }
+    }
+
+    /// Whether the deny list names the image itself.
+    fn is_denied(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.finding.code == Code::DenyImage)
     }
 
     fn check_deny_list(&mut self) {

@@ -50,11 +50,8 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
     let resolved = opened.resolve(&platform)?;
     let repository = args.repository.clone().or_else(|| resolved.repository().cloned());
-    let choice = args.signer.choice();
-    let requirement = match choice.signer()? {
-        Some(signer) => requirement(signer, choice.log(), repository),
-        None => pipeline.requirement_for_image(&args.policy.choice(), repository)?,
-    };
+    let requirement =
+        pipeline.requirement_for_image(&args.policy.choice(), &args.signer.choice(), repository)?;
     let verified = pipeline.verifier().verify(
         opened.source.as_ref(),
         &resolved,

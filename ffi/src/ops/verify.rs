@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use perry_sandbox_image::ImageName;
-use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, hash_layers, requirement};
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, hash_layers};
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_verifier::Clock;
 use serde_json::json;
@@ -56,13 +56,12 @@ impl Verify {
         let resolved = opened.resolve(&platform)?;
         call.check()?;
         let repository = self.repository.or_else(|| resolved.repository().cloned());
-        let requirement = match &self.demanded {
-            Demanded::Signer(choice) => {
-                let signer = choice.signer()?.ok_or(perry_sandbox_pipeline::PipelineError::NoSigner)?;
-                requirement(signer, choice.log(), repository)
-            }
-            Demanded::Policy(choice) => pipeline.requirement_for_image(choice, repository)?,
+        // A signer that the caller names tightens the user's own policy, as in a run; it takes nothing of it away.
+        let (policy, signer) = match self.demanded {
+            Demanded::Signer(signer) => (PolicyChoice::default(), signer),
+            Demanded::Policy(policy) => (policy, SignerChoice::default()),
         };
+        let requirement = pipeline.requirement_for_image(&policy, &signer, repository)?;
         let (desk, clock) = (pipeline.verifier(), Clock::at(Timestamp::now()));
         let in_registry = self.image.reference().is_some();
         let proof = if in_registry {

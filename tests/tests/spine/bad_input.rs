@@ -160,6 +160,22 @@ fn a_policy_below_a_folder_that_others_can_write_to_is_refused() {
 }
 
 #[test]
+fn a_signer_on_the_command_line_takes_nothing_of_the_policy_away() {
+    let home = Home::new(As::Me);
+    let index =
+        std::fs::read_to_string(home.path().join("examples/hello/image/index.json")).expect("a layout");
+    let index: serde_json::Value = serde_json::from_str(&index).expect("JSON");
+    let digest = index["manifests"][0]["digest"].as_str().expect("a digest");
+    let policy = std::fs::read_to_string(home.path().join(POLICY)).expect("the example's policy");
+    let denied = format!("{policy}\n[[deny]]\ndigest = \"{digest}\"\nreason = \"withdrawn\"\n");
+    std::fs::write(home.path().join("examples/hello/denied.toml"), denied).expect("the home can be written");
+    let words = ["--policy", "examples/hello/denied.toml", "--key", KEY, IMAGE];
+    for command in ["verify", "run"] {
+        refused(&home.run(&[&[command], &words[..]].concat()), 121, &["V-DENY-01", "withdrawn"]);
+    }
+}
+
+#[test]
 fn grants_that_nobody_gave_are_denied() {
     let home = Home::new(As::Ordinary);
     refused(&run_in(&home, &["--egress", "example.org:443"], &[]), 120, &["egress", "example.org:443"]);
