@@ -102,10 +102,12 @@ impl Spec {
         check_folder(&settings.cwd)?;
         let mut steps = vec![
             Step::NotDumpable,
+            Step::DieWithParent,
             Step::Streams,
             Step::CloseOthers,
             Step::Join,
             Step::Fork,
+            Step::DieWithParent,
             Step::AwaitRelease,
             Step::NewSession,
             Step::NewKeyring,
@@ -141,7 +143,16 @@ impl Spec {
                 return Err(SpecError::Folder(mount.path.clone()));
             }
         }
-        let mut steps = vec![Step::AwaitIds, Step::Umask { mask: 0 }, Step::NewSession, Step::PrivateMounts];
+        // SECURITY: before the first wait, and again after every change of user, which clears it. The child has copies of
+        // all that the runner has open, its own ends of our sockets and the lock of the record among them: it would wait for
+        // ever for a runner that is dead, and whoever looks for what was left would take the sandbox for a live one.
+        let mut steps = vec![
+            Step::DieWithParent,
+            Step::AwaitIds,
+            Step::Umask { mask: 0 },
+            Step::NewSession,
+            Step::PrivateMounts,
+        ];
         steps.extend(filesystems(settings, ground)?);
         steps.extend(secrets::room(settings, ground)?);
         steps.extend(host_trees(settings, ground)?);
@@ -316,7 +327,8 @@ fn root(settings: &Settings, ground: &Ground) -> Steps {
         Ids::Single { .. } => (settings.uid, settings.gid, false),
     };
     let stage = stage(settings);
-    let mut steps = vec![Step::Become { uid, gid, drop_groups }, Step::CoverHost { mount: stage }];
+    let mut steps =
+        vec![Step::Become { uid, gid, drop_groups }, Step::DieWithParent, Step::CoverHost { mount: stage }];
     let folder = |path: String| -> Result<Step, SpecError> {
         Ok(Step::MakeFolder { beneath: stage, path: text(path)?, mode: 0o755 })
     };

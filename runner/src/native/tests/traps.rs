@@ -34,11 +34,22 @@ fn trap_1_launching_from_a_threaded_program_never_hangs() {
 }
 
 #[test]
-fn trap_2_the_death_signal_is_set_after_every_change_of_user() {
-    let spec = spec_of(&settings(&["/bin/true"]));
-    let place = |wanted: fn(&Step) -> bool| spec.steps.iter().rposition(wanted).unwrap();
-    let dies = place(|step| matches!(step, Step::DieWithParent));
-    assert!(dies > place(|step| matches!(step, Step::Become { .. } | Step::Caps { .. })));
+fn trap_2_the_death_signal_is_set_after_every_change_of_user_and_before_every_wait() {
+    let root = busybox();
+    let folder = root_folder(root.path());
+    let settings = settings(&["/bin/true"]);
+    let ground = Ground::survey(&settings, &folder, Some(1)).unwrap();
+    for spec in [Spec::assemble(&settings, &ground).unwrap(), Spec::join(&settings, &ground).unwrap()] {
+        let mut dies = false;
+        for step in &spec.steps {
+            if matches!(step, Step::AwaitIds | Step::AwaitRelease | Step::Execute { .. }) {
+                assert!(dies, "{step}");
+            }
+            // A clone does not inherit it.
+            let clears = matches!(step, Step::Become { .. } | Step::Caps { .. } | Step::Join | Step::Fork);
+            dies = matches!(step, Step::DieWithParent) || (dies && !clears);
+        }
+    }
 }
 
 /// Starts the launcher program that cargo built beside this test.
