@@ -97,9 +97,8 @@ impl Trail {
             Some(mark) => (mark.sequence.saturating_add(1), mark.hash.clone()),
             None => (0, origin()),
         };
-        let line = Line { sequence, time, before: &before, event };
-        let mut bytes =
-            serde_json::to_vec(&line).map_err(|error| self.failed("write", io::Error::other(error)))?;
+        let mut bytes = serde_json::to_vec(&Line { sequence, time, before: &before, event })
+            .map_err(|error| self.failed("write", io::Error::other(error)))?;
         if bytes.len() >= LONGEST_LINE {
             return Err(TrailError::TooLong(bytes.len()));
         }
@@ -109,7 +108,8 @@ impl Trail {
         Ok(mark)
     }
 
-    /// The last line, checked against the head. What is left of an unfinished line behind it is cut off.
+    /// The last line, checked against the head. What is left of an unfinished line behind it is cut off, and a head that is
+    /// one behind is brought up.
     fn last(&self, head: &File, lines: &File) -> Result<Option<Mark>, TrailError> {
         let read = |source| self.failed("read", source);
         let broken = || TrailError::Broken(self.folder.clone());
@@ -128,6 +128,10 @@ impl Trail {
         if !torn.is_empty() {
             let end = end.saturating_sub(u64::try_from(torn.len()).unwrap_or(u64::MAX));
             lines.set_len(end).map_err(|source| self.failed("mend", source))?;
+        }
+        // A writer that was killed left the head one behind. Before the next line, or a second such end would leave it two.
+        if let Some(mark) = last.as_ref().filter(|mark| said.as_ref() != Some(*mark)) {
+            put_head(head, mark).map_err(|source| self.failed("mend", source))?;
         }
         Ok(last)
     }
@@ -260,6 +264,19 @@ mod tests {
             assert_eq!(add(&trail).unwrap().sequence, whole);
             assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: whole + 1 });
         }
+    }
+
+    #[test]
+    fn writers_that_are_killed_one_after_the_other_before_they_wrote_the_head_break_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::open(&folder.path().join("trail")).unwrap();
+        for number in 0..4 {
+            let (head, mut lines) = (trail.open_file(HEAD).unwrap(), trail.open_file(LINES).unwrap());
+            let before = trail.last(&head, &lines).unwrap().map_or_else(origin, |mark| mark.hash);
+            let line = format!(r#"{{"sequence":{number},"before":"{before}"}}"#);
+            lines.write_all(format!("{line}\n").as_bytes()).unwrap();
+        }
+        assert_eq!(add(&trail).unwrap().sequence, 4);
     }
 
     #[test]
