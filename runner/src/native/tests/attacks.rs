@@ -8,6 +8,7 @@ use perry_sandbox_profiles::{Arch, SeccompProfile, bpf};
 use perry_sandbox_testkit::checker;
 
 use super::super::settings::Settings;
+use super::super::steps::Step;
 use super::defences::{Cut, assault};
 use super::rootfs::{busybox, settings};
 use super::*;
@@ -87,6 +88,18 @@ fn the_runners_own_folder_does_not_matter() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() && text.contains("0 open"), "from {folder}: {text}");
     }
+}
+
+#[test]
+fn landlock_keeps_abstract_sockets_apart_without_a_network_namespace() {
+    if !super::super::landlock::scopes(super::super::landlock::abi()) {
+        perry_sandbox_testkit::skip("this kernel's Landlock has no scopes");
+        return;
+    }
+    let loopback = Cut::Without(|step| matches!(step, Step::LoopbackUp));
+    let Some(verdicts) = assault(&[Cut::Namespace(libc::CLONE_NEWNET), loopback]) else { return };
+    let names = verdicts.open_names();
+    assert!(names.contains("host-loopback") && !names.contains("host-abstract-socket"), "{names:?}");
 }
 
 #[test]

@@ -10,7 +10,6 @@ use super::super::super::run::{connect, others};
 use super::super::super::settings::Settings;
 use super::super::super::spec::{Ground, Spec};
 use super::super::super::start::{Given, NAMESPACES, descriptors, raise_above_streams, start_in, tell};
-use super::super::super::steps::Step;
 use super::super::super::supervise::{Company, Counting, supervise};
 use super::super::super::sys::{
     CloneRequest, Cloned, MountAttributes, Pointers, clone_into, clone_tree, set_attributes,
@@ -65,8 +64,8 @@ pub(in super::super) fn assault(cuts: &[Cut]) -> Option<Verdicts> {
     let mut spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, None).unwrap()).unwrap();
     cut_steps(&mut spec, cuts);
     let (mut running, mut given) = connect(&settings, &folder, Streams::captured(), (24, 80)).unwrap();
-    let output = tempfile::tempfile().unwrap();
     given.others = others(&settings, None).unwrap();
+    let output = tempfile::tempfile().unwrap();
     let host_streams = cuts.iter().any(|cut| matches!(cut, Cut::HostStreams));
     if host_streams {
         given.streams = Some([(); 3].map(|()| output.try_clone().unwrap().into()));
@@ -91,10 +90,6 @@ pub(in super::super) fn assault(cuts: &[Cut]) -> Option<Verdicts> {
 }
 
 fn cut_steps(spec: &mut Spec, cuts: &[Cut]) {
-    // Landlock stands behind several of the others, and has tests of its own: it falls with whatever is taken out.
-    if !cuts.is_empty() {
-        spec.steps.retain(|step| !matches!(step, Step::Confine { .. }));
-    }
     for cut in cuts {
         match cut {
             Cut::Without(gone) => {

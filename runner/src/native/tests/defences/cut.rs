@@ -30,6 +30,9 @@ const ALL_CAPS: u64 = (1 << 41) - 1;
 const MOST_CAPS: u64 = ALL_CAPS & !(1 << 24);
 
 pub(super) const FILTER: Cut = Cut::Without(|step| matches!(step, Step::Filter { .. }));
+/// The second wall, where the kernel has it.
+pub(super) const LANDLOCK: Cut =
+    Cut::Steps(|steps| steps.retain(|step| !matches!(step, Step::Confine { .. })));
 pub(super) const NO_NEW_PRIVILEGES: Cut = Cut::Without(|step| matches!(step, Step::NoNewPrivileges));
 pub(super) const MASKS: Cut = Cut::Without(|step| matches!(step, Step::Mask { .. }));
 pub(super) const READ_ONLY_PROC: Cut = Cut::Without(|step| matches!(step, Step::ReadOnly { .. }));

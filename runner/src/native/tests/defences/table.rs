@@ -52,8 +52,8 @@ pub(super) const DEFENCES: &[Defence] = &[
         ..ROW
     },
     Defence {
-        wall: "seccomp filter; no Linux caps; a user namespace",
-        cuts: &[&[FILTER, WITH_CAPS, AS_ROOT], &USERS],
+        wall: "seccomp filter; no Linux caps; a user namespace; Landlock",
+        cuts: &[&[FILTER, WITH_CAPS, AS_ROOT, LANDLOCK], &USERS],
         opens: &[BY_FILTER, CAPS, BY_FILTER_AND_CAPS, BY_FILTER_AND_USERS],
         as_root: &["mknod-char-in-tmp", "mknod-char-in-shm", "mknod-block-in-tmp", "mknod-block-in-shm"],
         ..HOST
@@ -75,14 +75,15 @@ pub(super) const DEFENCES: &[Defence] = &[
         ..ROW
     },
     Defence {
+        // Landlock asks for no new privileges.
         wall: "seccomp filter; no new privileges",
-        cuts: &[&[FILTER, NO_NEW_PRIVILEGES]],
+        cuts: &[&[FILTER, NO_NEW_PRIVILEGES, LANDLOCK]],
         opens: &[BY_FILTER, &["no-new-privs"]],
         ..ROW
     },
     Defence {
         wall: "seccomp filter; no new privileges; nosuid root; an empty bounding set",
-        cuts: &[&[FILTER, NO_NEW_PRIVILEGES, ROOT_FLAGS, BOUNDING_SET]],
+        cuts: &[&[FILTER, NO_NEW_PRIVILEGES, LANDLOCK, ROOT_FLAGS, BOUNDING_SET]],
         opens: &[&["no-new-privs", "mount-/-nosuid", "mount-/-nodev", "caps-CapBnd", "bounding-set-empty"]],
         as_root: &["setuid-program", "setgid-program", "file-caps-program"],
         ..DEEP
@@ -158,8 +159,8 @@ pub(super) const DEFENCES: &[Defence] = &[
         ..ROW
     },
     Defence {
-        wall: "a network namespace",
-        cuts: &[&[Cut::Namespace(libc::CLONE_NEWNET), LOOPBACK]],
+        wall: "a network namespace; Landlock",
+        cuts: &[&[Cut::Namespace(libc::CLONE_NEWNET), LOOPBACK, LANDLOCK]],
         opens: &[&["host-loopback", "host-abstract-socket"], CONNECTED],
         ..ROW
     },
@@ -194,14 +195,14 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence { wall: "read-only /proc", cuts: &[&[READ_ONLY_PROC]], opens: &[READ_ONLY], ..ROW },
     Defence {
-        wall: "read-only /proc; masks; a user namespace",
-        cuts: &[&[READ_ONLY_PROC, MASKS, AS_ROOT], &USERS],
+        wall: "read-only /proc; masks; a user namespace; Landlock",
+        cuts: &[&[READ_ONLY_PROC, MASKS, AS_ROOT, LANDLOCK], &USERS],
         opens: &[READ_ONLY, KNOBS],
         ..HOST
     },
     Defence {
-        wall: "read-only /proc; no Linux caps",
-        cuts: &[&[READ_ONLY_PROC, WITH_ALL_CAPS]],
+        wall: "read-only /proc; no Linux caps; Landlock",
+        cuts: &[&[READ_ONLY_PROC, WITH_ALL_CAPS, LANDLOCK]],
         opens: &[READ_ONLY, CAPS, &["write-/proc/sys/user/max_user_namespaces"]],
         ..DEEP
     },
@@ -229,8 +230,8 @@ pub(super) const DEFENCES: &[Defence] = &[
         ..ROW
     },
     Defence {
-        wall: "an overlay over a read-only image",
-        cuts: &[&[OVERLAY]],
+        wall: "an overlay over a read-only image; Landlock",
+        cuts: &[&[OVERLAY, LANDLOCK]],
         opens: &[
             &["root-read-only", "etc-read-only", "mount-/-ro", "mount-/-nosuid", "mount-/-nodev"],
             &["proc-1-exe-write", "host-image-unchanged"],
@@ -280,8 +281,8 @@ pub(super) const DEFENCES: &[Defence] = &[
         ..ROW
     },
     Defence {
-        wall: "flags of /dev",
-        cuts: &[&[DEV_FLAGS]],
+        wall: "flags of /dev; Landlock",
+        cuts: &[&[DEV_FLAGS, LANDLOCK]],
         opens: &[&["mount-/dev-ro", "mount-/dev-nosuid", "mount-/dev-noexec", "dev-read-only"]],
         ..ROW
     },
@@ -302,8 +303,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence { wall: "an empty /sys", cuts: &[&[OWN_SYS]], opens: &[SYS], ..DEEP },
     Defence {
-        wall: "an empty /sys; a user namespace",
-        cuts: &[&[OWN_SYS, AS_ROOT, WITH_CAPS], &USERS],
+        wall: "an empty /sys; a user namespace; Landlock",
+        cuts: &[&[OWN_SYS, AS_ROOT, WITH_CAPS, LANDLOCK], &USERS],
         opens: &[SYS, SYS_KNOBS],
         ..HOST
     },
@@ -335,7 +336,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         who: Who::Root,
         ..ROW
     },
-    Defence { wall: "resource limits", cuts: &[&[LIMITS]], opens: &[LIMITED], ..ROW },
+    Defence { wall: "resource limits; Landlock", cuts: &[&[LIMITS, LANDLOCK]], opens: &[LIMITED], ..ROW },
 ];
 
 /// Checks that no row can turn open on any of our machines, and why.
