@@ -22,7 +22,7 @@ struct Body {
 }
 
 /// Sends a request.
-pub(super) fn send(control: &UnixStream, spec: &Spec, given: &Given) -> io::Result<()> {
+pub(crate) fn send(control: &UnixStream, spec: &Spec, given: &Given) -> io::Result<()> {
     let body = Body {
         spec: spec.clone(),
         streams: given.streams.is_some(),

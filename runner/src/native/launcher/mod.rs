@@ -9,4 +9,6 @@ mod server;
 mod turns;
 
 pub use client::Launcher;
+#[cfg(test)]
+pub(crate) use frame::send;
 pub(crate) use server::{serve, tell_exited, tell_refused, tell_started};

@@ -75,6 +75,10 @@ fn pointer<T>(value: *const T) -> Arg<'static> {
 /// The call must read and write memory only through pointers among `args`, each of the type and length that it expects.
 pub(super) unsafe fn sys(number: c_long, args: [Arg<'_>; 5]) -> Result<usize> {
     let [first, second, third, fourth, fifth] = args.map(|arg| arg.0);
+    #[cfg(test)]
+    if let Some(errno) = super::fault::strike(number) {
+        return Err(errno);
+    }
     // JUSTIFICATION: std has no way to make an arbitrary system call.
     // SAFETY: by the contract of this function; unused arguments are zero and ignored by the kernel.
     let answer = unsafe { libc::syscall(number, first, second, third, fourth, fifth) };

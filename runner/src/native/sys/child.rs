@@ -66,6 +66,8 @@ const LAST_CAP: i64 = 63;
 
 /// Runs the steps. Never returns: the last step executes the program, a failed one reports and exits.
 pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: &Descriptors) -> ! {
+    #[cfg(test)]
+    super::fault::enter_child(matches!(steps.last(), Some(Step::Execute { .. })));
     call::reset_signals();
     let mut child = Child { descriptors: *descriptors, pointers };
     let mut number: u32 = 0;

@@ -5,6 +5,8 @@
 
 mod call;
 mod child;
+#[cfg(test)]
+mod fault;
 mod landlock;
 mod mount;
 mod parent;
@@ -14,6 +16,8 @@ mod secret;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_ROOM, REPORT_TERMINAL};
+#[cfg(test)]
+pub(crate) use fault::{Armed, Side};
 pub(crate) use landlock::landlock_abi;
 pub(crate) use mount::{
     MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, map_trees, new_tmpfs,
