@@ -47,15 +47,17 @@ mod arch;
 pub mod bpf;
 mod linux_cap;
 mod paths;
+mod recording;
 mod seccomp;
 mod syscall;
 
 pub use arch::Arch;
 pub use linux_cap::{LinuxCap, LinuxCapSet, UnknownLinuxCap};
 pub use paths::{MaskKind, MaskedPath, ReadOnlyPath, masked_paths, read_only_paths};
+pub use recording::{Draft, MergeError, Outside, Recording, Run, Sight};
 pub use seccomp::{
-    Action, Admission, ArgTest, CallRule, Clause, ConditionProblem, Entry, Errno, NamedTest, ProfileDigest,
-    ProfileError, ProfileName, Refusal, SeccompProfile, SyscallAttempt, UnknownErrno, UnusableName, Verb,
-    to_oci_json,
+    Action, Admission, ArgTest, Beyond, CallRule, Clause, ConditionProblem, Entry, Errno, NamedTest,
+    ProfileDigest, ProfileError, ProfileName, Recorded, Refusal, SeccompProfile, SyscallAttempt,
+    UnknownErrno, UnusableName, Verb, to_oci_json,
 };
 pub use syscall::{Syscall, UnknownSyscall};

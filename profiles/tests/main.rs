@@ -8,3 +8,4 @@ mod order;
 mod random_profiles;
 mod reader;
 mod syscall_table;
+mod written;

@@ -142,3 +142,22 @@ proptest! {
         drop(SeccompProfile::parse(&damaged));
     }
 }
+
+#[test]
+fn evidence_is_read_and_an_unknown_word_of_it_refused() {
+    let evidence = "[recorded]\nrecorder = \"r\"\nkernel = \"6.1\"\nlibc = \"static\"\nimage = \"sha256:0\"\n\
+                    command = [\"/bin/true\"]\ntier = \"isolated\"\nunder = \"perry-default\"\nruns = 3\nsettled = true\n\
+                    proved = true\nnot-exercised = [\"threads\"]\n";
+    let entry = "[[allow]]\nreason = \"seen\"\nseen = 3\nruntime = \"native\"\ncalls = [\"read\"]\n";
+    let profile = accepted(&format!("{evidence}{entry}"));
+    assert_eq!(profile.recorded().map(|recorded| recorded.runs), Some(3));
+    let entry = profile.entries().first().unwrap();
+    assert_eq!((entry.seen(), entry.runtime()), (Some(3), Some("native")));
+    assert_eq!(profile.digest(), accepted("[[allow]]\nreason = \"other\"\ncalls = [\"read\"]\n").digest());
+    assert!(refusal(&format!("{evidence}color = \"red\"\n")).contains("unknown field `color`"));
+    let hostile = evidence.replace("\"6.1\"", "\"\\u001b[2J\"");
+    assert_eq!(
+        refusal(&hostile),
+        "line 5: a word of `recorded` has more than 1000 bytes, or a control character"
+    );
+}

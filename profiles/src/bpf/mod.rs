@@ -4,7 +4,9 @@ mod assembler;
 mod compiler;
 mod instruction;
 mod interpret;
+mod recording;
 
 pub use compiler::{CompileError, compile};
 pub use instruction::{BpfProgram, SockFilter};
 pub use interpret::{BrokenProgram, interpret};
+pub use recording::{Answer, NOTIFY, answer, compile_recording};

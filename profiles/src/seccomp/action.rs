@@ -60,8 +60,9 @@ impl Errno {
 /// How a call is refused.
 ///
 /// The order is strictness: killing is stricter than any error, and of two errors the smaller number is (so
-/// `EPERM` wins over `ENOSYS`). It only settles which answer a meet gives, never what is admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// `EPERM` wins over `ENOSYS`). It only settles which answer a meet gives, never what is admitted. `Ord` is only for
+/// keeping refusals in sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
     /// The call returns this error and does nothing.
     Errno(Errno),

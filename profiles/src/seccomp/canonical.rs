@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for SeccompProfile {
             tables.insert(arch, table?);
         }
         let meaning = Meaning::new(paper.meaning.unknown, tables);
-        let text = Text::Read { description: String::new(), entries: Vec::new() };
+        let text = Text::Read { description: String::new(), entries: Vec::new(), recorded: None };
         Ok(Self { name: paper.name, meaning, text })
     }
 }

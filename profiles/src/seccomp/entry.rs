@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::action::Refusal;
+use super::clause::ArgTest;
 use crate::arch::Arch;
 use crate::syscall::Syscall;
 
@@ -23,9 +24,27 @@ pub struct Entry {
     pub(super) arches: Vec<Arch>,
     pub(super) when: Vec<NamedTest>,
     pub(super) reason: String,
+    pub(super) seen: Option<u32>,
+    pub(super) runtime: Option<String>,
 }
 
 impl Entry {
+    /// Makes an entry about one architecture.
+    pub(crate) fn drafted(
+        verb: Verb,
+        calls: Vec<Syscall>,
+        arch: Arch,
+        when: Vec<NamedTest>,
+        reason: String,
+    ) -> Self {
+        Self { verb, calls, arches: vec![arch], when, reason, seen: None, runtime: None }
+    }
+
+    /// Adds the evidence: in how many runs it was seen, and which runtime needs it.
+    pub(crate) fn with_evidence(self, seen: Option<u32>, runtime: Option<&str>) -> Self {
+        Self { seen, runtime: runtime.map(str::to_owned), ..self }
+    }
+
     /// Says what the entry does with its calls.
     pub const fn verb(&self) -> Verb {
         self.verb
@@ -50,6 +69,16 @@ impl Entry {
     pub fn reason(&self) -> &str {
         &self.reason
     }
+
+    /// Says in how many runs its calls were seen, where the entry was recorded.
+    pub const fn seen(&self) -> Option<u32> {
+        self.seen
+    }
+
+    /// Names the runtime that needs its calls between loading the filter and the program's start.
+    pub fn runtime(&self) -> Option<&str> {
+        self.runtime.as_deref()
+    }
 }
 
 /// One condition as its author wrote it, with names for the values.
@@ -61,6 +90,11 @@ pub struct NamedTest {
 }
 
 impl NamedTest {
+    /// Names the values that the bits of a test may have.
+    pub(crate) const fn new(test: ArgTest, values: BTreeMap<String, u64>) -> Self {
+        Self { arg: test.arg, mask: test.mask, values }
+    }
+
     /// Gives the argument that is looked at, from 0 to 5.
     pub const fn arg(&self) -> u8 {
         self.arg

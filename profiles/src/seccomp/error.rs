@@ -77,6 +77,14 @@ pub enum ProfileError {
         /// What is wrong with it.
         problem: ConditionProblem,
     },
+    /// A word about how the profile was recorded that is too long, or not for people.
+    #[error("line {line}: a word of `recorded` has more than {most} bytes, or a control character")]
+    Evidence {
+        /// The line of the table, from 1.
+        line: usize,
+        /// The most bytes that are accepted.
+        most: usize,
+    },
     /// Two entries contradict each other, or one says what another has said.
     #[error("line {line}: `{call}` {problem}")]
     Clash {

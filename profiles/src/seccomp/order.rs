@@ -51,7 +51,7 @@ impl SeccompProfile {
         }
         let mut entries = self.entries().to_vec();
         entries.extend(other.entries().iter().filter(|entry| !self.entries().contains(entry)).cloned());
-        let text = Text::Read { description: String::new(), entries };
+        let text = Text::Read { description: String::new(), entries, recorded: None };
         Self { name: computed_name(&meaning), meaning, text }
     }
 }

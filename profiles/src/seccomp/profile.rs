@@ -14,6 +14,7 @@ use super::clause::ARGS;
 use super::entry::Entry;
 use super::error::ProfileError;
 use super::reader;
+use super::recorded::Recorded;
 use crate::arch::Arch;
 use crate::syscall::Syscall;
 
@@ -30,7 +31,7 @@ pub struct SeccompProfile {
 /// What a profile says to people. The program's own profiles keep it in their files until somebody asks.
 #[derive(Clone, Debug)]
 pub(super) enum Text {
-    Read { description: String, entries: Vec<Entry> },
+    Read { description: String, entries: Vec<Entry>, recorded: Option<Box<Recorded>> },
     Builtin { read: fn() -> Option<&'static SeccompProfile>, digest: &'static str },
 }
 
@@ -124,6 +125,18 @@ impl SeccompProfile {
         reader::read(text)
     }
 
+    /// Puts a profile together that is still to be written and read: its meaning is that of no entry.
+    pub(crate) fn drafted(
+        name: ProfileName,
+        description: String,
+        unknown: Refusal,
+        entries: Vec<Entry>,
+        recorded: Recorded,
+    ) -> Self {
+        let meaning = Meaning::new(unknown, BTreeMap::new());
+        Self { name, meaning, text: Text::Read { description, entries, recorded: Some(Box::new(recorded)) } }
+    }
+
     /// Gives the profile that comes with the program under this name.
     pub fn builtin(name: &str) -> Option<&'static Self> {
         builtin::find(name)
@@ -152,6 +165,14 @@ impl SeccompProfile {
         match &self.text {
             Text::Read { entries, .. } => entries,
             Text::Builtin { read, .. } => read().map_or(&[], Self::entries),
+        }
+    }
+
+    /// Says how the profile was recorded, if it was.
+    pub fn recorded(&self) -> Option<&Recorded> {
+        match &self.text {
+            Text::Read { recorded, .. } => recorded.as_deref(),
+            Text::Builtin { .. } => None,
         }
     }
 

@@ -12,11 +12,12 @@ use super::entry::{Entry, NamedTest, Verb};
 use super::error::{ConditionProblem, ProfileError};
 use super::order::MEET_PREFIX;
 use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Text};
+use super::recorded::Recorded;
 use crate::arch::Arch;
 use crate::syscall::Syscall;
 
 /// The only format there is.
-const SCHEMA: &str = "perry-sandbox/seccomp-profile/v1";
+pub(super) const SCHEMA: &str = "perry-sandbox/seccomp-profile/v1";
 /// The longest text that is read, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
 /// The most entries of a profile.
@@ -35,6 +36,7 @@ struct File {
     name: String,
     description: Spanned<String>,
     unknown: Spanned<String>,
+    recorded: Option<Spanned<Recorded>>,
     #[serde(default)]
     allow: Vec<AllowEntry>,
     #[serde(default)]
@@ -47,6 +49,8 @@ struct AllowEntry {
     reason: String,
     calls: Spanned<Vec<String>>,
     arch: Option<BTreeSet<Arch>>,
+    seen: Option<u32>,
+    runtime: Option<String>,
     #[serde(default)]
     when: Vec<Test>,
 }
@@ -57,6 +61,7 @@ struct RefuseEntry {
     reason: String,
     calls: Spanned<Vec<String>>,
     arch: Option<BTreeSet<Arch>>,
+    seen: Option<u32>,
     answer: String,
 }
 
@@ -103,6 +108,12 @@ pub(super) fn read(text: &str) -> Result<SeccompProfile, ProfileError> {
         });
     }
 
+    let recorded = file.recorded.map(|recorded| {
+        recorded.get_ref().check(line_of(text, recorded.span().start))?;
+        Ok::<_, ProfileError>(Box::new(recorded.into_inner()))
+    });
+    let recorded = recorded.transpose()?;
+
     let mut book = Book::default();
     for entry in file.allow {
         book.allow(text, entry)?;
@@ -113,7 +124,7 @@ pub(super) fn read(text: &str) -> Result<SeccompProfile, ProfileError> {
     Ok(SeccompProfile {
         name,
         meaning: book.meaning(unknown),
-        text: Text::Read { description: file.description.into_inner(), entries: book.entries },
+        text: Text::Read { description: file.description.into_inner(), entries: book.entries, recorded },
     })
 }
 
@@ -135,9 +146,9 @@ impl Book {
         sized("the reason", written.reason.len(), LONGEST_REASON, "bytes", line)?;
         let wrong = |problem| ProfileError::Condition { line, problem };
         let tests: Vec<NamedTest> =
-            written.when.into_iter().map(named_test).collect::<Result<_, _>>().map_err(wrong)?;
+            written.when.iter().map(named_test).collect::<Result<_, _>>().map_err(wrong)?;
         let admission = admission(&tests).map_err(wrong)?;
-        let arches = arches(written.arch);
+        let arches = arches(written.arch.clone());
         for key in keys(&arches, &calls, line)? {
             let known = self.admissions.entry(key).or_default();
             if known.is_always() || (admission.is_always() && !known.is_never()) {
@@ -150,7 +161,11 @@ impl Book {
                 return Err(ProfileError::Condition { line, problem });
             }
         }
-        self.entries.push(Entry { verb: Verb::Allow, calls, arches, when: tests, reason: written.reason });
+        if let Some(runtime) = &written.runtime {
+            sized("the runtime's name", runtime.len(), LONGEST_REASON, "bytes", line)?;
+        }
+        let AllowEntry { reason, seen, runtime, .. } = written;
+        self.entries.push(Entry { verb: Verb::Allow, calls, arches, when: tests, reason, seen, runtime });
         Ok(())
     }
 
@@ -159,7 +174,7 @@ impl Book {
         let calls = calls(written.calls.get_ref(), line)?;
         sized("the reason", written.reason.len(), LONGEST_REASON, "bytes", line)?;
         let refusal = answer(&written.answer, line)?;
-        let arches = arches(written.arch);
+        let arches = arches(written.arch.clone());
         for key in keys(&arches, &calls, line)? {
             let clash = |problem| ProfileError::Clash { line, call: key.1, problem };
             if self.admissions.get(&key).is_some_and(Admission::is_always) {
@@ -169,8 +184,9 @@ impl Book {
                 return Err(clash("is refused by another entry already"));
             }
         }
-        let verb = Verb::Refuse(refusal);
-        self.entries.push(Entry { verb, calls, arches, when: Vec::new(), reason: written.reason });
+        let (verb, when) = (Verb::Refuse(refusal), Vec::new());
+        let RefuseEntry { reason, seen, .. } = written;
+        self.entries.push(Entry { verb, calls, arches, when, reason, seen, runtime: None });
         Ok(())
     }
 
@@ -219,7 +235,7 @@ fn answer(written: &str, line: usize) -> Result<Refusal, ProfileError> {
     written.parse().map_err(|source| ProfileError::Answer { line, source })
 }
 
-fn named_test(test: Test) -> Result<NamedTest, ConditionProblem> {
+fn named_test(test: &Test) -> Result<NamedTest, ConditionProblem> {
     if usize::from(test.arg) >= ARGS {
         return Err(ConditionProblem::Argument { arg: test.arg });
     }
@@ -232,7 +248,7 @@ fn named_test(test: Test) -> Result<NamedTest, ConditionProblem> {
     if mask == 0 || mask & !width != 0 {
         return Err(ConditionProblem::Mask { mask, bits: test.bits });
     }
-    let values = match (test.one_of, test.equals) {
+    let values = match (test.one_of.clone(), test.equals) {
         (Some(values), None) if !values.is_empty() => values,
         (None, Some(value)) => BTreeMap::from([(format!("{value:#x}"), value)]),
         _ => return Err(ConditionProblem::Form),
