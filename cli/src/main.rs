@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod environment;
 mod exit;
+mod files;
 mod output;
 mod progress;
 mod project;
@@ -74,6 +75,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Verify(args) => commands::verify(args, &environment),
         Command::Explain(args) => commands::explain(args, &environment),
         Command::Policy(args) => commands::policy(args, &environment),
+        Command::Profile(args) => commands::profile(args, &environment),
         Command::Image(args) => commands::image(args, &environment),
         Command::Store(args) => commands::store(args, &environment),
         Command::Log(args) => commands::log(args, &environment),

@@ -1,6 +1,9 @@
 //! The processor architectures that profiles speak about.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// A processor architecture, as seccomp sees it: a table of system call numbers and an audit value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +68,20 @@ impl Arch {
 
 /// The bit that marks a system call of the x32 ABI (`__X32_SYSCALL_BIT`).
 pub(crate) const X32_BIT: u32 = 0x4000_0000;
+
+/// A name that is no architecture of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown architecture `{0}`; use x86_64 or aarch64")]
+pub struct UnknownArch(String);
+
+impl FromStr for Arch {
+    type Err = UnknownArch;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|arch| arch.name() == name);
+        known.ok_or_else(|| UnknownArch(name.chars().take(32).collect()))
+    }
+}
 
 impl std::fmt::Display for Arch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

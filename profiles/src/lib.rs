@@ -48,13 +48,15 @@ pub mod bpf;
 mod linux_cap;
 mod paths;
 mod recording;
+mod runtime;
 mod seccomp;
 mod syscall;
 
-pub use arch::Arch;
+pub use arch::{Arch, UnknownArch};
 pub use linux_cap::{LinuxCap, LinuxCapSet, UnknownLinuxCap};
 pub use paths::{MaskKind, MaskedPath, ReadOnlyPath, masked_paths, read_only_paths};
 pub use recording::{Draft, MergeError, Outside, Recording, Run, Sight};
+pub use runtime::Runtime;
 pub use seccomp::{
     Action, Admission, ArgTest, Beyond, CallRule, Clause, ConditionProblem, Entry, Errno, NamedTest,
     ProfileDigest, ProfileError, ProfileName, Recorded, Refusal, SeccompProfile, SyscallAttempt,

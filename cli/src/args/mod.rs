@@ -4,6 +4,7 @@ mod admin;
 mod image;
 mod later;
 mod policy;
+mod profile;
 mod run;
 mod sandbox;
 mod secret;
@@ -16,6 +17,9 @@ pub(crate) use image::{AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArg
 pub(crate) use later::Later;
 pub(crate) use policy::{
     CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
+};
+pub(crate) use profile::{
+    CheckProfileArgs, DiffProfilesArgs, NarrowArgs, ProfileArgs, ProfileCommand, ShowArgs, ShownAs,
 };
 pub(crate) use root::{Cli, ColorChoice, Command};
 pub(crate) use run::{RequestArgs, RunArgs, variables};

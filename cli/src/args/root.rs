@@ -6,14 +6,15 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
     BackendsArgs, CompletionsArgs, DoctorArgs, ExecArgs, ExplainArgs, ImageArgs, ImageCommand,
-    InspectSandboxArgs, Later, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand, PsArgs,
-    RmArgs, RunArgs, StartArgs, StopArgs, StoreArgs, StoreCommand, VerifyArgs, WaitArgs,
+    InspectSandboxArgs, Later, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand,
+    ProfileArgs, ProfileCommand, PsArgs, RmArgs, RunArgs, ShownAs, StartArgs, StopArgs, StoreArgs,
+    StoreCommand, VerifyArgs, WaitArgs,
 };
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; `run`, `exec` and `wait` pass the program's own code through
-  1    the answer is no: `doctor PROJECT` found something, a file differs, a store or trail is damaged
+  1    the answer is no: `doctor PROJECT` found something, files or profiles differ, a store or trail is damaged
   2    usage
   120  denied by policy
   121  not verified
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Explain(Later<Box<ExplainArgs>>),
     /// Check, format, compare and start policy files
     Policy(Later<PolicyArgs>),
+    /// Show, compare, check, narrow and record seccomp profiles
+    Profile(Later<Box<ProfileArgs>>),
     /// Fetch, list, inspect and remove images of the store
     Image(Later<ImageArgs>),
     /// Check and clean the content store
@@ -118,6 +121,12 @@ impl Command {
                 PolicyCommand::Fmt(args) => args.json,
                 PolicyCommand::Schema(args) => args.json,
                 PolicyCommand::Init(args) => args.json,
+            },
+            Self::Profile(args) => match &args.command {
+                ProfileCommand::Show(args) => args.format == ShownAs::Json,
+                ProfileCommand::Diff(args) => args.json,
+                ProfileCommand::Check(args) => args.json,
+                ProfileCommand::Narrow(_) => false,
             },
             Self::Image(args) => match &args.command {
                 ImageCommand::Pull(args) => args.json,

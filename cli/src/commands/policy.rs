@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::args::{CheckArgs, DiffArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand};
 use crate::exit::Exit;
+use crate::files;
 use crate::output;
 use crate::stop::Stop;
 
@@ -99,7 +100,7 @@ fn format(args: &FormatArgs) -> anyhow::Result<Exit> {
                 output::bytes(formatted.as_bytes());
             }
         } else if !same {
-            replace(path, formatted.as_bytes())?;
+            files::replace(path, formatted.as_bytes())?;
         }
     }
     if args.json {
@@ -121,28 +122,6 @@ fn standard_input() -> anyhow::Result<PolicySource> {
 fn read(path: &Path) -> anyhow::Result<PolicySource> {
     let bytes = perry_sandbox_pipeline::read(path, MAX_POLICY)?;
     Ok(PolicySource::new(path.display().to_string(), bytes))
-}
-
-/// Puts the new content beside the file and renames it over, so that a reader sees the old or the new one whole.
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let failed = || format!("writing `{}`", path.display());
-    // A link stays one: what it points at is rewritten.
-    let path = &path.canonicalize().with_context(failed)?;
-    let permissions = std::fs::metadata(path).with_context(failed)?.permissions();
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
-        file.set_permissions(permissions)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    })();
-    if written.is_err() {
-        drop(std::fs::remove_file(&beside));
-    }
-    written.with_context(failed)
 }
 
 fn compare(args: &DiffArgs, environment: &Environment) -> anyhow::Result<Exit> {

@@ -124,6 +124,25 @@ impl Clause {
     }
 }
 
+impl std::fmt::Display for Clause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == Self::ANY {
+            return f.write_str("any arguments");
+        }
+        for (at, test) in self.tests().enumerate() {
+            let between = if at == 0 { "" } else { " and " };
+            write!(f, "{between}argument {}", test.arg)?;
+            match test.mask {
+                u64::MAX => {}
+                0xffff_ffff => f.write_str(" (32 bits)")?,
+                mask => write!(f, " & {mask:#x}")?,
+            }
+            write!(f, " is {:#x}", test.value)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod inside;
 mod leftovers;
 mod made;
 mod process;
+mod profiles;
 mod readme;
 mod registry;
 mod secrets;

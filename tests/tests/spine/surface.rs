@@ -28,6 +28,7 @@ fn every_command_has_help_with_a_first_line_in_the_imperative() {
         "verify",
         "explain",
         "policy",
+        "profile",
         "image",
         "store",
         "log",
