@@ -188,20 +188,24 @@ fn through_a_launcher(settings: &Settings, folder: &RootFolder) -> Result<End, R
 #[test]
 fn a_call_that_fails_leaves_nothing_as_root() {
     if nix::unistd::geteuid().is_root() {
-        in_a_copy(Command::new(std::env::current_exe().unwrap()));
+        in_a_copy(alone_with_its_mounts(&[]));
     }
 }
 
 #[test]
 fn a_call_that_fails_leaves_nothing_as_an_ordinary_user() {
+    in_a_copy(alone_with_its_mounts(&["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"]));
+}
+
+/// A copy of this program that does not see what others mount meanwhile; an ordinary user's does.
+fn alone_with_its_mounts(through: &[&str]) -> Command {
     let own = std::env::current_exe().unwrap();
-    let mut command = Command::new("setpriv");
-    if nix::unistd::geteuid().is_root() {
-        command.args(["--reuid", "1000", "--regid", "1000", "--clear-groups"]).arg(own);
-    } else {
-        command = Command::new(own);
+    if !nix::unistd::geteuid().is_root() {
+        return Command::new(own);
     }
-    in_a_copy(command);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private"]).args(through).arg(own);
+    command
 }
 
 fn in_a_copy(mut command: Command) {
