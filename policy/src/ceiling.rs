@@ -144,9 +144,9 @@ fn meet_seccomp(a: &At<SharedProfile>, b: &At<SharedProfile>) -> At<SharedProfil
     match (a.value.is_within(&b.value), b.value.is_within(&a.value)) {
         (true, false) => a.clone(),
         (false, true) => b.clone(),
-        // Two names for one meaning: the first name, so that the order of files changes nothing.
+        // Two that admit the same: the first by name, then by digest, so that the order of files changes nothing.
         (true, true) => {
-            let named_first = if a.value.name() <= b.value.name() { a } else { b };
+            let named_first = if a.value.comes_first(&b.value) { a } else { b };
             At { value: named_first.value.clone(), span: first(a.span, b.span) }
         }
         (false, false) => At { value: a.value.meet(&b.value), span: first(a.span, b.span) },

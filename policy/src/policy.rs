@@ -21,6 +21,7 @@ use crate::requirement::{IssuerPattern, LogRule, Signer, SignerIdentity};
 use crate::resolve::{
     BUILTIN_SOURCE, Missing, Parts, SignerEntry, SignerKind, Tier, builtin_tiers, compose, resolve_file,
 };
+use crate::seccomp::SharedProfile;
 use crate::source::{Place, PolicyFiles, PolicySource, SourceName, Sources, Span};
 
 /// The digest of a resolved policy's canonical JSON (RFC 8785): what decisions cite and `--require-policy` pins.
@@ -206,6 +207,18 @@ impl Policy {
                     entry.value.tiers = tiers();
                 }
             }
+        }
+        let sources = Sources::clone(&self.sources);
+        Self::new(parts, self.command_line.clone(), self.from_files, sources)
+    }
+
+    /// This policy with no tier that admits a system call beyond this profile. It can only tighten, and its digest is
+    /// another one.
+    #[must_use]
+    pub fn under_profile(&self, profile: &SharedProfile) -> Self {
+        let mut parts = self.parts.clone();
+        for tier in parts.tiers.values_mut() {
+            tier.ceiling.seccomp.value = tier.ceiling.seccomp.value.meet(profile);
         }
         let sources = Sources::clone(&self.sources);
         Self::new(parts, self.command_line.clone(), self.from_files, sources)

@@ -1,5 +1,6 @@
 //! Seccomp profiles that many tiers and plans share.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
@@ -9,14 +10,14 @@ use perry_sandbox_profiles::SeccompProfile;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-/// A seccomp profile: a built-in one, or one that was computed from two.
+/// A seccomp profile: a built-in one, one of a file, or one that was computed from two.
 #[derive(Clone)]
 pub struct SharedProfile(Inner);
 
 #[derive(Clone)]
 enum Inner {
     Builtin(&'static SeccompProfile),
-    Computed(Arc<SeccompProfile>),
+    Shared(Arc<SeccompProfile>),
 }
 
 impl SharedProfile {
@@ -33,7 +34,7 @@ impl SharedProfile {
     fn profile(&self) -> &SeccompProfile {
         match &self.0 {
             Inner::Builtin(profile) => profile,
-            Inner::Computed(profile) => profile,
+            Inner::Shared(profile) => profile,
         }
     }
 
@@ -47,6 +48,15 @@ impl SharedProfile {
         self.is_same(other) || self.admits_no_more_than(other)
     }
 
+    /// Whether this stands before one that admits the same.
+    pub(crate) fn comes_first(&self, other: &Self) -> bool {
+        match self.name().cmp(other.name()) {
+            Ordering::Less => true,
+            Ordering::Equal => self.is_same(other) || self.digest_text() <= other.digest_text(),
+            Ordering::Greater => false,
+        }
+    }
+
     /// The digest of the profile; those of built-in profiles are computed once.
     pub(crate) fn digest_text(&self) -> String {
         static BUILTIN: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
@@ -56,7 +66,7 @@ impl SharedProfile {
         });
         match &self.0 {
             Inner::Builtin(profile) => BUILTIN.get(profile.name().as_str()).cloned(),
-            Inner::Computed(_) => None,
+            Inner::Shared(_) => None,
         }
         .unwrap_or_else(|| self.digest().to_string())
     }
@@ -69,8 +79,14 @@ impl SharedProfile {
         } else if other.is_within(self) {
             other.clone()
         } else {
-            Self(Inner::Computed(Arc::new(SeccompProfile::meet(self, other))))
+            Self::from(SeccompProfile::meet(self, other))
         }
+    }
+}
+
+impl From<SeccompProfile> for SharedProfile {
+    fn from(profile: SeccompProfile) -> Self {
+        Self(Inner::Shared(Arc::new(profile)))
     }
 }
 

@@ -20,5 +20,6 @@ mod support;
 mod decisions;
 mod documents;
 mod model;
+mod profiles;
 mod properties;
 mod signatures;

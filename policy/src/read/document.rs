@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use perry_sandbox_profiles::ProfileName;
+
 use super::reader::Reader;
 use super::shape::{KINDS, POLICY};
 use super::tier::TierDoc;
@@ -25,6 +27,7 @@ pub(crate) struct Document {
     pub(crate) description: Option<String>,
     pub(crate) open: BTreeSet<&'static str>,
     pub(crate) roots: BTreeMap<TrustRootName, At<RootDoc>>,
+    pub(crate) profiles: BTreeMap<ProfileName, At<ProfileDoc>>,
     pub(crate) signers: BTreeMap<SignerName, At<SignerDoc>>,
     pub(crate) images: BTreeMap<ImageRuleName, At<ImageRule>>,
     pub(crate) tiers: BTreeMap<TierName, TierDoc>,
@@ -41,6 +44,13 @@ pub(crate) struct Document {
 pub(crate) enum RootDoc {
     Public { max_age: WallTime },
     File { path: At<String>, sha256: At<String> },
+}
+
+/// A seccomp profile as written.
+#[derive(Debug)]
+pub(crate) struct ProfileDoc {
+    pub(crate) path: At<String>,
+    pub(crate) sha256: At<String>,
 }
 
 /// A signer as written.
@@ -127,6 +137,7 @@ impl Reader<'_> {
             description: self.optional(tree, "description", Self::prose),
             open: self.open(tree),
             roots: self.named(tree, "trust-root", Self::trust_root),
+            profiles: self.named(tree, "seccomp", Self::profile),
             signers: self.named(tree, "signer", Self::signer),
             images: self.named(tree, "image", Self::image_rule),
             tiers: self

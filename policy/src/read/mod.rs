@@ -12,5 +12,5 @@ mod toml;
 pub(crate) mod tree;
 mod trust;
 
-pub(crate) use document::{Document, RootDoc, SignerBy, SignerDoc, document_of, read};
+pub(crate) use document::{Document, ProfileDoc, RootDoc, SignerBy, SignerDoc, document_of, read};
 pub(crate) use tier::TierDoc;

@@ -119,6 +119,11 @@ pub(crate) static POLICY: Shape = Shape {
         ),
         key("trust-root", Named(Grammar::Name, &Table(&TRUST_ROOT)), "Where trust hangs from."),
         key(
+            "seccomp",
+            Named(Grammar::Name, &Table(&PROFILE)),
+            "Seccomp profiles that tiers of this file may name, beside the built-in ones.",
+        ),
+        key(
             "signer",
             Named(Grammar::Name, &Table(&SIGNER)),
             "Who may sign: a key, or an issuer and a subject.",
@@ -189,6 +194,14 @@ static TRUST_ROOT: Shape = Shape {
         key("max-age", Text(Grammar::Duration), "The greatest age of the public instance's trust material."),
         key("path", Text(Grammar::Free), "The trusted-root document, beside the policy."),
         key("sha256", Text(Grammar::Sha256), "The document's digest."),
+    ],
+};
+
+static PROFILE: Shape = Shape {
+    called: "a seccomp profile",
+    keys: &[
+        required("path", Text(Grammar::Free), "The profile, beside the policy; it is named as the table is."),
+        required("sha256", Text(Grammar::Sha256), "The file's digest."),
     ],
 };
 
@@ -311,7 +324,7 @@ pub(crate) static TIER: Shape = Shape {
         key("isolation", Table(&ISOLATION), "Which walls are accepted and preferred."),
         key("rootfs", Word(&["read-only", "ephemeral"]), "How the root file system is mounted."),
         key("user", Word(&["non-root", "any"]), "Whether the program may be root inside."),
-        key("seccomp", Text(Grammar::Name), "The seccomp profile."),
+        key("seccomp", Text(Grammar::Name), "The seccomp profile: a built-in one, or one of `[seccomp]`."),
         key("linux-caps", List(&Text(Grammar::LinuxCap)), "Linux caps that may be granted."),
         key("egress", List(&Text(Grammar::Egress)), "Hosts and ports that may be granted."),
         key("mounts", Table(&MOUNTS), "Host folders that may be granted."),

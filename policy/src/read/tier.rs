@@ -11,8 +11,6 @@ use crate::limits::EntryLimits;
 use crate::names::{SecretName, TierName};
 use crate::pattern::{DevicePath, EgressPattern, EnvPattern, HostPath, PatternSet};
 use crate::plan::{MemoryEnforcement, RootfsMode};
-use crate::refusal::{Refusal, RefusalCode, shown, suggestion};
-use crate::seccomp::SharedProfile;
 use crate::source::Span;
 
 /// One tier of one file; what is absent is inherited or has its default.
@@ -24,7 +22,8 @@ pub(crate) struct TierDoc {
     pub(crate) prefer: Option<At<Vec<At<IsolationLevel>>>>,
     pub(crate) rootfs: Option<At<RootfsMode>>,
     pub(crate) user: Option<At<UserRule>>,
-    pub(crate) seccomp: Option<At<SharedProfile>>,
+    /// The profile's name; looked up among the file's own and the built-in ones.
+    pub(crate) seccomp: Option<At<String>>,
     pub(crate) memory_enforcement: Option<At<MemoryEnforcement>>,
     pub(crate) egress: Option<PatternSet<EgressPattern>>,
     pub(crate) mounts_read: Option<PatternSet<HostPath>>,
@@ -53,7 +52,10 @@ impl Reader<'_> {
                 [("read-only", RootfsMode::ReadOnly), ("ephemeral", RootfsMode::Ephemeral)],
             ),
             user: self.choice(node, "user", [("non-root", UserRule::NonRoot), ("any", UserRule::Any)]),
-            seccomp: self.optional(node, "seccomp", Self::profile),
+            seccomp: self.optional(node, "seccomp", |reader, node| {
+                let name = reader.text(node)?.to_owned();
+                Some(At::new(name, node.span))
+            }),
             memory_enforcement: self.choice(
                 node,
                 "memory-enforcement",
@@ -78,21 +80,5 @@ impl Reader<'_> {
             self.bad(&entry.node, "list at least one isolation level");
         }
         Some(At::new(levels, entry.node.span))
-    }
-
-    fn profile(&mut self, node: &Node) -> Option<At<SharedProfile>> {
-        let name = self.text(node)?;
-        let profile = SharedProfile::builtin(name);
-        if profile.is_none() {
-            self.refusals.push(
-                Refusal::new(
-                    RefusalCode::UnknownName,
-                    node.span,
-                    format!("there is no seccomp profile `{}`", shown(name)),
-                )
-                .help(suggestion(name, SharedProfile::names().iter().copied())),
-            );
-        }
-        profile.map(|profile| At::new(profile, node.span))
     }
 }

@@ -1,9 +1,9 @@
-//! Trust roots, signers and image rules.
+//! Trust roots, seccomp profiles, signers and image rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
-use super::document::{RootDoc, SignerBy, SignerDoc};
+use super::document::{ProfileDoc, RootDoc, SignerBy, SignerDoc};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::at::At;
@@ -64,6 +64,13 @@ impl Reader<'_> {
         let path = self.optional(node, "path", Self::line);
         let sha256 = self.optional(node, "sha256", Self::sha256);
         Some(RootDoc::File { path: path?, sha256: sha256? })
+    }
+
+    /// A seccomp profile in a file.
+    pub(super) fn profile(&mut self, node: &Node) -> Option<ProfileDoc> {
+        let path = self.optional(node, "path", Self::line);
+        let sha256 = self.optional(node, "sha256", Self::sha256);
+        Some(ProfileDoc { path: path?, sha256: sha256? })
     }
 
     pub(super) fn sha256(&mut self, node: &Node) -> Option<At<String>> {

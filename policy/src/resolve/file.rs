@@ -30,7 +30,8 @@ pub(crate) fn resolve_file(
     builtin: &BTreeMap<TierName, Tier>,
     refusals: &mut Refusals,
 ) -> (Parts, Vec<Missing>) {
-    let mut tiers = resolve_tiers(&document.tiers, builtin, refusals);
+    let profiles = FileResolver { name, files, refusals }.profiles(&document.profiles);
+    let mut tiers = resolve_tiers(&document.tiers, (builtin, &profiles), refusals);
     let defined: BTreeSet<TierName> = document.tiers.keys().chain(builtin.keys()).cloned().collect();
     let open_tiers = document.open.contains("tier");
     for (name, tier) in builtin.iter().filter(|_| !open_tiers) {
@@ -81,10 +82,10 @@ pub(crate) fn resolve_file(
     (parts, deferred)
 }
 
-struct FileResolver<'a> {
+pub(super) struct FileResolver<'a> {
     name: &'a SourceName,
     files: &'a dyn PolicyFiles,
-    refusals: &'a mut Refusals,
+    pub(super) refusals: &'a mut Refusals,
 }
 
 impl FileResolver<'_> {
@@ -108,6 +109,23 @@ impl FileResolver<'_> {
         None
     }
 
+    /// Reads a file whose digest the policy pins.
+    pub(super) fn pinned(&mut self, path: &At<String>, sha256: &At<String>, most: usize) -> Option<String> {
+        let text = self.read(path, most)?;
+        let digest = Digest::of(text.as_bytes());
+        if digest.hex() == sha256.value {
+            return Some(text);
+        }
+        let message = format!("`{}` has changed: its digest is {digest}", path.value);
+        let span = sha256.span.or(path.span)?;
+        self.refusals.push(
+            Refusal::new(RefusalCode::File, span, message)
+                .label("the policy pins another digest")
+                .help("find out who changed the file before pinning the new digest"),
+        );
+        None
+    }
+
     fn trust_root(&mut self, name: &TrustRootName, root: &At<RootDoc>) -> Option<At<TrustRoot>> {
         let value = match &root.value {
             RootDoc::Public { max_age } => TrustRoot {
@@ -117,18 +135,8 @@ impl FileResolver<'_> {
                 source: TrustRootSource::SigstorePublic { max_age: max_age.duration() },
             },
             RootDoc::File { path, sha256 } => {
-                let json = self.read(path, MAX_ROOT_BYTES)?;
+                let json = self.pinned(path, sha256, MAX_ROOT_BYTES)?;
                 let digest = Digest::of(json.as_bytes());
-                if digest.hex() != sha256.value {
-                    let message = format!("`{}` has changed: its digest is {digest}", path.value);
-                    let span = sha256.span.or(path.span)?;
-                    self.refusals.push(
-                        Refusal::new(RefusalCode::File, span, message)
-                            .label("the policy pins another digest")
-                            .help("find out who changed the file before pinning the new digest"),
-                    );
-                    return None;
-                }
                 TrustRoot { name: name.clone(), json, digest, source: TrustRootSource::File }
             }
         };

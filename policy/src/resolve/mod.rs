@@ -3,6 +3,7 @@
 mod compose;
 mod file;
 mod parts;
+mod profiles;
 mod references;
 mod tiers;
 

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 
 use super::parts::Tier;
+use super::profiles::{Profiles, lookup};
 use crate::at::At;
 use crate::ceiling::{Ceiling, Isolation, UserRule};
 use crate::grants::Grants;
@@ -29,7 +30,8 @@ pub(crate) fn builtin_tiers(refusals: &mut Refusals) -> &'static BTreeMap<TierNa
         let mut refusals = Refusals::default();
         let document =
             crate::read::read(BUILTIN_TIERS.as_bytes(), Format::Toml, BUILTIN_SOURCE, &mut refusals);
-        let tiers = document.map(|document| resolve_tiers(&document.tiers, &BTreeMap::new(), &mut refusals));
+        let none = (&BTreeMap::new(), &Profiles::new());
+        let tiers = document.map(|document| resolve_tiers(&document.tiers, none, &mut refusals));
         (tiers.unwrap_or_default(), refusals.into_vec())
     });
     let (tiers, wrong) = &*READ;
@@ -42,12 +44,13 @@ pub(crate) fn builtin_tiers(refusals: &mut Refusals) -> &'static BTreeMap<TierNa
 /// Resolves the tiers of one file. Names that it does not define are looked up among the built-in tiers.
 pub(crate) fn resolve_tiers(
     written: &BTreeMap<TierName, TierDoc>,
-    builtin: &BTreeMap<TierName, Tier>,
+    (builtin, profiles): (&BTreeMap<TierName, Tier>, &Profiles),
     refusals: &mut Refusals,
 ) -> BTreeMap<TierName, Tier> {
     let mut resolver = Resolver {
         written,
         builtin,
+        profiles,
         refusals,
         done: BTreeMap::new(),
         path: Vec::new(),
@@ -62,6 +65,7 @@ pub(crate) fn resolve_tiers(
 struct Resolver<'a> {
     written: &'a BTreeMap<TierName, TierDoc>,
     builtin: &'a BTreeMap<TierName, Tier>,
+    profiles: &'a Profiles,
     refusals: &'a mut Refusals,
     /// Tiers that were looked at; nothing for those that were refused.
     done: BTreeMap<TierName, Option<Tier>>,
@@ -106,9 +110,13 @@ impl Resolver<'_> {
             }
             inherited = Some(met);
         }
+        let seccomp = match &tier.seccomp {
+            Some(name) => Some(lookup(name, self.profiles, self.refusals)?),
+            None => None,
+        };
         let ceiling = match &inherited {
-            Some(inherited) => Some(Child { name, tier, refusals: self.refusals }.under(inherited)),
-            None => self.root(name, tier),
+            Some(inherited) => Some(Child { name, tier, refusals: self.refusals }.under(inherited, seccomp)),
+            None => self.root(name, tier, seccomp),
         }?;
         self.never_both(name, tier, &ceiling);
         chain.insert(name.clone());
@@ -162,7 +170,12 @@ impl Resolver<'_> {
     }
 
     /// A tier without parents: isolation and limits must be there, everything else has the tightest default.
-    fn root(&mut self, name: &TierName, tier: &TierDoc) -> Option<Ceiling> {
+    fn root(
+        &mut self,
+        name: &TierName,
+        tier: &TierDoc,
+        seccomp: Option<At<SharedProfile>>,
+    ) -> Option<Ceiling> {
         let mut missing: Vec<String> = Vec::new();
         let limits = tier.limits.complete();
         if let Err(names) = &limits {
@@ -181,8 +194,7 @@ impl Resolver<'_> {
                 .help("set them, or extend a tier that has them, such as the built-in `default`"),
             );
         }
-        let profile =
-            tier.seccomp.clone().or_else(|| SharedProfile::builtin("perry-minimal").map(At::nowhere));
+        let profile = seccomp.or_else(|| SharedProfile::builtin("perry-minimal").map(At::nowhere));
         if profile.is_none() {
             let message = "the built-in seccomp profile `perry-minimal` is missing";
             self.refusals.push(Refusal::new(RefusalCode::UnknownName, tier.span, message));
@@ -227,7 +239,7 @@ struct Child<'a> {
 }
 
 impl Child<'_> {
-    fn under(&mut self, parent: &Ceiling) -> Ceiling {
+    fn under(&mut self, parent: &Ceiling, seccomp: Option<At<SharedProfile>>) -> Ceiling {
         let tier = self.tier;
         let mounts_write = self.set("mounts.write", tier.mounts_write.as_ref(), &parent.grants.mounts_write);
         let mounts_exec = self.set("mounts.exec", tier.mounts_exec.as_ref(), &parent.grants.mounts_exec);
@@ -250,7 +262,7 @@ impl Child<'_> {
                 UserRule::NonRoot => "non-root",
                 UserRule::Any => "any",
             }),
-            seccomp: self.seccomp(parent),
+            seccomp: self.seccomp(seccomp, parent),
             memory_enforcement: self.memory_enforcement(parent),
             grants: Grants {
                 egress: self.set("egress", tier.egress.as_ref(), &parent.grants.egress),
@@ -314,8 +326,8 @@ impl Child<'_> {
         })
     }
 
-    fn seccomp(&mut self, parent: &Ceiling) -> At<SharedProfile> {
-        let Some(own) = self.tier.seccomp.clone() else { return parent.seccomp.clone() };
+    fn seccomp(&mut self, own: Option<At<SharedProfile>>, parent: &Ceiling) -> At<SharedProfile> {
+        let Some(own) = own else { return parent.seccomp.clone() };
         if !own.value.is_within(&parent.seccomp.value) {
             let (what, allowed) = (format!("seccomp = {}", own.value.name()), parent.seccomp.value.name());
             self.wider(own.span, parent.seccomp.span, what, allowed);
