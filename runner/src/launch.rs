@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::io::{Commands, Streams};
 use crate::native::{self, DryRun, Launcher, PlanError, RunError};
 use crate::outcome::{End, Limit, Usage};
+use crate::record::RecordError;
 use crate::secret::{SecretError, Secrets};
 use crate::trail::{Event, Mark, RunEnd, RunStart, Trail, TrailError};
 
@@ -64,6 +65,9 @@ pub enum LaunchError {
     /// The secrets that are supplied are not those that the plan gives.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// The run may not be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// There is no native backend.
     #[error("the native backend cannot be probed")]
     NoBackend,
@@ -100,7 +104,7 @@ pub fn launch(
     streams: Streams,
     surroundings: &Surroundings<'_>,
 ) -> Result<Outcome, LaunchError> {
-    launch_from(None, (plan, image, rootfs), streams, surroundings)
+    launch_from((None, None), (plan, image, rootfs), streams, surroundings)
 }
 
 impl Launcher {
@@ -117,12 +121,13 @@ impl Launcher {
         surroundings: &Surroundings<'_>,
     ) -> Result<Outcome, LaunchError> {
         let _turn = self.turn();
-        launch_from(Some(self), (plan, image, rootfs), streams, surroundings)
+        launch_from((Some(self), None), (plan, image, rootfs), streams, surroundings)
     }
 }
 
-fn launch_from(
-    launcher: Option<&Launcher>,
+/// The one way: by a launcher process or not, recorded or not.
+pub(crate) fn launch_from(
+    (launcher, recorder): (Option<&Launcher>, Option<&native::Recorder>),
     (plan, image, rootfs): (&LaunchPlan, &VerifiedImage, &Rootfs),
     streams: Streams,
     surroundings: &Surroundings<'_>,
@@ -132,9 +137,10 @@ fn launch_from(
     let facts = native::probe().ok_or(LaunchError::NoBackend)?;
     let prepared = native::Prepared::new(plan, rootfs, &facts.controls)?;
     let digest = plan.digest();
-    let event = Event::RunStart(RunStart::of(plan, &digest, image.evidence()));
+    let start = RunStart::of(plan, &digest, image.evidence());
+    let event = Event::RunStart(RunStart { recorded: recorder.is_some(), ..start });
     let first = FirstLine { surroundings, event, written: OnceLock::new() };
-    let answer = prepared.run(streams, surroundings, launcher, &|| first.write());
+    let answer = prepared.run(streams, surroundings, (launcher, recorder), &|| first.write());
     let started = first.finish()?;
     let mut end = RunEnd {
         plan: digest.to_string(),

@@ -59,6 +59,7 @@ mod launch;
 mod lifecycle;
 mod native;
 mod outcome;
+mod record;
 mod secret;
 mod trail;
 
@@ -78,6 +79,7 @@ pub use native::{
     TextError, helper_hook, launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
+pub use record::{RecordError, record};
 pub use secret::{Secret, SecretError, Secrets};
 pub use trail::{
     Break, BreakKind, Decision, Event, Mark, RunAgain, RunEnd, RunStart, Signature, Trail, TrailError,

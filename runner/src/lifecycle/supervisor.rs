@@ -122,6 +122,7 @@ fn run_all(
         launcher: None,
         secrets: Some(secrets),
         observer: Some(post),
+        recorder: None,
         before: None,
     };
     loop {

@@ -96,8 +96,13 @@ fn devices(plan: &LaunchPlan) -> Result<Vec<HostDevice>, DeviceError> {
 fn filter(plan: &LaunchPlan) -> Result<Vec<u64>, PlanError> {
     let arch = Arch::host().ok_or(PlanError::Arch)?;
     let program = bpf::compile(&plan.seccomp, arch).map_err(|error| PlanError::Seccomp(error.to_string()))?;
-    let words = program.to_bytes();
-    Ok(words.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect())
+    Ok(words(&program))
+}
+
+/// A filter with one word per instruction.
+pub(super) fn words(program: &bpf::BpfProgram) -> Vec<u64> {
+    let bytes = program.to_bytes();
+    bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }
 
 /// Every control that this plan needs: its own lines, and what its fields say whatever the lines say.

@@ -13,6 +13,7 @@ use super::ids::Ids;
 use super::launcher::Launcher;
 use super::owners;
 use super::plan::{PlanError, settings};
+use super::recorder::Recorder;
 use super::run::{Finished, Place, RunError, run};
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec};
@@ -43,7 +44,7 @@ impl Prepared {
         &self,
         streams: Streams,
         surroundings: &Surroundings<'_>,
-        launcher: Option<&Launcher>,
+        (launcher, recorder): (Option<&Launcher>, Option<&Recorder>),
         before: &(dyn Fn() -> io::Result<()> + Sync),
     ) -> Result<Finished, RunError> {
         let place = Place {
@@ -53,6 +54,7 @@ impl Prepared {
             launcher,
             secrets: surroundings.secrets,
             observer: None,
+            recorder,
             before: Some(before),
         };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use super::sys::{Exit, REPORT_FAILURE, REPORT_ROOM, REPORT_TERMINAL, adopt};
+use super::sys::{Exit, REPORT_FAILURE, REPORT_LISTENER, REPORT_ROOM, REPORT_TERMINAL, adopt};
 
 /// First byte: the launcher has started it; process id (i32), and its pidfd beside it.
 pub(crate) const STARTED: u8 = b'S';
@@ -25,6 +25,8 @@ pub(crate) enum Report {
     Failed { step: u32, errno: i32 },
     /// The other end of the sandbox's terminal.
     Terminal(OwnedFd),
+    /// Where the recording filter asks.
+    Listener(OwnedFd),
     /// A file system of the sandbox.
     Room(OwnedFd),
     /// Started by a launcher.
@@ -66,6 +68,7 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
             let errno = *errno.first_chunk().ok_or_else(broken)?;
             Ok(Report::Failed { step: u32::from_ne_bytes(*step), errno: i32::from_ne_bytes(errno) })
         }
+        ([REPORT_LISTENER], Some(listener)) => Ok(Report::Listener(listener)),
         ([REPORT_ROOM], Some(room)) => Ok(Report::Room(room)),
         ([REPORT_TERMINAL], Some(master)) => Ok(Report::Terminal(master)),
         ([STARTED, a, b, c, d], Some(pidfd)) => {

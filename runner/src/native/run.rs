@@ -19,6 +19,7 @@ use super::launcher::Launcher;
 use super::live::{Live, Note, reap};
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
+use super::recorder::Recorder;
 use super::secrets;
 use super::settings::{HostFolder, RootFolder, Settings};
 use super::spec::{Ground, Spec, SpecError, own_room};
@@ -77,6 +78,9 @@ pub enum RunError {
         /// What the system said.
         source: io::Error,
     },
+    /// Calls could not be answered any more.
+    #[error("the recorder failed, and calls of the program with it: {0}")]
+    Recorder(#[source] io::Error),
     /// The supervisor failed; the sandbox was killed.
     #[error("lost touch with the sandbox, so it was killed: {0}")]
     Supervision(#[source] io::Error),
@@ -107,6 +111,7 @@ impl RunError {
             Self::Live(_) => "live",
             Self::StillRunning(_) => "still-running",
             Self::Output { .. } => "output",
+            Self::Recorder(_) => "recorder",
             Self::Supervision(_) => "supervision",
         }
     }
@@ -138,6 +143,8 @@ pub(crate) struct Place<'a> {
     pub(crate) secrets: Option<&'a Secrets>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
+    /// Who answers about every call; nothing: the plan's own filter is loaded.
+    pub(crate) recorder: Option<&'a Recorder>,
     /// What has to be done before the program runs. The sandbox is set up meanwhile; when it fails, there is none.
     pub(crate) before: Option<&'a (dyn Fn() -> io::Result<()> + Sync)>,
 }
@@ -191,6 +198,7 @@ fn run_in(
     (group, note, place): (Option<&Group>, Note, &Place<'_>),
 ) -> Result<Finished, RunError> {
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
+    let spec = place.recorder.into_iter().fold(spec, |spec, recorder| spec.recorded(&recorder.filter));
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let mut given = given.join(group).map_err(RunError::Limits)?;
@@ -211,7 +219,7 @@ fn run_in(
         running.process = Some((child.pid, child.pidfd));
     }
     let counting = group.map_or(Counting::Us, Counting::Kernel);
-    let company = Company { counting, observer: place.observer };
+    let company = Company { counting, observer: place.observer, recorder: place.recorder };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, group)
 }

@@ -174,6 +174,27 @@ impl Spec {
     }
 }
 
+/// How a run is recorded.
+#[derive(Debug)]
+pub(crate) struct RecordingFilter {
+    /// The filter that asks, one word per instruction.
+    pub(crate) program: Vec<u64>,
+    /// What lets one message of the launcher through it.
+    pub(crate) key: u64,
+}
+
+impl Spec {
+    /// The same steps with a filter that asks in the place of the one that decides.
+    pub(crate) fn recorded(mut self, filter: &RecordingFilter) -> Self {
+        for step in &mut self.steps {
+            if matches!(step, Step::Filter { .. }) {
+                *step = Step::Record { program: filter.program.clone(), key: filter.key };
+            }
+        }
+        self
+    }
+}
+
 /// The plan's host folders at their places, the shallow ones first: one may lie inside another.
 fn host_folders(settings: &Settings) -> Steps {
     let mut mounts: Vec<_> = (0_u8..).zip(&settings.mounts).collect();

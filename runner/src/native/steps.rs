@@ -209,6 +209,8 @@ pub(crate) enum Step {
     CloseOnExec,
     /// Load the seccomp filter; each word is one instruction.
     Filter { program: Vec<u64> },
+    /// Load a filter that asks about every call, and send out where it asks. The key lets that one message through.
+    Record { program: Vec<u64>, key: u64 },
     /// Nobody may trace this process, or look at what it has open, before it executes the program.
     NotDumpable,
     /// Close every descriptor but the streams and what the next steps need.
@@ -291,6 +293,9 @@ impl fmt::Display for Step {
             }
             Self::CloseOnExec => f.write_str("close all other descriptors on exec"),
             Self::Filter { program } => write!(f, "load the seccomp filter, {} instructions", program.len()),
+            Self::Record { program, .. } => {
+                write!(f, "load the recording filter, {} instructions", program.len())
+            }
             Self::NotDumpable => f.write_str("cannot be traced or looked into"),
             Self::CloseOthers => f.write_str("close all descriptors but the streams and four of ours"),
             Self::Join => f.write_str("enter all namespaces of the sandbox, by descriptor"),

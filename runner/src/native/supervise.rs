@@ -13,6 +13,7 @@ use super::live::Note;
 use super::memory::{Meter, Use, members};
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
+use super::recorder::Recorder;
 use super::report::{Report, read_report};
 use super::settings::Bounds;
 use super::signals::{Delivery, deliver, stand_in};
@@ -102,6 +103,8 @@ pub(crate) struct Company<'a> {
     pub(crate) counting: Counting<'a>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
+    /// Who answers a filter that records.
+    pub(crate) recorder: Option<&'a Recorder>,
 }
 
 /// Runs the loop until the sandbox has ended and its output is passed on.
@@ -120,6 +123,7 @@ pub(crate) fn supervise(
         commands,
         next_look: (!matches!(company.counting, Counting::Others)).then(|| after(FIRST_LOOK)),
         observer: company.observer,
+        recorder: company.recorder,
         started: Instant::now(),
         passed: 0,
         executed: false,
@@ -161,6 +165,7 @@ struct Watch<'a> {
     commands: Option<&'a Commands>,
     next_look: Option<Instant>,
     observer: Option<&'a dyn Observer>,
+    recorder: Option<&'a Recorder>,
     meter: Meter,
     strain: Strain,
     counting: Counting<'a>,
@@ -322,6 +327,11 @@ impl Watch<'_> {
             Report::Failed { step, errno } => self.ended.failed = Some((step, errno)),
             Report::Terminal(master) => self.open_screen(master)?,
             Report::Room(room) => self.meter.add(room),
+            // Nobody but the step that records sends one.
+            Report::Listener(listener) => {
+                let recorder = self.recorder.ok_or(io::ErrorKind::InvalidData)?;
+                recorder.listen(listener)?;
+            }
             Report::Started { pid, pidfd } => {
                 self.running.process = Some((pid, pidfd));
                 self.running.note.take().map_or(Ok(()), |note| note.started(pid))?;

@@ -93,6 +93,9 @@ pub struct RunStart {
     pub isolation: String,
     /// Who signed.
     pub signatures: Vec<Signature>,
+    /// Whether its system calls were recorded, the recorder answering each as the plan's filter would.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 impl RunStart {
@@ -107,6 +110,7 @@ impl RunStart {
             backend: format!("{} {}", plan.backend, env!("CARGO_PKG_VERSION")),
             isolation: plan.isolation.to_string(),
             signatures: evidence.signatures.iter().map(Signature::from).collect(),
+            recorded: false,
         }
     }
 }

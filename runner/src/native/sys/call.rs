@@ -198,8 +198,9 @@ pub(super) fn new_session_keyring() -> Result<()> {
     unsafe { sys(libc::SYS_keyctl, [int(JOIN), NONE, NONE, NONE, NONE]) }.map(drop)
 }
 
-/// Loads a filter; each word is one `struct sock_filter` in the machine's byte order.
-pub(super) fn set_filter(program: &[u64]) -> Result<()> {
+/// Loads a filter; each word is one `struct sock_filter` in the machine's byte order. The answer is a descriptor where the
+/// flags ask for one.
+pub(super) fn set_filter(program: &[u64], flags: u64) -> Result<usize> {
     #[repr(C)]
     struct Program {
         length: u16,
@@ -211,7 +212,7 @@ pub(super) fn set_filter(program: &[u64]) -> Result<()> {
     // JUSTIFICATION: the C library has no wrapper.
     // SAFETY: `Program` has the layout of `struct sock_fprog`, and its pointer leads to `length` words of eight bytes,
     // the size of `struct sock_filter`; the slice lives until the call returns.
-    unsafe { sys(libc::SYS_seccomp, [int(mode), NONE, shared(&program), NONE, NONE]) }.map(drop)
+    unsafe { sys(libc::SYS_seccomp, [int(mode), int(flags as i64), shared(&program), NONE, NONE]) }
 }
 
 /// Replaces the process image; returns only on failure.
@@ -319,6 +320,11 @@ pub(super) fn receive(socket: RawFd) -> Result<Option<(u8, Option<RawFd>)>> {
 
 /// Sends one message with at most one descriptor.
 pub(super) fn send(socket: RawFd, bytes: &[u8], descriptor: Option<RawFd>) -> Result<()> {
+    send_with_key(socket, bytes, descriptor, 0)
+}
+
+/// [`send`] with a number in an argument that the kernel does not read, and a filter of ours does.
+pub(super) fn send_with_key(socket: RawFd, bytes: &[u8], descriptor: Option<RawFd>, key: u64) -> Result<()> {
     let mut room = rights(descriptor.unwrap_or(-1));
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut header = message(&mut part, &mut room);
@@ -329,7 +335,8 @@ pub(super) fn send(socket: RawFd, bytes: &[u8], descriptor: Option<RawFd>) -> Re
     let flags = i64::from(libc::MSG_NOSIGNAL);
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the header leads to one part inside `bytes`, which is only read, and to a valid control message.
-    unsafe { sys(libc::SYS_sendmsg, [fd(socket), shared(&header), int(flags), NONE, NONE]) }.map(drop)
+    unsafe { sys(libc::SYS_sendmsg, [fd(socket), shared(&header), int(flags), int(key as i64), NONE]) }
+        .map(drop)
 }
 
 fn message(part: &mut libc::iovec, room: &mut Rights) -> libc::msghdr {

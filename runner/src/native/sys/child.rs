@@ -16,6 +16,7 @@ use std::os::fd::RawFd;
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
 use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
+use super::notify;
 use super::program;
 use super::secret;
 use crate::native::steps::{SLOTS, Slot, Step};
@@ -159,6 +160,7 @@ impl Child<'_> {
             Step::WorkingFolder { path } => working_folder(path.as_c()),
             Step::DieWithParent => self.die_with_parent(),
             Step::CloseOthers => self.close_others(),
+            Step::Record { program, key } => notify::listen(program, *key, self.fd(Slot::Report)),
             Step::Join => plain(Plain::Setns, [i64::from(self.fd(Slot::Target)), JOINED, 0]).map(drop),
             Step::Fork => self.fork(),
             Step::CheckProgram { candidates } => program::check(candidates),
@@ -493,7 +495,7 @@ fn restrict_self(step: &Step) -> Result<()> {
         Step::CloseOnExec => {
             plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)
         }
-        Step::Filter { program } => call::set_filter(program),
+        Step::Filter { program } => call::set_filter(program, 0).map(drop),
         _ => Err(Errno(libc::ENOSYS)),
     }
 }

@@ -9,6 +9,7 @@ mod child;
 mod fault;
 mod landlock;
 mod mount;
+mod notify;
 mod parent;
 mod probe;
 mod program;
@@ -23,6 +24,7 @@ pub(crate) use mount::{
     MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, map_trees, new_tmpfs,
     open_beneath, owner_of, set_attributes, tmpfs_knows,
 };
+pub(crate) use notify::{REPORT_LISTENER, next_notice, reply};
 pub(crate) use parent::{
     CloneRequest, Cloned, Exit, NoBrokenPipeSignal, adopt, clone_into, is_privileged, open_pidfd,
     peek_exited, set_window, wait_exit,

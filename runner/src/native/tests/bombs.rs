@@ -35,6 +35,7 @@ fn one(tree: &Path, settings: &Settings, room: &Room) -> Finished {
         launcher: None,
         secrets: None,
         observer: None,
+        recorder: None,
         before: None,
     };
     let finished = thread::scope(|scope| {

@@ -129,6 +129,7 @@ fn a_device_with_other_numbers_than_it_had_is_not_shown() {
             launcher: None,
             secrets: None,
             observer: None,
+            recorder: None,
             before: None,
         };
         let error = run(&swapped, &root_folder(root.path()), Streams::captured(), None, &place).unwrap_err();

@@ -114,6 +114,7 @@ fn names_what_failed(error: &RunError) {
         | RunError::Spec(_)
         | RunError::ProgramNotFound(_)
         | RunError::Live(_)
+        | RunError::Recorder(_)
         | RunError::StillRunning(_)
         | RunError::Output { .. } => panic!("an error of another kind: {error}"),
     }
@@ -149,6 +150,7 @@ fn struck() {
             launcher: None,
             secrets: None,
             observer: None,
+            recorder: None,
             before: None,
         };
         for side in [Side::Parent, Side::Child] {
@@ -174,7 +176,7 @@ fn through_a_launcher(settings: &Settings, folder: &RootFolder) -> Result<End, R
             send(&ours, &spec, &given).unwrap();
             drop(given);
             running.remote = true;
-            let company = Company { counting: Counting::Us, observer: None };
+            let company = Company { counting: Counting::Us, observer: None, recorder: None };
             let ended = supervise(running, &settings.limits, None, company).map_err(RunError::Supervision)?;
             conclude(&spec, ended, None).map(|done| done.end)
         });

@@ -133,6 +133,7 @@ fn cgroup_limits_hold_and_the_groups_are_gone() {
         launcher: None,
         secrets: None,
         observer: None,
+        recorder: None,
         before: None,
     };
     let mut settings = settings(&["/bin/sh", "-c", "dd if=/dev/zero of=/tmp/fill bs=1M count=60; sleep 3"]);
@@ -171,6 +172,7 @@ fn runner_to_be_killed() {
         launcher: None,
         secrets: None,
         observer: None,
+        recorder: None,
         before: None,
     };
     let settings = settings(&["/bin/sh", "-c", "sleep 50 & sleep 51; : leftover"]);

@@ -9,6 +9,7 @@ mod faults;
 mod landlock;
 mod leftovers;
 mod mounts;
+mod recording;
 mod rootfs;
 mod secrets;
 mod streams;
@@ -80,6 +81,7 @@ pub(super) fn sandbox_in(
         launcher: None,
         secrets: None,
         observer: None,
+        recorder: None,
         before: None,
     };
     run(settings, &root_folder(root), streams, commands, &place)

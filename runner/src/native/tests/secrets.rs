@@ -40,6 +40,7 @@ fn run_with(settings: &Settings, secrets: Option<&Secrets>) -> Result<Finished, 
         launcher: None,
         secrets,
         observer: None,
+        recorder: None,
         before: None,
     };
     run(settings, &root_folder(root.path()), Streams::captured(), None, &place)

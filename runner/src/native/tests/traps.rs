@@ -71,6 +71,7 @@ fn through(launcher: &Launcher, root: &Path, settings: &Settings) -> Result<Fini
         launcher: Some(launcher),
         secrets: None,
         observer: None,
+        recorder: None,
         before: None,
     };
     run(settings, &root_folder(root), Streams::captured(), None, &place)
@@ -230,6 +231,7 @@ fn forty_at_once_all_run_and_nothing_is_left() {
                 launcher: None,
                 secrets: None,
                 observer: None,
+                recorder: None,
                 before: None,
             };
             let settings = settings(&["/bin/sh", "-c", "echo x; exit 4"]);
