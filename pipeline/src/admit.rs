@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
+use perry_sandbox_profiles::Run;
 use perry_sandbox_runner::{
     Commands, DryRun, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, Restart, SandboxId,
-    Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch,
+    Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch, record as record_calls,
 };
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
@@ -24,7 +25,7 @@ pub struct Admitted<'a> {
     pub decided: &'a Decided<'a>,
     /// What will run, line by line.
     pub plan: &'a LaunchPlan,
-    pipeline: &'a Pipeline,
+    pub(crate) pipeline: &'a Pipeline,
     trail: Option<Trail>,
 }
 
@@ -176,22 +177,38 @@ impl Admitted<'_> {
         streams: Streams,
         live: &Live<'_>,
     ) -> Result<Outcome, PipelineError> {
-        self.check_secrets(live.secrets)?;
-        self.approve()?;
-        let surroundings = Surroundings {
-            runtime: &self.pipeline.environment.runtime_dir,
-            trail: self.trail.as_ref(),
-            commands: live.commands,
-            secrets: live.secrets,
-            window: live.window,
-            clock: Timestamp::now,
-        };
+        let surroundings = self.surroundings(live)?;
         let (plan, verified) = (self.plan, &self.decided.verified);
         let outcome = match launcher {
             Some(launcher) => launcher.launch(plan, verified, rootfs, streams, &surroundings),
             None => launch(plan, verified, rootfs, streams, &surroundings),
         };
         Ok(outcome?)
+    }
+
+    /// As [`Admitted::launch`], with its system calls noted.
+    pub(crate) fn record_once(
+        &self,
+        rootfs: &Rootfs,
+        streams: Streams,
+        live: &Live<'_>,
+    ) -> Result<(Outcome, Run), PipelineError> {
+        let surroundings = self.surroundings(live)?;
+        Ok(record_calls(self.plan, &self.decided.verified, rootfs, streams, &surroundings)?)
+    }
+
+    /// What a launch needs beside the plan, once it is written down that it may run.
+    fn surroundings<'s>(&'s self, live: &Live<'s>) -> Result<Surroundings<'s>, PipelineError> {
+        self.check_secrets(live.secrets)?;
+        self.approve()?;
+        Ok(Surroundings {
+            runtime: &self.pipeline.environment.runtime_dir,
+            trail: self.trail.as_ref(),
+            commands: live.commands,
+            secrets: live.secrets,
+            window: live.window,
+            clock: Timestamp::now,
+        })
     }
 
     /// Writes down that it may run.

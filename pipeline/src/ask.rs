@@ -198,6 +198,7 @@ impl Pipeline {
             Some(tier) => Arc::new(policy.what_if(&request.target, tier)),
             None => policy,
         };
+        let policy = terms.profile.map_or(policy.clone(), |profile| Arc::new(policy.under_profile(profile)));
         let image = name.to_string();
         let now = Timestamp::now();
         let question = Question { policy: &policy, request: &request, name: &name, wish, terms, now };

@@ -8,13 +8,14 @@ use perry_sandbox_image::{
 use perry_sandbox_policy::{CapabilityName, LoadError, NameError};
 use perry_sandbox_reference::{Digest, Reference, ReferenceError, Repository};
 use perry_sandbox_runner::{
-    DeviceError, FailureKind, LaunchError, LifecycleError, PlanError, RunError, SandboxId, SecretError,
-    TrailError,
+    DeviceError, FailureKind, LaunchError, LifecycleError, PlanError, RecordError, RunError, SandboxId,
+    SecretError, TrailError,
 };
 use thiserror::Error;
 
 use crate::environment::EnvironmentError;
 use crate::files::FileError;
+use crate::recording::RecordingError;
 
 /// What kind of failure it is: consumers turn it into an exit code or a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +156,9 @@ pub enum PipelineError {
     /// The secrets that are supplied are not those that the plan gives, or one cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// A recording of system calls.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// A long-running sandbox.
     #[error(transparent)]
     Sandbox(#[from] LifecycleError),
@@ -221,6 +225,7 @@ impl PipelineError {
             Self::Resolve(error) => Class::of_resolve(error),
             Self::Store(error) => Class::of_store(error),
             Self::Secrets(error) => of_secrets(error),
+            Self::Recording(error) => of_recording(error),
             Self::Launch(error) => of_launch(error),
             Self::Sandbox(error) => of_lifecycle(error),
         }
@@ -295,13 +300,22 @@ const fn of_secrets(error: &SecretError) -> Class {
     if matches!(error, SecretError::NotGranted(_)) { Class::Denied } else { Class::Usage }
 }
 
+fn of_recording(error: &RecordingError) -> Class {
+    match error {
+        RecordingError::Runs(_) | RecordingError::Merge(_) => Class::Usage,
+        RecordingError::Profile(_) => Class::Failure,
+        RecordingError::Changed => Class::Conflict,
+    }
+}
+
 fn of_launch(error: &LaunchError) -> Class {
     match error {
         LaunchError::Secrets(error) => of_secrets(error),
         LaunchError::Run(RunError::ProgramNotFound(_)) => Class::ProgramNotFound,
         LaunchError::Run(RunError::ProgramNotExecutable { .. }) => Class::ProgramNotExecutable,
-        LaunchError::Plan(PlanError::Device(DeviceError::Never { .. })) => Class::Denied,
-        LaunchError::Plan(_) | LaunchError::NoBackend => Class::NotAvailable,
+        LaunchError::Plan(PlanError::Device(DeviceError::Never { .. }))
+        | LaunchError::Record(RecordError::Untrusted) => Class::Denied,
+        LaunchError::Record(_) | LaunchError::Plan(_) | LaunchError::NoBackend => Class::NotAvailable,
         LaunchError::OtherImage { .. } | LaunchError::Run(_) | LaunchError::Trail(_) | _ => Class::Failure,
     }
 }

@@ -37,6 +37,7 @@ mod owned;
 mod policies;
 mod policy_cache;
 mod record;
+mod recording;
 mod sandboxes;
 mod signer;
 mod sources;
@@ -55,6 +56,7 @@ pub use perry_sandbox_runner::Streams;
 pub use policies::{
     LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
 };
+pub use recording::{Ended, MOST_RUNS, RecordOrder, RecordedRuns, RecordingError, Told};
 pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Probe, Reply, Upkeep};
 pub use signer::{KeyChoice, SignerChoice, requirement};
 pub use sources::{AccessChoice, Opened, Pull, hash_layers};

@@ -1,7 +1,7 @@
-//! What is settled before a wish is asked again, for a sandbox that is there already.
+//! What is settled before a wish is asked again: for a sandbox that is there already, or to prove a recording.
 
 use perry_sandbox_image::{ImageName, ResolvedImage, Wanted};
-use perry_sandbox_policy::{Denial, DenyCode, DenyReason, Policy, Request, Target};
+use perry_sandbox_policy::{Denial, DenyCode, DenyReason, Policy, Request, SharedProfile, Target};
 use perry_sandbox_reference::{Digest, Reference};
 
 use crate::error::PipelineError;
@@ -15,6 +15,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) command: Option<&'a [String]>,
     /// Where that program begins.
     pub(crate) working_dir: Option<&'a str>,
+    /// A profile beyond which no system call is admitted.
+    pub(crate) profile: Option<&'a SharedProfile>,
 }
 
 impl Terms<'_> {

@@ -54,6 +54,7 @@
 //!
 //! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.
 
+mod c_library;
 mod io;
 mod launch;
 mod lifecycle;
@@ -63,6 +64,7 @@ mod record;
 mod secret;
 mod trail;
 
+pub use c_library::c_library;
 pub use io::{Command, CommandSource, Commands, Input, Output, Remote, Streams, remote};
 pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]

@@ -19,7 +19,8 @@ pub(crate) use policy::{
     CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
 };
 pub(crate) use profile::{
-    CheckProfileArgs, DiffProfilesArgs, NarrowArgs, ProfileArgs, ProfileCommand, ShowArgs, ShownAs,
+    CheckProfileArgs, DiffProfilesArgs, NarrowArgs, ProfileArgs, ProfileCommand, RecordArgs, ShowArgs,
+    ShownAs,
 };
 pub(crate) use root::{Cli, ColorChoice, Command};
 pub(crate) use run::{RequestArgs, RunArgs, variables};

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use perry_sandbox_profiles::Arch;
+use perry_sandbox_profiles::{Arch, ProfileName};
+
+use super::RequestArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +13,7 @@ Examples:
   perry-sandbox profile show --format oci perry-minimal > seccomp.json
   perry-sandbox profile diff perry-default perry-minimal
   perry-sandbox profile check count-words.toml
+  echo one two | perry-sandbox profile record --policy policy.toml -o words.toml words count-words
 
 PROFILE is the name of a built-in profile (perry-default, perry-minimal) or a file.
 Exit: 0 done, nothing differs, nothing found; 1 something differs or was found; 2 a profile cannot be read.";
@@ -34,6 +37,8 @@ pub(crate) enum ProfileCommand {
     Check(CheckProfileArgs),
     /// Take away the calls that a recording never saw
     Narrow(NarrowArgs),
+    /// Run a capability several times, note its system calls, and make a profile of them that is proved
+    Record(Box<RecordArgs>),
 }
 
 /// How a profile is printed.
@@ -49,6 +54,41 @@ pub(crate) enum ShownAs {
     Oci,
     /// The filter's bytes, as `bwrap --seccomp` reads them.
     Bpf,
+}
+
+const RECORDING: &str = "\
+The program runs as `run` would run it: same policy, verifier, plan, limits and network. Only the answers to its system
+calls come from the recorder, and are those of the plan's own profile: what that denies stays denied, and is reported.
+Standard input is read to its end first, and given to every run.
+
+Exit: 0 recorded and proved; 1 recorded, but the program ended otherwise under the profile; others as `run`.";
+
+/// Arguments of `profile record`.
+#[derive(Debug, Args)]
+#[command(after_help = RECORDING)]
+pub(crate) struct RecordArgs {
+    /// What the profile is called
+    #[arg(value_name = "NAME")]
+    pub(crate) name: ProfileName,
+
+    /// How often it runs at least; it goes on until two runs in a row show nothing new
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub(crate) runs: u32,
+
+    /// Go on with an older recording: what it saw counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) merge: Option<PathBuf>,
+
+    /// Where the profile is written; the file must not exist, unless it is that of --merge [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
 }
 
 /// Arguments of `profile show`.

@@ -126,6 +126,7 @@ impl Command {
                 ProfileCommand::Show(args) => args.format == ShownAs::Json,
                 ProfileCommand::Diff(args) => args.json,
                 ProfileCommand::Check(args) => args.json,
+                ProfileCommand::Record(args) => args.json,
                 ProfileCommand::Narrow(_) => false,
             },
             Self::Image(args) => match &args.command {

@@ -52,6 +52,7 @@ impl<'p> LongRunning<'p> {
             image: Some(&kept.image),
             command: Some(&join.command),
             working_dir: join.working_dir.as_deref(),
+            ..Terms::default()
         };
         let asked = self.pipeline.ask_under(&wish, None, &terms)?;
         let outcome = match self.pipeline.admit(&asked)? {

@@ -40,7 +40,7 @@ impl<'p> LongRunning<'p> {
         go_on: impl FnOnce(Option<(&Admitted<'_>, HealthCheck)>) -> Result<T, PipelineError>,
     ) -> Result<Reply<'p, T>, PipelineError> {
         let Some(probe) = &upkeep.health else { return go_on(None).map(Reply::Done) };
-        let terms = Terms { image: Some(image), command: Some(&probe.command), working_dir: None };
+        let terms = Terms { image: Some(image), command: Some(&probe.command), ..Terms::default() };
         let wish = Wish { terminal: Terminal::None, ..wish.clone() };
         let asked = self.pipeline.ask_under(&wish, None, &terms)?;
         let done = match self.pipeline.admit(&asked)? {

@@ -152,12 +152,21 @@ impl Recording {
         let seen = |call: Syscall| {
             self.seen.iter().filter(move |(sight, _)| sight.call == call).map(|(_, runs)| *runs).max()
         };
-        for call in calls.iter().copied().filter(|call| !self.crowded.contains(call)) {
-            let entry = |when: Vec<NamedTest>| {
-                let entry = Entry::drafted(Verb::Allow, vec![call], self.arch, when, reason.clone());
-                entry.with_evidence(seen(call), Some(runtime))
-            };
-            self.as_in_force(call, entry, entries);
+        let entry = |calls: Vec<Syscall>, when: Vec<NamedTest>| {
+            let runs = calls.iter().copied().filter_map(seen).max();
+            let entry = Entry::drafted(Verb::Allow, calls, self.arch, when, reason.clone());
+            entry.with_evidence(runs, Some(runtime))
+        };
+        let own = calls.iter().copied().filter(|call| !self.crowded.contains(call));
+        let always =
+            |call: &Syscall| self.profile.admission(self.arch, *call).is_some_and(Admission::is_always);
+        // Those that the program was seen to make as well keep their own count.
+        let (plain, rest): (Vec<_>, Vec<_>) = own.partition(|call| always(call) && seen(*call).is_none());
+        if !plain.is_empty() {
+            entries.push(entry(plain, Vec::new()));
+        }
+        for call in rest {
+            self.as_in_force(call, |when| entry(vec![call], when), entries);
         }
     }
 

@@ -128,6 +128,11 @@ impl Recording {
         new
     }
 
+    /// Gives the architecture.
+    pub const fn arch(&self) -> Arch {
+        self.arch
+    }
+
     /// Counts the runs, those of an older recording too.
     pub const fn runs(&self) -> u32 {
         self.runs

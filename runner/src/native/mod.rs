@@ -62,6 +62,7 @@ pub(crate) use run::{Finished, Place, run};
 pub use run::{RunError, SetupError};
 pub(crate) use settings::{Bounds, RootFolder, Settings};
 pub use spec::SpecError;
+pub(crate) use spec::candidates_of;
 pub use start::StartError;
-pub(crate) use sys::{open_pidfd, peek_exited, signal_by_pidfd, wait_exit};
+pub(crate) use sys::{open_inside, open_pidfd, peek_exited, signal_by_pidfd, wait_exit};
 pub use text::TextError;

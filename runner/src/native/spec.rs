@@ -525,11 +525,16 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 fn candidates(settings: &Settings) -> Result<Vec<Text>, SpecError> {
     let program = settings.argv.first().filter(|name| !name.is_empty()).ok_or(SpecError::NoProgram)?;
+    let path = settings.env.get("PATH").map(String::as_str);
+    candidates_of(program, path).into_iter().map(text).collect()
+}
+
+/// Where a program is looked for.
+pub(crate) fn candidates_of(program: &str, path: Option<&str>) -> Vec<String> {
     if program.contains('/') {
-        return Ok(vec![text(program)?]);
+        return vec![program.to_owned()];
     }
-    let path = settings.env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
     // Only absolute entries: an empty or relative one would search the working folder.
-    let folders = path.split(':').filter(|folder| folder.starts_with('/')).take(64);
-    folders.map(|folder| text(format!("{}/{program}", folder.trim_end_matches('/')))).collect()
+    let folders = path.unwrap_or(DEFAULT_PATH).split(':').filter(|folder| folder.starts_with('/')).take(64);
+    folders.map(|folder| format!("{}/{program}", folder.trim_end_matches('/'))).collect()
 }

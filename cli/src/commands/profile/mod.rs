@@ -1,9 +1,10 @@
-//! `profile`: seccomp profiles shown, compared, checked, narrowed.
+//! `profile`: seccomp profiles shown, compared, checked, narrowed, recorded.
 
 mod check;
 mod diff;
 mod narrow;
 mod read;
+mod record;
 mod show;
 
 use perry_sandbox_pipeline::Environment;
@@ -18,5 +19,6 @@ pub(crate) fn profile(args: &ProfileArgs, environment: &Environment) -> anyhow::
         ProfileCommand::Diff(args) => diff::diff(args),
         ProfileCommand::Check(args) => check::check(args, environment),
         ProfileCommand::Narrow(args) => narrow::narrow(args),
+        ProfileCommand::Record(args) => record::record(args, environment),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use fault::{Armed, Side};
 pub(crate) use landlock::landlock_abi;
 pub(crate) use mount::{
     MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, map_trees, new_tmpfs,
-    open_beneath, owner_of, set_attributes, tmpfs_knows,
+    open_beneath, open_inside, owner_of, set_attributes, tmpfs_knows,
 };
 pub(crate) use notify::{REPORT_LISTENER, next_notice, reply};
 pub(crate) use parent::{

@@ -68,6 +68,11 @@ pub(crate) fn open_beneath(dir: BorrowedFd<'_>, path: &CStr, flags: c_int) -> Re
     open_in(dir.as_raw_fd(), path, flags, 0, Beneath::AnyMount).map(own)
 }
 
+/// Opens a file of an image to read it: links are followed, inside the root only, and a pipe is not waited for.
+pub(crate) fn open_inside(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd> {
+    open_following(root.as_raw_fd(), path, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY).map(own)
+}
+
 fn own(descriptor: RawFd) -> OwnedFd {
     // JUSTIFICATION: the kernel has just made this descriptor; somebody must own it.
     // SAFETY: it is new, so nobody else closes it.
