@@ -137,13 +137,19 @@ impl Recording {
     /// The test with names for its values: those of the profile in force, else the kernel's, else the number.
     fn named(&self, call: Syscall, test: ArgTest, values: impl IntoIterator<Item = u64>) -> NamedTest {
         let tests = || self.profile.entries_for(call).flat_map(|entry| entry.when().iter());
+        let alike = |known: &&NamedTest| known.arg() == test.arg && known.mask() == test.mask;
         let name = |value: u64| {
-            let mut known = tests().filter(|known| known.arg() == test.arg).flat_map(NamedTest::values);
+            let mut known = tests().filter(alike).flat_map(NamedTest::values);
             let known = known.find(|(_, number)| **number == value).map(|(name, _)| name.as_str());
-            let known = known.or_else(|| classes::name(call.name(), test.arg, value));
-            known.map_or_else(|| format!("{value:#x}"), str::to_owned)
+            known.or_else(|| classes::name(call.name(), test.arg, value)).map(str::to_owned)
         };
-        NamedTest::new(test, values.into_iter().map(|value| (name(value), value)).collect())
+        let mut named = BTreeMap::new();
+        for value in values {
+            // Two entries of a profile may call different values the same, or a value by another number.
+            let name = name(value).filter(|name| !name.starts_with("0x") && !named.contains_key(name));
+            named.insert(name.unwrap_or_else(|| format!("{value:#x}")), value);
+        }
+        NamedTest::new(test, named)
     }
 
     fn runtime_entry(&self, draft: &Draft<'_>, entries: &mut Vec<Entry>) {
