@@ -59,7 +59,7 @@ impl Findings {
         if !missing.is_empty() {
             let calls: Vec<&str> = missing.iter().map(|call| call.name()).collect();
             self.findings.push(format!(
-                "it starts nothing under {} on {arch}, which needs {}: allow them with any arguments",
+                "it starts nothing under {} on {arch}, which needs {}: allow them",
                 runtime.name(),
                 calls.join(", ")
             ));
