@@ -15,6 +15,7 @@ mod made;
 mod process;
 mod profiles;
 mod readme;
+mod recording;
 mod registry;
 mod secrets;
 mod surface;
