@@ -15,6 +15,8 @@ pub struct Runtime {
     name: String,
     measured: Vec<String>,
     calls: Vec<Syscall>,
+    #[serde(default)]
+    sometimes: Vec<Syscall>,
 }
 
 #[derive(Deserialize)]
@@ -50,15 +52,21 @@ impl Runtime {
         &self.measured
     }
 
-    /// Lists the calls.
+    /// Lists the calls without which it starts nothing.
     pub fn calls(&self) -> &[Syscall] {
         &self.calls
     }
 
-    /// Lists the calls that a profile never admits: it starts nothing under this runtime. One that it admits with some
+    /// Lists the calls that some starts need and others do not, by the chance of its threads.
+    pub fn sometimes(&self) -> &[Syscall] {
+        &self.sometimes
+    }
+
+    /// Lists the calls that a profile never admits: it starts nothing under this runtime, or not every time. One that it admits with some
     /// arguments counts as there; the builtin profiles start everything, and have conditions on some.
     pub fn missing_from(&self, profile: &SeccompProfile, arch: Arch) -> Vec<Syscall> {
-        let there = self.calls.iter().copied().filter(|call| call.number(arch).is_some());
+        let there =
+            self.calls.iter().chain(&self.sometimes).copied().filter(|call| call.number(arch).is_some());
         there.filter(|call| profile.admission(arch, *call).is_none()).collect()
     }
 }

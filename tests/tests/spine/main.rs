@@ -17,6 +17,7 @@ mod profiles;
 mod readme;
 mod recording;
 mod registry;
+mod runtimes;
 mod secrets;
 mod surface;
 

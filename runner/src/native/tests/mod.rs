@@ -9,6 +9,7 @@ mod faults;
 mod landlock;
 mod leftovers;
 mod mounts;
+mod needs;
 mod recording;
 mod rootfs;
 mod secrets;
