@@ -1,10 +1,11 @@
 //! A launch plan and a verified image in, an outcome out.
 //!
-//! [`launch`] starts a process and stays with it; [`Sandboxes`] starts one that outlives its caller, and lets programs
-//! join it. There is no other way, and all three make the same checks. [`launch`] takes a plan of the policy and an image of the verifier, refuses
-//! them when they do not name the same digest, checks every line of the plan against what this host can enforce
-//! ([`probe`]), and only then makes anything. The `native` backend builds the sandbox itself, as root or as an ordinary
-//! user: own user, mount, pid, network, ipc, uts and cgroup namespaces; a read-only root, or a writable one in bounded
+//! [`launch`] starts a process and stays with it, [`record()`] does so and notes its system calls; [`Sandboxes`] starts one
+//! that outlives its caller, and lets programs join it. There is no other way, and all make the same checks. [`launch`]
+//! takes a plan of the policy and an image of the verifier, refuses them when they do not name the same digest, checks
+//! every line of the plan against what this host can enforce ([`probe`]), and only then makes anything. The `native`
+//! backend builds the sandbox itself, as root or as an ordinary user: own user, mount, pid, network, ipc, uts and cgroup
+//! namespaces; a read-only root, or a writable one in bounded
 //! memory; our own /proc, /dev and /tmp; no Linux caps but the listed ones; no new privileges; a seccomp filter.
 //!
 //! ```no_run
