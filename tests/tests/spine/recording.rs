@@ -183,3 +183,38 @@ fn what_cannot_be_run_cannot_be_recorded() {
     assert_eq!(record(&home, &["--runs", "0"]).code, 2);
     assert_eq!(home.run(&["profile", "record", "--key", KEY, "../mine", IMAGE]).code, 2);
 }
+
+#[test]
+fn a_call_that_was_seen_once_is_left_out_once_to_see_whether_it_is_needed() {
+    let home = Home::new(As::Ordinary);
+    // A folder is made in one run of four; of several recordings, one sees that exactly once.
+    let script =
+        "[ $(/bin/busybox od -An -N1 -tu1 /dev/urandom) -lt 64 ] && /bin/busybox mkdir /tmp/a; exit 0";
+    let args = [
+        "profile",
+        "record",
+        "--json",
+        "--key",
+        KEY,
+        "mine",
+        IMAGE,
+        "--",
+        "/bin/busybox",
+        "sh",
+        "-c",
+        script,
+    ];
+    let tried = (0..40).any(|_| {
+        let ran = home.run(&args);
+        let json: Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+        let profile = json["profile"].as_str().expect("it is in the answer");
+        let fragile =
+            profile.split("[[allow]]").find(|entry| entry.contains("\"mkdir\"") && entry.contains("fragile"));
+        // Whether it ended otherwise without it is chance again; that it was tried is not, where the rest was proved.
+        let verdicts = format!("{}{}", json["fragile-needed"], json["fragile-not-needed"]);
+        let tried = verdicts.contains("mkdir");
+        assert_eq!(tried, fragile.is_some() && json["recorded"]["proved"] == true, "{json}");
+        tried
+    });
+    assert!(tried);
+}
