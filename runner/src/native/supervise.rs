@@ -144,8 +144,10 @@ pub(crate) fn supervise(
             output: 0,
         },
     };
-    let _signal = NoBrokenPipeSignal::new().map_err(io::Error::from)?;
-    let answer = watch.run();
+    let answer = match NoBrokenPipeSignal::new() {
+        Ok(_held_back) => watch.run(),
+        Err(errno) => Err(errno.into()),
+    };
     if answer.is_err() {
         watch.kill();
         watch.collect();

@@ -28,16 +28,7 @@ fn explode(kind: &str, change: impl Fn(&mut Settings)) -> Vec<(&'static str, Fin
 
 fn one(tree: &Path, settings: &Settings, room: &Room) -> Finished {
     let live = tempfile::tempdir().unwrap();
-    let place = Place {
-        room,
-        live: live.path(),
-        window: (24, 80),
-        launcher: None,
-        secrets: None,
-        observer: None,
-        recorder: None,
-        before: None,
-    };
+    let place = place(room, live.path());
     let finished = thread::scope(|scope| {
         let run = scope.spawn(|| run(settings, &root_folder(tree), Streams::captured(), None, &place));
         // Whoever else is on the host can still start programs.

@@ -122,16 +122,7 @@ fn a_device_with_other_numbers_than_it_had_is_not_shown() {
     } else {
         let live = tempfile::tempdir().unwrap();
         let nowhere = without_cgroups();
-        let place = Place {
-            room: &nowhere,
-            live: live.path(),
-            window: (24, 80),
-            launcher: None,
-            secrets: None,
-            observer: None,
-            recorder: None,
-            before: None,
-        };
+        let place = place(&nowhere, live.path());
         let error = run(&swapped, &root_folder(root.path()), Streams::captured(), None, &place).unwrap_err();
         assert!(error.to_string().contains("show the device"), "{error}");
         assert_eq!(

@@ -143,16 +143,7 @@ fn struck() {
     super::super::landlock::abi();
     let room = Room::find();
     for (name, room, settings) in asked_for(granted.path(), &room) {
-        let place = Place {
-            room: &room,
-            live: live.path(),
-            window: (24, 80),
-            launcher: None,
-            secrets: None,
-            observer: None,
-            recorder: None,
-            before: None,
-        };
+        let place = place(&room, live.path());
         for side in [Side::Parent, Side::Child] {
             let launch = || run(&settings, &folder, Streams::captured(), None, &place).map(|done| done.end);
             strike(name, side, 1, live.path(), launch);

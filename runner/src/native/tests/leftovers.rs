@@ -126,16 +126,7 @@ fn cgroup_limits_hold_and_the_groups_are_gone() {
     }
     let before = host();
     let (image, live) = (busybox(), tempfile::tempdir().unwrap());
-    let place = Place {
-        room: &room,
-        live: live.path(),
-        window: (24, 80),
-        launcher: None,
-        secrets: None,
-        observer: None,
-        recorder: None,
-        before: None,
-    };
+    let place = place(&room, live.path());
     let mut settings = settings(&["/bin/sh", "-c", "dd if=/dev/zero of=/tmp/fill bs=1M count=60; sleep 3"]);
     settings.tmp = 64 << 20;
     settings.limits.disk = 64 << 20;
@@ -165,16 +156,8 @@ fn runner_to_be_killed() {
     }
     let live = fs::read_link("/proc/self/cwd").unwrap();
     let root = busybox();
-    let place = Place {
-        room: &Room::find(),
-        live: &live,
-        window: (24, 80),
-        launcher: None,
-        secrets: None,
-        observer: None,
-        recorder: None,
-        before: None,
-    };
+    let found = Room::find();
+    let place = place(&found, &live);
     let settings = settings(&["/bin/sh", "-c", "sleep 50 & sleep 51; : leftover"]);
     run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap();
 }

@@ -75,15 +75,19 @@ pub(super) fn sandbox_in(
     commands: Option<&Commands>,
 ) -> Result<Finished, RunError> {
     let live = tempfile::tempdir().unwrap();
-    let place = Place {
-        room: &without_cgroups(),
-        live: live.path(),
+    run(settings, &root_folder(root), streams, commands, &place(&without_cgroups(), live.path()))
+}
+
+/// Where a run is that nobody watches, records, or gives secrets to.
+pub(super) fn place<'a>(room: &'a Room, live: &'a Path) -> Place<'a> {
+    Place {
+        room,
+        live,
         window: (24, 80),
         launcher: None,
         secrets: None,
         observer: None,
         recorder: None,
         before: None,
-    };
-    run(settings, &root_folder(root), streams, commands, &place)
+    }
 }

@@ -8,7 +8,7 @@ use super::super::plan::words;
 use super::super::recorder::Recorder;
 use super::super::run::{Finished, Place, RunError, run};
 use super::super::settings::Settings;
-use super::{alone, root_folder, rootfs, sandbox, without_cgroups};
+use super::{alone, place, root_folder, rootfs, sandbox, without_cgroups};
 use crate::io::{Input, Output, Streams};
 use crate::outcome::End;
 
@@ -27,16 +27,8 @@ fn under(profile: &SeccompProfile, argv: &[&str]) -> Settings {
 fn recorded(profile: &SeccompProfile, settings: &Settings) -> (Result<Finished, RunError>, Run) {
     let (root, live) = (rootfs::busybox(), tempfile::tempdir().unwrap());
     let recorder = Recorder::new(profile).unwrap();
-    let place = Place {
-        room: &without_cgroups(),
-        live: live.path(),
-        window: (24, 80),
-        launcher: None,
-        secrets: None,
-        observer: None,
-        recorder: Some(&recorder),
-        before: None,
-    };
+    let nowhere = without_cgroups();
+    let place = Place { recorder: Some(&recorder), ..place(&nowhere, live.path()) };
     let stdin = Input::Bytes(b"one two three\n".to_vec());
     let streams = Streams { stdin, stdout: Output::Capture, stderr: Output::Capture };
     let finished = run(settings, &root_folder(root.path()), streams, None, &place);

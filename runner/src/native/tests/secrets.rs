@@ -33,16 +33,8 @@ fn asking(line: &str) -> Settings {
 
 fn run_with(settings: &Settings, secrets: Option<&Secrets>) -> Result<Finished, RunError> {
     let (root, live) = (busybox(), tempfile::tempdir().unwrap());
-    let place = Place {
-        room: &without_cgroups(),
-        live: live.path(),
-        window: (24, 80),
-        launcher: None,
-        secrets,
-        observer: None,
-        recorder: None,
-        before: None,
-    };
+    let nowhere = without_cgroups();
+    let place = Place { secrets, ..place(&nowhere, live.path()) };
     run(settings, &root_folder(root.path()), Streams::captured(), None, &place)
 }
 

@@ -64,16 +64,8 @@ fn launcher() -> Option<Launcher> {
 
 fn through(launcher: &Launcher, root: &Path, settings: &Settings) -> Result<Finished, RunError> {
     let live = tempfile::tempdir().unwrap();
-    let place = Place {
-        room: &without_cgroups(),
-        live: live.path(),
-        window: (24, 80),
-        launcher: Some(launcher),
-        secrets: None,
-        observer: None,
-        recorder: None,
-        before: None,
-    };
+    let nowhere = without_cgroups();
+    let place = Place { launcher: Some(launcher), ..place(&nowhere, live.path()) };
     run(settings, &root_folder(root), Streams::captured(), None, &place)
 }
 
@@ -224,16 +216,7 @@ fn forty_at_once_all_run_and_nothing_is_left() {
     let before = mounts();
     thread::scope(|scope| {
         let one = || {
-            let place = Place {
-                room: &nowhere,
-                live: live.path(),
-                window: (24, 80),
-                launcher: None,
-                secrets: None,
-                observer: None,
-                recorder: None,
-                before: None,
-            };
+            let place = place(&nowhere, live.path());
             let settings = settings(&["/bin/sh", "-c", "echo x; exit 4"]);
             run(&settings, &root_folder(root.path()), Streams::captured(), None, &place).unwrap()
         };
