@@ -8,35 +8,17 @@ use std::time::{Duration, Instant};
 use perry_sandbox_testkit::{As, Home, Ran};
 use serde_json::Value;
 
-use crate::{IMAGE, KEY, users};
+use crate::{IMAGE, KEY, roomy, users};
 
 /// A policy with variables, and a capability that runs for a while.
-const POLICY: &str = r#"schema = "perry-sandbox/policy/v1"
-name = "detached"
-
-[signer.example]
-public-key = "examples/hello/cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-
-[tier.roomy]
-memory-enforcement = "watched"
-limits = { memory = "64MiB", cpu = 1, pids = 64, wall = "10m", output = "1MiB", disk = "8MiB", open-files = 256 }
-isolation = { accept = ["oci"] }
-env = ["TOKEN", "LEVEL"]
-
-[capability.nap]
+fn policy() -> String {
+    let nap = r#"[capability.nap]
 tier = "roomy"
 image = "hello"
 command = ["/bin/busybox", "sleep"]
-args = { max = 1, each-max = 4 }
-
-[ad-hoc]
-tier = "roomy"
-image = ["hello"]
-"#;
+args = { max = 1, each-max = 4 }"#;
+    roomy("10m", r#"env = ["TOKEN", "LEVEL"]"#, nap)
+}
 
 /// One sandbox in a home of its own. It goes with the test, however that ends.
 struct Sandbox {
@@ -50,7 +32,7 @@ impl Sandbox {
         let home = Home::new(user);
         let name = home.path().file_name().and_then(|name| name.to_str()).expect("a name").to_lowercase();
         let name = name.replace("perry-sandbox-home.", "box-");
-        std::fs::write(home.path().join("policy.toml"), POLICY).expect("the home can be written");
+        std::fs::write(home.path().join("policy.toml"), policy()).expect("the home can be written");
         own(&home, "policy.toml");
         Self { home, name }
     }
@@ -246,8 +228,8 @@ fn nobody_joins_once_the_policy_would_allow_something_else() {
     let it = Sandbox::running(As::Ordinary, "exec sleep 100");
     assert_eq!(it.exec(&["/bin/busybox", "true"]).code, 0);
     let rewrite = |from: &str, to: &str| {
-        assert!(POLICY.contains(from));
-        std::fs::write(it.home.path().join("policy.toml"), POLICY.replace(from, to))
+        assert!(policy().contains(from));
+        std::fs::write(it.home.path().join("policy.toml"), policy().replace(from, to))
             .expect("it can be written");
     };
     rewrite("\"64MiB\"", "\"32MiB\"");

@@ -4,33 +4,14 @@ use std::fs;
 
 use perry_sandbox_testkit::{As, Home, Ran};
 
-use crate::IMAGE;
+use crate::{IMAGE, roomy};
 
-const POLICY: &str = r#"schema = "perry-sandbox/policy/v1"
-name = "grants"
-
-[signer.example]
-public-key = "examples/hello/cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-
-[tier.roomy]
-memory-enforcement = "watched"
-limits = { memory = "64MiB", cpu = 1, pids = 64, wall = "1m", output = "1MiB", disk = "8MiB", open-files = 256 }
-isolation = { accept = ["oci"] }
-devices = ["/dev/fuse", "/dev/tty", "/dev/null", "/dev/shm"]
-mounts = { read = ["/var/tmp"], exec = ["/var/tmp"] }
-
-[ad-hoc]
-tier = "roomy"
-image = ["hello"]
-"#;
+const TIER: &str = r#"devices = ["/dev/fuse", "/dev/tty", "/dev/null", "/dev/shm"]
+mounts = { read = ["/var/tmp"], exec = ["/var/tmp"] }"#;
 
 fn home() -> Home {
     let home = Home::new(As::Me);
-    fs::write(home.path().join("policy.toml"), POLICY).expect("the home can be written");
+    fs::write(home.path().join("policy.toml"), roomy("1m", TIER, "")).expect("the home can be written");
     home
 }
 

@@ -30,6 +30,34 @@ const KEY: &str = "examples/hello/cosign.pub";
 /// The policy of the example.
 const POLICY: &str = "examples/hello/policy.toml";
 
+/// A policy for the example image, with one tier: what else the tier says, and what follows.
+fn roomy(wall: &str, tier: &str, rest: &str) -> String {
+    format!(
+        r#"schema = "perry-sandbox/policy/v1"
+name = "roomy"
+
+[signer.example]
+public-key = "examples/hello/cosign.pub"
+
+[image.hello]
+repository = "registry.example/perry-sandbox/hello"
+signed-by = {{ at-least = 1, of = ["example"] }}
+
+[tier.roomy]
+memory-enforcement = "watched"
+limits = {{ memory = "64MiB", cpu = 1, pids = 64, wall = "{wall}", output = "1MiB", disk = "8MiB", open-files = 256 }}
+isolation = {{ accept = ["oci"] }}
+{tier}
+
+{rest}
+
+[ad-hoc]
+tier = "roomy"
+image = ["hello"]
+"#
+    )
+}
+
 /// Runs a command of the example image, in a home of its own, by its key alone.
 fn run(user: As, command: &[&str]) -> Ran {
     run_in(&Home::new(user), &[], command)

@@ -8,42 +8,22 @@ use std::time::{Duration, Instant};
 
 use perry_sandbox_testkit::{As, Home, Ran};
 
-use crate::{IMAGE, users};
+use crate::{IMAGE, roomy, users};
 
 /// What nothing but the file may contain.
 const VALUE: &str = "hush-71b0c2-value";
 
-const POLICY: &str = r#"schema = "perry-sandbox/policy/v1"
-name = "secrets"
-
-[signer.example]
-public-key = "examples/hello/cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-
-[tier.roomy]
-memory-enforcement = "watched"
-limits = { memory = "64MiB", cpu = 1, pids = 64, wall = "10m", output = "1MiB", disk = "8MiB", open-files = 256 }
-isolation = { accept = ["oci"] }
-secrets = ["token"]
-
-[capability.shell]
+const CAPABILITY: &str = r#"[capability.shell]
 tier = "roomy"
 image = "hello"
 command = ["/bin/busybox", "sh", "-c"]
 args = { max = 1, each-max = 256 }
-grants = { secrets = [{ name = "token", as = "file" }] }
-
-[ad-hoc]
-tier = "roomy"
-image = ["hello"]
-"#;
+grants = { secrets = [{ name = "token", as = "file" }] }"#;
 
 fn home(user: As) -> Home {
     let home = Home::new(user);
-    fs::write(home.path().join("policy.toml"), POLICY).expect("the home can be written");
+    let policy = roomy("10m", r#"secrets = ["token"]"#, CAPABILITY);
+    fs::write(home.path().join("policy.toml"), policy).expect("the home can be written");
     fs::write(home.path().join("token-file"), VALUE).expect("the home can be written");
     if user == As::Ordinary && perry_sandbox_testkit::is_root() {
         for file in ["policy.toml", "token-file"] {
