@@ -49,6 +49,8 @@ enum Stage {
     Queued(Responder),
     /// Runs; a cancel kills its sandbox, or keeps it from starting.
     Running(Option<Remote>),
+    /// Runs without a sandbox; a cancel answers at once, and the work ends when it next looks.
+    Lent(Responder),
     Cancelled,
     Finished,
 }
@@ -162,16 +164,44 @@ impl Call {
         let mut stage = lock(&self.stage);
         match std::mem::replace(&mut *stage, Stage::Running(None)) {
             Stage::Queued(responder) => Some(responder),
-            other @ (Stage::Running(_) | Stage::Cancelled | Stage::Finished) => {
+            other @ (Stage::Running(_) | Stage::Lent(_) | Stage::Cancelled | Stage::Finished) => {
                 *stage = other;
                 None
             }
         }
     }
 
+    /// Lets a cancel answer while the call works: for work that leaves nothing behind which a caller would have to know of.
+    /// The work is counted by what is returned, for `close` waits for it too; [`Call::settle`] answers.
+    pub(crate) fn lend(&self, mut responder: Responder) -> Option<Active> {
+        let active = responder.active.take();
+        let mut stage = lock(&self.stage);
+        if matches!(*stage, Stage::Running(_)) {
+            *stage = Stage::Lent(responder);
+            return active;
+        }
+        drop(stage);
+        responder.answer(Err(Fault::cancelled()));
+        active
+    }
+
+    /// Answers with the value, unless a cancel has answered.
+    pub(crate) fn settle(&self, value: Result<String, Fault>) {
+        let before = std::mem::replace(&mut *lock(&self.stage), Stage::Finished);
+        self.forget();
+        if let Stage::Lent(responder) = before {
+            responder.answer(value);
+        }
+    }
+
     /// A fault once the call was cancelled.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        if matches!(*lock(&self.stage), Stage::Cancelled) { Err(Fault::cancelled()) } else { Ok(()) }
+        if self.go_on() { Ok(()) } else { Err(Fault::cancelled()) }
+    }
+
+    /// Whether nobody cancelled it.
+    pub(crate) fn go_on(&self) -> bool {
+        !matches!(*lock(&self.stage), Stage::Cancelled)
     }
 
     /// From here on a cancel reaches the sandbox that this remote speaks to. After a fault it must not be started.
@@ -182,7 +212,7 @@ impl Call {
                 *slot = Some(remote);
                 Ok(())
             }
-            Stage::Queued(_) | Stage::Cancelled | Stage::Finished => Err(Fault::cancelled()),
+            Stage::Queued(_) | Stage::Lent(_) | Stage::Cancelled | Stage::Finished => Err(Fault::cancelled()),
         }
     }
 
@@ -206,6 +236,11 @@ impl Call {
                 self.forget();
                 responder.answer(Err(Fault::cancelled()));
             }
+            Stage::Lent(responder) => {
+                drop(stage);
+                self.forget();
+                responder.answer(Err(Fault::cancelled()));
+            }
             Stage::Running(Some(remote)) => {
                 // A sandbox that has ended by itself needs no kill.
                 remote.kill().ok();
@@ -215,9 +250,13 @@ impl Call {
         true
     }
 
+    /// Takes it out of the table, where the next call of that id may stand already.
     fn forget(&self) {
         if let Some(calls) = self.calls.upgrade() {
-            lock(&calls.state).named.remove(&self.id);
+            let named = &mut lock(&calls.state).named;
+            if named.get(&self.id).is_some_and(|other| std::ptr::eq(Arc::as_ptr(other), self)) {
+                named.remove(&self.id);
+            }
         }
     }
 }
@@ -293,6 +332,35 @@ mod tests {
         assert!(!calls.cancel("7") && !call.cancel());
         responder.answer(value);
         assert!(replies.recv().unwrap().contains("\"ok\":true"));
+    }
+
+    #[test]
+    fn a_cancel_of_work_without_a_sandbox_answers_at_once_and_close_waits_for_the_work() {
+        let (calls, call, replies) = call();
+        let active = call.lend(call.begin().unwrap());
+        assert!(call.check().is_ok());
+        assert!(calls.cancel("7") && !calls.cancel("7"));
+        assert!(replies.recv().unwrap().contains("CANCELLED"));
+        assert!(call.check().is_err(), "the work hears of it");
+
+        let next = calls.register("7").unwrap();
+        call.settle(Ok("{}".to_owned()));
+        assert!(replies.recv().is_err(), "nothing is answered twice");
+        assert!(calls.cancel("7"), "the next call of that id is still there");
+        drop(next);
+
+        let (done, ended) = mpsc::channel();
+        let waiter = std::thread::spawn({
+            let calls = Arc::clone(&calls);
+            move || {
+                calls.wait();
+                done.send(()).unwrap();
+            }
+        });
+        assert!(ended.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+        drop(active);
+        ended.recv().unwrap();
+        waiter.join().unwrap();
     }
 
     #[test]

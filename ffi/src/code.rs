@@ -105,7 +105,9 @@ impl Code {
             Self::Stream => ("STREAM", 410, "the stream has ended, was cancelled, or never was"),
             Self::TooLarge => ("TOO_LARGE", 413, "the request is larger than 16 MiB"),
             Self::Busy => ("BUSY", 429, "too many calls wait already; ask again when some have ended"),
-            Self::Cancelled => ("CANCELLED", 499, "the caller cancelled the call; its sandbox is gone"),
+            Self::Cancelled => {
+                ("CANCELLED", 499, "the caller cancelled the call; the sandbox that it had started is gone")
+            }
             Self::Internal => ("INTERNAL", 500, "a failure of the library itself"),
             Self::Io => ("IO", 500, "the system, a file or the store is in the way"),
             Self::Registry => ("REGISTRY", 502, "a registry did not give what it was asked for"),

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_testkit::layout::{self, Compression};
+use perry_sandbox_testkit::registry::{Hostile, Options, TestRegistry};
 use serde_json::{Value, json};
 
-use crate::support::{Own, PATIENCE, engine, open};
+use crate::support::{Own, PATIENCE, engine, key, open, with};
 
 /// Processes below this one, but for the launcher process itself.
 fn sandboxes() -> Vec<String> {
@@ -146,4 +148,55 @@ fn a_sandbox_of_a_cancelled_call_does_not_stay() {
         let left = own.call("sandboxList", &json!({ "all": true, "labels": labels })).unwrap();
         assert_eq!(left, json!([]), "round {round}");
     }
+}
+
+/// An image of a registry with a layer that nobody would wait for.
+fn served(hostile: Hostile) -> (TestRegistry, Value) {
+    let layer = (vec![7; 1 << 20], Compression::None);
+    let (mut content, digest) = layout::image(&[layer]);
+    content.tags.insert("v1".to_owned(), digest);
+    let registry =
+        TestRegistry::serving("tools", &content, Options { hostile: vec![hostile], ..Options::default() });
+    let args = json!({
+        "image": format!("{}/tools:v1", registry.host()),
+        "insecureRegistries": [registry.host()],
+    });
+    (registry, args)
+}
+
+fn until(what: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !what() {
+        assert!(Instant::now() < deadline, "it never came to that");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_registry_is_let_go_at_once() {
+    let (registry, image) = served(Hostile::Silent);
+    let own = engine();
+    let requirement = json!({ "requirement": { "signer": { "key": key() } } });
+    for (op, args) in [("verify", with(image.clone(), requirement)), ("pullImage", image)] {
+        let before = registry.connections();
+        let (id, replies) = own.begin(op, &args);
+        until(|| registry.connections() > before);
+        assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], true);
+        let reply = replies.try_recv().expect("the cancel itself answers");
+        assert_eq!(open(&id, &reply).unwrap_err()["code"], "CANCELLED", "{op}");
+        assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], false, "{op}");
+    }
+}
+
+#[test]
+fn a_pull_that_nobody_wants_reads_no_further() {
+    // At this pace the layer takes hours.
+    let (registry, image) = served(Hostile::slow("/blobs/", Duration::from_millis(10)));
+    let own = engine();
+    let (id, replies) = own.begin("pullImage", &image);
+    until(|| registry.count("/blobs/") > 0);
+    assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], true);
+    assert_eq!(open(&id, &replies.try_recv().unwrap()).unwrap_err()["code"], "CANCELLED");
+    // It waits for the work too.
+    assert_eq!(own.sync("close", &json!({})).unwrap(), json!({}));
 }

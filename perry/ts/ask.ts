@@ -3,14 +3,15 @@ import { SandboxError } from "./error";
 import { call, callSync } from "./native";
 import { optionFields, requireText } from "./options";
 import { explanationOf, fieldsOf, policyReportOf, textOf, verifiedOf } from "./replies";
-import { Access, Explainable, Explanation, PolicyReport, Requirement, Verified } from "./types";
+import { attempted } from "./run";
+import { Access, Cancellable, Explainable, Explanation, PolicyReport, Requirement, Verified } from "./types";
 
 /**
  * Proves who built an image. Resolves only when the requirement holds; otherwise rejects with `NOT_VERIFIED`, whose
  * `details.candidates` say what was found and why each did not do.
  */
-export async function verify(image: string, requirement?: Requirement, access?: Access): Promise<Verified> {
-  return verifiedOf(await call("verify", verifyArgs(image, requirement, access)));
+export function verify(image: string, requirement?: Requirement, access?: Access & Cancellable): Promise<Verified> {
+  return attempted("verify", () => verifyArgs(image, requirement, access), verifiedOf);
 }
 
 /** {@link verify} on this thread. */

@@ -12,7 +12,7 @@ import { Cancellable, CapabilityOptions, Io, RunResult, Secrets, Spec } from "./
  * is not signed as it must be, `NOT_AVAILABLE` when this machine cannot enforce the plan. An exit code other than 0 is a result.
  */
 export function runCapability(name: string, options?: CapabilityOptions & Cancellable): Promise<RunResult> {
-  return attempted("runCapability", () => capabilityArgs(name, options));
+  return attempted("runCapability", () => capabilityArgs(name, options), runResultOf);
 }
 
 /** {@link runCapability} on this thread: nothing else of the program goes on meanwhile. */
@@ -22,7 +22,7 @@ export function runCapabilitySync(name: string, options?: CapabilityOptions): Ru
 
 /** Runs an image that is no capability; the policy's `[ad-hoc]` section or `spec.signer` says who must have signed it. */
 export function run(spec: Spec, options?: Io & Secrets & Cancellable): Promise<RunResult> {
-  return attempted("run", () => specArgs(spec, options));
+  return attempted("run", () => specArgs(spec, options), runResultOf);
 }
 
 /** {@link run} on this thread: nothing else of the program goes on meanwhile. */
@@ -47,7 +47,7 @@ function specArgs(spec: Spec, options: unknown): Fields {
 }
 
 /** Runs an operation that ends early when its signal aborts. What is wrong with the arguments rejects too. */
-function attempted(op: string, arguments_: () => Fields): Promise<RunResult> {
+export function attempted<T>(op: string, arguments_: () => Fields, decode: (value: unknown) => T): Promise<T> {
   let args: Fields;
   let signal: unknown;
   try {
@@ -63,7 +63,7 @@ function attempted(op: string, arguments_: () => Fields): Promise<RunResult> {
     return Promise.reject(error);
   }
   const id = newId();
-  const result = callAs(id, op, args, runResultOf);
+  const result = callAs(id, op, args, decode);
   if (isFields(signal)) {
     listen(id, signal, result);
   }
@@ -73,7 +73,7 @@ function attempted(op: string, arguments_: () => Fields): Promise<RunResult> {
 /** How often a signal is looked at that cannot be listened to, in milliseconds. */
 const POLL_MS = 10;
 
-function listen(id: string, signal: Fields, result: Promise<RunResult>): void {
+function listen(id: string, signal: Fields, result: Promise<unknown>): void {
   if (typeof signal.addEventListener === "function") {
     // It stays after the call's end: cancelling a call that is over does nothing.
     (signal as unknown as AbortSignal).addEventListener("abort", () => cancelQuietly(id));

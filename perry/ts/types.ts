@@ -95,7 +95,9 @@ export interface Secrets {
   secrets?: Record<string, string | Uint8Array>;
 }
 
-/** A way to give up waiting: the run is cancelled, and the promise rejects with `CANCELLED` once the sandbox is gone. */
+/**
+ * A way to give up waiting: the call is cancelled, and its promise rejects with `CANCELLED`; a run's once its sandbox is gone.
+ */
 export interface Cancellable {
   /** Cancels when it aborts. */
   signal?: AbortSignal;

@@ -122,8 +122,17 @@ impl Engine {
 type Job = Box<dyn FnOnce(&Engine, &Call, Responder) + Send>;
 
 fn run_to_the_end(work: Work, engine: &Engine, call: &Call, responder: Responder) {
-    let value = catch_unwind(AssertUnwindSafe(|| work.run(engine, call)));
-    responder.answer(call.finish(value.unwrap_or_else(|_| Err(Fault::internal()))));
+    let may_be_left = work.may_be_left();
+    let run = || {
+        let value = catch_unwind(AssertUnwindSafe(|| work.run(engine, call)));
+        value.unwrap_or_else(|_| Err(Fault::internal()))
+    };
+    if may_be_left {
+        let _active = call.lend(responder);
+        call.settle(run());
+    } else {
+        responder.answer(call.finish(run()));
+    }
 }
 
 /// Takes a call out of the table, also when its operation panics.

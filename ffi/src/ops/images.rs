@@ -7,6 +7,7 @@ use perry_sandbox_reference::Platform;
 use serde_json::{Value, json};
 
 use super::target;
+use super::wanted::WhileWanted;
 use crate::calls::Call;
 use crate::code::Code;
 use crate::engine::Engine;
@@ -47,7 +48,8 @@ impl Pull {
         let image = opened.resolve(&platform)?;
         call.check()?;
         let store = pipeline.store();
-        let pulled = store.pull(opened.source.as_ref(), &image, &self.image.to_string(), &Silent)?;
+        let source = WhileWanted { source: opened.source.as_ref(), call };
+        let pulled = store.pull(&source, &image, &self.image.to_string(), &Silent)?;
         json(&summary(&pulled.image))
     }
 }

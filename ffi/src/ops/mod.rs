@@ -15,6 +15,7 @@ mod secrets;
 mod stream;
 mod target;
 mod verify;
+mod wanted;
 
 pub(crate) use operation::{Lanes, Mode, Operation, Work};
 pub(crate) use policy::refusals;

@@ -249,6 +249,11 @@ impl Work {
         }
     }
 
+    /// Whether its caller may be answered before it ends: it leaves nothing that a caller would have to know of.
+    pub(crate) fn may_be_left(&self) -> bool {
+        matches!(self, Self::Verify(_) | Self::PullImage(_))
+    }
+
     /// Carries it out.
     pub(crate) fn run(self, engine: &Engine, call: &Call) -> Result<String, Fault> {
         match self {

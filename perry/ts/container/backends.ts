@@ -3,15 +3,24 @@ import { SandboxError } from "../error";
 import { call, callSync } from "../native";
 import { optionFields, requireText } from "../options";
 import { fieldsOf, textOf } from "../replies";
-import { Access } from "../types";
+import { attempted } from "../run";
+import { Access, Cancellable } from "../types";
 import { sandboxArgs, textList } from "./spec";
 import { BackendInfo, ContainerSpec, ImageInfo, SelectMode } from "./types";
 
 /** Fetches an image into the store and checks its bytes. It is verified when something runs it. */
-export async function pullImage(image: string, access?: Access): Promise<ImageInfo> {
+export function pullImage(image: string, access?: Access & Cancellable): Promise<ImageInfo> {
+  return attempted("pullImage", () => pullArgs(image, access), imageOf);
+}
+
+function pullArgs(image: string, access: unknown): Fields {
   const args = optionFields(access, ["image"]);
   args.image = requireText(image, "image");
-  const info = fieldsOf(await call("pullImage", args), "an image");
+  return args;
+}
+
+function imageOf(value: unknown): ImageInfo {
+  const info = fieldsOf(value, "an image");
   textOf(info, "digest", "an image");
   return info as unknown as ImageInfo;
 }

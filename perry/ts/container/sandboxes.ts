@@ -3,6 +3,7 @@ import { SandboxError } from "../error";
 import { call } from "../native";
 import { encodeInput, encodeSecrets, optionFields } from "../options";
 import { fieldsOf, runResultOf, textOf } from "../replies";
+import { attempted } from "../run";
 import { RunningLogs, followLogs } from "./follow";
 import { sandboxArgs, sandboxId, textList } from "./spec";
 import {
@@ -15,11 +16,11 @@ import {
   ListOptions,
   LogsOptions,
 } from "./types";
-import { RunResult, Secrets } from "../types";
+import { Cancellable, RunResult, Secrets } from "../types";
 
 /** Makes and starts a sandbox that outlives the call. Resolves when its program was started. */
-export async function run(spec: ContainerSpec, options?: Secrets): Promise<ContainerHandle> {
-  return handleOf(await call("sandboxRun", { ...secretArgs(options), ...sandboxArgs(spec) }));
+export function run(spec: ContainerSpec, options?: Secrets & Cancellable): Promise<ContainerHandle> {
+  return attempted("sandboxRun", () => ({ ...secretArgs(options), ...sandboxArgs(spec) }), handleOf);
 }
 
 /** Makes a sandbox without starting it; everything is verified and decided already. */
@@ -80,10 +81,13 @@ export async function inspect(target: string | ContainerHandle): Promise<Contain
   return info as unknown as ContainerInfo;
 }
 
-/** Waits until the program has ended. */
-export async function wait(target: string | ContainerHandle): Promise<ContainerExit> {
-  const exit = fieldsOf(await call("sandboxWait", { id: sandboxId(target) }), "an exit");
-  return exit as unknown as ContainerExit;
+/** Waits until the program has ended. A signal ends the wait, not the program. */
+export function wait(target: string | ContainerHandle, options?: Cancellable): Promise<ContainerExit> {
+  return attempted("sandboxWait", () => ({ ...optionFields(options, ["id"]), id: sandboxId(target) }), exitOf);
+}
+
+function exitOf(value: unknown): ContainerExit {
+  return fieldsOf(value, "an exit") as unknown as ContainerExit;
 }
 
 /** What a sandbox printed so far; with `follow`, an async iterator over that and what comes. */
@@ -109,16 +113,20 @@ async function readLogs(args: Fields): Promise<ContainerLogs> {
 }
 
 /** Runs a command inside a running sandbox, under the same plan. An exit code other than 0 is a result. */
-export async function exec(
+export function exec(
   target: string | ContainerHandle,
   command: string[],
-  options?: ExecOptions,
+  options?: ExecOptions & Cancellable,
 ): Promise<RunResult> {
+  return attempted("sandboxExec", () => execArgs(target, command, options), runResultOf);
+}
+
+function execArgs(target: string | ContainerHandle, command: string[], options: unknown): Fields {
   const args = optionFields(options, ["id", "command"]);
   encodeInput(args);
   args.id = sandboxId(target);
   args.command = textList(command, "command");
-  return runResultOf(await call("sandboxExec", args));
+  return args;
 }
 
 function secretArgs(options: unknown): Fields {

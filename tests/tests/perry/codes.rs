@@ -32,3 +32,23 @@ fn the_readme_has_the_whole_table() {
     let table = Code::markdown();
     assert!(readme.contains(&table), "perry/README.md must have this table:\n{table}");
 }
+
+/// Compiler 0.5.1520 copies small functions into the modules that call them. Where such a module does not import the class that
+/// they throw, something without a code is thrown.
+#[test]
+fn a_module_that_calls_what_throws_imports_the_error() {
+    let throwing = ["requireText(", "flagOf(", "fieldsOf(", "textOf("];
+    let mut calling = 0;
+    for folder in ["ts", "ts/container"] {
+        for entry in std::fs::read_dir(crate_root().join("perry").join(folder)).expect("a folder").flatten() {
+            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            if throwing.iter().any(|name| text.contains(name)) {
+                calling += 1;
+                let imports =
+                    text.lines().any(|line| line.starts_with("import {") && line.contains("SandboxError"));
+                assert!(imports, "{} must import SandboxError", entry.path().display());
+            }
+        }
+    }
+    assert!(calling >= 6, "only {calling} modules call what throws");
+}

@@ -56,6 +56,14 @@ async function commands(): Promise<void> {
   check("a command's input", done.stdout, "é input");
   const missing = (): Promise<unknown> => container.exec(created, ["/bin/no-such-program"]);
   check("a command that is not there", await codeOfAsync(missing), "PROGRAM_NOT_FOUND");
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 200);
+  const endless = (): Promise<unknown> => container.exec(created, ["/bin/busybox", "sleep", "600"], { signal: controller.signal });
+  check("an aborted command", await codeOfAsync(endless), "CANCELLED");
+  const impatient = new AbortController();
+  setTimeout(() => impatient.abort(), 50);
+  check("an aborted wait", await codeOfAsync(() => container.wait(created, { signal: impatient.signal })), "CANCELLED");
+  check("it runs on", (await container.inspect(created)).status, "running");
   check("what runs is not removed", await codeOfAsync(() => container.remove(created)), "CONFLICT");
   await container.stop(created, 1);
   check("stopped", (await container.inspect(created)).status, "exited");

@@ -1,6 +1,6 @@
 // Real programs in real sandboxes.
 
-import { SandboxError, run, runCapability, runCapabilitySync, runSync, verify, verifySync } from "@perry-sandbox/perry";
+import { SandboxError, container, run, runCapability, runCapabilitySync, runSync, verify, verifySync } from "@perry-sandbox/perry";
 import { check, codeOfAsync } from "./check";
 import { HELLO, IMAGE, KEY, POLICY, shell } from "./places";
 
@@ -71,6 +71,12 @@ async function cancelled(): Promise<void> {
   const early = new AbortController();
   early.abort();
   check("aborted before", await codeOfAsync(() => run(shell("true"), { signal: early.signal })), "CANCELLED");
+  const question = { signer: { key: KEY } };
+  check("a question aborted before", await codeOfAsync(() => verify(IMAGE, question, { signal: early.signal })), "CANCELLED");
+  const pulled = (): Promise<unknown> => container.pullImage(IMAGE, { signal: early.signal });
+  check("a pull aborted before", await codeOfAsync(pulled), "CANCELLED");
+  const wrong = { signal: "now" } as unknown as { signal: AbortSignal };
+  check("a signal that is none", await codeOfAsync(() => verify(IMAGE, question, wrong)), "BAD_REQUEST");
   const late = new AbortController();
   check("not aborted", (await run(shell("true"), { signal: late.signal })).exitCode, 0);
   late.abort();
