@@ -8,7 +8,7 @@ use perry_sandbox_testkit::{As, Home, crate_root};
 use crate::compilers::{compilers, told};
 use crate::project::{copy, package, scratch};
 
-/// What the other tests have done already: fetched the compilers, and built the archive (in the quicker profile).
+/// What the other tests have done already: fetched the compilers, and built the archive.
 const DONE: [&str; 2] = [".ci/perry compilers", "perry/build"];
 
 /// The blocks of that language in the section, in their order.
