@@ -34,6 +34,8 @@ struct State {
     named: HashMap<String, Arc<Call>>,
     /// What runs or delivers, named or not.
     active: usize,
+    /// Threads in [`Calls::wait`].
+    waiting: usize,
     closed: bool,
 }
 
@@ -131,9 +133,11 @@ impl Calls {
     pub(crate) fn wait(&self) {
         let own = DELIVERING.get();
         let mut state = lock(&self.state);
+        state.waiting = state.waiting.saturating_add(1);
         while state.active > own {
             state = self.fewer.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
+        state.waiting = state.waiting.saturating_sub(1);
     }
 }
 
@@ -141,8 +145,12 @@ impl Drop for Active {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         state.active = state.active.saturating_sub(1);
+        let waiting = state.waiting;
         drop(state);
-        self.0.fewer.notify_all();
+        // To wake nobody is a system call too, and there is one at the end of every call.
+        if waiting > 0 {
+            self.0.fewer.notify_all();
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Layout {
     path: PathBuf,
     dir: File,
     entries: Vec<Descriptor>,
+    /// By the path below the folder; the folder itself has none.
     read: Mutex<BTreeMap<PathBuf, FileStamp>>,
     scan: bool,
     /// What was read of it, so that nothing small is read twice.
@@ -52,7 +53,7 @@ impl Layout {
             open_dir(path).map_err(|source| ReadError::Io { what: format!("layout {shown}"), source })?;
         let mut read = BTreeMap::new();
         let failed = |source| ReadError::Io { what: format!("layout {shown}"), source };
-        read.insert(path.to_owned(), FileStamp::from(&dir.metadata().map_err(failed)?));
+        read.insert(PathBuf::new(), FileStamp::from(&dir.metadata().map_err(failed)?));
         let mut small = |name: &str, limit| {
             let what = format!("{shown}/{name}");
             let file = open_below(&dir, Path::new(name)).map_err(|source| {
@@ -63,7 +64,7 @@ impl Layout {
                 }
                 ReadError::Io { what: what.clone(), source }
             })?;
-            read.insert(path.join(name), FileStamp::from(&file.metadata().map_err(failed)?));
+            read.insert(PathBuf::from(name), FileStamp::from(&file.metadata().map_err(failed)?));
             let bytes = read_small(file, &what, limit)?;
             parse_strict(&bytes, MAX_DEPTH)
                 .map_err(|error| ReadError::Malformed { what, reason: error.to_string() })
@@ -81,11 +82,24 @@ impl Layout {
         Ok(Self { path: path.to_owned(), dir, entries, read, scan: false, recall })
     }
 
-    /// The folder and every file that was read so far, with the stamp that each had when it was opened: as long as all
-    /// stamps hold, reading again gives the same.
+    /// The folder, under the empty path, and every file that was read so far by its path below it, with the stamp that
+    /// each had when it was opened.
     pub fn read(&self) -> Vec<(PathBuf, FileStamp)> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.iter().map(|(path, stamp)| (path.clone(), *stamp)).collect()
+    }
+
+    /// Whether all that [`Layout::read`] gave is as it was: then reading it again gives the same.
+    pub fn is_as_it_was(&self, read: &[(PathBuf, FileStamp)]) -> bool {
+        // The path must still lead to the folder that is held open; what is below it is looked at from there.
+        read.iter().all(|(path, stamp)| {
+            let now = if path.as_os_str().is_empty() {
+                FileStamp::of(&self.path)
+            } else {
+                FileStamp::below(&self.dir, path)
+            };
+            now == Some(*stamp)
+        })
     }
 
     /// This layout, whose small blobs are searched too for referrers that `index.json` does not list. `cosign save`
@@ -163,7 +177,7 @@ impl Layout {
             Ok(file) => {
                 let metadata = file.metadata().map_err(io)?;
                 let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-                read.entry(self.path.join(&path)).or_insert_with(|| FileStamp::from(&metadata));
+                read.entry(path).or_insert_with(|| FileStamp::from(&metadata));
                 Ok(Some((file, metadata.len())))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

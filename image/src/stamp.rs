@@ -1,10 +1,13 @@
 //! What changes when a file does.
 
 use std::fmt;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
+
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
 
 /// Changes whenever the file or folder, or who may write it, does. Not a proof of anything: it only says when something
 /// is worth reading again.
@@ -20,6 +23,18 @@ impl FileStamp {
     /// The stamp of what is there now, if something is.
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|metadata| Self::from(&metadata))
+    }
+
+    /// The stamp of what is at `path` below an open folder: without the way to that folder, which is most of what looking
+    /// at a file takes.
+    pub(crate) fn below(folder: &File, path: &Path) -> Option<Self> {
+        let found = fstatat(folder, path, AtFlags::empty()).ok()?;
+        Some(Self {
+            place: (found.st_dev, found.st_ino),
+            size: u64::try_from(found.st_size).ok()?,
+            modified: (found.st_mtime, found.st_mtime_nsec),
+            changed: (found.st_ctime, found.st_ctime_nsec),
+        })
     }
 
     /// Whether what is there now has this stamp.

@@ -35,36 +35,51 @@ export function flagOf(value: unknown, name: string): boolean {
  * field. `path` names the value in messages. What is in a text is judged by the native half: halves of surrogate pairs reach
  * it as escapes, which it refuses.
  */
-export function checkValue(value: unknown, path: string, depth: number): void {
+export function checkValue(value: unknown, path: string): void {
+  const found = faultIn(value, 0);
+  if (found !== null) {
+    throw new SandboxError("BAD_REQUEST", "`" + path + found.below + "` " + found.what);
+  }
+}
+
+/** What is wrong, and where: the way to it is only written down on the way back, since nearly always nothing is. */
+interface Fault {
+  below: string;
+  what: string;
+}
+
+function faultIn(value: unknown, depth: number): Fault | null {
   if (value === null || value === undefined || typeof value === "boolean" || typeof value === "string") {
-    return;
+    return null;
   }
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) {
-      throw new SandboxError("BAD_REQUEST", "`" + path + "` is not a finite number");
-    }
-    return;
+    return Number.isFinite(value) ? null : { below: "", what: "is not a finite number" };
   }
   if (typeof value !== "object") {
-    throw new SandboxError("BAD_REQUEST", "`" + path + "` is a " + typeof value + ", which a request cannot carry");
+    return { below: "", what: "is a " + typeof value + ", which a request cannot carry" };
   }
   if (depth >= MAX_DEPTH) {
-    throw new SandboxError("BAD_REQUEST", "`" + path + "` is nested too deeply");
+    return { below: "", what: "is nested too deeply" };
   }
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
-      if (value[i] === undefined || value[i] === null) {
-        throw new SandboxError("BAD_REQUEST", "`" + path + "[" + i + "]` is missing");
+      const missing = value[i] === undefined || value[i] === null;
+      const found = missing ? { below: "", what: "is missing" } : faultIn(value[i], depth + 1);
+      if (found !== null) {
+        return { below: "[" + i + "]" + found.below, what: found.what };
       }
-      checkValue(value[i], path + "[" + i + "]", depth + 1);
     }
-    return;
+    return null;
   }
   if (!isPlain(value)) {
-    throw new SandboxError("BAD_REQUEST", "`" + path + "` is not a plain object: its fields would be lost");
+    return { below: "", what: "is not a plain object: its fields would be lost" };
   }
   const fields = value as Fields;
   for (const name of Object.keys(fields)) {
-    checkValue(fields[name], path + "." + name, depth + 1);
+    const found = faultIn(fields[name], depth + 1);
+    if (found !== null) {
+      return { below: "." + name + found.below, what: found.what };
+    }
   }
+  return null;
 }

@@ -63,7 +63,7 @@ function prepare(): void {
 /** The text of a request. A text in any case: native code must never see `undefined`. */
 function request(id: string, op: string, args: Fields): string {
   prepare();
-  checkValue(args, "args", 0);
+  checkValue(args, "args");
   const text = JSON.stringify({ v: PROTOCOL, id: id, op: op, args: args });
   if (typeof text !== "string") {
     throw new SandboxError("BAD_REQUEST", "the request cannot be written as JSON");

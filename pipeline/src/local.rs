@@ -41,7 +41,7 @@ struct Kept {
     platform: Platform,
     requirement: Requirement,
     scanned: bool,
-    stamps: Vec<(PathBuf, FileStamp)>,
+    read: Vec<(PathBuf, FileStamp)>,
     layout: Arc<Layout>,
     image: ResolvedImage,
     config: Arc<ImageConfig>,
@@ -90,7 +90,7 @@ impl LocalImages {
             platform: question.platform.clone(),
             requirement: question.requirement.clone(),
             scanned: question.access.scan_layouts,
-            stamps: layout.read(),
+            read: layout.read(),
             layout,
             image,
             config,
@@ -104,7 +104,7 @@ impl LocalImages {
             let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             all.iter().find(|kept| kept.answers(question)).cloned()?
         };
-        kept.stamps.iter().all(|(path, stamp)| stamp.holds(path)).then_some(kept)
+        kept.layout.is_as_it_was(&kept.read).then_some(kept)
     }
 
     fn keep(&self, new: &Arc<Kept>) {
@@ -112,7 +112,7 @@ impl LocalImages {
         all.retain(|kept| {
             kept.name != new.name || kept.platform != new.platform || kept.requirement != new.requirement
         });
-        if new.stamps.iter().all(|(_, stamp)| is_settled(stamp)) {
+        if new.read.iter().all(|(_, stamp)| is_settled(stamp)) {
             if all.len() >= MOST {
                 all.remove(0);
             }

@@ -1,5 +1,6 @@
 //! Explanations: the verdict line by line, with who holds each line and which place in the policy decided.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -214,8 +215,10 @@ impl Explanation {
 
     /// The explanation as text, with or without colour.
     pub fn to_text(&self, colour: bool) -> String {
+        /// An approval fits.
+        const USUAL: usize = 4096;
         let paint = Paint { colour };
-        let mut text = String::new();
+        let mut text = String::with_capacity(USUAL);
         let verdict = match self.verdict {
             Outcome::Allowed => paint.ok("ALLOWED"),
             Outcome::Denied => paint.denied("DENIED "),
@@ -225,7 +228,7 @@ impl Explanation {
         // Writing into a string has no way to fail.
         let _ = writeln!(text, "{verdict}  {}{tier}   policy {name} {digest}\n", self.subject);
         for row in &self.rows {
-            let _ = writeln!(text, "{}", row_text(row, paint));
+            write_row(&mut text, row, paint);
         }
         let mut remedies: Vec<&str> =
             self.reasons.iter().filter_map(|reason| reason.remedy.as_deref()).collect();
@@ -244,20 +247,33 @@ impl Explanation {
     }
 }
 
-fn row_text(row: &Row, paint: Paint) -> String {
-    let state = match row.state {
+/// One line with its end. By hand: padding through `format!` goes over every text twice.
+fn write_row(out: &mut String, row: &Row, paint: Paint) {
+    out.push_str("  ");
+    write_padded(out, row.name, 13);
+    out.push_str(&match row.state {
         State::Ok => paint.ok("ok    "),
         State::Denied => paint.denied("DENIED"),
-    };
-    let mut tail = String::new();
+    });
+    out.push_str("  ");
+    write_padded(out, &crate::refusal::shown_line(&row.text), 44);
+    let mut separator = "  ";
     if let Some(enforcer) = &row.enforcer {
-        let _ = write!(tail, "enforced by {enforcer}");
+        out.extend([separator, "enforced by ", enforcer]);
+        separator = ", ";
     }
     for place in &row.places {
-        let _ = write!(tail, "{}{place}", if tail.is_empty() { "" } else { ", " });
+        // Writing into a string has no way to fail.
+        let _ = write!(out, "{separator}{place}");
+        separator = ", ";
     }
-    let text = crate::refusal::shown_line(&row.text);
-    format!("  {:<13}{state}  {text:<44}  {tail}", row.name).trim_end().to_owned()
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+}
+
+fn write_padded(out: &mut String, text: &str, width: usize) {
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(text.chars().count())));
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -266,16 +282,16 @@ struct Paint {
 }
 
 impl Paint {
-    fn ok(self, word: &str) -> String {
+    fn ok(self, word: &'static str) -> Cow<'static, str> {
         self.with("32", word)
     }
 
-    fn denied(self, word: &str) -> String {
+    fn denied(self, word: &'static str) -> Cow<'static, str> {
         self.with("1;31", word)
     }
 
-    fn with(self, code: &str, word: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+    fn with(self, code: &str, word: &'static str) -> Cow<'static, str> {
+        if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m").into() } else { word.into() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Refusals: why a policy file is not taken, each with a permanent code, a place and a way out.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -258,8 +259,12 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// A line of text without control characters, whatever its length.
-pub(crate) fn shown_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+pub(crate) fn shown_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    } else {
+        text.into()
+    }
 }
 
 #[cfg(test)]
