@@ -1,5 +1,6 @@
 //! What the tests share: loopback registry, layouts, a Sigstore of one's own, checker, scrubbed commands.
 
+pub mod bait;
 pub mod bench;
 mod command;
 mod http;

@@ -122,7 +122,7 @@ pub fn check(report: &mut Report) {
     }
     for (name, request) in TERMINAL {
         let ended = call_in_child(16, &[0, request, 0]);
-        report.held(&format!("ioctl-{name}"), ended == Ended::Code(EPERM), format_args!("{ended:?}"));
+        report.held(&format!("ioctl-{name}"), is_refused(ended), format_args!("{ended:?}"));
     }
     foreign(report);
     scheduling(report);

@@ -14,8 +14,8 @@ pub const BWRAP: &str = "namespaces, no caps; no seccomp, no limits";
 
 /// Those that are installed, and what they need.
 pub struct Launchers {
-    root: PathBuf,
-    storage: TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) storage: TempDir,
 }
 
 impl Launchers {
@@ -53,16 +53,28 @@ impl Launchers {
     }
 
     fn podman(&self, podman: &Path, program: &[&str]) -> Command {
-        const ENGINE: [&str; 6] =
-            ["--storage-driver", "vfs", "--runtime", "runc", "--cgroup-manager", "cgroupfs"];
-        const HARDENED: &str = "run --rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges \
-            --user 65534:65534 --pids-limit 64 --memory 64m --ulimit nofile=1024:1024 --ulimit nproc=512:512 --rootfs";
         let mut command = Command::new(podman);
-        command.args(ENGINE).arg("--root").arg(self.storage.path().join("root"));
-        command.arg("--runroot").arg(self.storage.path().join("run"));
-        command.args(HARDENED.split_whitespace()).arg(&self.root).args(program);
+        command.args(podman_words(self.storage.path(), &[])).arg(&self.root).args(program);
         command
     }
+}
+
+/// podman's arguments for a hardened run, with more of them, up to the root.
+pub(crate) fn podman_words(storage: &Path, more: &[String]) -> Vec<String> {
+    const ENGINE: &str = "--storage-driver vfs --runtime runc --cgroup-manager cgroupfs";
+    const HARDENED: &str = "run --rm --network none --read-only --read-only-tmpfs=false --cap-drop ALL \
+        --security-opt no-new-privileges --user 65534:65534 --pids-limit 64 --memory 64m --memory-swap 64m \
+        --ulimit nofile=256:256 --ulimit nproc=512:512 --ulimit core=0:0 --ulimit memlock=65536:65536 \
+        --ulimit fsize=16777216:16777216 --shm-size 16m --hostname sandbox \
+        --tmpfs /tmp:rw,nosuid,nodev,noexec,size=16m,mode=1777";
+    let places = [("--root", "root"), ("--runroot", "run")];
+    let places =
+        places.iter().flat_map(|(flag, name)| [(*flag).to_owned(), storage.join(name).display().to_string()]);
+    let mut words: Vec<String> = ENGINE.split_whitespace().map(str::to_owned).chain(places).collect();
+    words.extend(HARDENED.split_whitespace().map(str::to_owned));
+    words.extend_from_slice(more);
+    words.push("--rootfs".to_owned());
+    words
 }
 
 /// bwrap's arguments for a hardened run.
@@ -74,7 +86,7 @@ pub fn bwrap_words(root: &Path, program: &[&str]) -> Vec<String> {
     before.iter().chain(&mounts).chain(program).map(|word| (*word).to_owned()).collect()
 }
 
-fn oci(runtime: &Path, bundle: &Path) -> Command {
+pub(crate) fn oci(runtime: &Path, bundle: &Path) -> Command {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("bench-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -94,15 +106,22 @@ pub fn installed(name: &str) -> Option<PathBuf> {
 
 /// The runtime's own default bundle, with the program and without a terminal.
 fn bundle(runtime: &Path, root: &Path, program: &[&str]) -> TempDir {
+    bundle_of(runtime, |config| {
+        config["process"]["terminal"] = false.into();
+        config["process"]["args"] = serde_json::json!(program);
+        config["root"] = serde_json::json!({ "path": root, "readonly": true });
+    })
+}
+
+/// The runtime's own default bundle, changed.
+pub(crate) fn bundle_of(runtime: &Path, change: impl FnOnce(&mut serde_json::Value)) -> TempDir {
     let bundle = tempfile::tempdir().expect("a temporary folder");
     let made = Command::new(runtime).arg("spec").current_dir(bundle.path()).status();
     assert!(made.is_ok_and(|status| status.success()), "the runtime writes a bundle");
     let file = bundle.path().join("config.json");
     let mut config: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&file).expect("it was written")).expect("JSON");
-    config["process"]["terminal"] = false.into();
-    config["process"]["args"] = serde_json::json!(program);
-    config["root"] = serde_json::json!({ "path": root, "readonly": true });
+    change(&mut config);
     std::fs::write(&file, config.to_string()).expect("the bundle can be written");
     bundle
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use perry_sandbox_testkit::bait::Bait;
 use perry_sandbox_testkit::{Verdicts, checker};
 
 use super::super::super::run::{connect, others};
@@ -16,8 +17,8 @@ use super::super::super::sys::{
 };
 use super::super::rootfs::settings;
 use super::super::*;
-use super::bait::Bait;
 use super::cut::Cut;
+use super::planted::Planted;
 
 /// Memory of the sandbox, and of its /tmp.
 const MEMORY: u64 = 64 << 20;
@@ -44,23 +45,24 @@ fn hostile_settings(arguments: &[String]) -> Settings {
 
 /// Runs the checker; nothing where there is none.
 pub(in super::super) fn assault(cuts: &[Cut]) -> Option<Verdicts> {
-    let bait = Bait::lay(checker()?);
-    let mut settings = hostile_settings(&bait.arguments);
+    let checker = checker()?;
+    let (bait, image) = (Bait::lay(checker), Planted::new(checker));
+    let mut settings = hostile_settings(bait.arguments());
     // What the sandbox has for its environment is this list and no other.
     for cut in cuts {
         match cut {
             Cut::Settings(change) => change(&mut settings),
             Cut::HostFolder => {
-                let path = bait.secret.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+                let path = bait.secret().canonicalize().unwrap().to_str().unwrap().to_owned();
                 settings.mounts.push(HostFolder { path, writable: false, executable: false });
             }
             _ => {}
         }
     }
     if let Some(value) = settings.env.get_mut("CANARY") {
-        *value = bait.secret.path().to_str().unwrap().to_owned();
+        *value = bait.secret().to_str().unwrap().to_owned();
     }
-    let folder = root_folder(bait.root());
+    let folder = root_folder(image.root());
     let mut spec = Spec::assemble(&settings, &Ground::survey(&settings, &folder, None).unwrap()).unwrap();
     cut_steps(&mut spec, cuts);
     let (mut running, mut given) = connect(&settings, &folder, Streams::captured(), (24, 80)).unwrap();
@@ -81,7 +83,7 @@ pub(in super::super) fn assault(cuts: &[Cut]) -> Option<Verdicts> {
     let text = if host_streams { read(output) } else { ended.stdout.clone() };
     let mut verdicts = Verdicts::read(&text);
     assert!(verdicts.held.len() > 60, "{ended:?} {}", String::from_utf8_lossy(&ended.stderr));
-    if bait.image_is_unchanged() {
+    if image.is_unchanged() {
         verdicts.held.push("ok host-image-unchanged as the host sees it".to_owned());
     } else {
         verdicts.open.push("open host-image-unchanged as the host sees it".to_owned());

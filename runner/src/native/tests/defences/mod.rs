@@ -8,9 +8,9 @@
 )]
 
 mod assault;
-mod bait;
 mod cut;
 mod names;
+mod planted;
 mod table;
 mod taken_out;
 

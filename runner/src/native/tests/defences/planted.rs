@@ -1,64 +1,28 @@
-//! A host with things that a sandbox must not reach, and an image with things that it should not ship.
+//! An image with things that it should not ship.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
-use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::symlink;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use nix::fcntl::{FcntlArg, fcntl};
 use perry_sandbox_testkit::tarball::Tarball;
 use tempfile::TempDir;
 
 use super::super::rootfs::busybox;
 
-/// What is laid out for one run of the checker.
-pub(super) struct Bait {
+/// The image's tree, and what it was before.
+pub(super) struct Planted {
     root: TempDir,
-    /// A folder of the host with a socket in it.
-    pub(super) secret: TempDir,
-    checker: &'static Path,
-    key: String,
-    /// Arguments of the checker.
-    pub(super) arguments: Vec<String>,
     before: BTreeMap<PathBuf, Vec<u8>>,
-    _open: (TcpListener, UnixListener, UnixListener, OwnedFd),
 }
 
-impl Bait {
-    pub(super) fn lay(checker: &'static Path) -> Self {
+impl Planted {
+    pub(super) fn new(checker: &Path) -> Self {
         let root = busybox();
         plant(root.path(), checker);
-        let secret = tempfile::Builder::new().prefix("host-secret").tempdir().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let name = format!("perry-sandbox-{port}");
-        let hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        let path = secret.path().join("socket");
-        let open = UnixListener::bind(&path).unwrap();
-        // Somebody else's file number, that exec does not close: the launcher must.
-        let folder = fs::File::open(secret.path()).unwrap();
-        let leaked = inheritable(&folder);
-        let key = (0x5045_0000_u32 | u32::from(port)).to_string();
-        let told = Command::new(checker).arg(format!("plant={key}")).output().unwrap();
-        let told = String::from_utf8(told.stdout).unwrap();
-        let keyring = told.lines().find_map(|line| line.strip_prefix("keyring ")).unwrap();
-        let arguments = [
-            format!("canary={}", secret.path().display()),
-            format!("socket={}", path.display()),
-            format!("port={port}"),
-            format!("abstract={name}"),
-            format!("ipc={key}"),
-            format!("keyring={keyring}"),
-            format!("process={}", std::process::id()),
-        ];
         let before = contents(root.path());
-        let arguments = arguments.to_vec();
-        Self { root, secret, checker, key, arguments, before, _open: (listener, hidden, open, leaked) }
+        Self { root, before }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -66,22 +30,9 @@ impl Bait {
     }
 
     /// Whether every byte of the image is what it was, as the host sees it (CVE-2022-0847).
-    pub(super) fn image_is_unchanged(&self) -> bool {
+    pub(super) fn is_unchanged(&self) -> bool {
         contents(self.root.path()) == self.before
     }
-}
-
-impl Drop for Bait {
-    fn drop(&mut self) {
-        let uprooted = Command::new(self.checker).arg(format!("uproot={}", self.key)).status();
-        assert!(uprooted.is_ok_and(|status| status.success()));
-    }
-}
-
-/// As old programs open their files.
-fn inheritable(file: &fs::File) -> OwnedFd {
-    let number = fcntl(file, FcntlArg::F_DUPFD(100)).unwrap();
-    super::super::super::sys::adopt(number)
 }
 
 /// What nobody should find in an image.
