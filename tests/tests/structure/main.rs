@@ -1,6 +1,7 @@
 //! The layout is the architecture: these tests read the tree itself and fail where it leaves the design.
 
 mod dependencies;
+mod promises;
 mod sizes;
 mod unsafe_code;
 
