@@ -28,7 +28,7 @@ pub(super) struct Asker<'a> {
 }
 
 /// What to send from now on, and why not more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Granted {
     pub(super) authorization: Option<Secret>,
     /// What to tell a person if that was not enough.

@@ -11,8 +11,8 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::access::Access;
-use super::auth::Asker;
-use super::challenge;
+use super::auth::{Asker, Granted};
+use super::challenge::{self, Challenge};
 use super::client::{Client, Question};
 use super::credentials::Secret;
 use super::place::Place;
@@ -35,11 +35,16 @@ pub struct Registry {
     access: Access,
     client: Client,
     state: Mutex<State>,
+    /// Held by whoever gets a token: several requests that are refused at once need one, not one each.
+    log_in: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
-    authorization: Option<Secret>,
+    /// What the registry's demand was met with last.
+    granted: Option<Granted>,
+    /// How often that was.
+    logged_in: u64,
     manifests: VecDeque<(Digest, RawManifest)>,
     deadline: Option<Instant>,
 }
@@ -66,7 +71,7 @@ impl Registry {
         };
         let host = Place::registry(host, "/v2/", plain).map_err(unusable)?;
         let client = Client::new(&access, name, repository.is_loopback(), plain)?;
-        Ok(Self { repository, host, access, client, state: Mutex::default() })
+        Ok(Self { repository, host, access, client, state: Mutex::default(), log_in: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -91,13 +96,13 @@ impl Registry {
         what: &str,
         size: u64,
     ) -> Result<Response<Body>, ReadError> {
-        let known = self.state().authorization.clone();
         let ask = |authorization: Option<&Secret>| {
             let authorization = authorization.map(Secret::reveal);
             let deadline = self.state().deadline;
             self.client.ask(&Question { place: place.clone(), accept, authorization, what, size, deadline })
         };
-        let answer = ask(known.as_ref())?;
+        let (known, logged_in) = self.granted();
+        let answer = ask(known.and_then(|it| it.authorization).as_ref())?;
         if answer.status().as_u16() != 401 {
             return self.permitted(answer, what, "it does not say why");
         }
@@ -106,21 +111,42 @@ impl Registry {
             return Err(self.denied(what, "it wants a kind of credentials that is not known here"));
         };
         drop(answer);
+        let granted = self.log_in(&wanted, logged_in, what)?;
+        let Some(authorization) = granted.authorization else {
+            return Err(self.denied(what, &granted.note));
+        };
+        let answer = ask(Some(&authorization))?;
+        self.permitted(answer, what, &granted.note)
+    }
+
+    fn granted(&self) -> (Option<Granted>, u64) {
+        let state = self.state();
+        (state.granted.clone(), state.logged_in)
+    }
+
+    /// Meets the demand, or takes what another request was granted since `logged_in`.
+    fn log_in(&self, wanted: &Challenge, logged_in: u64, what: &str) -> Result<Granted, ReadError> {
+        let _turn = self.log_in.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(granted), times) = self.granted()
+            && times != logged_in
+        {
+            return Ok(granted);
+        }
+        let deadline = self.state().deadline;
         let asker = Asker {
             client: &self.client,
             access: &self.access,
             registry: &self.host,
             path: self.repository.path(),
-            deadline: self.state().deadline,
+            deadline,
         };
-        let granted = asker.meet(&wanted, what)?;
-        let Some(authorization) = granted.authorization else {
-            return Err(self.denied(what, &granted.note));
-        };
-        let answer = ask(Some(&authorization))?;
-        let answer = self.permitted(answer, what, &granted.note)?;
-        self.state().authorization = Some(authorization);
-        Ok(answer)
+        let granted = asker.meet(wanted, what)?;
+        let mut state = self.state();
+        if granted.authorization.is_some() {
+            state.granted = Some(granted.clone());
+            state.logged_in = state.logged_in.saturating_add(1);
+        }
+        Ok(granted)
     }
 
     fn permitted(&self, answer: Response<Body>, what: &str, note: &str) -> Result<Response<Body>, ReadError> {
