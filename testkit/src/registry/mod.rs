@@ -15,6 +15,7 @@
 mod answer;
 mod options;
 mod push;
+mod rounds;
 mod server;
 mod state;
 

@@ -10,6 +10,7 @@ use perry_sandbox_reference::{Digest, Repository};
 
 use super::answer::answer;
 use super::options::{Hostile, Options};
+use super::rounds::Rounds;
 use super::state::{Asked, State};
 use crate::http;
 use crate::layout::Content;
@@ -28,6 +29,7 @@ struct Traffic {
     ended: AtomicBool,
     connections: AtomicUsize,
     sent: AtomicU64,
+    rounds: Rounds,
 }
 
 /// Counts what is written.
@@ -116,6 +118,12 @@ impl TestRegistry {
         change(&mut self.state().options);
     }
 
+    /// Answers from now on in rounds of these sizes: no request of a round is answered before all of them are there. Who
+    /// waits for an answer of a round before asking the rest of it is hung up on. What comes after is answered at once.
+    pub fn answer_in_rounds(&self, sizes: &[usize]) {
+        self.traffic.rounds.expect(sizes);
+    }
+
     /// Everything that it was asked so far.
     pub fn log(&self) -> Vec<Asked> {
         self.state().log.clone()
@@ -174,6 +182,9 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, traffic: &Traffic) {
             return;
         }
         std::thread::sleep(delay);
+        if !traffic.rounds.hold() {
+            return;
+        }
         let more = reply.keeps_connection();
         // The other side may hang up at any time.
         let written = reply.write(Counted(stream, &traffic.sent), request.method == "HEAD");
