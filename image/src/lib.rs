@@ -53,7 +53,7 @@ pub use registry::{
     Access, CredentialError, CredentialFile, Credentials, Insecure, Mirror, Registry, Roots, Secret,
 };
 pub use remedy::io_remedy;
-pub use resolve::{ResolveError, ResolvedImage, resolve};
+pub use resolve::{ResolveError, ResolvedImage, digest_of_name, resolve};
 pub use source::{ReadError, Source, Verified, read_blob};
 pub use stamp::FileStamp;
 pub use store::{

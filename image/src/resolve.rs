@@ -163,6 +163,22 @@ impl ResolvedImage {
     }
 }
 
+/// What a name stands for at this moment. Callers ask once, and use the digest from then on.
+///
+/// # Errors
+/// [`ResolveError`].
+pub fn digest_of_name(source: &dyn Source, wanted: &Wanted) -> Result<Digest, ResolveError> {
+    match wanted {
+        Wanted::Tag(tag) => source.tag(tag)?.ok_or_else(|| missing(source, format!("tag `{tag}`"))),
+        Wanted::Digest(digest) => Ok(digest.clone()),
+        Wanted::Only => Ok(source.only()?),
+    }
+}
+
+fn missing(source: &dyn Source, wanted: String) -> ResolveError {
+    ResolveError::NotFound { wanted, source_name: source.describe() }
+}
+
 /// Finds an image: the name becomes a digest exactly once, an index becomes the child for the platform.
 ///
 /// # Errors
@@ -172,18 +188,14 @@ pub fn resolve(
     wanted: &Wanted,
     platform: &Platform,
 ) -> Result<ResolvedImage, ResolveError> {
-    let not_found = |wanted: String| ResolveError::NotFound { wanted, source_name: source.describe() };
-    let top = match wanted {
-        Wanted::Tag(tag) => source.tag(tag)?.ok_or_else(|| not_found(format!("tag `{tag}`")))?,
-        Wanted::Digest(digest) => digest.clone(),
-        Wanted::Only => source.only()?,
-    };
+    let not_found = |digest: &Digest| missing(source, digest.to_string());
+    let top = digest_of_name(source, wanted)?;
     let mut path: Vec<Descriptor> = Vec::new();
     let mut bytes: Vec<Vec<u8>> = Vec::new();
     let mut next = Next::Top(top);
     loop {
         let digest = next.digest().clone();
-        let raw = source.manifest(&digest)?.ok_or_else(|| not_found(digest.to_string()))?;
+        let raw = source.manifest(&digest)?.ok_or_else(|| not_found(&digest))?;
         let (descriptor, manifest) = next.check(&raw)?;
         path.push(descriptor);
         bytes.push(raw.bytes);

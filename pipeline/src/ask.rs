@@ -11,7 +11,7 @@ use perry_sandbox_policy::{
 };
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_runner::Launcher;
-use perry_sandbox_verifier::{CacheLimits, Clock, VerifiedImage, Verifier};
+use perry_sandbox_verifier::{CacheLimits, Clock, Named, Unverified, VerifiedImage, Verifier};
 
 use crate::environment::Environment;
 use crate::error::{Class, PipelineError};
@@ -133,6 +133,26 @@ impl Pipeline {
     /// It cannot be opened; nothing was verified.
     pub fn source(&self, name: &ImageName, access: &AccessChoice) -> Result<Opened<'_>, PipelineError> {
         sources::open(name, access, &self.environment, &self.store)
+    }
+
+    /// Resolves an image and verifies it, all before the clock's deadline; the inner result is the verifier's "no".
+    ///
+    /// # Errors
+    /// The image is not there, or not what its digests name.
+    pub fn verify(
+        &self,
+        opened: &Opened<'_>,
+        platform: &Platform,
+        requirement: &Requirement,
+        clock: Clock,
+    ) -> Result<Result<Arc<VerifiedImage>, perry_sandbox_verifier::Denial>, PipelineError> {
+        let Opened { source, wanted } = opened;
+        let named = Named { source: source.as_ref(), wanted, platform, requirement, clock };
+        match self.verifier().verify_named(named) {
+            Ok(verified) => Ok(Ok(verified)),
+            Err(Unverified::Denied(denial)) => Ok(Err(*denial)),
+            Err(Unverified::Resolve(error)) => Err(error.into()),
+        }
     }
 
     /// The policy of the choice, or nothing if none is named and there is no default policy.
@@ -275,14 +295,13 @@ impl Pipeline {
                 .look(LayoutQuestion { name, dir, access, platform, requirement, clock }, &self.environment);
         }
         let opened = self.source(name, &question.wish.access)?;
-        let resolved = opened.resolve(platform)?;
-        let source = opened.source;
         let clock = Clock::at(question.now);
-        let verified = match self.verifier().verify(source.as_ref(), &resolved, requirement, clock) {
+        let verified = match self.verify(&opened, platform, requirement, clock)? {
             Ok(verified) => verified,
             Err(denial) => return Ok(Err(denial)),
         };
-        let config = Arc::new(in_time(source.as_ref(), |source| resolved.config(source))?);
+        let source = opened.source;
+        let config = Arc::new(in_time(source.as_ref(), |source| verified.image().config(source))?);
         Ok(Ok(Looked { source, verified, config }))
     }
 }

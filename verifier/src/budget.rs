@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
-use perry_sandbox_image::{ReadError, Source, read_blob};
-use perry_sandbox_reference::Digest;
+use perry_sandbox_image::{Descriptor, ReadError, Source, read_blob};
+use perry_sandbox_reference::{Digest, Repository};
 
 use crate::codes::Code;
 use crate::fetch::{self, AT_ONCE};
@@ -35,8 +35,49 @@ impl Clock {
     }
 }
 
+/// Where a manifest may be. Tags come first: there are few, and a registry may list much.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// Under this tag, if there is one.
+    Tag(String),
+    /// It is there.
+    Manifest(Digest),
+}
+
+impl Place {
+    /// A tag, with its name for people.
+    pub(crate) fn tag(tag: String) -> (Self, String) {
+        let name = format!("tag {tag}");
+        (Self::Tag(tag), name)
+    }
+}
+
 /// A manifest's bytes, and the media type that it was handed over with.
-type Answer = (Vec<u8>, Option<String>);
+#[derive(Debug)]
+pub(crate) struct Manifested {
+    pub(crate) digest: Digest,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) media_type: Option<String>,
+}
+
+/// Holds a source to the deadline for as long as it lives.
+// SECURITY: a registry that answers one byte at a time must not outlast the time that policy allows.
+#[derive(Debug)]
+pub(crate) struct Within<'a>(&'a dyn Source);
+
+impl<'a> Within<'a> {
+    pub(crate) fn new(source: &'a dyn Source, clock: Clock) -> Self {
+        source.set_deadline(clock.deadline);
+        Self(source)
+    }
+}
+
+impl Drop for Within<'_> {
+    /// What is pulled afterwards is not part of the verification.
+    fn drop(&mut self) {
+        self.0.set_deadline(None);
+    }
+}
 
 /// Reads through a source, counting.
 #[derive(Debug)]
@@ -48,35 +89,43 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a dyn Source, clock: Clock) -> Self {
-        // SECURITY: a registry that answers one byte at a time must not outlast the time that policy allows.
-        source.set_deadline(clock.deadline);
         Self { source, clock, left: MAX_TOTAL }
     }
 
-    pub(crate) fn source(&self) -> &'a dyn Source {
-        self.source
+    /// The repository that is read, where answers take a round trip.
+    pub(crate) fn repository(&self) -> Option<&'a Repository> {
+        self.source.repository()
     }
 
     /// How many questions the source is asked at once: a registry answers each after a round trip, a file at once.
     pub(crate) fn at_once(&self) -> usize {
-        if self.source.repository().is_some() { AT_ONCE } else { 1 }
+        if is_far(self.source) { AT_ONCE } else { 1 }
     }
 
-    /// Manifests' bytes and the media types that they were handed over with.
-    pub(crate) fn manifests(&mut self, digests: &[Digest]) -> Vec<Result<Answer, Finding>> {
+    /// What refers to each of these digests.
+    pub(crate) fn referrers(&self, digests: &[Digest]) -> Vec<Result<Vec<Descriptor>, Finding>> {
+        let source = self.source;
+        fetch::each(digests, self.at_once(), |digest| {
+            source.referrers(digest).map_err(|error| unreadable(&error))
+        })
+    }
+
+    /// The manifests at these places; nothing for a tag that is not there.
+    pub(crate) fn manifests(&mut self, places: &[&Place]) -> Vec<Result<Option<Manifested>, Finding>> {
         let (source, clock) = (self.source, self.clock);
         let mut read = Vec::new();
-        for some in digests.chunks(self.at_once()) {
+        for some in places.chunks(self.at_once()) {
             if self.left == 0 {
                 read.extend(some.iter().map(|_| Err(self.exhausted())));
                 continue;
             }
-            let answers = fetch::each(some, AT_ONCE, |digest| manifest(source, clock, digest));
-            // What is read is counted in the order of the digests, whichever came first.
+            let answers = fetch::each(some, AT_ONCE, |place| at(source, clock, place));
+            // What is read is counted in the order of the places, whichever came first.
             for answer in answers {
-                read.push(answer.and_then(|(bytes, media_type)| {
-                    self.spend(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
-                    Ok((bytes, media_type))
+                read.push(answer.and_then(|manifest| {
+                    let size = manifest.as_ref().map_or(0, |it| it.bytes.len());
+                    self.spend(u64::try_from(size).unwrap_or(u64::MAX))?;
+                    Ok(manifest)
                 }));
             }
         }
@@ -117,11 +166,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Drop for Reader<'_> {
-    /// What is pulled afterwards is not part of the verification.
-    fn drop(&mut self) {
-        self.source.set_deadline(None);
-    }
+/// Whether answers of this source take a round trip.
+pub(crate) fn is_far(source: &dyn Source) -> bool {
+    source.repository().is_some()
 }
 
 /// A blob that is to be read.
@@ -132,9 +179,16 @@ pub(crate) struct BlobWanted<'a> {
     pub(crate) cap: u64,
 }
 
-fn manifest(source: &dyn Source, clock: Clock, digest: &Digest) -> Result<Answer, Finding> {
+fn at(source: &dyn Source, clock: Clock, place: &Place) -> Result<Option<Manifested>, Finding> {
     clock.check()?;
-    let raw = source.manifest(digest).map_err(|error| unreadable(&error))?;
+    let digest = match place {
+        Place::Manifest(digest) => digest.clone(),
+        Place::Tag(tag) => match source.tag(tag).map_err(|error| unreadable(&error))? {
+            Some(digest) => digest,
+            None => return Ok(None),
+        },
+    };
+    let raw = source.manifest(&digest).map_err(|error| unreadable(&error))?;
     let raw = raw
         .ok_or_else(|| Finding::new(Code::FindRefused, format!("no {digest}"), "a manifest that is there"))?;
     // A source checks what it hands over; a false one must not get further than here (CVE-2023-33959).
@@ -142,7 +196,7 @@ fn manifest(source: &dyn Source, clock: Clock, digest: &Digest) -> Result<Answer
         let found = Digest::of(&raw.bytes);
         return Err(Finding::new(Code::FindRefused, format!("content {found}"), digest.as_str()));
     }
-    Ok((raw.bytes, raw.media_type))
+    Ok(Some(Manifested { digest, bytes: raw.bytes, media_type: raw.media_type }))
 }
 
 fn blob(source: &dyn Source, clock: Clock, wanted: &BlobWanted<'_>) -> Result<Vec<u8>, Finding> {
@@ -157,7 +211,7 @@ fn blob(source: &dyn Source, clock: Clock, wanted: &BlobWanted<'_>) -> Result<Ve
 }
 
 /// A fault of the content stays one; anything else is a failure to reach it.
-pub(crate) fn unreadable(error: &ReadError) -> Finding {
+fn unreadable(error: &ReadError) -> Finding {
     let code = if matches!(error, ReadError::TooLarge { .. }) {
         Code::ParseLimit
     } else if error.is_content_fault() || matches!(error, ReadError::NotFound { .. }) {

@@ -4,16 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use perry_sandbox_image::{Descriptor, ImageManifest, Manifest};
+use perry_sandbox_image::{Descriptor, Manifest, media_type};
 use perry_sandbox_reference::Digest;
 
-use crate::budget::{BlobWanted, Reader, unreadable};
+use crate::budget::{BlobWanted, Manifested, Place, Reader};
 use crate::codes::Code;
 use crate::finding::{Finding, shown};
 use crate::limits::{MAX_BUNDLE, MAX_EXAMINED, MAX_LISTED, MAX_PAYLOAD};
 use crate::parsed::{self, Parsed};
 use crate::statement::{self, SIGN_PREDICATE};
-use crate::{fetch, legacy};
+use crate::{legacy, simple};
 
 const SIMPLE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const ENVELOPE_LAYER: &str = "application/vnd.dsse.envelope.v1+json";
@@ -36,8 +36,10 @@ pub(crate) struct Candidate {
     likely: bool,
     manifest: Digest,
     at: usize,
-    /// The manifest is about something else.
-    stray: Option<Finding>,
+    /// What the manifest says that it is about.
+    subject: Option<Digest>,
+    /// Its content, if that was known before.
+    content: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,40 +56,102 @@ pub(crate) struct Found {
     pub(crate) candidates: Vec<Candidate>,
     /// Places that could not be looked into.
     pub(crate) problems: Vec<Finding>,
+    /// Tags that were not asked for, because what the source lists is likely to be enough.
+    pub(crate) later: Vec<String>,
 }
 
 /// Finds candidates for the digests of one image, and remembers where it has looked.
-#[derive(Debug)]
-pub(crate) struct Discovery<'a> {
-    /// Every digest that a signature may be about.
-    path: &'a [Digest],
-    /// The predicate type of an attestation that is asked for; without one cosign 2's are not looked for.
-    predicate: Option<&'a str>,
+///
+/// Referrers are asked for first. The tags of cosign 2 come with the referrers' manifests, or only if those are not
+/// enough, where one of them looks like a bundle: the rare image that has both costs one round trip more, the common one
+/// a request less.
+#[derive(Debug, Default)]
+pub(crate) struct Discovery {
+    /// Whether attestations are asked for; otherwise cosign 2's are not looked for.
+    predicate: Option<String>,
     /// Manifests that were looked into.
     seen: BTreeSet<Digest>,
     /// How many candidates were given.
     given: usize,
+    /// Payloads that cosign 2 is likely to have signed, by their digests: one of these need not be fetched.
+    plain: BTreeMap<Digest, Vec<u8>>,
 }
 
-/// A question to the source about one digest.
-enum Question<'a> {
-    Tag(String),
-    Referrers(&'a Digest),
-}
-
-impl<'a> Discovery<'a> {
-    pub(crate) fn new(path: &'a [Digest], predicate: Option<&'a str>) -> Self {
-        Self { path, predicate, seen: BTreeSet::new(), given: 0 }
+impl Discovery {
+    /// With the predicate type of an attestation, where one is asked for.
+    pub(crate) fn new(predicate: Option<&str>) -> Self {
+        Self { predicate: predicate.map(str::to_owned), ..Self::default() }
     }
 
     /// Looks for candidates that are attached to these digests.
     pub(crate) fn look_at(&mut self, reader: &mut Reader<'_>, digests: &[Digest]) -> Found {
+        let tags = self.tags(digests);
+        for payload in
+            reader.repository().iter().flat_map(|it| digests.iter().map(|digest| simple::plain(it, digest)))
+        {
+            self.plain.insert(Digest::of(&payload), payload);
+        }
+        let most = MAX_LISTED.saturating_sub(tags.len());
         let mut found = Found::default();
-        let places = self.places(reader, digests, &mut found.problems);
-        let manifests: Vec<Digest> = places.keys().cloned().collect();
-        for ((digest, place), read) in places.iter().zip(reader.manifests(&manifests)) {
-            let looked = read.and_then(|(bytes, media_type)| {
-                look(self.path, digest, place, &bytes, media_type.as_deref(), &mut found.candidates)
+        let (mut places, mut bundle) = (BTreeMap::new(), false);
+        for (digest, answer) in digests.iter().zip(reader.referrers(digests)) {
+            let list = answer.unwrap_or_else(|finding| {
+                found.problems.push(finding);
+                Vec::new()
+            });
+            for entry in list {
+                bundle |= may_be_bundle(&entry);
+                if self.seen.contains(&entry.digest) {
+                    continue;
+                }
+                if self.seen.len() >= most {
+                    let text = format!("more than {MAX_LISTED} manifests");
+                    let expected = format!("at most {MAX_LISTED}");
+                    found.problems.push(Finding::new(Code::FindTooMany, text, expected));
+                    break;
+                }
+                self.seen.insert(entry.digest.clone());
+                places.insert(Place::Manifest(entry.digest), format!("referrer of {digest}"));
+            }
+        }
+        if bundle {
+            found.later = tags;
+        } else {
+            places.extend(tags.into_iter().map(Place::tag));
+        }
+        self.look_into(reader, &places, found)
+    }
+
+    /// Looks for candidates under tags that were left for later.
+    pub(crate) fn look_at_tags(&mut self, reader: &mut Reader<'_>, tags: Vec<String>) -> Found {
+        self.look_into(reader, &tags.into_iter().map(Place::tag).collect(), Found::default())
+    }
+
+    /// Where cosign 2 puts what it knows about these digests.
+    fn tags(&self, digests: &[Digest]) -> Vec<String> {
+        let suffixes: &[&str] = if self.predicate.is_some() { &["sig", "att"] } else { &["sig"] };
+        let tag =
+            |digest: &Digest, suffix| format!("{}-{}.{suffix}", digest.algorithm().as_str(), digest.hex());
+        digests.iter().flat_map(|digest| suffixes.iter().map(move |suffix| tag(digest, suffix))).collect()
+    }
+
+    fn look_into(
+        &mut self,
+        reader: &mut Reader<'_>,
+        places: &BTreeMap<Place, String>,
+        mut found: Found,
+    ) -> Found {
+        let asked: Vec<_> = places.keys().collect();
+        for ((place, name), read) in places.iter().zip(reader.manifests(&asked)) {
+            let looked = read.and_then(|manifest| match manifest {
+                // What a tag names may be listed too.
+                Some(manifest)
+                    if matches!(place, Place::Tag(_)) && !self.seen.insert(manifest.digest.clone()) =>
+                {
+                    Ok(())
+                }
+                Some(manifest) => look(&manifest, name, &mut found.candidates),
+                None => Ok(()),
             });
             if let Err(finding) = looked {
                 let last = finding.code == Code::FindTimeRanOut;
@@ -97,9 +161,18 @@ impl<'a> Discovery<'a> {
                 }
             }
         }
+        self.choose(&mut found);
+        shorten(&mut found.problems);
+        found
+    }
+
+    /// Puts the candidates in order, and holds their number.
+    fn choose(&mut self, found: &mut Found) {
         for candidate in &mut found.candidates {
+            candidate.expect(&self.plain);
             let hint = candidate.predicate.as_deref();
-            candidate.likely = hint.is_none_or(|it| it == SIGN_PREDICATE || Some(it) == self.predicate);
+            candidate.likely =
+                hint.is_none_or(|it| it == SIGN_PREDICATE || Some(it) == self.predicate.as_deref());
         }
         found.candidates.sort_by(|a, b| a.order().cmp(&b.order()));
         let count = found.candidates.len();
@@ -110,72 +183,14 @@ impl<'a> Discovery<'a> {
             found.problems.push(Finding::new(Code::FindTooMany, text, format!("at most {MAX_EXAMINED}")));
         }
         self.given = self.given.saturating_add(found.candidates.len());
-        shorten(&mut found.problems);
-        found
     }
+}
 
-    /// The manifests that may carry something about these digests.
-    fn places(
-        &mut self,
-        reader: &Reader<'_>,
-        digests: &[Digest],
-        problems: &mut Vec<Finding>,
-    ) -> BTreeMap<Digest, String> {
-        let suffixes: &[&str] = if self.predicate.is_some() { &["sig", "att"] } else { &["sig"] };
-        let mut questions = Vec::new();
-        for digest in digests {
-            let tag = |suffix| format!("{}-{}.{suffix}", digest.algorithm().as_str(), digest.hex());
-            questions.extend(suffixes.iter().map(|suffix| Question::Tag(tag(suffix))));
-            questions.push(Question::Referrers(digest));
-        }
-        let source = reader.source();
-        let answers = fetch::each(&questions, reader.at_once(), |question| {
-            let answer = match question {
-                Question::Tag(tag) => source.tag(tag).map(Vec::from_iter),
-                Question::Referrers(digest) => {
-                    source.referrers(digest).map(|list| list.into_iter().map(|it| it.digest).collect())
-                }
-            };
-            answer.map_err(|error| unreadable(&error))
-        });
-        let mut places = BTreeMap::new();
-        let mut failed = Vec::new();
-        for (question, answer) in questions.iter().zip(answers) {
-            let place = match question {
-                Question::Tag(tag) => format!("tag {tag}"),
-                Question::Referrers(digest) => format!("referrer of {digest}"),
-            };
-            match answer {
-                Ok(manifests) => {
-                    for manifest in manifests {
-                        self.add(manifest, &place, &mut places, problems);
-                    }
-                }
-                Err(finding) => failed.push(finding),
-            }
-        }
-        problems.append(&mut failed);
-        places
-    }
-
-    fn add(
-        &mut self,
-        manifest: Digest,
-        place: &str,
-        places: &mut BTreeMap<Digest, String>,
-        problems: &mut Vec<Finding>,
-    ) {
-        if self.seen.contains(&manifest) {
-            return;
-        }
-        if self.seen.len() < MAX_LISTED {
-            self.seen.insert(manifest.clone());
-            places.insert(manifest, place.to_owned());
-        } else if !problems.iter().any(|it| it.code == Code::FindTooMany) {
-            let found = format!("more than {MAX_LISTED} manifests");
-            problems.push(Finding::new(Code::FindTooMany, found, format!("at most {MAX_LISTED}")));
-        }
-    }
+/// Whether a list gives reason to think that this is a bundle. In the lists that cosign 3.1 writes itself, bundles have the
+/// type of the empty config. A hint: what it decides is the order of questions.
+fn may_be_bundle(entry: &Descriptor) -> bool {
+    let hint = entry.artifact_type.as_deref();
+    hint.is_some_and(|it| it.starts_with(BUNDLE_LAYER) || it == media_type::EMPTY)
 }
 
 /// Leaves as many problems as a person reads, those that asking again may mend first.
@@ -191,19 +206,11 @@ fn shorten(problems: &mut Vec<Finding>) {
 }
 
 /// Looks into one manifest.
-fn look(
-    path: &[Digest],
-    digest: &Digest,
-    place: &str,
-    bytes: &[u8],
-    media_type: Option<&str>,
-    candidates: &mut Vec<Candidate>,
-) -> Result<(), Finding> {
-    let manifest = Manifest::parse(bytes, media_type)
+fn look(read: &Manifested, place: &str, candidates: &mut Vec<Candidate>) -> Result<(), Finding> {
+    let manifest = Manifest::parse(&read.bytes, read.media_type.as_deref())
         .map_err(|error| Finding::new(Code::FindRefused, error.to_string(), "a signature manifest"))?;
     // An index may refer to an image too; it carries no signature.
     let Manifest::Image(manifest) = manifest else { return Ok(()) };
-    let stray = stray(&manifest, path);
     for (at, layer) in manifest.layers.iter().enumerate() {
         let Some(kind) = kind(&layer.media_type) else { continue };
         let predicate = manifest.annotations.get(PREDICATE);
@@ -218,19 +225,13 @@ fn look(
             kind,
             likely: true,
             predicate: predicate.cloned(),
-            manifest: digest.clone(),
+            manifest: read.digest.clone(),
             at,
-            stray: stray.clone(),
+            subject: manifest.subject.as_ref().map(|it| it.digest.clone()),
+            content: None,
         });
     }
     Ok(())
-}
-
-/// The manifest's own `subject`, where it has one, must be on the path.
-fn stray(manifest: &ImageManifest, path: &[Digest]) -> Option<Finding> {
-    let subject = &manifest.subject.as_ref()?.digest;
-    let stray = !path.contains(subject);
-    stray.then(|| Finding::new(Code::FindOtherSubject, subject.as_str(), statement::list(path)))
 }
 
 fn kind(media_type: &str) -> Option<Kind> {
@@ -247,24 +248,75 @@ impl Candidate {
         (!self.likely, &self.layer.digest, &self.manifest, self.at)
     }
 
-    /// What is to be fetched for it; nothing where it does not count anyway.
-    pub(crate) fn wanted(&self) -> Option<BlobWanted<'_>> {
+    /// Takes a payload that its digest names.
+    // SECURITY: content is what its digest names, from wherever it comes; the size must be the descriptor's as well.
+    fn expect(&mut self, payloads: &BTreeMap<Digest, Vec<u8>>) {
+        let payload = payloads.get(&self.layer.digest).filter(|_| self.kind == Kind::Simple);
+        self.content = payload.filter(|it| u64::try_from(it.len()) == Ok(self.layer.size)).cloned();
+    }
+
+    /// The manifest's own `subject`, where it has one, must be on the image's path.
+    fn stray(&self, path: &[Digest]) -> Result<(), Finding> {
+        match &self.subject {
+            Some(subject) if !path.contains(subject) => {
+                Err(Finding::new(Code::FindOtherSubject, subject.as_str(), statement::list(path)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is to be fetched for it; nothing where that is known, or where it does not count anyway.
+    pub(crate) fn wanted(&self, path: &[Digest]) -> Option<BlobWanted<'_>> {
         let cap = if self.kind == Kind::Simple { MAX_PAYLOAD } else { MAX_BUNDLE };
         let wanted = BlobWanted { digest: &self.layer.digest, size: self.layer.size, cap };
-        self.stray.is_none().then_some(wanted)
+        (self.content.is_none() && self.stray(path).is_ok()).then_some(wanted)
     }
 
     /// Reads it from what was fetched.
-    pub(crate) fn read(&self, fetched: Option<Result<Vec<u8>, Finding>>) -> Result<Parsed, Finding> {
-        if let Some(finding) = &self.stray {
-            return Err(finding.clone());
-        }
+    pub(crate) fn read(
+        &self,
+        path: &[Digest],
+        fetched: Option<Result<Vec<u8>, Finding>>,
+    ) -> Result<Parsed, Finding> {
+        self.stray(path)?;
         let missing = || Finding::new(Code::FindRefused, "no content", "content of a signature");
-        let bytes = fetched.ok_or_else(missing)??;
+        let bytes = match &self.content {
+            Some(known) => known.clone(),
+            None => fetched.ok_or_else(missing)??,
+        };
         match self.kind {
             Kind::Simple => legacy::signature(bytes, &self.layer.annotations),
             Kind::Envelope => legacy::attestation(&bytes, &self.layer.annotations),
             Kind::Bundle => parsed::bundle(&bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_known_by_its_digest_and_size_together() {
+        let payloads = BTreeMap::from([(Digest::of(b"payload"), b"payload".to_vec())]);
+        let wanted = |digest: Digest, size, kind| {
+            let mut candidate = Candidate {
+                layer: Descriptor::new(SIMPLE_LAYER, digest.clone(), size),
+                place: String::new(),
+                kind,
+                predicate: None,
+                likely: true,
+                manifest: digest,
+                at: 0,
+                subject: None,
+                content: None,
+            };
+            candidate.expect(&payloads);
+            candidate.wanted(&[]).is_some()
+        };
+        assert!(!wanted(Digest::of(b"payload"), 7, Kind::Simple));
+        assert!(wanted(Digest::of(b"payload"), 8, Kind::Simple));
+        assert!(wanted(Digest::of(b"payloads"), 7, Kind::Simple));
+        assert!(wanted(Digest::of(b"payload"), 7, Kind::Bundle));
     }
 }

@@ -1,6 +1,7 @@
 //! Several questions to one source at once, with the answers in the order of the questions.
 
-use std::thread;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::codes::Code;
 use crate::core::guarded;
@@ -39,6 +40,21 @@ pub(crate) fn each<Q: Sync, A: Send>(
     answers
 }
 
+/// Does two things at once, the second on this thread. A panic of the second is no answer, and is met again where the
+/// answer is needed; one of the first goes on.
+pub(crate) fn both<A: Send, B>(first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, Option<B>) {
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, &first);
+        let answer = guarded(|| Ok(second())).ok();
+        match other.map(ScopedJoinHandle::join) {
+            Ok(Ok(found)) => (found, answer),
+            Ok(Err(panic)) => resume_unwind(panic),
+            // There was no thread to be had.
+            Err(_) => (first(), answer),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -60,6 +76,15 @@ mod tests {
         // Three threads must meet here, or none comes back.
         let barrier = Barrier::new(3);
         assert_eq!(each(&[(); 3], 3, |()| Ok(barrier.wait().is_leader())).len(), 3);
+    }
+
+    #[test]
+    fn two_things_are_done_at_once_and_a_panic_of_the_second_is_no_answer() {
+        let barrier = Barrier::new(2);
+        let wait = || barrier.wait().is_leader();
+        let (first, second) = both(wait, wait);
+        assert!(second.is_some_and(|second| first != second));
+        assert_eq!(both(|| 1, || panic!("on purpose")), (1, None::<u8>));
     }
 
     #[test]

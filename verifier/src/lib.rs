@@ -29,6 +29,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Verifier::verify_named`] begins with a name and looks for signatures while the image is resolved: what that costs a
+//! registry stands in `docs/REQUESTS.md`.
+//!
 //! [`Verifier`] is the same verb with a memory: a proof is handed out again for the same image and requirement until
 //! time would change it, and where it is given a folder, other processes find it there, sealed.
 //!
@@ -58,6 +61,7 @@ mod key;
 mod legacy;
 pub mod limits;
 mod log;
+mod named;
 mod pages;
 mod parsed;
 mod private;
@@ -79,6 +83,7 @@ pub use denial::{CandidateReport, Denial, DenialClass, Reason};
 pub use finding::Finding;
 pub use identity::{check_expression, claim_names};
 pub use image::VerifiedImage;
+pub use named::{Named, Unverified};
 pub use pages::{Page, page};
 #[cfg(feature = "tuf")]
 pub use roots::RootMirror;

@@ -26,6 +26,18 @@ pub(crate) struct SimpleFacts {
     optional: BTreeMap<String, String>,
 }
 
+/// The payload that cosign 2 signs for an image in this repository when nothing is added to it.
+pub(crate) fn plain(repository: &Repository, digest: &Digest) -> Vec<u8> {
+    // cosign writes docker hub's name as its library does.
+    let name = repository.to_string();
+    let name = name.strip_prefix("docker.io/").map_or(name.clone(), |path| format!("index.docker.io/{path}"));
+    let (name, digest, kind) = (Value::from(name), Value::from(digest.as_str()), IMAGE_SIGNATURE);
+    format!(
+        r#"{{"critical":{{"identity":{{"docker-reference":{name}}},"image":{{"docker-manifest-digest":{digest}}},"type":"{kind}"}},"optional":null}}"#
+    )
+    .into_bytes()
+}
+
 /// Reads a payload whose signature is not checked yet.
 pub(crate) fn read(payload: &[u8]) -> Result<SimpleFacts, Finding> {
     let malformed = |found: &str| Finding::new(Code::BindPayload, found, "a simple-signing payload");
@@ -128,6 +140,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_plain_payload_is_the_one_that_cosign_2_wrote() {
+        let written = include_bytes!(
+            "../tests/data/signed/cosign2-key2/blobs/sha256/9395aa427e1fe4ffd28cb4d2563fdf1761fa58b163a52b75fc5fbfb9d102e598"
+        );
+        let facts = read(written).unwrap();
+        assert_eq!(plain(&facts.reference.parse().unwrap(), &facts.digest.parse().unwrap()), written);
+        let hub = plain(&"docker.io/library/alpine".parse().unwrap(), &Digest::of(b"x"));
+        assert_eq!(read(&hub).unwrap().reference, "index.docker.io/library/alpine");
+    }
 
     fn payload() -> Value {
         json!({

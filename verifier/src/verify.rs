@@ -1,19 +1,21 @@
 //! The one public verb: requirement and content in, a verified image or a denial out.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use perry_sandbox_image::{ResolvedImage, Source};
 use perry_sandbox_policy::{Evidence, RepositoryRule, Requirement, Signer, SignerName, VerifiedSignature};
 use perry_sandbox_reference::{Algorithm, Digest};
 use sigstore_verify::types::{Artifact, ArtifactDigest, HashAlgorithm};
 
-use crate::budget::{Clock, Reader};
+use crate::budget::{Clock, Reader, Within};
 use crate::check::{PreparedSigner, Rules};
 use crate::codes::Code;
 use crate::denial::{CandidateReport, Denial, Reason};
-use crate::discover::{Candidate, Discovery};
+use crate::discover::{Candidate, Found};
 use crate::finding::Finding;
 use crate::image::VerifiedImage;
+use crate::named::Ahead;
 use crate::parsed::{Content, Parsed, Purpose};
 use crate::{core, quorum, statement};
 
@@ -30,35 +32,50 @@ pub fn verify(
     requirement: &Requirement,
     clock: Clock,
 ) -> Result<VerifiedImage, Denial> {
+    verify_with(source, image, requirement, clock, None)
+}
+
+/// As [`verify`], with what was found already.
+pub(crate) fn verify_with<'a>(
+    source: &'a dyn Source,
+    image: &ResolvedImage,
+    requirement: &Requirement,
+    clock: Clock,
+    ahead: Option<Ahead<'a>>,
+) -> Result<VerifiedImage, Denial> {
+    let _within = Within::new(source, clock);
     let mut run = Run::new(source.describe(), image, requirement, clock);
     run.check_content();
     run.check_digests();
     run.check_deny_list();
-    let signers = run.prepare(&requirement.signers);
-    let attesters = run.prepare(requirement.provenance.as_ref().map_or(&[], |rule| &rule.by));
-    if signers.is_empty() || run.is_denied() {
+    let signers = Prepared {
+        signers: run.prepare(&requirement.signers),
+        attesters: run.prepare(requirement.provenance.as_ref().map_or(&[], |rule| &rule.by)),
+    };
+    if signers.signers.is_empty() || run.is_denied() {
         // Nobody could sign, or no signature would help: nothing is fetched.
         return Err(run.deny());
     }
-    let mut reader = Reader::new(source, clock);
-    let predicate = requirement.provenance.as_ref().map(|rule| rule.predicate.as_str());
     let path = run.path.clone();
-    let mut discovery = Discovery::new(&path, predicate);
     let (top, below) = path.split_at_checked(1).unwrap_or((&path, &[]));
-    for digests in [top, below] {
-        // What is signed at the top covers what lies below; the places there are asked only if that is not enough.
-        if digests.is_empty() || run.is_met() {
-            continue;
-        }
-        let found = discovery.look_at(&mut reader, digests);
-        run.reasons.extend(found.problems.into_iter().map(for_all));
-        run.examine_all(&found.candidates, &mut reader, &signers, &attesters);
+    let mut ahead = ahead.unwrap_or_else(|| Ahead::look(source, top, requirement, clock));
+    run.take(mem::take(&mut ahead.found), &mut ahead, &signers);
+    // What is signed at the top covers what lies below; the places there are asked only if that is not enough.
+    if !below.is_empty() && !run.is_met() {
+        let found = ahead.discovery.look_at(&mut ahead.reader, below);
+        run.take(found, &mut ahead, &signers);
     }
     // Where a place could not be read, nobody knows whether there was a signature.
     if run.reports.is_empty() && !run.reasons.iter().any(|it| it.finding.failure) {
         run.refuse(Code::FindNone, "neither signature nor bundle", "a signature of this digest");
     }
     run.decide()
+}
+
+/// Everybody who may sign or attest, ready to be checked against.
+struct Prepared<'a> {
+    signers: Vec<PreparedSigner<'a>>,
+    attesters: Vec<PreparedSigner<'a>>,
 }
 
 /// One verification under way.
@@ -154,19 +171,25 @@ impl<'a> Run<'a> {
         ready
     }
 
-    fn examine_all(
-        &mut self,
-        candidates: &[Candidate],
-        reader: &mut Reader<'_>,
-        signers: &[PreparedSigner<'_>],
-        attesters: &[PreparedSigner<'_>],
-    ) {
+    /// Examines what was found, and then what was left for later if that is not enough.
+    fn take(&mut self, found: Found, ahead: &mut Ahead<'_>, signers: &Prepared<'_>) {
+        let later = found.later;
+        self.reasons.extend(found.problems.into_iter().map(for_all));
+        self.examine_all(&found.candidates, &mut ahead.reader, signers);
+        if !later.is_empty() && !self.is_met() {
+            let found = ahead.discovery.look_at_tags(&mut ahead.reader, later);
+            self.take(found, ahead, signers);
+        }
+    }
+
+    fn examine_all(&mut self, candidates: &[Candidate], reader: &mut Reader<'_>, signers: &Prepared<'_>) {
+        let path = self.path.clone();
         for some in candidates.chunks(reader.at_once()) {
-            let wanted: Vec<_> = some.iter().filter_map(Candidate::wanted).collect();
+            let wanted: Vec<_> = some.iter().filter_map(|it| it.wanted(&path)).collect();
             let mut fetched = reader.blobs(&wanted).into_iter();
             for candidate in some {
-                let fetched = candidate.wanted().and_then(|_| fetched.next());
-                self.examine(candidate, fetched, signers, attesters);
+                let fetched = candidate.wanted(&path).and_then(|_| fetched.next());
+                self.examine(candidate, fetched, signers);
             }
         }
     }
@@ -175,8 +198,7 @@ impl<'a> Run<'a> {
         &mut self,
         candidate: &Candidate,
         fetched: Option<Result<Vec<u8>, Finding>>,
-        signers: &[PreparedSigner<'_>],
-        attesters: &[PreparedSigner<'_>],
+        signers: &Prepared<'_>,
     ) {
         let mut report = CandidateReport {
             object: candidate.layer.digest.clone(),
@@ -184,13 +206,13 @@ impl<'a> Run<'a> {
             counts_for: Vec::new(),
             reasons: Vec::new(),
         };
-        match core::guarded(|| candidate.read(fetched)) {
+        match core::guarded(|| candidate.read(&self.path, fetched)) {
             Err(finding) => report.reasons.push(for_all(finding)),
             Ok(parsed) => {
                 let wanted = self.requirement.provenance.as_ref();
                 let (purpose, signers) = match wanted.filter(|_| parsed.is_attestation()) {
-                    Some(rule) => (Purpose::Attestation(rule), attesters),
-                    None => (Purpose::Signature, signers),
+                    Some(rule) => (Purpose::Attestation(rule), &signers.attesters),
+                    None => (Purpose::Signature, &signers.signers),
                 };
                 self.weigh(&parsed, purpose, signers, &mut report);
                 self.attestations = self.attestations.saturating_add(usize::from(parsed.is_attestation()));

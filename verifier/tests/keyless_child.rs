@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nix::libc;
-use perry_sandbox_image::{Access, Credentials, Insecure, Layout, Registry, Secret, Source, Wanted, resolve};
+use perry_sandbox_image::{Access, Credentials, Insecure, Layout, Registry, Secret, Source, Wanted};
 use perry_sandbox_policy::SubjectPattern;
 use perry_sandbox_testkit::sigstore::{IDENTITY, ISSUER};
-use perry_sandbox_verifier::{Clock, DenialClass, verify};
+use perry_sandbox_verifier::{CacheLimits, Clock, DenialClass, Named, Unverified, Verifier};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde::{Deserialize, Serialize};
 
@@ -94,16 +94,18 @@ impl Job {
         let signer = keyless("acme", ISSUER, SubjectPattern::Exact(IDENTITY.to_owned()), root);
         let started = Instant::now();
         let deadline = started.checked_add(Duration::from_millis(self.deadline));
-        source.set_deadline(deadline);
-        let resolved = resolve(&*source, &Wanted::Digest(self.digest.parse().unwrap()), &platform);
-        let (accepted, failure, words) = match resolved {
-            Err(error) => (false, false, format!("not resolved: {error}")),
-            Ok(image) => {
-                let clock = Clock { now: Timestamp::now(), deadline };
-                match verify(&*source, &image, &require(vec![signer]), clock) {
-                    Ok(_) => (true, false, String::new()),
-                    Err(denial) => (false, denial.class == DenialClass::Failure, denial.to_string()),
-                }
+        let named = Named {
+            source: &*source,
+            wanted: &Wanted::Digest(self.digest.parse().unwrap()),
+            platform: &platform,
+            requirement: &require(vec![signer]),
+            clock: Clock { now: Timestamp::now(), deadline },
+        };
+        let (accepted, failure, words) = match Verifier::new(CacheLimits::none()).verify_named(named) {
+            Ok(_) => (true, false, String::new()),
+            Err(Unverified::Resolve(error)) => (false, false, format!("not resolved: {error}")),
+            Err(Unverified::Denied(denial)) => {
+                (false, denial.class == DenialClass::Failure, denial.to_string())
             }
         };
         let took = u64::try_from(started.elapsed().as_millis()).unwrap();

@@ -48,18 +48,14 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     let access = AccessChoice { bundle: args.bundle.clone(), ..args.access.choice() };
     let opened = pipeline.source(&name, &access)?;
     let platform = args.platform.clone().unwrap_or_else(Platform::host);
-    let resolved = opened.resolve(&platform)?;
-    let repository = args.repository.clone().or_else(|| resolved.repository().cloned());
+    let repository = args.repository.clone().or_else(|| opened.source.repository().cloned());
     let requirement =
         pipeline.requirement_for_image(&args.policy.choice(), &args.signer.choice(), repository)?;
-    let verified = pipeline.verifier().verify(
-        opened.source.as_ref(),
-        &resolved,
-        &requirement,
-        Clock::at(Timestamp::now()),
-    );
-    if verified.is_ok() && name.reference().is_none() {
-        hash_layers(opened.source.as_ref(), &resolved, &|| true)?;
+    let verified = pipeline.verify(&opened, &platform, &requirement, Clock::at(Timestamp::now()))?;
+    if let Ok(verified) = &verified
+        && name.reference().is_none()
+    {
+        hash_layers(opened.source.as_ref(), verified.image(), &|| true)?;
     }
     report(image, verified.as_ref().map(|verified| verified.evidence()), args.json, |subject, evidence| {
         report::image(subject, evidence, &requirement)

@@ -53,24 +53,24 @@ impl Verify {
         let opened = pipeline.source(&self.image, &self.access)?;
         let source = opened.source.as_ref();
         let platform = self.platform.unwrap_or_else(Platform::host);
-        let resolved = opened.resolve(&platform)?;
-        call.check()?;
-        let repository = self.repository.or_else(|| resolved.repository().cloned());
+        let repository = self.repository.or_else(|| source.repository().cloned());
         // A signer that the caller names tightens the user's own policy, as in a run; it takes nothing of it away.
         let (policy, signer) = match self.demanded {
             Demanded::Signer(signer) => (PolicyChoice::default(), signer),
             Demanded::Policy(policy) => (policy, SignerChoice::default()),
         };
         let requirement = pipeline.requirement_for_image(&policy, &signer, repository)?;
-        let (desk, clock) = (pipeline.verifier(), Clock::at(Timestamp::now()));
+        call.check()?;
+        let clock = Clock::at(Timestamp::now());
         let in_registry = self.image.reference().is_some();
         let proof = if in_registry {
-            desk.verify(source, &resolved, &requirement, clock)
+            pipeline.verify(&opened, &platform, &requirement, clock)?
         } else {
-            desk.verify_anew(source, &resolved, &requirement, clock).map(Arc::new)
+            let resolved = opened.resolve(&platform)?;
+            pipeline.verifier().verify_anew(source, &resolved, &requirement, clock).map(Arc::new)
         };
         let verified = proof.map_err(|denial| refused::not_verified(&denial))?;
-        if !in_registry && !hash_layers(source, &resolved, &|| call.check().is_ok())? {
+        if !in_registry && !hash_layers(source, verified.image(), &|| call.check().is_ok())? {
             call.check()?;
         }
         json(&json!({ "verified": true, "evidence": result::evidence_of(verified.evidence()) }))

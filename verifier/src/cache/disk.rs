@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
-use super::memory::{Kept, Question};
+use super::memory::{Kept, Question, TopQuestion};
 use super::record;
 use crate::private::{TEMPORARY, own_folder, read_private, remove, replace};
 use crate::seal::{KEY_FILE, Seal};
@@ -60,9 +60,14 @@ impl Disk {
         Ok(Self { folder: folder.to_owned(), seal })
     }
 
+    /// Whether there is an answer to a question. Nobody has read it yet: a hint.
+    pub(super) fn has(&self, question: TopQuestion<'_>) -> bool {
+        record::name(question).is_some_and(|name| self.folder.join(name).exists())
+    }
+
     /// The answer to a question, if it is there, whole, ours, and holds at this moment. What is not is removed.
     pub(super) fn find(&self, question: Question<'_>) -> Option<Kept> {
-        let name = record::name(question)?;
+        let name = record::name(question.top())?;
         let path = self.folder.join(&name);
         let found = match read_private(&path, MOST_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -80,7 +85,7 @@ impl Disk {
 
     /// Keeps an answer. The cache is a convenience: what cannot be written is not kept.
     pub(super) fn keep(&self, question: Question<'_>, kept: &Kept) {
-        let Some((name, content)) = record::name(question).zip(record::write(kept)) else { return };
+        let Some((name, content)) = record::name(question.top()).zip(record::write(kept)) else { return };
         let sealed = [self.seal.tag(&name, &content), content].concat();
         if sealed.len() > MOST_BYTES {
             return;

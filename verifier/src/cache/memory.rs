@@ -91,6 +91,28 @@ pub(super) struct Question<'a> {
     pub(super) now: i64,
 }
 
+/// A question of which only the top of the image is known yet. What lies below follows from it and the platform.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TopQuestion<'a> {
+    pub(super) top: &'a Digest,
+    pub(super) platform: &'a Platform,
+    pub(super) repository: Option<&'a Repository>,
+    pub(super) requirement: &'a Requirement,
+    pub(super) public_root: Option<&'a Digest>,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn top(self) -> TopQuestion<'a> {
+        TopQuestion {
+            top: self.image.top(),
+            platform: self.image.platform(),
+            repository: self.image.repository(),
+            requirement: self.requirement,
+            public_root: self.public_root,
+        }
+    }
+}
+
 /// The answers, and the checks under way: one lock holds both, so that nobody checks what was just answered.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -132,6 +154,17 @@ impl Memory {
                 Some(Arc::clone(&kept.proof))
             }
             Answer::Proved(_) | Answer::Denied { .. } => None,
+        })
+    }
+
+    /// Whether there is a proof of an image with this top. It may have ended, or be of other bytes: a hint.
+    pub(super) fn has_proof_of(&self, question: TopQuestion<'_>) -> bool {
+        self.answers.iter().flat_map(|(_, entries)| entries).any(|entry| {
+            matches!(entry.answer, Answer::Proved(_))
+                && entry.subject.path.first().is_some_and(|top| top.digest == *question.top)
+                && entry.subject.platform == *question.platform
+                && entry.subject.repository.as_ref() == question.repository
+                && *entry.requirement == *question.requirement
         })
     }
 

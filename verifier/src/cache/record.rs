@@ -5,7 +5,7 @@ use perry_sandbox_policy::{Evidence, TrustRootSource};
 use perry_sandbox_reference::{Algorithm, Hasher};
 use serde::{Deserialize, Serialize};
 
-use super::memory::{Kept, Question};
+use super::memory::{Kept, Question, TopQuestion};
 use super::validity::Span;
 use crate::image::VerifiedImage;
 
@@ -21,15 +21,14 @@ struct Record {
     evidence: Evidence,
 }
 
-/// The name under which the answer to a question is kept: a hash over the image, the requirement, the trust roots, the
-/// reference rule (in the requirement) and the verifier. `None` where a trust root is not what its digest says.
-pub(super) fn name(question: Question<'_>) -> Option<String> {
-    let image = question.image;
+/// The name under which the answer to a question is kept: a hash over the image's top and platform, from which all below
+/// follows, the requirement, the trust roots, the reference rule (in the requirement) and the verifier. `None` where a
+/// trust root is not what its digest says.
+pub(super) fn name(question: TopQuestion<'_>) -> Option<String> {
     let mut parts = vec![VERIFIER.to_owned(), question.requirement.digest().to_string()];
-    parts.extend(image.path().iter().map(|step| step.digest.to_string()));
-    parts.push(image.config_digest().to_string());
-    parts.push(image.platform().to_string());
-    parts.push(image.repository().map_or_else(String::new, ToString::to_string));
+    parts.push(question.top.to_string());
+    parts.push(question.platform.to_string());
+    parts.push(question.repository.map_or_else(String::new, ToString::to_string));
     for root in question.requirement.roots() {
         let digest = match root.source {
             TrustRootSource::SigstorePublic { .. } if root.json.is_empty() => question.public_root?.clone(),

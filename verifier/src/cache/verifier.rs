@@ -1,24 +1,27 @@
 //! The verb with a memory.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use perry_sandbox_image::{ResolvedImage, Source};
 use perry_sandbox_policy::{Requirement, TrustRoot, TrustRootSource};
+use perry_sandbox_reference::Digest;
 
 use super::disk::{CacheError, Disk};
 use super::flight::{Flight, Landing, Leader};
 use super::limits::{CacheCounts, CacheLimits, Counters};
-use super::memory::{Found, Kept, Memory, Question};
+use super::memory::{Found, Kept, Memory, Question, TopQuestion};
 use super::validity::span;
-use crate::budget::Clock;
+use crate::budget::{Clock, Within};
 use crate::codes::Code;
 use crate::denial::{Denial, DenialClass, Reason};
 use crate::finding::Finding;
 use crate::image::VerifiedImage;
+use crate::named::{Ahead, Named, Unverified};
 use crate::roots::{AtHand, Material, PublicRoot};
-use crate::verify::verify;
+use crate::verify::verify_with;
 
 /// How often a caller waits for somebody else's check before it checks by itself.
 const WAITS: usize = 2;
@@ -79,21 +82,59 @@ impl Verifier {
         clock: Clock,
     ) -> Result<Arc<VerifiedImage>, Denial> {
         let public = self.public(requirement, clock);
-        let asked = Asked { source, clock, public: public.as_ref() };
-        let at_hand = asked.at_hand().map(|it| &it.material.digest);
-        let question = Question { image, requirement, public_root: at_hand, now: clock.now.as_second() };
+        let asked = Asked::new(source, clock, public.as_ref());
+        self.answer(&asked, image, requirement)
+    }
+
+    /// Resolves an image and verifies it, as [`Verifier::verify`] does, in fewer round trips than one after the other.
+    ///
+    /// # Errors
+    /// [`Unverified`]: an image that cannot be resolved is that first.
+    pub fn verify_named(&self, named: Named<'_>) -> Result<Arc<VerifiedImage>, Unverified> {
+        let Named { source, requirement, clock, .. } = named;
+        let _within = Within::new(source, clock);
+        let top = named.top()?;
+        let public = self.public(requirement, clock);
+        let mut asked = Asked::new(source, clock, public.as_ref());
+        let known = self.has_proof_of(&top, named, asked.public_root());
+        let (image, ahead) = named.resolve(&top, !known)?;
+        asked.ahead = RefCell::new(ahead);
+        Ok(self.answer(&asked, &image, requirement)?)
+    }
+
+    /// Whether a proof is likely to be at hand, so that no signature has to be looked for.
+    fn has_proof_of(&self, top: &Digest, named: Named<'_>, public_root: Option<&Digest>) -> bool {
+        let subject = TopQuestion {
+            top,
+            platform: named.platform,
+            repository: named.source.repository(),
+            requirement: named.requirement,
+            public_root,
+        };
+        self.memory().has_proof_of(subject) || self.disk.as_ref().is_some_and(|disk| disk.has(subject))
+    }
+
+    fn answer(
+        &self,
+        asked: &Asked<'_>,
+        image: &ResolvedImage,
+        requirement: &Requirement,
+    ) -> Result<Arc<VerifiedImage>, Denial> {
+        let Asked { source, clock, .. } = *asked;
+        let public_root = asked.public_root();
+        let question = Question { image, requirement, public_root, now: clock.now.as_second() };
         if let Some(proof) = self.memory().proof(question) {
             self.counters.memory.add();
             return Ok(proof);
         }
         if self.limits.keeps_nothing() {
-            return self.check(&asked, question).map(|kept| kept.proof);
+            return self.check(asked, question).map(|kept| kept.proof);
         }
         let place = source.describe();
         for _ in 0..WAITS {
             let flight = match self.join(question, &place) {
                 Joined::Answered(answer) => return answer,
-                Joined::Leads(flight) => return self.lead(&flight, &asked, question),
+                Joined::Leads(flight) => return self.lead(&flight, asked, question),
                 Joined::Follows(flight) => flight,
             };
             match flight.wait(clock.deadline) {
@@ -108,7 +149,7 @@ impl Verifier {
                 Landing::Proved(_) | Landing::Nothing => {}
             }
         }
-        self.check(&asked, question).map(|kept| kept.proof)
+        self.check(asked, question).map(|kept| kept.proof)
     }
 
     /// Verifies an image anew: no earlier answer is given, and this one is not kept.
@@ -123,7 +164,7 @@ impl Verifier {
         clock: Clock,
     ) -> Result<VerifiedImage, Denial> {
         let public = self.public(requirement, clock);
-        let asked = Asked { source, clock, public: public.as_ref() };
+        let asked = Asked::new(source, clock, public.as_ref());
         let question = Question { image, requirement, public_root: None, now: clock.now.as_second() };
         asked.verify(question)
     }
@@ -234,25 +275,37 @@ struct Asked<'a> {
     source: &'a dyn Source,
     clock: Clock,
     public: Option<&'a Result<AtHand, String>>,
+    /// What was found already, for the first check.
+    ahead: RefCell<Option<Ahead<'a>>>,
 }
 
-impl Asked<'_> {
-    fn at_hand(&self) -> Option<&AtHand> {
+impl<'a> Asked<'a> {
+    fn new(source: &'a dyn Source, clock: Clock, public: Option<&'a Result<AtHand, String>>) -> Self {
+        Self { source, clock, public, ahead: RefCell::default() }
+    }
+
+    fn at_hand(&self) -> Option<&'a AtHand> {
         self.public.and_then(|public| public.as_ref().ok())
+    }
+
+    fn public_root(&self) -> Option<&'a Digest> {
+        self.at_hand().map(|it| &it.material.digest)
     }
 
     /// Verifies, with the public trust root in its place.
     fn verify(&self, question: Question<'_>) -> Result<VerifiedImage, Denial> {
         let Question { image, requirement, .. } = question;
+        let verify =
+            |requirement| verify_with(self.source, image, requirement, self.clock, self.ahead.take());
         match self.public {
-            None => verify(self.source, image, requirement, self.clock),
+            None => verify(requirement),
             Some(Ok(root)) => {
                 let filled = with_public(requirement, &root.material);
-                let proof = verify(self.source, image, &filled, self.clock)?;
+                let proof = verify(&filled)?;
                 // What was met is what was asked; which keys it was checked with stands with each signature.
                 Ok(proof.for_requirement(requirement.digest()))
             }
-            Some(Err(why)) => verify(self.source, image, requirement, self.clock).map_err(|mut denial| {
+            Some(Err(why)) => verify(requirement).map_err(|mut denial| {
                 let finding = Finding::new(Code::RootMissing, why, "keys that are young enough");
                 denial.reasons.insert(0, Reason { signer: None, finding });
                 denial
