@@ -288,14 +288,14 @@ impl Pipeline {
         let name = question.name;
         sources::refuse_bundle(name, &question.wish.access)?;
         if let ImageName::Layout { dir, .. } = name {
-            let clock = Clock::at(question.now);
+            let clock = Clock::of(requirement, question.now);
             let access = &question.wish.access;
             return self
                 .local
                 .look(LayoutQuestion { name, dir, access, platform, requirement, clock }, &self.environment);
         }
         let opened = self.source(name, &question.wish.access)?;
-        let clock = Clock::at(question.now);
+        let clock = Clock::of(requirement, question.now);
         let verified = match self.verify(&opened, platform, requirement, clock)? {
             Ok(verified) => verified,
             Err(denial) => return Ok(Err(denial)),

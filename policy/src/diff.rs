@@ -204,6 +204,8 @@ impl Changes {
             let what = format!("the rule {name} asks for signatures of other repositories or annotations");
             self.add(subject, Effect::Different, what);
         }
+        let what = format!("a longer verification for {name}");
+        self.ordered(subject, &what, &a.verify_timeout.value, &b.verify_timeout.value);
         if a.max_age != b.max_age || a.log != b.log || a.signed_after != b.signed_after {
             self.add(
                 subject,

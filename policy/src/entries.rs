@@ -50,6 +50,9 @@ pub struct ImageRule {
     /// The repository that this one mirrors: signatures name it instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror_of: Option<At<Repository>>,
+    /// How long a verification may take, from the image's name to the verdict.
+    #[serde(skip_serializing_if = "is_usual_time")]
+    pub verify_timeout: At<WallTime>,
 }
 
 /// Which repository a signature must name; smaller is tighter.
@@ -66,6 +69,10 @@ pub enum SignedAs {
 
 fn is_exact(signed_as: &At<SignedAs>) -> bool {
     signed_as.value == SignedAs::Exact
+}
+
+fn is_usual_time(time: &At<WallTime>) -> bool {
+    time.value == WallTime::VERIFY_TIMEOUT
 }
 
 /// An attestation of this predicate type by one of these signers.

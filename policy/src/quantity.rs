@@ -75,6 +75,10 @@ impl fmt::Display for ByteSize {
 pub struct WallTime(u64);
 
 impl WallTime {
+    /// How long a verification may take where a policy does not say.
+    pub const VERIFY_TIMEOUT: Self = Self(10_000);
+    /// The longest that a policy may allow for one.
+    pub const MAX_VERIFY_TIMEOUT: Self = Self(60_000);
     const UNITS: [(&'static str, u64); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 

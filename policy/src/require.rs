@@ -367,6 +367,7 @@ pub(crate) fn requirement(
             .collect(),
         denied: policy.parts.denied.clone(),
         log,
+        verify_timeout: rule.verify_timeout.value.duration(),
     })
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::deny_list::DenyList;
 use crate::names::{ImageRuleName, SignerName, TrustRootName};
 use crate::predicate::PredicateRule;
+use crate::quantity::WallTime;
 use crate::window::{Moment, SigningWindow};
 
 /// The whole question: which signers, how many of them, over what, and how old it may be.
@@ -43,6 +44,9 @@ pub struct Requirement {
     pub denied: DenyList,
     /// Whether a signature by a managed key needs a transparency log entry.
     pub log: LogRule,
+    /// How long it may take from the name to the verdict. What is proved does not depend on it.
+    #[serde(skip)]
+    pub verify_timeout: Duration,
 }
 
 /// Which repository the signature's own reference (cosign 2's `docker-reference`) must name.
@@ -238,6 +242,7 @@ impl Requirement {
             annotations: BTreeMap::new(),
             denied: DenyList::default(),
             log: LogRule::Optional,
+            verify_timeout: WallTime::VERIFY_TIMEOUT.duration(),
         }
     }
 

@@ -53,6 +53,9 @@ fn every_mistake_in_these_keys_has_its_code() {
         ("", "annotations = { a = \"\" }", "PSB110"),
         ("", "annotations = { a = 1 }", "PSB109"),
         ("", "signed-after = true", "PSB109"),
+        ("", "verify-timeout = \"10\"", "PSB110"),
+        ("", "verify-timeout = 10", "PSB109"),
+        ("", "verify-timeout = \"61s\"", "PSB111"),
         (
             "",
             "provenance = { predicate = \"https://x.example/p\", by = [\"one\"], builder = \"b\" }",
@@ -154,7 +157,7 @@ fn a_mirrors_signatures_name_the_repository_that_it_mirrors() {
 fn files_compose_to_what_all_of_them_ask() {
     let one = policy(
         "not-before = 2026-01-01",
-        "signed-as = \"ignore\"\nannotations = { a = \"1\" }\nsigned-after = 2026-01-01\n[[deny]]\nserial = \"1\"\nreason = \"r\"",
+        "signed-as = \"ignore\"\nverify-timeout = \"3s\"\nannotations = { a = \"1\" }\nsigned-after = 2026-01-01\n[[deny]]\nserial = \"1\"\nreason = \"r\"",
     );
     let two = policy(
         "revoked-at = 2026-05-01",
@@ -170,6 +173,7 @@ fn files_compose_to_what_all_of_them_ask() {
     assert_eq!(met.annotations.len(), 2);
     assert_eq!(met.signed_after.unwrap().to_string(), "2026-02-01T00:00:00Z");
     assert_eq!(met.denied.entries().count(), 2);
+    assert_eq!(met.verify_timeout.as_secs(), 3);
     assert!(met.signers[0].window.not_before.is_some() && met.signers[0].window.revoked_at.is_some());
     assert!(matches!(met.repository, perry_sandbox_policy::RepositoryRule::Exact(_)));
     for (a, b) in [
@@ -187,6 +191,26 @@ fn files_compose_to_what_all_of_them_ask() {
 }
 
 #[test]
+fn a_verification_may_take_as_long_as_the_shortest_file_says_and_ten_seconds_if_none_does() {
+    let seconds = |rules: &[&str]| {
+        let files: Vec<_> = rules.iter().map(|rule| policy("", rule)).collect();
+        let files: Vec<_> = files.iter().map(|text| ("a.toml", text.as_str())).collect();
+        let ad_hoc = request(perry_sandbox_policy::Target::AdHoc);
+        let subject = ImageSubject { repository: Some("mirror.example/hub".parse().unwrap()) };
+        let required = decide_requirement(&try_load(&files).unwrap(), &ad_hoc, &subject).unwrap();
+        required.requirement.verify_timeout.as_secs()
+    };
+    assert_eq!(seconds(&[""]), 10);
+    assert_eq!(seconds(&["verify-timeout = \"60s\""]), 60);
+    assert_eq!(seconds(&["verify-timeout = \"1m\"", "verify-timeout = \"20s\""]), 20);
+    assert_eq!(seconds(&["verify-timeout = \"60s\"", ""]), 10);
+    // What takes no longer proves the same, and a policy that does not use the key has the digest that it had.
+    let digest = |rule| loaded(&policy("", rule)).digest().clone();
+    assert_eq!(digest(""), digest("verify-timeout = \"10s\""));
+    assert_ne!(digest(""), digest("verify-timeout = \"11s\""));
+}
+
+#[test]
 fn the_difference_of_two_policies_names_these_keys() {
     let old = loaded(&policy("", ""));
     let denied = diff(&old, &loaded(&policy("", "[[deny]]\nserial = \"1\"\nreason = \"r\""))).to_text();
@@ -197,6 +221,18 @@ fn the_difference_of_two_policies_names_these_keys() {
     for rule in ["signed-as = \"ignore\"", "mirror-of = \"docker.io/x\"", "annotations = { a = \"1\" }"] {
         assert!(diff(&old, &loaded(&policy("", rule))).widens(), "{rule}");
     }
+    let longer = diff(&old, &loaded(&policy("", "verify-timeout = \"11s\"")));
+    assert!(
+        longer.widens() && longer.to_text().contains("+ a longer verification for tools"),
+        "{}",
+        longer.to_text()
+    );
+    let shorter = diff(&old, &loaded(&policy("", "verify-timeout = \"9s\"")));
+    assert!(
+        !shorter.widens() && shorter.to_text().contains("- a longer verification"),
+        "{}",
+        shorter.to_text()
+    );
     let window = diff(&old, &loaded(&policy("not-after = 2026-01-01", "")));
     assert!(window.to_text().contains("somebody else"), "{}", window.to_text());
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use perry_sandbox_image::{Descriptor, ReadError, Source, read_blob};
+use perry_sandbox_policy::Requirement;
 use perry_sandbox_reference::{Digest, Repository};
 
 use crate::codes::Code;
@@ -26,12 +27,24 @@ impl Clock {
         Self { now, deadline: Instant::now().checked_add(DEFAULT_TIME) }
     }
 
+    /// A clock at `now` that gives up when the requirement says.
+    pub fn of(requirement: &Requirement, now: Timestamp) -> Self {
+        Self { now, deadline: Instant::now().checked_add(requirement.verify_timeout) }
+    }
+
     /// Whether there is time left.
     pub(crate) fn check(&self) -> Result<(), Finding> {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Finding::new(Code::FindTimeRanOut, "no time left", "an end within the time allowed"));
-        }
-        Ok(())
+        if self.is_over() { Err(Self::ran_out("no time left")) } else { Ok(()) }
+    }
+
+    /// Whether the time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// What is said then.
+    pub(crate) fn ran_out(found: impl AsRef<str>) -> Finding {
+        Finding::new(Code::FindTimeRanOut, found, "an end within the time allowed")
     }
 }
 
@@ -104,9 +117,9 @@ impl<'a> Reader<'a> {
 
     /// What refers to each of these digests.
     pub(crate) fn referrers(&self, digests: &[Digest]) -> Vec<Result<Vec<Descriptor>, Finding>> {
-        let source = self.source;
+        let (source, clock) = (self.source, self.clock);
         fetch::each(digests, self.at_once(), |digest| {
-            source.referrers(digest).map_err(|error| unreadable(&error))
+            source.referrers(digest).map_err(|error| unreadable(&error, clock))
         })
     }
 
@@ -183,12 +196,12 @@ fn at(source: &dyn Source, clock: Clock, place: &Place) -> Result<Option<Manifes
     clock.check()?;
     let digest = match place {
         Place::Manifest(digest) => digest.clone(),
-        Place::Tag(tag) => match source.tag(tag).map_err(|error| unreadable(&error))? {
+        Place::Tag(tag) => match source.tag(tag).map_err(|error| unreadable(&error, clock))? {
             Some(digest) => digest,
             None => return Ok(None),
         },
     };
-    let raw = source.manifest(&digest).map_err(|error| unreadable(&error))?;
+    let raw = source.manifest(&digest).map_err(|error| unreadable(&error, clock))?;
     let raw = raw
         .ok_or_else(|| Finding::new(Code::FindRefused, format!("no {digest}"), "a manifest that is there"))?;
     // A source checks what it hands over; a false one must not get further than here (CVE-2023-33959).
@@ -202,20 +215,22 @@ fn at(source: &dyn Source, clock: Clock, place: &Place) -> Result<Option<Manifes
 fn blob(source: &dyn Source, clock: Clock, wanted: &BlobWanted<'_>) -> Result<Vec<u8>, Finding> {
     clock.check()?;
     let digest = wanted.digest;
-    let bytes =
-        read_blob(source, digest, Some(wanted.size), wanted.cap).map_err(|error| unreadable(&error))?;
+    let bytes = read_blob(source, digest, Some(wanted.size), wanted.cap)
+        .map_err(|error| unreadable(&error, clock))?;
     if digest.matches(&bytes) {
         return Ok(bytes);
     }
     Err(Finding::new(Code::FindRefused, format!("content {}", Digest::of(&bytes)), digest.as_str()))
 }
 
-/// A fault of the content stays one; anything else is a failure to reach it.
-fn unreadable(error: &ReadError) -> Finding {
+/// A fault of the content stays one; anything else is a failure to reach it, for want of time where there is none left.
+fn unreadable(error: &ReadError, clock: Clock) -> Finding {
     let code = if matches!(error, ReadError::TooLarge { .. }) {
         Code::ParseLimit
     } else if error.is_content_fault() || matches!(error, ReadError::NotFound { .. }) {
         Code::FindRefused
+    } else if clock.is_over() {
+        return Clock::ran_out(error.to_string());
     } else {
         Code::FindUnreadable
     };

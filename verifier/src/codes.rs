@@ -45,7 +45,7 @@ codes! {
     FindTooLarge "V-FIND-03" "the signatures together are larger than is read",
         "remove signatures or attestations that are no longer needed; 16 MiB are read at most";
     FindTimeRanOut "V-FIND-04" "the time for verifying ran out",
-        "try again; a registry that answers this slowly may be overloaded";
+        "try again; a registry that answers this slowly may be overloaded; the policy's image rule may allow more (`verify-timeout`)";
     FindRefused "V-FIND-05" "what should carry a signature cannot be used",
         "the content is not what its digest names, or not a signature manifest; push the signature again";
     FindUnreadable "V-FIND-06" "a place where signatures may be could not be read",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use perry_sandbox_policy::WallTime;
+
 /// Most candidates that are examined for one image.
 pub const MAX_EXAMINED: usize = 64;
 /// Most places (manifests) that are looked into for one image.
@@ -29,6 +31,6 @@ pub const MAX_SUBJECTS: usize = 1024;
 /// Most digests of one subject.
 pub const MAX_DIGESTS: usize = 32;
 /// How long one verification may take if nothing else is said.
-pub const DEFAULT_TIME: Duration = Duration::from_secs(10);
+pub const DEFAULT_TIME: Duration = WallTime::VERIFY_TIMEOUT.duration();
 /// Largest compiled form of an identity expression, in bytes.
 pub const MAX_REGEXP: usize = 1 << 20;

@@ -5,13 +5,13 @@
 
 use std::slice;
 
-use perry_sandbox_image::{ResolveError, ResolvedImage, Source, Wanted, digest_of_name, resolve};
+use perry_sandbox_image::{ReadError, ResolveError, ResolvedImage, Source, Wanted, digest_of_name, resolve};
 use perry_sandbox_policy::Requirement;
 use perry_sandbox_reference::{Digest, Platform};
 use thiserror::Error;
 
 use crate::budget::{Clock, Reader, is_far};
-use crate::denial::Denial;
+use crate::denial::{Denial, Reason};
 use crate::discover::{Discovery, Found};
 use crate::fetch;
 
@@ -49,8 +49,20 @@ impl From<Denial> for Unverified {
 
 impl<'a> Named<'a> {
     /// The digest that the name stands for now.
-    pub(crate) fn top(&self) -> Result<Digest, ResolveError> {
-        digest_of_name(self.source, self.wanted)
+    pub(crate) fn top(&self) -> Result<Digest, Unverified> {
+        digest_of_name(self.source, self.wanted).map_err(|error| self.unresolved(error))
+    }
+
+    /// A source that did not answer before the deadline is too slow, whatever else the error says.
+    fn unresolved(&self, error: ResolveError) -> Unverified {
+        let unanswered =
+            |read: &ReadError| !read.is_content_fault() && !matches!(read, ReadError::NotFound { .. });
+        let is_late = matches!(&error, ResolveError::Read(read) if unanswered(read)) && self.clock.is_over();
+        if !is_late {
+            return error.into();
+        }
+        let reason = Reason { signer: None, finding: Clock::ran_out(error.to_string()) };
+        Denial::new(self.wanted.to_string(), self.source.describe(), vec![reason], Vec::new()).into()
     }
 
     /// Resolves what is below the top, and looks for signatures of the top meanwhile where `look` says so.
@@ -58,15 +70,15 @@ impl<'a> Named<'a> {
         &self,
         top: &Digest,
         look: bool,
-    ) -> Result<(ResolvedImage, Option<Ahead<'a>>), ResolveError> {
+    ) -> Result<(ResolvedImage, Option<Ahead<'a>>), Unverified> {
         let Self { source, platform, requirement, clock, .. } = *self;
         let resolve = || resolve(source, &Wanted::Digest(top.clone()), platform);
         if !look || !self.is_worth_looking(top) {
-            return Ok((resolve()?, None));
+            return Ok((resolve().map_err(|error| self.unresolved(error))?, None));
         }
         let (image, ahead) =
             fetch::both(resolve, || Ahead::look(source, slice::from_ref(top), requirement, clock));
-        Ok((image?, ahead))
+        Ok((image.map_err(|error| self.unresolved(error))?, ahead))
     }
 
     /// Files answer at once, and where no signature would help none is fetched.

@@ -2,6 +2,7 @@
 //! `docs/REQUESTS.md`.
 
 use std::slice;
+use std::time::{Duration, Instant};
 
 use perry_sandbox_image::{Registry, Wanted};
 use perry_sandbox_reference::Digest;
@@ -10,7 +11,7 @@ use perry_sandbox_testkit::registry::{LogIn, Options, TestRegistry};
 use perry_sandbox_testkit::sigstore::{
     Found, Proofs, SIMPLE_LAYER, Sigstore, attach_bundle, attach_layers, simple_payload,
 };
-use perry_sandbox_verifier::{CacheLimits, Clock, Named, Unverified, Verifier};
+use perry_sandbox_verifier::{CacheLimits, Clock, Code, DenialClass, Named, Unverified, Verifier};
 use serde_json::{Value, json};
 
 use crate::keyless_kit::{PATH, client, holder, sample};
@@ -80,7 +81,18 @@ impl Scene {
     }
 
     fn ask(&self, verifier: &Verifier, source: &Registry, wanted: &Wanted) -> Result<(), Unverified> {
-        let clock = Clock { now: "2026-11-22T21:00:00Z".parse().unwrap(), deadline: None };
+        self.ask_within(None, verifier, source, wanted)
+    }
+
+    fn ask_within(
+        &self,
+        time: Option<Duration>,
+        verifier: &Verifier,
+        source: &Registry,
+        wanted: &Wanted,
+    ) -> Result<(), Unverified> {
+        let deadline = time.map(|time| Instant::now().checked_add(time).unwrap());
+        let clock = Clock { now: "2026-11-22T21:00:00Z".parse().unwrap(), deadline };
         let (platform, requirement) = ("linux/amd64".parse().unwrap(), require(vec![holder(&self.instance)]));
         let named = Named { source, wanted, platform: &platform, requirement: &requirement, clock };
         verifier.verify_named(named).map(|_| ())
@@ -185,6 +197,23 @@ fn a_proof_that_is_at_hand_leaves_the_image_to_be_resolved() {
             "{asked:#?}"
         );
     }
+}
+
+/// Two round trips would be in time, and none of its own is late.
+#[test]
+fn one_deadline_is_for_the_name_the_search_and_what_is_found() {
+    let delay = Duration::from_millis(100);
+    let scene = Scene::new(Form::Bundle, false, Options { delay, ..listing() });
+    let (verifier, tag) = (Verifier::new(CacheLimits::none()), Wanted::Tag("v1".to_owned()));
+    // The tag, the list, the referrer, the bundle: one after the other.
+    for rounds in 0..4 {
+        let time = delay.saturating_mul(rounds).saturating_add(delay / 2);
+        let answer = scene.ask_within(Some(time), &verifier, &client(&scene.registry), &tag);
+        let Err(Unverified::Denied(denial)) = answer else { panic!("{rounds}: {answer:?}") };
+        assert_eq!(denial.class, DenialClass::Failure, "{denial}");
+        assert!(denial.findings().any(|it| it.code == Code::FindTimeRanOut), "{rounds}: {denial}");
+    }
+    scene.ask(&verifier, &client(&scene.registry), &tag).unwrap();
 }
 
 #[test]

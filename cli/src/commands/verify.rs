@@ -51,7 +51,8 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     let repository = args.repository.clone().or_else(|| opened.source.repository().cloned());
     let requirement =
         pipeline.requirement_for_image(&args.policy.choice(), &args.signer.choice(), repository)?;
-    let verified = pipeline.verify(&opened, &platform, &requirement, Clock::at(Timestamp::now()))?;
+    let verified =
+        pipeline.verify(&opened, &platform, &requirement, Clock::of(&requirement, Timestamp::now()))?;
     if let Ok(verified) = &verified
         && name.reference().is_none()
     {
@@ -73,7 +74,7 @@ fn one_bundle(args: &VerifyArgs, bundle: &Path) -> anyhow::Result<Exit> {
         (None, Some(bytes)) => Signed::Bytes(bytes),
         (None, None) => return Err(Stop::usage("say what the bundle signs: --digest or --artifact-file")),
     };
-    let verified = verify_bundle(&bytes, content, &requirement, Clock::at(Timestamp::now()));
+    let verified = verify_bundle(&bytes, content, &requirement, Clock::of(&requirement, Timestamp::now()));
     report(&bundle.display().to_string(), verified.as_ref(), args.json, |subject, evidence| {
         report::bundle(subject, evidence, &requirement)
     })

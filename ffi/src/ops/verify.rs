@@ -61,7 +61,7 @@ impl Verify {
         };
         let requirement = pipeline.requirement_for_image(&policy, &signer, repository)?;
         call.check()?;
-        let clock = Clock::at(Timestamp::now());
+        let clock = Clock::of(&requirement, Timestamp::now());
         let in_registry = self.image.reference().is_some();
         let proof = if in_registry {
             pipeline.verify(&opened, &platform, &requirement, clock)?

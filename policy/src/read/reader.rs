@@ -81,7 +81,7 @@ impl Reader<'_> {
         self.refusals.push(Refusal::new(RefusalCode::BadValue, node.span, problem.to_string()));
     }
 
-    fn out_of_range(&mut self, node: &Node, problem: impl Display) {
+    pub(crate) fn out_of_range(&mut self, node: &Node, problem: impl Display) {
         self.refusals.push(Refusal::new(RefusalCode::OutOfRange, node.span, problem.to_string()));
     }
 

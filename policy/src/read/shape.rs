@@ -284,6 +284,11 @@ static IMAGE: Shape = Shape {
             Text(Grammar::Repository),
             "The repository that the rule's own one mirrors: signatures name that one.",
         ),
+        key(
+            "verify-timeout",
+            Text(Grammar::Duration),
+            "How long a verification may take, from the image's name to the verdict: 10s if left out, at most 60s.",
+        ),
     ],
 };
 

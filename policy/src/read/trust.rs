@@ -181,6 +181,7 @@ impl Reader<'_> {
         let words = [("exact", SignedAs::Exact), ("prefix", SignedAs::Prefix), ("ignore", SignedAs::Ignore)];
         let signed_as = self.choice(node, "signed-as", words);
         let mirror_of = self.optional(node, "mirror-of", Self::parsed);
+        let verify_timeout = self.optional(node, "verify-timeout", Self::verify_timeout);
         let (at_least, signers) = quorum?;
         Some(ImageRule {
             repository: repository?,
@@ -194,7 +195,21 @@ impl Reader<'_> {
             annotations,
             signed_as: signed_as.unwrap_or(At::nowhere(SignedAs::Exact)),
             mirror_of,
+            verify_timeout: verify_timeout.unwrap_or(At::nowhere(WallTime::VERIFY_TIMEOUT)),
         })
+    }
+
+    fn verify_timeout(&mut self, node: &Node) -> Option<At<WallTime>> {
+        let time = self.parsed::<WallTime>(node)?;
+        let most = WallTime::MAX_VERIFY_TIMEOUT;
+        if time.value > most {
+            self.out_of_range(
+                node,
+                format!("`{}` is longer than the {most} that a verification may take", time.value),
+            );
+            return None;
+        }
+        Some(time)
     }
 
     fn annotations(&mut self, node: &Node) -> BTreeMap<String, At<String>> {

@@ -269,6 +269,7 @@ impl Composer<'_> {
                 annotations,
                 signed_as,
                 mirror_of,
+                verify_timeout: a.verify_timeout.least(&b.verify_timeout),
             },
             span,
         })

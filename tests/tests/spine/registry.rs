@@ -1,11 +1,14 @@
 //! `run` from a registry on loopback.
 
+use std::fs;
+use std::time::Duration;
+
 use perry_sandbox_testkit::layout::Content;
 use perry_sandbox_testkit::registry::{Options, TestRegistry};
 use perry_sandbox_testkit::{As, Home};
 use serde_json::Value;
 
-use crate::KEY;
+use crate::{KEY, roomy};
 
 /// The example in a registry, under the tag `v1`, and its digest; with its signature where cosign would push it.
 pub(crate) fn registry_with_example(home: &Home, path: &str, signed: bool) -> (TestRegistry, String) {
@@ -59,6 +62,29 @@ fn a_stored_digest_needs_no_registry() {
     assert_eq!(second.code, 0, "the store has image and signature: {second:?}");
     let never = home.run(&[&["run", "--pull", "never"], &args[1..]].concat());
     assert_eq!(never.code, 0, "{never:?}");
+}
+
+/// The policy of `roomy`, for the example's copy in this registry.
+fn policy_for(registry: &TestRegistry, timeout: &str) -> String {
+    let place = format!("\"{}/perry-sandbox/hello\"", registry.host());
+    let rule = format!("{place}\nsigned-as = \"ignore\"\nverify-timeout = \"{timeout}\"");
+    roomy("1m", "", "").replace("\"registry.example/perry-sandbox/hello\"", &rule)
+}
+
+#[test]
+fn a_registry_that_is_slower_than_the_policy_allows_is_our_failure_and_says_so() {
+    let home = Home::new(As::Ordinary);
+    let (registry, _) = registry_with_example(&home, "perry-sandbox/hello", true);
+    registry.change(|options| options.delay = Duration::from_millis(100));
+    let image = format!("{}/perry-sandbox/hello:v1", registry.host());
+    for (timeout, code) in [("50ms", 125), ("150ms", 125), ("60s", 0)] {
+        fs::write(home.path().join("policy.toml"), policy_for(&registry, timeout)).expect("a policy");
+        for command in ["run", "verify"] {
+            let ran = home.run(&[command, "--policy", "policy.toml", &image]);
+            assert_eq!(ran.code, code, "{timeout}: {ran:?}");
+            assert!(code == 0 || ran.stderr.contains("V-FIND-04"), "{timeout}: {ran:?}");
+        }
+    }
 }
 
 #[test]
