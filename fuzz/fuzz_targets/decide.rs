@@ -105,6 +105,7 @@ impl Asked {
             requirement: Digest::of(b"requirement"),
             verified_at: 0,
             not_checked: Vec::new(),
+            trial: None,
         };
         let host = HostFacts { hostname: "host".to_owned(), uid: 1000, backends: vec![backend()] };
         Self { request, evidence, image: ImageDefaults::default(), host }

@@ -42,6 +42,7 @@ export type {
   ExplanationDocument,
   Place,
   TrailMark,
+  Trial,
   VerifiedSignature,
 } from "./proofs";
 export * as container from "./container";

@@ -24,6 +24,16 @@ export interface Evidence {
   verifiedAt: number;
   /** What could not be checked, in sentences. */
   notChecked: string[];
+  /** What the trial of the image rule says, where it has one. It decides nothing. */
+  trial?: Trial;
+}
+
+/** What came of a requirement that is only tried. */
+export interface Trial {
+  /** `unknown`: something could not be read. */
+  outcome: "met" | "not-met" | "unknown";
+  /** Why it is no yes. */
+  reasons: { code: string; text: string }[];
 }
 
 /** A signature, by whom, and when. */
@@ -96,8 +106,10 @@ export interface ExplanationDocument {
   rows: { name: string; state: string; text: string; enforcer?: string; places: Place[] }[];
   /** Why it is denied; empty for an approval. */
   reasons: { code: string; places: Place[]; [detail: string]: unknown }[];
-  /** What was left out of the image's own wishes, in sentences. */
+  /** What was left out of the image's own wishes, and what a trial says, in sentences. */
   notes: string[];
+  /** What the trial of the image rule says, where it has one. It decides nothing. */
+  trial?: Trial;
 }
 
 /** A line of the trail. */

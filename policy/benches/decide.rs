@@ -80,6 +80,7 @@ fn evidence() -> Evidence {
         requirement: Digest::of(b"requirement"),
         verified_at: 0,
         not_checked: Vec::new(),
+        trial: None,
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Effect {
     Impossible,
     /// Neither contains the other.
     Different,
+    /// What is told is another, and what is allowed is the same.
+    Told,
 }
 
 /// Compares two policies by what can be run under them, not by their text.
@@ -206,6 +208,9 @@ impl Changes {
         }
         let what = format!("a longer verification for {name}");
         self.ordered(subject, &what, &a.verify_timeout.value, &b.verify_timeout.value);
+        if a.trial != b.trial {
+            self.add(subject, Effect::Told, format!("the rule {name} tries something else"));
+        }
         if a.max_age != b.max_age || a.log != b.log || a.signed_after != b.signed_after {
             self.add(
                 subject,
@@ -326,10 +331,10 @@ impl Diff {
 
     /// Whether something becomes possible that was not.
     pub fn widens(&self) -> bool {
-        self.changes.iter().any(|change| change.effect != Effect::Impossible)
+        self.changes.iter().any(|change| matches!(change.effect, Effect::Possible | Effect::Different))
     }
 
-    /// The changes as text: `+` became possible, `-` became impossible, `~` is different.
+    /// The changes as text: `+` became possible, `-` became impossible, `~` is different, `.` is told differently.
     pub fn to_text(&self) -> String {
         if self.is_empty() {
             return "the policies allow the same\n".to_owned();
@@ -345,6 +350,7 @@ impl Diff {
                 Effect::Possible => '+',
                 Effect::Impossible => '-',
                 Effect::Different => '~',
+                Effect::Told => '.',
             };
             let _ = writeln!(text, "  {sign} {}", change.what);
         }

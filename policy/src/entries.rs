@@ -53,6 +53,9 @@ pub struct ImageRule {
     /// How long a verification may take, from the image's name to the verdict.
     #[serde(skip_serializing_if = "is_usual_time")]
     pub verify_timeout: At<WallTime>,
+    /// The rule as it would be with other demands, for an answer that is told and decides nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial: Option<At<Box<ImageRule>>>,
 }
 
 /// Which repository a signature must name; smaller is tighter.

@@ -38,6 +38,59 @@ pub struct Evidence {
     pub verified_at: i64,
     /// What nobody asked to be checked, or what could not be compared, in sentences for people.
     pub not_checked: Vec<String>,
+    /// What the trial of the image rule says, where it has one. It decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+}
+
+/// What came of a requirement that is only tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Trial {
+    /// The answer.
+    pub outcome: TrialOutcome,
+    /// Why it is no yes.
+    pub reasons: Vec<TrialReason>,
+}
+
+/// The answer to a requirement that is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrialOutcome {
+    /// The image would be accepted.
+    Met,
+    /// The image would be refused.
+    NotMet,
+    /// Something could not be read, so nothing can be said.
+    Unknown,
+}
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TrialReason {
+    /// The verifier's permanent code.
+    pub code: String,
+    /// What is wrong, in one line.
+    pub text: String,
+}
+
+impl Trial {
+    /// The answer in a sentence.
+    pub fn sentence(&self) -> String {
+        let said = match self.outcome {
+            TrialOutcome::Met => return "the trial of the image rule accepts this image".to_owned(),
+            TrialOutcome::NotMet => "the trial of the image rule would refuse this image",
+            TrialOutcome::Unknown => "the trial of the image rule came to no answer",
+        };
+        let reasons: Vec<_> = self.reasons.iter().map(|it| format!("{}: {}", it.code, it.text)).collect();
+        format!("{said}: {}", reasons.join("; "))
+    }
+
+    /// What is to be said unasked: nothing where the image would be accepted.
+    pub fn warning(&self) -> Option<String> {
+        (self.outcome != TrialOutcome::Met).then(|| self.sentence())
+    }
 }
 
 impl Evidence {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::control::HostFacts;
 use crate::decide::{Examined, UsedException, Verdict, examine, row_of};
 use crate::denial::{Denial, DenyReason};
-use crate::evidence::{Evidence, VerifiedSignature};
+use crate::evidence::{Evidence, Trial, VerifiedSignature};
 use crate::plan::PlanLine;
 use crate::policy::Policy;
 use crate::request::{ImageDefaults, Request, Target};
@@ -35,6 +35,8 @@ pub struct Explanation {
     reasons: Vec<Reason>,
     exception: Option<UsedException>,
     notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<Trial>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -194,6 +196,7 @@ impl Explanation {
             reasons: reasons.iter().map(|reason| Reason::new(policy, reason)).collect(),
             exception: plan.and_then(|plan| plan.exception.clone()),
             notes: notes(plan.map(|plan| plan.notes.as_slice()), evidence),
+            trial: evidence.and_then(|evidence| evidence.trial.clone()),
         }
     }
 
@@ -409,5 +412,6 @@ fn signed_by(signatures: &[VerifiedSignature], now: Timestamp) -> String {
 
 fn notes(plan: Option<&[String]>, evidence: Option<&Evidence>) -> Vec<String> {
     let unchecked = evidence.into_iter().flat_map(|evidence| &evidence.not_checked);
-    plan.unwrap_or_default().iter().chain(unchecked).cloned().collect()
+    let trial = evidence.and_then(|evidence| evidence.trial.as_ref()).map(Trial::sentence);
+    plan.unwrap_or_default().iter().chain(unchecked).cloned().chain(trial).collect()
 }

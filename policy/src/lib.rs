@@ -91,8 +91,8 @@ pub use entries::{
     ServicePattern, SignedAs, Tiers,
 };
 pub use evidence::{
-    BuildFacts, Evidence, LogEntry, SignatureFormat, TimeSource, VerifiedIdentity, VerifiedSignature,
-    VerifiedTime,
+    BuildFacts, Evidence, LogEntry, SignatureFormat, TimeSource, Trial, TrialOutcome, TrialReason,
+    VerifiedIdentity, VerifiedSignature, VerifiedTime,
 };
 pub use explain::{Explanation, explain};
 pub use exposure::Exposure;

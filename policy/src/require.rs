@@ -285,8 +285,25 @@ fn uncovered(repository: Option<&Repository>, entry: &Entry<'_>, named: Option<S
         .remedy("use an image of the rule's repository, or add an image rule")
 }
 
-/// Builds the question for the verifier.
+/// Builds the question for the verifier, with the one that is only tried.
 pub(crate) fn requirement(
+    policy: &Policy,
+    rule: Option<Rule<'_>>,
+    repository: Option<&Repository>,
+    reasons: &mut Reasons,
+) -> Option<Requirement> {
+    let mut requirement = demanded(policy, rule, repository, reasons)?;
+    if let Some((name, ImageRule { trial: Some(trial), .. }, _)) = rule {
+        // What cannot be asked is met by nobody, and no reason against the image.
+        let mut unheard = Reasons::new(policy.anchor());
+        let tried = demanded(policy, Some((name, &trial.value, trial.span)), repository, &mut unheard);
+        let tried = tried.unwrap_or_else(|| Requirement { signers: Vec::new(), ..requirement.clone() });
+        requirement.trial = Some(Box::new(tried));
+    }
+    Some(requirement)
+}
+
+fn demanded(
     policy: &Policy,
     rule: Option<Rule<'_>>,
     repository: Option<&Repository>,
@@ -368,6 +385,7 @@ pub(crate) fn requirement(
         denied: policy.parts.denied.clone(),
         log,
         verify_timeout: rule.verify_timeout.value.duration(),
+        trial: None,
     })
 }
 

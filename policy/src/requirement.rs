@@ -47,6 +47,9 @@ pub struct Requirement {
     /// How long it may take from the name to the verdict. What is proved does not depend on it.
     #[serde(skip)]
     pub verify_timeout: Duration,
+    /// What is asked as well, for an answer that is told and decides nothing. It has no trial of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Box<Requirement>>,
 }
 
 /// Which repository the signature's own reference (cosign 2's `docker-reference`) must name.
@@ -243,6 +246,7 @@ impl Requirement {
             denied: DenyList::default(),
             log: LogRule::Optional,
             verify_timeout: WallTime::VERIFY_TIMEOUT.duration(),
+            trial: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a policy asks of signatures: windows, the deny list, annotations, mirrors, provenance.
 
 use perry_sandbox_policy::{
-    Denied, DenyCode, ImageSubject, Requirement, SubjectPattern, TimeSource, VerifiedTime, decide,
+    Denied, DenyCode, ImageSubject, LogRule, Requirement, SubjectPattern, TimeSource, VerifiedTime, decide,
     decide_requirement, diff,
 };
 use perry_sandbox_reference::Digest;
@@ -55,6 +55,11 @@ fn every_mistake_in_these_keys_has_its_code() {
         ("", "signed-after = true", "PSB109"),
         ("", "verify-timeout = \"10\"", "PSB110"),
         ("", "verify-timeout = 10", "PSB109"),
+        ("", "trial = { signed-by = { at-least = 1, of = [\"nobody\"] } }", "PSB112"),
+        ("", "trial = { repository = \"registry.example/a\" }", "PSB107"),
+        ("", "trial = { trial = { log = \"required\" } }", "PSB107"),
+        ("", "trial = { log = \"optional\" }", "PSB110"),
+        ("", "trial = {}", "PSB110"),
         ("", "verify-timeout = \"61s\"", "PSB111"),
         (
             "",
@@ -192,14 +197,7 @@ fn files_compose_to_what_all_of_them_ask() {
 
 #[test]
 fn a_verification_may_take_as_long_as_the_shortest_file_says_and_ten_seconds_if_none_does() {
-    let seconds = |rules: &[&str]| {
-        let files: Vec<_> = rules.iter().map(|rule| policy("", rule)).collect();
-        let files: Vec<_> = files.iter().map(|text| ("a.toml", text.as_str())).collect();
-        let ad_hoc = request(perry_sandbox_policy::Target::AdHoc);
-        let subject = ImageSubject { repository: Some("mirror.example/hub".parse().unwrap()) };
-        let required = decide_requirement(&try_load(&files).unwrap(), &ad_hoc, &subject).unwrap();
-        required.requirement.verify_timeout.as_secs()
-    };
+    let seconds = |rules: &[&str]| rule(rules).verify_timeout.as_secs();
     assert_eq!(seconds(&[""]), 10);
     assert_eq!(seconds(&["verify-timeout = \"60s\""]), 60);
     assert_eq!(seconds(&["verify-timeout = \"1m\"", "verify-timeout = \"20s\""]), 20);
@@ -208,6 +206,43 @@ fn a_verification_may_take_as_long_as_the_shortest_file_says_and_ten_seconds_if_
     let digest = |rule| loaded(&policy("", rule)).digest().clone();
     assert_eq!(digest(""), digest("verify-timeout = \"10s\""));
     assert_ne!(digest(""), digest("verify-timeout = \"11s\""));
+}
+
+fn rule(rules: &[&str]) -> Requirement {
+    let files: Vec<_> = rules.iter().map(|rule| policy("", rule)).collect();
+    let files: Vec<_> = files.iter().map(|text| ("a.toml", text.as_str())).collect();
+    let ad_hoc = request(perry_sandbox_policy::Target::AdHoc);
+    let subject = ImageSubject { repository: Some("mirror.example/hub".parse().unwrap()) };
+    decide_requirement(&try_load(&files).unwrap(), &ad_hoc, &subject).unwrap().requirement
+}
+
+#[test]
+fn a_trial_asks_for_what_its_rule_does_where_it_does_not_say() {
+    let plain = rule(&["max-age = \"9d\"\nannotations = { a = \"1\" }"]);
+    let tried = rule(&[
+        "max-age = \"9d\"\nannotations = { a = \"1\" }\ntrial = { log = \"required\", annotations = { b = \"2\" } }",
+    ]);
+    let trial = tried.trial.clone().unwrap();
+    assert_eq!(Requirement { trial: None, ..tried.clone() }, plain, "what is enforced is the same");
+    let annotations =
+        [("a", "1"), ("b", "2")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(*trial, Requirement { log: LogRule::Required, annotations, ..plain.clone() });
+    // A proof with one is not taken for a proof with another.
+    assert_ne!(tried.digest(), plain.digest());
+}
+
+#[test]
+fn trials_of_several_files_compose_to_what_all_would_ask_if_they_enforced_them() {
+    let one = "trial = { log = \"required\" }";
+    let two = "max-age = \"5d\"";
+    let three = "trial = { max-age = \"3d\" }";
+    let days = |requirement: &Requirement| requirement.max_age.map(|age| age.as_secs() / 86_400);
+    for rules in [[one, two, three], [three, one, two]] {
+        let met = rule(&rules);
+        let trial = met.trial.as_ref().unwrap();
+        assert_eq!((met.log, days(&met)), (LogRule::Optional, Some(5)));
+        assert_eq!((trial.log, days(trial)), (LogRule::Required, Some(3)));
+    }
 }
 
 #[test]
@@ -221,6 +256,12 @@ fn the_difference_of_two_policies_names_these_keys() {
     for rule in ["signed-as = \"ignore\"", "mirror-of = \"docker.io/x\"", "annotations = { a = \"1\" }"] {
         assert!(diff(&old, &loaded(&policy("", rule))).widens(), "{rule}");
     }
+    let tries = diff(&old, &loaded(&policy("", "trial = { log = \"required\" }")));
+    assert!(
+        !tries.widens() && tries.to_text().contains(". the rule tools tries something else"),
+        "{}",
+        tries.to_text()
+    );
     let longer = diff(&old, &loaded(&policy("", "verify-timeout = \"11s\"")));
     assert!(
         longer.widens() && longer.to_text().contains("+ a longer verification for tools"),

@@ -1,7 +1,7 @@
 //! The proof that an image was verified.
 
 use perry_sandbox_image::ResolvedImage;
-use perry_sandbox_policy::Evidence;
+use perry_sandbox_policy::{Evidence, Trial};
 use perry_sandbox_reference::Digest;
 
 /// An image whose requirement was met. Only [`verify`](crate::verify()) makes one, and nothing changes it.
@@ -44,6 +44,12 @@ impl VerifiedImage {
     /// The same proof under another name of its requirement: for one that was met with its trust roots filled in.
     pub(crate) fn for_requirement(mut self, requirement: Digest) -> Self {
         self.evidence.requirement = requirement;
+        self
+    }
+
+    /// The same proof, and what a trial says beside it.
+    pub(crate) fn with_trial(mut self, trial: Trial) -> Self {
+        self.evidence.trial = Some(trial);
         self
     }
 

@@ -73,6 +73,7 @@ mod seal;
 mod shape;
 mod simple;
 mod statement;
+mod trial;
 mod verify;
 
 pub use budget::Clock;

@@ -22,7 +22,8 @@ use crate::{core, quorum, statement};
 /// Verifies an image: finds what claims to sign it, checks every candidate against every signer, and decides once.
 ///
 /// The digests on the image's path (an index and the child that runs) count as signed each by itself: a signature
-/// over the index covers the child, because the child stands in that very index's bytes.
+/// over the index covers the child, because the child stands in that very index's bytes. A requirement's trial is left to
+/// [`Verifier`](crate::Verifier).
 ///
 /// # Errors
 /// A [`Denial`] with every reason. Its class tells a "no" from a world that broke; neither is an approval.
@@ -300,6 +301,7 @@ impl<'a> Run<'a> {
             requirement: self.requirement.digest(),
             verified_at: self.clock.now.as_second(),
             not_checked: self.notes.into_iter().collect(),
+            trial: None,
         };
         Ok(VerifiedImage::new(self.image.clone(), evidence))
     }

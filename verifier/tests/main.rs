@@ -30,5 +30,6 @@ mod proofs;
 mod requests;
 mod signed;
 mod tightening;
+mod trial;
 #[cfg(feature = "tuf")]
 mod tuf;

@@ -25,6 +25,7 @@ pub(crate) fn image(subject: &str, evidence: &Evidence, requirement: &Requiremen
     }
     lines.extend(evidence.not_checked.iter().map(|what| field("not checked", what)));
     lines.extend(not_asked(requirement, &evidence.signatures, true));
+    lines.extend(evidence.trial.iter().map(|trial| field("trial", &trial.sentence())));
     lines.join("\n")
 }
 

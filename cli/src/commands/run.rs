@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_pipeline::{Admitted, Decided, Environment, Live, Pipeline};
-use perry_sandbox_policy::{LaunchPlan, Terminal};
+use perry_sandbox_policy::{LaunchPlan, Terminal, Trial};
 use perry_sandbox_runner::{End, Input, Limit, Outcome, Output, Streams};
 use serde_json::{Value, json};
 
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
             exception.id, exception.until, exception.reason
         ));
     }
+    warn(admitted.decided.evidence().trial.as_ref(), args.quiet);
     let rootfs = admitted.rootfs(progress(args.quiet || args.json).as_ref())?;
     if args.dry_run {
         return print_dry_run(&admitted, &rootfs, args.json);
@@ -45,6 +46,13 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
         output::json(&report(SCHEMA, &outcome, Some(admitted.decided)))?;
     }
     Ok(finish(&outcome, Some(admitted.plan), args.json))
+}
+
+/// Says what a trial would refuse.
+pub(super) fn warn(trial: Option<&Trial>, quiet: bool) {
+    if let Some(warning) = trial.and_then(Trial::warning).filter(|_| !quiet) {
+        output::note(&format!("warning: {warning}"));
+    }
 }
 
 fn print_dry_run(admitted: &Admitted<'_>, rootfs: &Rootfs, as_json: bool) -> anyhow::Result<Exit> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::report;
+use super::run::warn;
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -53,6 +54,8 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
         pipeline.requirement_for_image(&args.policy.choice(), &args.signer.choice(), repository)?;
     let verified =
         pipeline.verify(&opened, &platform, &requirement, Clock::of(&requirement, Timestamp::now()))?;
+    let trial = verified.as_ref().ok().and_then(|verified| verified.evidence().trial.as_ref());
+    warn(trial, false);
     if let Ok(verified) = &verified
         && name.reference().is_none()
     {

@@ -209,7 +209,11 @@ impl<'p> LongRunning<'p> {
     }
 
     fn made(&self, id: &SandboxId, admitted: &Admitted<'_>) -> Result<Made, PipelineError> {
-        Ok(Made { info: self.inspect(id)?, exception: admitted.plan.exception.clone() })
+        Ok(Made {
+            info: self.inspect(id)?,
+            exception: admitted.plan.exception.clone(),
+            trial: admitted.decided.evidence().trial.clone(),
+        })
     }
 }
 

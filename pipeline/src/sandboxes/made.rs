@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use perry_sandbox_policy::UsedException;
+use perry_sandbox_policy::{Trial, UsedException};
 use perry_sandbox_runner::{Input, SandboxInfo, Secrets};
 
 use super::upkeep::Upkeep;
@@ -55,4 +55,6 @@ pub struct Made {
     pub info: SandboxInfo,
     /// The exception without which the policy would not have allowed it.
     pub exception: Option<UsedException>,
+    /// What the trial of the image rule says.
+    pub trial: Option<Trial>,
 }

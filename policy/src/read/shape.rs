@@ -259,26 +259,14 @@ static IMAGE: Shape = Shape {
             Text(Grammar::Repository),
             "A registry and path; what lies below it by whole components matches too.",
         ),
-        key("digests", List(&Text(Grammar::Free)), "Only these digests may run."),
-        required("signed-by", Table(&QUORUM), "How many of which signers."),
-        key("provenance", Table(&PROVENANCE), "An attestation that must be there as well."),
-        key("max-age", Text(Grammar::Duration), "The oldest signature that counts, by its logged time."),
-        key(
-            "log",
-            Word(&["optional", "required"]),
-            "Whether a key's signature needs a transparency log entry.",
-        ),
-        key("signed-after", Moment, "Nothing signed before counts; needs a verified time."),
-        key(
-            "annotations",
-            Named(Grammar::Free, &Text(Grammar::Free)),
-            "Annotations that a signature itself must carry, each exact.",
-        ),
-        key(
-            "signed-as",
-            Word(&["exact", "prefix", "ignore"]),
-            "Which repository a signature must name: the image's own, the rule's or one below it, or any.",
-        ),
+        Key { required: true, ..SIGNED_BY },
+        DIGESTS,
+        PROVENANCE_RULE,
+        MAX_AGE,
+        LOG,
+        SIGNED_AFTER,
+        ANNOTATIONS,
+        SIGNED_AS,
         key(
             "mirror-of",
             Text(Grammar::Repository),
@@ -289,8 +277,35 @@ static IMAGE: Shape = Shape {
             Text(Grammar::Duration),
             "How long a verification may take, from the image's name to the verdict: 10s if left out, at most 60s.",
         ),
+        key("trial", Table(&TRIAL), "What else would be asked: checked too, told, and decides nothing."),
     ],
 };
+
+/// What is left out is as in the rule itself.
+static TRIAL: Shape = Shape {
+    called: "a trial",
+    keys: &[SIGNED_BY, DIGESTS, PROVENANCE_RULE, MAX_AGE, LOG, SIGNED_AFTER, ANNOTATIONS, SIGNED_AS],
+};
+
+const SIGNED_BY: Key = key("signed-by", Table(&QUORUM), "How many of which signers.");
+const DIGESTS: Key = key("digests", List(&Text(Grammar::Free)), "Only these digests may run.");
+const PROVENANCE_RULE: Key =
+    key("provenance", Table(&PROVENANCE), "An attestation that must be there as well.");
+const MAX_AGE: Key =
+    key("max-age", Text(Grammar::Duration), "The oldest signature that counts, by its logged time.");
+const LOG: Key =
+    key("log", Word(&["optional", "required"]), "Whether a key's signature needs a transparency log entry.");
+const SIGNED_AFTER: Key = key("signed-after", Moment, "Nothing signed before counts; needs a verified time.");
+const ANNOTATIONS: Key = key(
+    "annotations",
+    Named(Grammar::Free, &Text(Grammar::Free)),
+    "Annotations that a signature itself must carry, each exact.",
+);
+const SIGNED_AS: Key = key(
+    "signed-as",
+    Word(&["exact", "prefix", "ignore"]),
+    "Which repository a signature must name: the image's own, the rule's or one below it, or any.",
+);
 
 static QUORUM: Shape = Shape {
     called: "a quorum",

@@ -153,6 +153,21 @@ impl Reader<'_> {
     }
 
     pub(super) fn image_rule(&mut self, node: &Node) -> Option<ImageRule> {
+        let mut rule = self.demands(node, None)?;
+        let base = rule.clone();
+        rule.trial = self.optional(node, "trial", |reader, node| {
+            let trial = reader.demands(node, Some(&base))?;
+            if trial == base {
+                reader.bad(node, "the trial asks for what the rule itself asks for");
+                return None;
+            }
+            Some(At::new(Box::new(trial), node.span))
+        });
+        Some(rule)
+    }
+
+    /// What an image rule asks for; a trial asks for what its rule does where it does not say.
+    fn demands(&mut self, node: &Node, base: Option<&ImageRule>) -> Option<ImageRule> {
         let repository = self.optional(node, "repository", Self::parsed);
         let digests = node.entry("digests").map(|entry| {
             let items = self.parsed_list(&entry.node);
@@ -182,21 +197,27 @@ impl Reader<'_> {
         let signed_as = self.choice(node, "signed-as", words);
         let mirror_of = self.optional(node, "mirror-of", Self::parsed);
         let verify_timeout = self.optional(node, "verify-timeout", Self::verify_timeout);
-        let (at_least, signers) = quorum?;
-        Some(ImageRule {
-            repository: repository?,
-            digests,
-            signers: signers?,
-            at_least: at_least?,
-            provenance,
-            max_age,
-            log: log.unwrap_or(At::nowhere(LogRule::Optional)),
-            signed_after,
-            annotations,
-            signed_as: signed_as.unwrap_or(At::nowhere(SignedAs::Exact)),
-            mirror_of,
+        let (at_least, signers) = match (quorum, base) {
+            (Some((at_least, signers)), _) => (at_least?, signers?),
+            (None, base) => (base?.at_least, base?.signers.clone()),
+        };
+        let mut rule = ImageRule {
+            repository: repository.or_else(|| base.map(|base| base.repository.clone()))?,
+            digests: digests.or_else(|| base?.digests.clone()),
+            signers,
+            at_least,
+            provenance: provenance.or_else(|| base?.provenance.clone()),
+            max_age: max_age.or_else(|| base?.max_age),
+            log: log.or(base.map(|base| base.log)).unwrap_or(At::nowhere(LogRule::Optional)),
+            signed_after: signed_after.or_else(|| base?.signed_after),
+            annotations: base.map(|base| base.annotations.clone()).unwrap_or_default(),
+            signed_as: signed_as.or(base.map(|base| base.signed_as)).unwrap_or(At::nowhere(SignedAs::Exact)),
+            mirror_of: mirror_of.or_else(|| base?.mirror_of.clone()),
             verify_timeout: verify_timeout.unwrap_or(At::nowhere(WallTime::VERIFY_TIMEOUT)),
-        })
+            trial: None,
+        };
+        rule.annotations.extend(annotations);
+        Some(rule)
     }
 
     fn verify_timeout(&mut self, node: &Node) -> Option<At<WallTime>> {

@@ -201,6 +201,16 @@ impl Composer<'_> {
         met.map(|value| At { value, span: first(a.span, b.span) })
     }
 
+    /// What both would ask if each enforced its trial; nothing if that cannot be said.
+    fn trial(&mut self, a: &ImageRule, b: &ImageRule) -> Option<At<Box<ImageRule>>> {
+        let tried = |rule: &ImageRule| match &rule.trial {
+            Some(trial) => At { value: trial.value.as_ref().clone(), span: trial.span },
+            None => At::nowhere(rule.clone()),
+        };
+        let met = self.image(&tried(a), &tried(b))?;
+        Some(At { value: Box::new(met.value), span: met.span })
+    }
+
     fn image(&mut self, a: &At<ImageRule>, b: &At<ImageRule>) -> Option<At<ImageRule>> {
         let span = first(a.span, b.span);
         let (a, b) = (&a.value, &b.value);
@@ -255,6 +265,10 @@ impl Composer<'_> {
             self.conflict(place(a), place(b), "what an image rule's repository mirrors");
             return None;
         }
+        let trial = match (&a.trial, &b.trial) {
+            (None, None) => None,
+            _ => Some(self.trial(a, b)?),
+        };
         let (signed_as, mirror_of) = (a.signed_as.least(&b.signed_as), a.mirror_of.clone());
         Some(At {
             value: ImageRule {
@@ -270,6 +284,7 @@ impl Composer<'_> {
                 signed_as,
                 mirror_of,
                 verify_timeout: a.verify_timeout.least(&b.verify_timeout),
+                trial,
             },
             span,
         })

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::iter;
 
 use perry_sandbox_reference::Digest;
 
@@ -276,7 +277,10 @@ fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Vec<Missing> {
             look("trust-root", root.value.as_str(), root.span, document.roots.contains_key(&root.value));
         }
     }
-    for rule in document.images.values().map(|rule| &rule.value) {
+    let rules = document.images.values().map(|rule| &rule.value);
+    for rule in
+        rules.flat_map(|rule| iter::once(rule).chain(rule.trial.iter().map(|trial| trial.value.as_ref())))
+    {
         for signer in &rule.signers.value {
             look("signer", signer.as_str(), rule.signers.span, document.signers.contains_key(signer));
         }

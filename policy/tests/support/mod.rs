@@ -157,6 +157,7 @@ pub(crate) fn evidence(
         requirement: Digest::of(b"requirement"),
         verified_at: NOW,
         not_checked: Vec::new(),
+        trial: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a line of the trail says. Never a variable's value or a secret; an argument's value only where the policy asks.
 
-use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest, VerifiedIdentity, VerifiedSignature};
+use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest, Trial, VerifiedIdentity, VerifiedSignature};
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,9 @@ pub struct RunStart {
     pub isolation: String,
     /// Who signed.
     pub signatures: Vec<Signature>,
+    /// What the trial of the image rule said, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// Whether its system calls were recorded, the recorder answering each as the plan's filter would.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recorded: bool,
@@ -110,6 +113,7 @@ impl RunStart {
             backend: format!("{} {}", plan.backend, env!("CARGO_PKG_VERSION")),
             isolation: plan.isolation.to_string(),
             signatures: evidence.signatures.iter().map(Signature::from).collect(),
+            trial: evidence.trial.clone(),
             recorded: false,
         }
     }

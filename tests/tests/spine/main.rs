@@ -20,6 +20,7 @@ mod registry;
 mod runtimes;
 mod secrets;
 mod surface;
+mod trials;
 
 use perry_sandbox_testkit::{As, Home, Ran};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use perry_sandbox_image::{ResolvedImage, Source};
-use perry_sandbox_policy::{Requirement, TrustRoot, TrustRootSource};
+use perry_sandbox_policy::{Requirement, TrialOutcome, TrustRoot, TrustRootSource};
 use perry_sandbox_reference::Digest;
 
 use super::disk::{CacheError, Disk};
@@ -16,11 +16,13 @@ use super::memory::{Found, Kept, Memory, Question, TopQuestion};
 use super::validity::span;
 use crate::budget::{Clock, Within};
 use crate::codes::Code;
+use crate::core::guarded;
 use crate::denial::{Denial, DenialClass, Reason};
 use crate::finding::Finding;
 use crate::image::VerifiedImage;
 use crate::named::{Ahead, Named, Unverified};
 use crate::roots::{AtHand, Material, PublicRoot};
+use crate::trial;
 use crate::verify::verify_with;
 
 /// How often a caller waits for somebody else's check before it checks by itself.
@@ -166,7 +168,7 @@ impl Verifier {
         let public = self.public(requirement, clock);
         let asked = Asked::new(source, clock, public.as_ref());
         let question = Question { image, requirement, public_root: None, now: clock.now.as_second() };
-        asked.verify(question)
+        self.verify_and_try(&asked, question).map(|(proof, _)| proof)
     }
 
     /// Drops every answer, in memory and on disk.
@@ -246,10 +248,11 @@ impl Verifier {
     }
 
     fn check(&self, asked: &Asked<'_>, question: Question<'_>) -> Result<Kept, Denial> {
-        match asked.verify(question) {
-            Ok(proof) => {
+        match self.verify_and_try(asked, question) {
+            Ok((proof, until)) => {
                 self.counters.verified.add();
                 let mut span = span(question.requirement, proof.evidence(), self.limits.ttl);
+                span.until = until.map_or(span.until, |until| span.until.min(until));
                 span.until = asked.at_hand().map_or(span.until, |root| span.until.min(root.until));
                 Ok(Kept { proof: Arc::new(proof), span, public_root: question.public_root.cloned() })
             }
@@ -258,6 +261,30 @@ impl Verifier {
                 Err(denial)
             }
         }
+    }
+
+    /// Verifies, and then tries what is only to be tried; with the proof comes until when the trial's answer holds.
+    // SECURITY: the trial begins when the verdict is there, and only adds to what is told about it.
+    fn verify_and_try(
+        &self,
+        asked: &Asked<'_>,
+        question: Question<'_>,
+    ) -> Result<(VerifiedImage, Option<i64>), Denial> {
+        let proof = asked.verify(question)?;
+        let Some(requirement) = question.requirement.trial.as_deref() else { return Ok((proof, None)) };
+        let tried = guarded(|| {
+            let public = self.public(requirement, asked.clock);
+            let asked = Asked::new(asked.source, asked.clock, public.as_ref());
+            Ok(asked.verify(Question { requirement, ..question }))
+        });
+        let (trial, until) = match tried {
+            Ok(Ok(met)) => (trial::met(), Some(span(requirement, met.evidence(), self.limits.ttl).until)),
+            Ok(Err(denial)) => (trial::refused(&denial), None),
+            Err(finding) => (trial::broken(&finding), None),
+        };
+        // What could not be read may be there in the next moment.
+        let until = if trial.outcome == TrialOutcome::Unknown { Some(question.now) } else { until };
+        Ok((proof.with_trial(trial), until))
     }
 
     /// What is at hand of the public trust root, if the requirement has a signer who needs it.
