@@ -1,5 +1,5 @@
 //! One cold check of a keyless signature in a registry on loopback, ours beside the real cosign's, in one run: processor
-//! time, requests, round trips; and many images at once.
+//! time, requests, round trips; a proof that is at hand; and many images at once. `benches/README.md` has the method.
 //!
 //! Run with `PERRY_SANDBOX_PEERS=DIR cargo bench -p perry-sandbox-verifier --bench beside_cosign`.
 #![expect(
@@ -26,14 +26,17 @@ use perry_sandbox_testkit::registry::{Options, TestRegistry};
 use perry_sandbox_testkit::sigstore::{
     Cosign, Found, IDENTITY, ISSUER, Proofs, SIMPLE_LAYER, Sigstore, attach_bundle, attach_layers, old_issuer,
 };
-use perry_sandbox_verifier::{Clock, verify};
+use perry_sandbox_verifier::{CacheLimits, Clock, Named, Verifier};
 use serde_json::json;
 
 const PATH: &str = "acme/app";
+const PLATFORM: &str = "linux/amd64";
 /// How often each side is measured; the least counts, because other work on the machine only adds.
 const TIMES: u32 = 10;
 /// How often we check within one process.
 const CHECKS: u32 = 20;
+/// How often a proof in memory is asked for within one measurement.
+const HITS: u32 = 100_000;
 /// How many images are checked at once.
 const MANY: usize = 64;
 /// Long against everything else that happens between two round trips.
@@ -49,7 +52,9 @@ fn main() {
     for form in [Form::Bundle, Form::Simple] {
         beside(form, folder.path());
     }
+    at_hand(folder.path());
     many_at_once();
+    many_from_a_registry();
 }
 
 /// How the image is signed.
@@ -69,6 +74,14 @@ impl Form {
         }
     }
 
+    /// A list names a bundle's manifest, and only that names the bundle.
+    fn round_trips(self) -> u32 {
+        match self {
+            Self::Bundle => 3,
+            Self::Simple => 2,
+        }
+    }
+
     fn cosign(self) -> u32 {
         match self {
             Self::Bundle => 3,
@@ -77,12 +90,21 @@ impl Form {
     }
 }
 
-/// A signed image, different for each number.
-fn signed(form: Form, instance: &Sigstore, number: usize) -> (Content, Digest) {
+/// A signed index over images of two platforms, different for each number, for a repository.
+fn signed(form: Form, instance: &Sigstore, number: usize, place: &str) -> (Content, Digest) {
     let mut content = Content::new();
     let layer = number.to_le_bytes().repeat(2000);
-    let platform = "linux/amd64".parse().unwrap();
-    let image = content.image(&[(layer, Compression::None)], &platform, &json!({"Cmd": ["/hello"]}));
+    let children: Vec<_> = [("amd64", PLATFORM), ("arm64", "linux/arm64")]
+        .into_iter()
+        .map(|(architecture, platform)| {
+            let layers = [(layer.clone(), Compression::None)];
+            let mut child = content.image(&layers, &platform.parse().unwrap(), &json!({"Cmd": ["/hello"]}));
+            let platform = json!({"os": "linux", "architecture": architecture});
+            child.as_object_mut().unwrap().insert("platform".to_owned(), platform);
+            child
+        })
+        .collect();
+    let image = content.index(&children);
     content.tag("v1", &image);
     let digest = digest_of(&image);
     match form {
@@ -91,7 +113,7 @@ fn signed(form: Form, instance: &Sigstore, number: usize) -> (Content, Digest) {
             attach_bundle(&mut content, bundle.as_bytes(), &digest);
         }
         Form::Simple => {
-            let (payload, annotations) = instance.simple("127.0.0.1/acme/app", &digest);
+            let (payload, annotations) = instance.simple(place, &digest);
             let layers = [(SIMPLE_LAYER, payload.as_slice(), &annotations)];
             attach_layers(&mut content, &layers, Found::ByTag(&digest, "sig"));
         }
@@ -107,10 +129,10 @@ fn instance() -> Sigstore {
 
 fn beside(form: Form, folder: &Path) {
     let instance = instance();
-    let (content, digest) = signed(form, &instance, 0);
-    let options = Options { referrers: true, ..Options::default() };
-    let registry = TestRegistry::serving(PATH, &content, options);
+    let registry = TestRegistry::start(Options { referrers: true, ..Options::default() });
     let place = format!("{}/{PATH}", registry.host());
+    let (content, digest) = signed(form, &instance, 0, &place);
+    registry.load(PATH, &content);
     let root = folder.join("root.json");
     fs::write(&root, instance.trusted_root().to_string()).unwrap();
     println!("{}", form.name());
@@ -123,7 +145,7 @@ fn beside(form: Form, folder: &Path) {
     let least = |times, of: fn(&Took) -> Duration| (0..TIMES).map(|_| of(&job(times).run())).min().unwrap();
     let (process, library) = (least(1, |took| took.whole), least(CHECKS, |took| took.own));
     println!("  requests, from the reference to the verdict: {requests} (bar 5)");
-    println!("  round trips, likewise: {}", round_trips(&registry, &job(1)));
+    println!("  round trips, likewise: {} (bar {})", round_trips(&registry, &job(1)), form.round_trips());
     println!("  a check in a running process: {:.3} ms of processor time", millis(library));
     println!("  a check with a process of its own: {:.3} ms", millis(process));
 
@@ -200,22 +222,62 @@ impl Check<'_> {
 
 /// The other process: prints nanoseconds of processor time and of time, for one check.
 fn check_here(place: &str, digest: &str, root: &str, times: u32) {
-    let (cpu, started) = (used(UsageWho::RUSAGE_SELF), Instant::now());
-    for _ in 0..times {
+    let check = || {
         let requirement = requirement(&fs::read_to_string(root).unwrap());
         let access = Access { insecure: Insecure::Loopback, ..Access::default() };
         let source = Registry::new(place.parse().unwrap(), access).unwrap();
         judge(&source, &digest.parse().unwrap(), &requirement);
+    };
+    // A process that checks many has loaded its code by then; one that checks once pays for that.
+    if times > 1 {
+        check();
     }
+    let (cpu, started) = (used(UsageWho::RUSAGE_SELF), Instant::now());
+    (0..times).for_each(|_| check());
     let cpu = used(UsageWho::RUSAGE_SELF).saturating_sub(cpu);
     let each = |time: Duration| time.checked_div(times).unwrap().as_nanos();
     println!("{} {}", each(cpu), each(started.elapsed()));
 }
 
+/// From the reference to the verdict, with nothing at hand.
 fn judge(source: &dyn Source, digest: &Digest, requirement: &Requirement) {
-    let platform = "linux/amd64".parse().unwrap();
-    let image = resolve(source, &Wanted::Digest(digest.clone()), &platform).unwrap();
-    verify(source, &image, requirement, Clock::at(Timestamp::now())).unwrap();
+    let named = Named {
+        source,
+        wanted: &Wanted::Digest(digest.clone()),
+        platform: &PLATFORM.parse().unwrap(),
+        requirement,
+        clock: Clock::of(requirement, Timestamp::now()),
+    };
+    Verifier::new(CacheLimits::none()).verify_named(named).unwrap();
+}
+
+/// The time of a check whose proof is at hand: in memory, and in another process's folder.
+fn at_hand(folder: &Path) {
+    let instance = instance();
+    let requirement = requirement(&instance.trusted_root().to_string());
+    let (content, digest) = signed(Form::Bundle, &instance, 0, PATH);
+    let source = content.memory(None);
+    let image = resolve(&source, &Wanted::Digest(digest), &PLATFORM.parse().unwrap()).unwrap();
+    let verifier = || Verifier::new(CacheLimits::default()).with_folder(&folder.join("cache")).unwrap();
+    let ask = |verifier: &Verifier| {
+        verifier.verify(&source, &image, &requirement, Clock::of(&requirement, Timestamp::now())).unwrap();
+    };
+    let least = |times: u32, ask: &dyn Fn()| {
+        let one = || {
+            let started = Instant::now();
+            (0..times).for_each(|_| ask());
+            started.elapsed().checked_div(times).unwrap()
+        };
+        (0..TIMES).map(|_| one()).min().unwrap()
+    };
+    let warm = verifier();
+    ask(&warm);
+    println!("a proof at hand");
+    println!("  in memory: {:.2} µs (bar 1)", millis(least(HITS, &|| ask(&warm))) * 1000.0);
+    println!(
+        "  in the folder, with the folder opened: {:.2} ms",
+        millis(least(CHECKS, &|| ask(&verifier())))
+    );
 }
 
 fn requirement(root: &str) -> Requirement {
@@ -245,13 +307,50 @@ fn used(who: UsageWho) -> Duration {
     micros(usage.user_time()).saturating_add(micros(usage.system_time()))
 }
 
+/// Many images of one registry, each by a client of its own, one after the other and all at once.
+fn many_from_a_registry() {
+    let instance = instance();
+    let requirement = requirement(&instance.trusted_root().to_string());
+    let registry = TestRegistry::start(Options { referrers: true, ..Options::default() });
+    let place = format!("{}/{PATH}", registry.host());
+    let images: Vec<Digest> = (0..MANY)
+        .map(|number| {
+            let (content, digest) = signed(Form::Bundle, &instance, number, &place);
+            registry.load(PATH, &content);
+            digest
+        })
+        .collect();
+    let one = |digest: &Digest| {
+        let access = Access { insecure: Insecure::Loopback, ..Access::default() };
+        judge(&Registry::new(place.parse().unwrap(), access).unwrap(), digest, &requirement);
+    };
+    let run = |threads: usize| {
+        let (started, before) = (Instant::now(), registry.log().len());
+        std::thread::scope(|scope| {
+            for part in images.chunks(MANY.div_ceil(threads)) {
+                scope.spawn(|| part.iter().for_each(one));
+            }
+        });
+        (started.elapsed(), registry.log().len().saturating_sub(before))
+    };
+    let least = |threads| (0..5).map(|_| run(threads)).min().unwrap();
+    let ((alone, requests), (all, _)) = (least(1), least(MANY));
+    println!("{MANY} images in a registry of this process, {requests} requests");
+    println!("  one after the other: {:.1} ms", millis(alone));
+    println!(
+        "  all at once: {:.1} ms, {:.2} times as fast",
+        millis(all),
+        alone.as_secs_f64() / all.as_secs_f64()
+    );
+}
+
 /// Many images, one after the other and on every processor at once.
 fn many_at_once() {
     let instance = instance();
     let requirement = requirement(&instance.trusted_root().to_string());
     let images: Vec<(Memory, Digest)> = (0..MANY)
         .map(|number| {
-            let (content, digest) = signed(Form::Bundle, &instance, number);
+            let (content, digest) = signed(Form::Bundle, &instance, number, PATH);
             (content.memory(None), digest)
         })
         .collect();
