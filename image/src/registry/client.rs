@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
 use super::access::{Access, Roots};
+use super::addresses::Addresses;
 use super::place::Place;
 use crate::source::ReadError;
 
@@ -76,8 +79,9 @@ impl Client {
         if !plain || access.proxy.is_some() {
             builder = builder.tls_config(tls(&access.roots).map_err(unusable)?);
         }
+        let addresses = Addresses::new(DefaultResolver::default());
         Ok(Self {
-            agent: builder.build().into(),
+            agent: Agent::with_parts(builder.build(), DefaultConnector::default(), addresses),
             attempts: access.attempts.max(1),
             patience: access.patience,
             registry: registry.to_owned(),

@@ -1,6 +1,7 @@
 //! A registry as a source, by the OCI distribution spec 1.1: pull only, bounded, and careful with secrets.
 
 mod access;
+mod addresses;
 mod auth;
 mod challenge;
 mod client;
