@@ -221,6 +221,11 @@ struct Listing {
     tags: Vec<String>,
 }
 
+/// Whether some bytes are a `manifest.json` that can be used.
+pub(crate) fn understands(bytes: &[u8]) -> bool {
+    read_listing(bytes).is_ok()
+}
+
 fn read_listing(bytes: &[u8]) -> Result<Listing, String> {
     let text = |error: JsonError| format!("its manifest.json cannot be used: {error}");
     let value = parse_strict(bytes, MAX_DEPTH).map_err(text)?;

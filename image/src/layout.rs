@@ -253,6 +253,11 @@ impl Layout {
     }
 }
 
+/// Gives what `index.json` lists, if some bytes are one.
+pub(crate) fn listed(bytes: &[u8]) -> Result<Vec<Descriptor>, String> {
+    read_index(&parse_strict(bytes, MAX_DEPTH).map_err(|error| error.to_string())?)
+}
+
 fn read_index(value: &Value) -> Result<Vec<Descriptor>, String> {
     let object = Object::new("index.json", value).map_err(|error| error.to_string())?;
     let list = object.list("manifests", MAX_INDEX_ENTRIES).map_err(|error| error.to_string())?;

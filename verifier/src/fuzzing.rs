@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use perry_sandbox_policy::{TrustRoot, TrustRootSource};
+use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
+use perry_sandbox_policy::{SLSA_PREDICATES, TrustRoot, TrustRootSource};
 use perry_sandbox_reference::Digest;
+use sigstore_verify::VerificationPolicy;
+use sigstore_verify::types::{Artifact, DerCertificate, Rfc3161Timestamp, Sha256Hash, TimestampToken};
 
-use crate::{identity, legacy, parsed, root};
+use crate::{certificate, core, identity, legacy, log, parsed, provenance, root};
 
 /// Reads some bytes as cosign 2's payload, with a signature beside it; gives whether it was understood.
 pub fn payload(bytes: &[u8]) -> bool {
@@ -35,13 +38,58 @@ pub fn bundle(bytes: &[u8]) -> bool {
 
 /// Reads some text as a trust root and prepares it; gives whether it was understood.
 pub fn trust_root(json: &str) -> bool {
-    let Ok(name) = "fuzz".parse() else { return false };
+    prepared(json).is_some()
+}
+
+fn prepared(json: &str) -> Option<root::PreparedRoot> {
     let digest = Digest::of(json.as_bytes());
-    let root = TrustRoot { name, json: json.to_owned(), digest, source: TrustRootSource::File };
-    root::PreparedRoot::read(&root).is_ok()
+    let root = TrustRoot {
+        name: "fuzz".parse().ok()?,
+        json: json.to_owned(),
+        digest,
+        source: TrustRootSource::File,
+    };
+    root::PreparedRoot::read(&root).ok()
 }
 
 /// Reads some text as an expression for an identity; gives whether it was accepted.
 pub fn expression(text: &str) -> bool {
     identity::check_expression(text).is_ok()
+}
+
+/// Reads some bytes as a leaf certificate; gives whether its form is one that is accepted.
+pub fn certificate(der: &[u8]) -> bool {
+    certificate::read(&DerCertificate::from(der.to_vec())).is_ok()
+}
+
+/// Reads some text as a log's checkpoint; gives whether a log of this trust root signed it.
+pub fn checkpoint(text: &str, root: &str) -> bool {
+    prepared(root).is_some_and(|root| log::vouches(text, &root))
+}
+
+/// Puts some bytes into a bundle in place of its time stamps and checks it, with the core alone and no net under it.
+/// Gives whether the bundle is still good for this artifact.
+pub fn time_stamp(token: &[u8], bundle: &[u8], artifact: &Digest, root: &str) -> bool {
+    let (Ok(mut parsed), Some(root)) = (parsed::bundle(bundle), prepared(root)) else { return false };
+    let stamps = &mut parsed.bundle.verification_material.timestamp_verification_data.rfc3161_timestamps;
+    *stamps = vec![Rfc3161Timestamp::new(TimestampToken::new(token.to_vec()))];
+    let Ok(digest) = Sha256Hash::from_hex(artifact.hex()) else { return false };
+    let artifact = Artifact::from_digest(digest);
+    core::run(&root.verifier, artifact, &parsed.bundle, &VerificationPolicy::any_identity()).is_ok()
+}
+
+/// Reads some bytes as a predicate, of every kind whose fields are known; gives whether one says who built it.
+pub fn predicate(bytes: &[u8]) -> bool {
+    let Ok(says) = parse_strict(bytes, MAX_DEPTH) else { return false };
+    SLSA_PREDICATES
+        .iter()
+        .filter_map(|kind| provenance::facts(kind, &says))
+        .any(|facts| facts.builder.is_some())
+}
+
+/// Reads some bytes as metadata of The Update Framework: as a root where trust begins, and after the built-in one.
+/// Gives whether it was taken as the first.
+#[cfg(feature = "tuf")]
+pub fn root_metadata(bytes: &[u8]) -> bool {
+    crate::roots::understands(bytes)
 }

@@ -119,6 +119,15 @@ pub(crate) fn all(bundle: &Bundle) -> Vec<LogEntry> {
     entries.map(|entry| LogEntry { log_id: hex(entry), index: entry.log_index.get() }).collect()
 }
 
+/// Whether some text is a checkpoint that a log of the trust root signed.
+pub(crate) fn vouches(text: &str, root: &PreparedRoot) -> bool {
+    let Ok(checkpoint) = Checkpoint::from_text(text) else { return false };
+    root.material
+        .tlogs
+        .iter()
+        .any(|log| [false, true].iter().any(|v2| signed_by(&checkpoint, log, *v2).is_ok()))
+}
+
 /// Whether this very log signed the checkpoint.
 // SECURITY: the core accepts a checkpoint of any log of the trust root, whichever log the entry names.
 fn signed_by(checkpoint: &Checkpoint, log: &TransparencyLog, v2: bool) -> Result<(), Finding> {

@@ -120,6 +120,11 @@ impl Asker<'_> {
     }
 }
 
+/// Whether an answer holds a token that can be used.
+pub(crate) fn grants(bytes: &[u8]) -> bool {
+    read_token(bytes).is_ok()
+}
+
 /// The token in the answer: printable, so that it cannot add a header of its own.
 fn read_token(bytes: &[u8]) -> Result<String, ReadError> {
     let bad = |reason: &str| ReadError::Malformed { what: "the token".to_owned(), reason: reason.to_owned() };

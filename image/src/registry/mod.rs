@@ -11,7 +11,9 @@ mod place;
 mod referrers;
 mod source;
 
+pub(crate) use auth::grants;
 pub(crate) use challenge::understands;
+pub(crate) use referrers::leads_on;
 
 pub use access::{Access, Insecure, Roots};
 pub use credentials::{CredentialError, CredentialFile, Credentials, Secret};

@@ -66,11 +66,24 @@ impl Registry {
             reason: format!("to go to {what}"),
         };
         let next = here.follow(target).map_err(wrong)?;
-        if !next.is_same_server(here) || next.path() != here.path() {
+        if !is_next_page(here, &next) {
             return Err(wrong("another place"));
         }
         Ok(Some(next))
     }
+}
+
+/// Whether a `Link` header leads to a further page of a list at `here`.
+pub(crate) fn leads_on(header: &str, here: &str) -> bool {
+    let Ok(here) = Place::folder(here, false) else { return false };
+    next_link(header)
+        .and_then(|target| here.follow(target).ok())
+        .is_some_and(|next| is_next_page(&here, &next))
+}
+
+/// Whether a place is on the same server, and about the same thing.
+fn is_next_page(here: &Place, next: &Place) -> bool {
+    next.is_same_server(here) && next.path() == here.path()
 }
 
 /// The address in `<address>; rel="next"`.

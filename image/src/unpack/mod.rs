@@ -18,3 +18,4 @@ pub use finish::MOUNT_POINTS;
 pub(crate) use path::{EntryPath, shown};
 pub(crate) use stream::check_media_type;
 pub(crate) use work::{Job, unpack};
+pub(crate) use zstd::Frames;

@@ -71,14 +71,14 @@ enum State {
 }
 
 /// Decompresses frames until the packed bytes end. Skippable frames are passed over.
-pub(super) struct Frames<R> {
+pub(crate) struct Frames<R> {
     packed: Packed<R>,
     decoder: FrameDecoder,
     state: State,
 }
 
 impl<R: Read> Frames<R> {
-    pub(super) fn new(reader: BufReader<R>) -> Self {
+    pub(crate) fn new(reader: BufReader<R>) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
         Self { packed: Packed { reader, failure: None }, decoder, state: State::Between }

@@ -10,6 +10,7 @@
 
 mod archives;
 mod bench;
+mod corpora;
 mod hostile_layers;
 mod layouts;
 mod ordinary_user;

@@ -9,3 +9,5 @@ pub(crate) use public::{AtHand, Material};
 pub use public::{PublicRoot, PublicRootStatus, RootError};
 #[cfg(feature = "tuf")]
 pub use tuf::RootMirror;
+#[cfg(feature = "tuf")]
+pub(crate) use tuf::understands;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use perry_sandbox_image::{Mirror, ReadError};
 use sigstore_tuf::transport::FetchFuture;
-use sigstore_tuf::{MetadataStore, Repository, Updater, UpdaterConfig};
+use sigstore_tuf::{MetadataStore, Repository, TrustedMetadataSet, Updater, UpdaterConfig};
 
 use crate::limits::MAX_ROOT;
 use crate::private::{read_private, replace};
@@ -79,6 +79,16 @@ impl Origin {
         .map_err(|error| shown(&error))?;
         String::from_utf8(bytes).map_err(|_| format!("{TARGET} is not text"))
     }
+}
+
+/// Whether some bytes are metadata in which trust could begin; they are read as every other kind too.
+pub(crate) fn understands(bytes: &[u8]) -> bool {
+    if let Ok(mut chain) = TrustedMetadataSet::from_root(PUBLIC_BOOTSTRAP) {
+        // Refusals are what is looked for: only a panic or endless work would be a finding.
+        drop(chain.update_root(bytes));
+        drop(chain.update_timestamp(bytes, Timestamp::UNIX_EPOCH));
+    }
+    TrustedMetadataSet::from_root(bytes).is_ok()
 }
 
 /// Runs a future that has nothing to wait for: the transport blocks.
@@ -193,6 +203,6 @@ mod tests {
 
     #[test]
     fn the_root_that_this_program_was_built_with_is_signed_by_itself() {
-        assert!(sigstore_tuf::TrustedMetadataSet::from_root(PUBLIC_BOOTSTRAP).is_ok());
+        assert!(TrustedMetadataSet::from_root(PUBLIC_BOOTSTRAP).is_ok());
     }
 }

@@ -1,0 +1,6 @@
+//! A docker archive's `manifest.json`: any bytes are read or refused.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    perry_sandbox_image::fuzzing::listing(bytes);
+});

@@ -1,0 +1,6 @@
+//! A token service's answer: any bytes are read or refused.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    perry_sandbox_image::fuzzing::token(bytes);
+});

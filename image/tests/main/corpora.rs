@@ -1,0 +1,66 @@
+//! The fuzz targets' seeds, through the same readers: each is understood, and none of its beginnings makes one panic.
+
+use std::fs;
+use std::path::Path;
+
+use perry_sandbox_image::{ImageConfig, ImageName, Manifest, fuzzing};
+
+/// Runs a reader over every seed of a target and over parts of it; gives how many seeds there are, and how many it
+/// understood.
+fn seeds(target: &str, read: impl Fn(&[u8]) -> bool) -> (usize, usize) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let seeds: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    for seed in &seeds {
+        for at in (0..seed.len()).step_by(seed.len().div_ceil(64).max(1)) {
+            read(&seed[..at]);
+            let mut changed = seed.clone();
+            changed[at] ^= 0x20;
+            read(&changed);
+        }
+    }
+    (seeds.len(), seeds.iter().filter(|seed| read(seed)).count())
+}
+
+#[track_caller]
+fn all_understood(target: &str, read: impl Fn(&[u8]) -> bool) {
+    let (count, understood) = seeds(target, read);
+    assert!(count > 0 && understood == count, "{target}: {understood} of {count}");
+}
+
+fn text(read: impl Fn(&str) -> bool) -> impl Fn(&[u8]) -> bool {
+    move |bytes| std::str::from_utf8(bytes).is_ok_and(&read)
+}
+
+#[test]
+fn every_seed_of_a_target_is_understood_by_its_reader() {
+    all_understood("archive", |bytes| fuzzing::archive(bytes) > 0);
+    all_understood("challenge", text(fuzzing::challenge));
+    // The other two are of signatures, which name no platform.
+    assert_eq!(seeds("config", |bytes| ImageConfig::parse(bytes).is_ok()), (4, 2));
+    all_understood("layout_index", |bytes| fuzzing::layout_index(bytes).is_some_and(|entries| entries > 0));
+    all_understood("link", text(fuzzing::link));
+    all_understood("listing", fuzzing::listing);
+    all_understood("token", fuzzing::token);
+    all_understood("zstd", fuzzing::zstd);
+    all_understood("reference", text(|text| text.parse::<ImageName>().is_ok()));
+    // The configs of signatures are among these too.
+    let manifest = |bytes: &[u8]| Manifest::parse(bytes, None).is_ok() || ImageConfig::parse(bytes).is_ok();
+    assert_eq!(seeds("manifest", manifest), (9, 7));
+}
+
+#[test]
+fn a_link_that_leads_elsewhere_is_not_followed() {
+    let here = "/v2/acme/app/referrers/sha256:0";
+    assert!(fuzzing::link(&format!("<{here}?n=1>; rel=next")));
+    for target in [
+        "https://other.example/v2/acme/app/referrers/sha256:0",
+        "http://registry.example/v2/acme/app/referrers/sha256:0",
+        "https://me:pw@registry.example/v2/acme/app/referrers/sha256:0",
+        "//other.example/v2/acme/app/referrers/sha256:0",
+        "/v2/acme/other/referrers/sha256:0",
+        "",
+    ] {
+        assert!(!fuzzing::link(&format!("<{target}>; rel=next")), "{target}");
+    }
+}
