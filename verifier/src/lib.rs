@@ -14,7 +14,7 @@
 //! | authorities whose own certificates had expired | `root` narrows every authority's window |
 //! | unknown statement types, other predicates, upper-case digests | `statement` |
 //! | unknown or repeated fields, unbounded lists | `shape`, before anything is parsed |
-//! | one log entry twice, an entry that names another log, a time without a promise | `log` |
+//! | one log entry twice, an entry that names another log or index, a time without a promise | `log` |
 //! | several names, no key usage, two issuers | `certificate` |
 //! | a panic | `core` |
 //!

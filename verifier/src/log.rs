@@ -37,6 +37,7 @@ pub(crate) fn form(bundle: &Bundle, root: &PreparedRoot) -> Result<(), Finding> 
         }
         log_of(entry, root)?;
         named_by_body(entry)?;
+        sized(entry)?;
         if is_v2(entry) && entry.integrated_time.is_some() {
             return Err(Finding::new(Code::LogTime, "a time in an entry of Rekor v2", "no time"));
         }
@@ -77,6 +78,21 @@ fn named_by_body(entry: &TransparencyLogEntry) -> Result<(), Finding> {
         return Ok(());
     }
     Err(wrong(format!("{kind} {version}")))
+}
+
+/// The tree that a proof of the first version is for must be the checkpoint's.
+// SECURITY: the core compares the roots alone, and takes the size from the copy beside the checkpoint. The same path leads
+// to the same root from the sixth entry of six as from the seventh of seven, so a signer could move an entry to another
+// index, past a list of entries that are refused.
+fn sized(entry: &TransparencyLogEntry) -> Result<(), Finding> {
+    let Some(proof) = entry.inclusion_proof.as_ref().filter(|_| !is_v2(entry)) else { return Ok(()) };
+    match proof.checkpoint.checkpoint().map(Checkpoint::tree_size) {
+        Some(size) if size != proof.tree_size => {
+            let found = format!("a proof for a tree of {} entries", proof.tree_size);
+            Err(Finding::new(Code::LogProof, found, format!("the checkpoint's tree of {size}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The log that an entry names.

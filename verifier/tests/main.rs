@@ -24,6 +24,7 @@ mod keyless_sealed;
 mod keys;
 mod kit;
 mod mutation;
+mod mutation_regions;
 mod others;
 mod pki;
 mod proofs;
