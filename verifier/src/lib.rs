@@ -18,6 +18,8 @@
 //! | several names, no key usage, two issuers | `certificate` |
 //! | a panic | `core` |
 //!
+//! and one that it need not refuse: an envelope that its log knows by hash alone (`core`).
+//!
 //! ```
 //! use perry_sandbox_policy::Requirement;
 //! use perry_sandbox_verifier::{Clock, Code, Signed, verify_bundle};

@@ -170,12 +170,14 @@ fn signed_by(checkpoint: &Checkpoint, log: &TransparencyLog, v2: bool) -> Result
     if signed { Ok(()) } else { Err(wrong("a checkpoint that this log did not sign")) }
 }
 
-/// Whether a log of the first version, whose origins are `HOST - TREE`, is the one at this address.
+/// Whether a log of the first version, whose origins are `HOST - TREE` (or `HOST`, where there is one tree for ever), is
+/// the one at this address.
 fn is_of_host(origin: &str, address: &str) -> bool {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let with_port = rest.split('/').next().unwrap_or_default();
     let host = with_port.rsplit_once(':').map_or(with_port, |(host, _)| host);
-    origin.split_once(" - ").is_some_and(|(name, _)| name == with_port || name == host)
+    let name = origin.split_once(" - ").map_or(origin, |(name, _)| name);
+    name == with_port || name == host
 }
 
 /// A tiled log's id binds its origin to its key: SHA-256 over origin, line feed, 1, and the Ed25519 key.

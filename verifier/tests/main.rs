@@ -9,6 +9,7 @@
 mod asked;
 mod cache;
 mod conformance;
+mod conformance_rules;
 mod corpora;
 mod differential_bundles;
 mod differential_faults;
