@@ -1,6 +1,7 @@
 //! What other verifiers got wrong, each by the identifier under which it was published.
 
 mod content;
+mod perry;
 mod rows;
 mod times;
 

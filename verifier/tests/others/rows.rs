@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Identifiers as test names spell them.
-const ROWS: [&str; 62] = [
+const ROWS: [&str; 69] = [
     "cve_2022_23649",
     "cve_2022_35929",
     "cve_2022_35930",
@@ -67,6 +67,13 @@ const ROWS: [&str; 62] = [
     "rekor_v2_another_logs_id",
     "rfc_3161",
     "an_upper_case_digest",
+    "older_perry_1",
+    "older_perry_2",
+    "older_perry_3",
+    "older_perry_4",
+    "older_perry_5",
+    "older_perry_6",
+    "older_perry_7",
 ];
 
 /// The names of all tests below a folder.
