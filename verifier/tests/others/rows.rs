@@ -94,8 +94,8 @@ fn tests(folder: &Path, names: &mut Vec<String>) {
     }
 }
 
-#[test]
-fn every_row_has_a_test_with_its_identifier() {
+/// The names of all tests of the crates that verifying goes through, and of the tests over all crates.
+fn all_tests() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut names = Vec::new();
     for folder in ["verifier", "image", "policy"] {
@@ -103,6 +103,32 @@ fn every_row_has_a_test_with_its_identifier() {
             tests(&root.join(folder).join(part), &mut names);
         }
     }
+    tests(&root.join("pipeline/src"), &mut names);
+    tests(&root.join("tests/tests"), &mut names);
+    names
+}
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let known = all_tests();
+    for (file, least) in [("README.md", 7), ("verifier/docs/FEATURES.md", 60)] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        let is_name = |word: &&str| {
+            word.matches('_').count() > 2
+                && word.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+        };
+        let rows = text.lines().filter(|line| line.starts_with("| "));
+        let named: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).filter(is_name).collect();
+        assert!(named.len() >= least, "{file} names {}", named.len());
+        let missing: Vec<_> = named.iter().filter(|name| !known.iter().any(|it| it == *name)).collect();
+        assert!(missing.is_empty(), "{file} names tests that are not there: {missing:?}");
+    }
+}
+
+#[test]
+fn every_row_has_a_test_with_its_identifier() {
+    let names = all_tests();
     let missing: Vec<_> =
         ROWS.into_iter().filter(|row| !names.iter().any(|name| name.contains(row))).collect();
     assert!(missing.is_empty(), "no test names {missing:?}");
