@@ -51,7 +51,7 @@ export interface VerifiedSignature {
   /** Verified times; none means that nobody knows when it was signed. */
   times: { source: "log" | "timestamp-authority"; at: number }[];
   /** Its entry in a transparency log. */
-  log: { logId: string; index: number } | null;
+  log: { logId: string; index: number; url?: string } | null;
   /** The trust root's name and digest, for keyless signatures. */
   root: [string, string] | null;
   /** The reference that was signed, where the format has one. */

@@ -195,7 +195,7 @@ mod tests {
         assert!(!denies(identity(None, "https://h/b/*"), &keyless(), None, &[]));
         assert!(denies(Denied::Serial("1f".into()), &keyless(), Some("1f"), &[]));
         assert!(!denies(Denied::Serial("1f".into()), &keyless(), Some("2f"), &[]));
-        let entries = [LogEntry { log_id: "aa".into(), index: 7 }];
+        let entries = [LogEntry { log_id: "aa".into(), index: 7, url: None }];
         let entry = |log: Option<&str>, index| Denied::LogEntry { log: log.map(str::to_owned), index };
         assert!(denies(entry(None, 7), &key, None, &entries));
         assert!(denies(entry(Some("aa"), 7), &key, None, &entries));

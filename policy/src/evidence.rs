@@ -200,4 +200,7 @@ pub struct LogEntry {
     pub log_id: String,
     /// The entry's index.
     pub index: u64,
+    /// The log's address, as the trust root that was checked against names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }

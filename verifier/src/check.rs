@@ -127,7 +127,7 @@ fn keyless(
     let proof = Proof {
         by,
         times,
-        log: log::recorded(bundle),
+        log: log::recorded(bundle, root),
         root: Some(root.identity.clone()),
         certificate: Some((holder.serial.clone(), holder.key.clone())),
         note: None,
@@ -177,8 +177,8 @@ fn managed(
     let result = core::run(&root.verifier, artifact.clone(), &bundle, &policy)?;
     log::provenance(&bundle, root, result.verified_timestamps())?;
     let times = verified_times(&bundle, &result, false);
-    let root = Some(root.identity.clone());
-    Ok(Proof { by, times, log: log::recorded(&bundle), root, certificate: None, note: None })
+    let log = log::recorded(&bundle, root);
+    Ok(Proof { by, times, log, root: Some(root.identity.clone()), certificate: None, note: None })
 }
 
 /// The signature itself, with the key's own algorithm; needs neither log nor time.

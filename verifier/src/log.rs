@@ -123,16 +123,17 @@ pub(crate) fn provenance(bundle: &Bundle, root: &PreparedRoot, times: &[Timestam
     Ok(())
 }
 
-/// The first entry, for the evidence.
-pub(crate) fn recorded(bundle: &Bundle) -> Option<LogEntry> {
+/// The first entry, for the evidence, with its log's address in the trust root.
+pub(crate) fn recorded(bundle: &Bundle, root: &PreparedRoot) -> Option<LogEntry> {
     let entry = bundle.verification_material.tlog_entries.first()?;
-    Some(LogEntry { log_id: hex(entry), index: entry.log_index.get() })
+    let url = log_of(entry, root).ok().map(|log| log.base_url.clone()).filter(|url| !url.is_empty());
+    Some(LogEntry { log_id: hex(entry), index: entry.log_index.get(), url })
 }
 
 /// Every entry, verified or not, for the deny list.
 pub(crate) fn all(bundle: &Bundle) -> Vec<LogEntry> {
     let entries = bundle.verification_material.tlog_entries.iter();
-    entries.map(|entry| LogEntry { log_id: hex(entry), index: entry.log_index.get() }).collect()
+    entries.map(|entry| LogEntry { log_id: hex(entry), index: entry.log_index.get(), url: None }).collect()
 }
 
 /// Whether some text is a checkpoint that a log of the trust root signed.

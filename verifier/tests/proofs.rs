@@ -28,7 +28,8 @@ fn a_managed_keys_log_entry_is_checked_and_recorded() {
     let verified = check(&source, &requirement).unwrap();
     let signature = &verified.evidence().signatures[0];
     assert!(matches!(signature.by, VerifiedIdentity::Key { .. }));
-    assert!(signature.log.is_some() && signature.root.is_some());
+    assert_eq!(signature.log.as_ref().unwrap().url.as_deref(), Some("https://rekor.test"));
+    assert!(signature.root.is_some());
     assert_eq!(signature.times.iter().map(|it| it.source).collect::<Vec<_>>(), [TimeSource::Log]);
     // Without a root the entry counts for nothing, and the report says so.
     let verified = check(&source, &require(vec![key("plant", pki.leaf_pem(), None)])).unwrap();

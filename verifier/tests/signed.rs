@@ -54,7 +54,9 @@ fn keyless_evidence_names_identity_times_and_log() {
             signature.times.iter().all(|it| (1_795_000_000..1_796_000_000).contains(&it.at)),
             "{signature:?}"
         );
-        assert!(signature.log.is_some());
+        // As the trust root names it.
+        let log = if name == "cosign3-kl3v2" { "http://log2.mock.test" } else { "http://127.0.0.1:8800" };
+        assert_eq!(signature.log.as_ref().unwrap().url.as_deref(), Some(log), "{name}");
         assert_eq!(signature.root, Some((root().name, root().digest)));
     }
 }

@@ -91,8 +91,9 @@ fn signed(
         };
         field("at", &format!("{at} ({}), says {source}", ago(verified_at.saturating_sub(time.at))))
     }));
-    if let Some(LogEntry { log_id, index }) = &signature.log {
-        lines.push(field("logged", &format!("entry {index} of log {log_id}")));
+    if let Some(LogEntry { log_id, index, url }) = &signature.log {
+        let of = url.as_ref().map(|url| format!("{url}, ")).unwrap_or_default();
+        lines.push(field("logged", &format!("entry {index} of {of}log {log_id}")));
     }
     if let Some((name, digest)) = &signature.root {
         lines.push(field("trust root", &format!("{name} ({digest})")));

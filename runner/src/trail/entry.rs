@@ -182,7 +182,7 @@ mod tests {
             json!({"signer": "release", "by": {"key": {"fingerprint": fingerprint}}, "log-index": null})
         );
         signature.by = VerifiedIdentity::Keyless { issuer: "https://i".to_owned(), subject: "s".to_owned() };
-        signature.log = Some(LogEntry { log_id: "00".to_owned(), index: 7 });
+        signature.log = Some(LogEntry { log_id: "00".to_owned(), index: 7, url: None });
         let by = json!({"keyless": {"issuer": "https://i", "subject": "s"}});
         assert_eq!(written(&signature), json!({"signer": "release", "by": by, "log-index": 7}));
     }
