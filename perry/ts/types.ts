@@ -123,7 +123,7 @@ export interface Signer {
   issuer?: string;
   /** The same as a regular expression that must match in full. */
   issuerRegexp?: string;
-  /** A file with the roots of trust, instead of the built-in ones. */
+  /** A file with the roots of trust, or a folder of such files, instead of the public instance's. */
   trustedRoot?: string;
   /** Whether the signature must be in the transparency log, also for keys. */
   requireLog?: boolean;

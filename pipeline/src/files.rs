@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::OFlag;
 use perry_sandbox_image::{FileStamp, io_remedy};
+use perry_sandbox_policy::{MAX_DOCUMENTS, TrustFolderError, check_document_name};
 use thiserror::Error;
 
 use crate::owned::{refuse_others, refuse_writable};
@@ -36,6 +37,14 @@ pub enum FileError {
     /// Not a regular file.
     #[error("`{}` is not a regular file: name the file itself", .0.display())]
     NotAFile(PathBuf),
+    /// A folder of trust roots with something else in it.
+    #[error("the folder `{path}` cannot be used: {why}", path = .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Larger than anything useful.
     #[error("`{path}` is larger than {limit} bytes, so it is not what is read here: name another file", path = .path.display())]
     TooLarge {
@@ -75,6 +84,41 @@ pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<Vec<u8>, FileErro
         return Err(FileError::Writable { path: path.to_owned(), who: "everybody" });
     }
     read_open(file, path, limit)
+}
+
+/// The names of the files in a folder of trust roots, in order. Nothing else may be in it, and no link: what is listed is
+/// what is trusted.
+///
+/// # Errors
+/// It cannot be read, or has something else in it.
+pub(crate) fn documents_in(folder: &Path) -> Result<Vec<String>, FileError> {
+    let failed = |source| FileError::Io { path: folder.to_owned(), source };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        check_document_name(&name)
+            .map_err(|why| FileError::Folder { path: folder.to_owned(), why: why.to_string() })?;
+        if !entry.file_type().map_err(failed)?.is_file() {
+            return Err(FileError::NotAFile(entry.path()));
+        }
+        names.push(name);
+        if names.len() > MAX_DOCUMENTS {
+            let why = TrustFolderError::TooMany.to_string();
+            return Err(FileError::Folder { path: folder.to_owned(), why });
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether a path that a flag names is a folder, and not one that everybody can write to.
+pub(crate) fn is_unshared_folder(path: &Path) -> Result<bool, FileError> {
+    let metadata = path.metadata().map_err(|source| FileError::Io { path: path.to_owned(), source })?;
+    if metadata.is_dir() && metadata.mode() & 0o002 != 0 {
+        return Err(FileError::Writable { path: path.to_owned(), who: "everybody" });
+    }
+    Ok(metadata.is_dir())
 }
 
 /// Reads a file that decides about trust: neither it nor any folder or link on the way to it may be writable by others

@@ -137,6 +137,21 @@ impl PolicyFiles for TrustFiles {
         let path = folder.join(path);
         self.open(&path, MAX_TRUST_FILE).map_err(|error| refused(&path, &error))
     }
+
+    fn read_folder(
+        &self,
+        policy: &SourceName,
+        path: &str,
+    ) -> Result<Vec<(String, Vec<u8>)>, PolicyFileError> {
+        let folder = Path::new(policy.as_str()).parent().unwrap_or(Path::new("")).join(path);
+        let names = files::documents_in(&folder).map_err(|error| refused(&folder, &error))?;
+        let read = |name: String| {
+            let path = folder.join(&name);
+            let bytes = self.open(&path, MAX_TRUST_FILE).map_err(|error| refused(&path, &error))?;
+            Ok((name, bytes))
+        };
+        names.into_iter().map(read).collect()
+    }
 }
 
 fn refused(path: &Path, error: &FileError) -> PolicyFileError {
@@ -149,8 +164,9 @@ fn refused(path: &Path, error: &FileError) -> PolicyFileError {
             path: path.display().to_string(),
             reason: format!("{who} can write it; take the right away (chmod go-w)"),
         },
-        FileError::NotAFile(_) | FileError::TooLarge { .. } | FileError::NotText(_) => {
-            PolicyFileError::Unreadable { path: named, reason: error.to_string() }
-        }
+        FileError::NotAFile(_)
+        | FileError::Folder { .. }
+        | FileError::TooLarge { .. }
+        | FileError::NotText(_) => PolicyFileError::Unreadable { path: named, reason: error.to_string() },
     }
 }

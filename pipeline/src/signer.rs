@@ -13,7 +13,7 @@ use perry_sandbox_verifier::check_expression;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PipelineError;
-use crate::files;
+use crate::files::{self, FileError};
 
 /// What signer, key and trust root are called when a caller names them.
 const COMMAND_LINE: &str = "command-line";
@@ -32,8 +32,8 @@ pub struct SignerChoice {
     pub key: Option<KeyChoice>,
     /// A signature of the key without a transparency log entry is refused.
     pub require_log: bool,
-    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`); none: the public
-    /// instance's, for a certificate's identity.
+    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`), or a folder of such
+    /// files, of which one must vouch for all of a signature; none: the public instance's, for a certificate's identity.
     pub trusted_root: Option<PathBuf>,
     /// Subject of the signer's certificate, exact.
     pub identity: Option<String>,
@@ -180,7 +180,18 @@ fn public_root() -> Result<TrustRoot, PipelineError> {
     })
 }
 
+/// A trust root from a file, or each of a folder's files.
 fn trust_root(path: &Path) -> Result<TrustRoot, PipelineError> {
+    if files::is_unshared_folder(path)? {
+        let read = |name: String| {
+            let path = path.join(&name);
+            let bytes = files::read_unshared(&path, MAX_TRUST_ROOT)?;
+            Ok((name, files::into_text(bytes, &path)?))
+        };
+        let texts: Result<Vec<_>, FileError> = files::documents_in(path)?.into_iter().map(read).collect();
+        return TrustRoot::folder(COMMAND_LINE.parse()?, texts?)
+            .map_err(|error| FileError::Folder { path: path.to_owned(), why: error.to_string() }.into());
+    }
     let bytes = files::read_unshared(path, MAX_TRUST_ROOT)?;
     let json = files::into_text(bytes, path)?;
     let digest = Digest::of(json.as_bytes());

@@ -77,6 +77,7 @@ mod resolve;
 mod schema;
 mod seccomp;
 mod source;
+mod trust_folder;
 mod window;
 
 pub use at::At;
@@ -126,4 +127,5 @@ pub use requirement::{
 pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};
+pub use trust_folder::{MAX_DOCUMENTS, TrustDocument, TrustFolderError, check_document_name};
 pub use window::{Moment, MomentError, OutsideWindow, SigningWindow};

@@ -11,6 +11,7 @@ use crate::deny_list::DenyList;
 use crate::names::{ImageRuleName, SignerName, TrustRootName};
 use crate::predicate::PredicateRule;
 use crate::quantity::WallTime;
+use crate::trust_folder::TrustDocument;
 use crate::window::{Moment, SigningWindow};
 
 /// The whole question: which signers, how many of them, over what, and how old it may be.
@@ -186,10 +187,11 @@ fn star_matches(pattern: &[u8], text: &[u8]) -> bool {
 pub struct TrustRoot {
     /// The policy's name, or `command-line` for `--trusted-root`.
     pub name: TrustRootName,
-    /// The `trusted_root.json` document itself; empty only for [`TrustRootSource::SigstorePublic`], which the verifier gets.
+    /// The `trusted_root.json` document itself; empty for [`TrustRootSource::Folder`], which has its own, and for
+    /// [`TrustRootSource::SigstorePublic`], which the verifier gets.
     #[serde(skip)]
     pub json: String,
-    /// Digest of `json`.
+    /// Digest of `json`, or of a folder's list.
     pub digest: Digest,
     /// Where it came from.
     pub source: TrustRootSource,
@@ -201,6 +203,11 @@ pub struct TrustRoot {
 pub enum TrustRootSource {
     /// A pinned file.
     File,
+    /// The files of a pinned folder, in the order of their names. A signature must hold wholly within one of them.
+    Folder {
+        /// The documents.
+        documents: Vec<TrustDocument>,
+    },
     /// The public-good instance, refreshed through TUF and refused when older than this.
     SigstorePublic {
         /// The greatest age of the material.

@@ -158,6 +158,12 @@ impl Sources {
 pub trait PolicyFiles {
     /// The bytes of the file that `policy` calls `path`.
     fn read(&self, policy: &SourceName, path: &str) -> Result<Vec<u8>, FileError>;
+
+    /// The names and bytes of all files in the folder that `policy` calls `path`. Whatever else is in it is an error.
+    fn read_folder(&self, policy: &SourceName, path: &str) -> Result<Vec<(String, Vec<u8>)>, FileError> {
+        let _ = policy;
+        Err(FileError::NoFiles { path: path.to_owned() })
+    }
 }
 
 /// Why a file that a policy names cannot be used.

@@ -29,8 +29,16 @@ pub(crate) struct PreparedSigner<'a> {
 
 #[derive(Debug)]
 enum ProofKind<'a> {
-    Key { key: ManagedKey, root: Option<PreparedRoot> },
-    Keyless { issuer: &'a IssuerPattern, subject: &'a SubjectPattern, claims: &'a Claims, root: PreparedRoot },
+    Key {
+        key: ManagedKey,
+        roots: Vec<PreparedRoot>,
+    },
+    Keyless {
+        issuer: &'a IssuerPattern,
+        subject: &'a SubjectPattern,
+        claims: &'a Claims,
+        roots: Vec<PreparedRoot>,
+    },
 }
 
 type Claims = std::collections::BTreeMap<String, String>;
@@ -60,15 +68,15 @@ impl<'a> PreparedSigner<'a> {
     pub(crate) fn read(signer: &'a Signer, log: LogRule) -> Result<Self, Finding> {
         let proof = match &signer.identity {
             SignerIdentity::Key { pem, root } => {
-                let root = root.as_ref().map(PreparedRoot::read).transpose()?;
-                if root.is_none() && log == LogRule::Required {
+                let roots = root.as_ref().map(PreparedRoot::read).transpose()?.unwrap_or_default();
+                if roots.is_empty() && log == LogRule::Required {
                     let found = "a key without a trust root, and a log entry is required";
                     return Err(Finding::new(Code::RootMissing, found, "a trust root that knows the log"));
                 }
-                ProofKind::Key { key: ManagedKey::read(pem)?, root }
+                ProofKind::Key { key: ManagedKey::read(pem)?, roots }
             }
             SignerIdentity::Keyless { issuer, subject, claims, root } => {
-                ProofKind::Keyless { issuer, subject, claims, root: PreparedRoot::read(root)? }
+                ProofKind::Keyless { issuer, subject, claims, roots: PreparedRoot::read(root)? }
             }
         };
         Ok(Self { signer, proof })
@@ -82,9 +90,12 @@ impl<'a> PreparedSigner<'a> {
         rules: Rules<'_>,
     ) -> Result<Proof, Finding> {
         let proof = match &self.proof {
-            ProofKind::Key { key, root } => managed(key, root.as_ref(), parsed, artifact, rules)?,
-            ProofKind::Keyless { issuer, subject, claims, root } => {
-                let (proof, holder) = keyless(root, parsed, artifact)?;
+            ProofKind::Key { key, roots } if roots.is_empty() => managed(key, None, parsed, artifact, rules)?,
+            ProofKind::Key { key, roots } => {
+                within_one(roots, |root| managed(key, Some(root), parsed, artifact, rules))?
+            }
+            ProofKind::Keyless { issuer, subject, claims, roots } => {
+                let (proof, holder) = within_one(roots, |root| keyless(root, parsed, artifact))?;
                 holder.is(issuer, subject, claims)?;
                 proof
             }
@@ -94,6 +105,27 @@ impl<'a> PreparedSigner<'a> {
         not_denied(&proof, &parsed.bundle, &rules.requirement.denied)?;
         Ok(proof)
     }
+}
+
+/// Checks with each trust root by itself until one says yes. Of several that say no, the first that knows the log or
+/// the authority says the most.
+// SECURITY: what one root vouches for in part and another in the rest, nobody vouches for.
+fn within_one<T>(
+    roots: &[PreparedRoot],
+    check: impl Fn(&PreparedRoot) -> Result<T, Finding>,
+) -> Result<T, Finding> {
+    let mut findings = Vec::new();
+    for root in roots {
+        match check(root) {
+            Ok(proof) => return Ok(proof),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    let knows = |it: &Finding| !matches!(it.code, Code::LogUnknown | Code::CertChain | Code::CertSct);
+    let at = findings.iter().position(knows).unwrap_or(0);
+    Err(findings.into_iter().nth(at).unwrap_or_else(|| {
+        Finding::new(Code::RootMissing, "no trust root", "a trust root that knows the log")
+    }))
 }
 
 /// A signature by a certificate's key. Who holds the certificate is still to be compared.

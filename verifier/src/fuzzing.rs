@@ -49,7 +49,7 @@ fn prepared(json: &str) -> Option<root::PreparedRoot> {
         digest,
         source: TrustRootSource::File,
     };
-    root::PreparedRoot::read(&root).ok()
+    root::PreparedRoot::read(&root).ok()?.pop()
 }
 
 /// Reads some text as an expression for an identity; gives whether it was accepted.

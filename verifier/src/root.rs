@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
-use perry_sandbox_policy::{TrustRoot, TrustRootName, TrustRootSource};
+use perry_sandbox_policy::{TrustDocument, TrustRoot, TrustRootName, TrustRootSource};
 use perry_sandbox_reference::Digest;
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::TrustedRoot;
@@ -29,29 +29,49 @@ pub(crate) struct PreparedRoot {
 }
 
 impl PreparedRoot {
-    /// Reads and narrows a trust root.
-    pub(crate) fn read(root: &TrustRoot) -> Result<Self, Finding> {
+    /// Reads and narrows a trust root: each document of a folder, or the only one. One that cannot be used spoils all.
+    pub(crate) fn read(root: &TrustRoot) -> Result<Vec<Self>, Finding> {
+        let TrustRootSource::Folder { documents } = &root.source else {
+            return Self::read_one(root).map(|read| vec![read]);
+        };
+        if !root.is_whole() || documents.is_empty() {
+            return Err(Finding::new(Code::RootDigest, "another list of documents", root.digest.as_str()));
+        }
+        let identity = || (root.name.clone(), root.digest.clone());
+        let read = |it: &TrustDocument| {
+            Self::prepare(&it.json, identity()).map_err(|finding| {
+                Finding::new(finding.code, format!("in `{}`: {}", it.name, finding.found), finding.expected)
+            })
+        };
+        documents.iter().map(read).collect()
+    }
+
+    fn read_one(root: &TrustRoot) -> Result<Self, Finding> {
         if root.json.is_empty() {
             let found = match root.source {
                 TrustRootSource::SigstorePublic { .. } => {
                     "the public Sigstore instance, whose keys are not at hand"
                 }
-                TrustRootSource::File => "an empty file",
+                TrustRootSource::File | TrustRootSource::Folder { .. } => "an empty file",
             };
             return Err(Finding::new(Code::RootMissing, found, format!("the keys of `{}`", root.name)));
         }
-        if root.json.len() > MAX_ROOT {
-            let found = format!("{} bytes", root.json.len());
-            return Err(Finding::new(Code::RootMalformed, found, format!("at most {MAX_ROOT} bytes")));
-        }
         let digest = Digest::of(root.json.as_bytes());
-        if !root.digest.matches(root.json.as_bytes()) {
+        if !root.is_whole() {
             return Err(Finding::new(Code::RootDigest, digest.as_str(), root.digest.as_str()));
         }
-        let mut material = parse(&root.json)?;
+        Self::prepare(&root.json, (root.name.clone(), digest))
+    }
+
+    fn prepare(json: &str, identity: (TrustRootName, Digest)) -> Result<Self, Finding> {
+        if json.len() > MAX_ROOT {
+            let found = format!("{} bytes", json.len());
+            return Err(Finding::new(Code::RootMalformed, found, format!("at most {MAX_ROOT} bytes")));
+        }
+        let mut material = parse(json)?;
         narrow(&mut material);
         let verifier = Verifier::new(&material).map_err(|error| malformed(&error.to_string()))?;
-        Ok(Self { identity: (root.name.clone(), digest), material, verifier })
+        Ok(Self { identity, material, verifier })
     }
 }
 

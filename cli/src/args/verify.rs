@@ -81,8 +81,8 @@ pub(crate) struct SignerArgs {
     #[arg(long, requires = "key")]
     pub(crate) require_log: bool,
 
-    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`) [default: the public
-    /// instance's, fetched through TUF]
+    /// Trust root: certificate authorities, logs and time stamp authorities (`trusted_root.json`), or a folder of such
+    /// files, of which one must vouch for all of a signature [default: the public instance's, fetched through TUF]
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
 

@@ -189,7 +189,7 @@ fn is_by(policy: &Policy, signer: &Signer, signature: &VerifiedSignature) -> boo
 fn is_of_root(root: &TrustRoot, signature: &VerifiedSignature) -> bool {
     let checked: Option<&(_, Digest)> = signature.root.as_ref();
     checked.is_some_and(|(name, digest)| match root.source {
-        TrustRootSource::File => *digest == root.digest,
+        TrustRootSource::File | TrustRootSource::Folder { .. } => *digest == root.digest,
         TrustRootSource::SigstorePublic { .. } => *name == root.name,
     })
 }

@@ -44,6 +44,7 @@ pub(crate) struct Document {
 pub(crate) enum RootDoc {
     Public { max_age: WallTime },
     File { path: At<String>, sha256: At<String> },
+    Folder { path: At<String>, sha256: At<String> },
 }
 
 /// A seccomp profile as written.

@@ -190,10 +190,14 @@ static LOG_ENTRY: Shape = Shape {
 static TRUST_ROOT: Shape = Shape {
     called: "a trust root",
     keys: &[
-        required("kind", Word(&["sigstore-public", "file"]), "The public-good instance, or a pinned file."),
+        required(
+            "kind",
+            Word(&["sigstore-public", "file", "folder"]),
+            "The public-good instance, a pinned file, or a pinned folder of such files.",
+        ),
         key("max-age", Text(Grammar::Duration), "The greatest age of the public instance's trust material."),
-        key("path", Text(Grammar::Free), "The trusted-root document, beside the policy."),
-        key("sha256", Text(Grammar::Sha256), "The document's digest."),
+        key("path", Text(Grammar::Free), "The trusted-root document, or the folder, beside the policy."),
+        key("sha256", Text(Grammar::Sha256), "The document's digest, or that of the folder's list."),
     ],
 };
 

@@ -48,8 +48,9 @@ impl Reader<'_> {
     }
 
     pub(super) fn trust_root(&mut self, node: &Node) -> Option<RootDoc> {
-        let kind =
-            self.optional(node, "kind", |reader, node| reader.word(node, &["sigstore-public", "file"]))?;
+        let kind = self.optional(node, "kind", |reader, node| {
+            reader.word(node, &["sigstore-public", "file", "folder"])
+        })?;
         if kind == "sigstore-public" {
             self.only(node, "the public trust root", &["kind", "max-age"]);
             let max_age = self.optional(node, "max-age", Self::parsed::<WallTime>);
@@ -57,13 +58,15 @@ impl Reader<'_> {
                 max_age.map(|age| age.value).or_else(|| WallTime::from_secs(DEFAULT_MAX_AGE_SECS))?;
             return Some(RootDoc::Public { max_age });
         }
-        let kind = "a trust root from a file";
+        let is_folder = kind == "folder";
+        let kind = if is_folder { "a trust root from a folder" } else { "a trust root from a file" };
         self.only(node, kind, &["kind", "path", "sha256"]);
         self.needs(node, kind, "path");
         self.needs(node, kind, "sha256");
         let path = self.optional(node, "path", Self::line);
         let sha256 = self.optional(node, "sha256", Self::sha256);
-        Some(RootDoc::File { path: path?, sha256: sha256? })
+        let (path, sha256) = (path?, sha256?);
+        Some(if is_folder { RootDoc::Folder { path, sha256 } } else { RootDoc::File { path, sha256 } })
     }
 
     /// A seccomp profile in a file.

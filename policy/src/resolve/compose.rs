@@ -171,8 +171,11 @@ impl Composer<'_> {
                 TrustRootSource::SigstorePublic { max_age: one },
                 TrustRootSource::SigstorePublic { max_age: two },
             ) => TrustRootSource::SigstorePublic { max_age: *one.min(two) },
-            (TrustRootSource::File, TrustRootSource::File) if a.value.digest == b.value.digest => {
-                TrustRootSource::File
+            (TrustRootSource::File, TrustRootSource::File)
+            | (TrustRootSource::Folder { .. }, TrustRootSource::Folder { .. })
+                if a.value.digest == b.value.digest =>
+            {
+                a.value.source.clone()
             }
             _ => {
                 self.conflict(a.span, b.span, "a trust root");

@@ -140,8 +140,30 @@ impl FileResolver<'_> {
                 let digest = Digest::of(json.as_bytes());
                 TrustRoot { name: name.clone(), json, digest, source: TrustRootSource::File }
             }
+            RootDoc::Folder { path, sha256 } => self.folder(name, path, sha256)?,
         };
         Some(At { value, span: root.span })
+    }
+
+    /// Reads a folder of trust roots whose list the policy pins.
+    fn folder(&mut self, name: &TrustRootName, path: &At<String>, sha256: &At<String>) -> Option<TrustRoot> {
+        let span = path.span?;
+        let root = match self.files.read_folder(self.name, &path.value) {
+            Ok(files) => folder_of(name, files, &path.value),
+            Err(error) => Err(error.to_string()),
+        };
+        let root = root.map_err(|problem| self.refusals.push(Refusal::new(RefusalCode::File, span, problem)));
+        let root = root.ok()?;
+        if root.digest.hex() == sha256.value {
+            return Some(root);
+        }
+        let message = format!("`{}` has changed: the digest of its list is {}", path.value, root.digest);
+        self.refusals.push(
+            Refusal::new(RefusalCode::File, sha256.span.unwrap_or(span), message)
+                .label("the policy pins another digest")
+                .help("find out who changed the folder before pinning the new digest"),
+        );
+        None
     }
 
     fn signer(&mut self, signer: &At<SignerDoc>) -> Option<At<SignerEntry>> {
@@ -315,4 +337,20 @@ fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Vec<Missing> {
         look("tier", tier.as_str(), exception.span, tiers.contains(tier));
     }
     missing
+}
+
+/// A folder's files as a trust root, or what is wrong with them.
+fn folder_of(name: &TrustRootName, files: Vec<(String, Vec<u8>)>, path: &str) -> Result<TrustRoot, String> {
+    let mut texts = Vec::with_capacity(files.len());
+    for (file, bytes) in files {
+        if bytes.len() > MAX_ROOT_BYTES {
+            return Err(format!(
+                "`{path}/{file}` has {} bytes, at most {MAX_ROOT_BYTES} are read",
+                bytes.len()
+            ));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| format!("`{path}/{file}` is not text"))?;
+        texts.push((file, text));
+    }
+    TrustRoot::folder(name.clone(), texts).map_err(|error| format!("`{path}`: {error}"))
 }

@@ -21,6 +21,7 @@ mod runtimes;
 mod secrets;
 mod surface;
 mod trials;
+mod trust_folder;
 
 use perry_sandbox_testkit::{As, Home, Ran};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 use perry_sandbox_image::{Descriptor, ResolvedImage};
-use perry_sandbox_policy::Requirement;
+use perry_sandbox_policy::{Requirement, TrustRootSource};
 use perry_sandbox_reference::{Digest, Platform, Repository};
 
 use super::flight::Flight;
@@ -280,7 +280,10 @@ impl Kept {
 }
 
 fn requirement_weight(requirement: &Requirement) -> usize {
-    let roots = requirement.roots().map(|root| root.json.len());
+    let roots = requirement.roots().map(|root| match &root.source {
+        TrustRootSource::Folder { documents } => documents.iter().map(|it| it.json.len()).sum(),
+        TrustRootSource::File | TrustRootSource::SigstorePublic { .. } => root.json.len(),
+    });
     let denied = requirement.denied.entries().map(|entry| OVERHEAD.saturating_add(entry.reason.len()));
     roots.chain(denied).fold(OVERHEAD, usize::saturating_add)
 }

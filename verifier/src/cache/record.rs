@@ -30,11 +30,11 @@ pub(super) fn name(question: TopQuestion<'_>) -> Option<String> {
     parts.push(question.platform.to_string());
     parts.push(question.repository.map_or_else(String::new, ToString::to_string));
     for root in question.requirement.roots() {
-        let digest = match root.source {
+        let digest = match &root.source {
             TrustRootSource::SigstorePublic { .. } if root.json.is_empty() => question.public_root?.clone(),
-            TrustRootSource::SigstorePublic { .. } | TrustRootSource::File => {
-                root.digest.matches(root.json.as_bytes()).then(|| root.digest.clone())?
-            }
+            TrustRootSource::SigstorePublic { .. }
+            | TrustRootSource::File
+            | TrustRootSource::Folder { .. } => root.is_whole().then(|| root.digest.clone())?,
         };
         parts.push(digest.to_string());
     }

@@ -345,7 +345,7 @@ impl<'a> Asked<'a> {
 fn public_age(root: &TrustRoot) -> Option<Duration> {
     match root.source {
         TrustRootSource::SigstorePublic { max_age } => Some(max_age),
-        TrustRootSource::File => None,
+        TrustRootSource::File | TrustRootSource::Folder { .. } => None,
     }
 }
 
