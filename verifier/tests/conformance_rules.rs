@@ -8,7 +8,7 @@ use perry_sandbox_testkit::sigstore::{
 use perry_sandbox_verifier::{BundleEvidence, Code, Denial, Signed, verify_bundle};
 use serde_json::{Value, json};
 
-use crate::kit::{clock, keyless, require, root_of};
+use crate::kit::{clock, key, keyless, require, root_of};
 use crate::pki::{IDENTITY, ISSUER};
 
 fn judge(bundle: &Value, root: &Value) -> Result<BundleEvidence, Denial> {
@@ -118,4 +118,60 @@ fn dsse_with_hashedrekord_an_entry_by_hash_is_held_to_envelope_and_signature() {
     refused(judge(&other, &root), &[Code::LogForeign]);
     let again = by_hash(&instance, |message, _| (message.to_vec(), instance.leaf.sign(message)));
     refused(judge(&again, &root), &[Code::LogForeign]);
+}
+
+#[test]
+fn dsse_with_hashedrekord_one_bit_of_payload_signature_certificate_or_entry_denies() {
+    let instance = Sigstore::default();
+    let root = instance.trusted_root();
+    let good = by_hash(&instance, |message, signature| (message.to_vec(), signature.to_vec()));
+    for place in [
+        "/dsseEnvelope/payload",
+        "/dsseEnvelope/signatures/0/sig",
+        "/verificationMaterial/certificate/rawBytes",
+        "/verificationMaterial/tlogEntries/0/canonicalizedBody",
+        "/verificationMaterial/tlogEntries/0/inclusionPromise/signedEntryTimestamp",
+    ] {
+        let bytes = unb64(good.pointer(place).unwrap().as_str().unwrap());
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            let mut bundle = good.clone();
+            *bundle.pointer_mut(place).unwrap() = json!(b64(changed));
+            assert!(judge(&bundle, &root).is_err(), "{place}: byte {at}");
+        }
+    }
+}
+
+#[test]
+fn dsse_with_hashedrekord_by_a_managed_key_is_held_to_it_too() {
+    let instance = Sigstore::default();
+    let mut bundle = instance.key_bundle(&subject(&Digest::of(b"artifact")));
+    let payload = unb64(bundle["dsseEnvelope"]["payload"].as_str().unwrap());
+    let signature = unb64(bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap());
+    let entered = |hash: &[u8], key: &str| {
+        let body = json!({
+            "apiVersion": "0.0.1", "kind": "hashedrekord",
+            "spec": {
+                "data": {"hash": {"algorithm": "sha256", "value": hex(&sha256(hash))}},
+                "signature": {"content": b64(&signature), "publicKey": {"content": b64(key)}},
+            },
+        });
+        json!([instance.log.in_bundle(&instance.log.append(&body, instance.logged_at))])
+    };
+    let message = pae(IN_TOTO, &payload);
+    let (ours, theirs) = (instance.leaf_pem(), Sigstore::default().leaf_pem());
+    let requirement =
+        require(vec![key("plant", ours.clone(), Some(root_of(instance.trusted_root().to_string())))]);
+    for (entries, good) in [
+        (entered(&message, &ours), true),
+        (entered(&payload, &ours), false),
+        (entered(&message, &theirs), false),
+    ] {
+        bundle["verificationMaterial"]["tlogEntries"] = entries;
+        let digest = Digest::of(b"artifact");
+        let outcome =
+            verify_bundle(bundle.to_string().as_bytes(), Signed::Digest(&digest), &requirement, clock());
+        assert_eq!(outcome.is_ok(), good, "{outcome:?}");
+    }
 }
