@@ -85,7 +85,7 @@ fn sct_duplicate_intermediate_name_the_authority_that_signed_is_found_among_two_
 }
 
 /// A bundle whose statement stands in the log of the first version by its hash, as sigstore-go can ask for.
-fn by_hash(instance: &Sigstore, entered: impl Fn(&[u8], &[u8]) -> (Vec<u8>, Vec<u8>)) -> Value {
+pub(crate) fn by_hash(instance: &Sigstore, entered: impl Fn(&[u8], &[u8]) -> (Vec<u8>, Vec<u8>)) -> Value {
     let mut bundle = instance.bundle(SIGN, &subject(&Digest::of(b"artifact")));
     let payload = unb64(bundle["dsseEnvelope"]["payload"].as_str().unwrap());
     let message = pae(IN_TOTO, &payload);

@@ -7,6 +7,7 @@ use perry_sandbox_testkit::sigstore::{
 };
 use serde_json::{Value, json};
 
+use crate::conformance_rules::by_hash;
 use crate::differential_bundles::{
     Made, STAMPED, V1, V2, artifact, changed, edited, edited_stamped, entry, flip, instance, leaf, made,
     payload, remove, rooted, stamps, subjects,
@@ -20,7 +21,8 @@ const ISSUER_ID: &str = "1.3.6.1.4.1.57264.1.8";
 
 /// Every fault, by a name of its own.
 pub(crate) fn faults() -> Vec<(&'static str, Made)> {
-    let lists = [bad_authorities, bad_leaves, bad_times, bad_entries, bad_statements, bad_bundles];
+    let lists =
+        [bad_authorities, bad_leaves, bad_times, bad_entries, foreign_entries, bad_statements, bad_bundles];
     lists.into_iter().flat_map(|list| list()).collect()
 }
 
@@ -240,6 +242,33 @@ fn bad_entries() -> Vec<(&'static str, Made)> {
         ),
         ("another kind", edited(V1, |it| entry(it)["kindVersion"]["kind"] = json!("hashedrekord"))),
         ("an unknown kind", edited(V1, |it| entry(it)["kindVersion"]["kind"] = json!("rfc3161"))),
+    ]
+}
+
+/// Entries of other envelopes, and at other places.
+fn foreign_entries() -> Vec<(&'static str, Made)> {
+    vec![
+        ("an entry by the hash of something else", {
+            let instance = instance(V1);
+            made(&instance, &by_hash(&instance, |_, _| (b"other".to_vec(), instance.leaf.sign(b"other"))))
+        }),
+        ("an entry by the envelope's hash with another signature", {
+            let instance = instance(V1);
+            made(&instance, &by_hash(&instance, |message, _| (message.to_vec(), instance.leaf.sign(message))))
+        }),
+        ("a proof for another tree, and no promise", {
+            let instance = instance(STAMPED);
+            for at in 0..6_u8 {
+                instance.log.append(&json!({"other": at}), SIGNED_AT);
+            }
+            let mut bundle = instance.bundle(SIGN, &subject(&artifact()));
+            let it = entry(&mut bundle);
+            remove(it, "inclusionPromise");
+            remove(it, "integratedTime");
+            it["logIndex"] = json!("5");
+            (it["inclusionProof"]["logIndex"], it["inclusionProof"]["treeSize"]) = (json!("5"), json!("6"));
+            Made { stamped: true, ..made(&instance, &bundle) }
+        }),
     ]
 }
 
