@@ -66,6 +66,33 @@ fn a_capability_runs_with_what_it_was_granted_and_nothing_more() {
 }
 
 #[test]
+fn a_program_with_egress_is_told_of_the_proxy_unless_the_caller_says_otherwise() {
+    let mut request = capability("fetch-advisories");
+    let mut image = image();
+    image.env.push("http_proxy=http://build.example:8080".into());
+    image.env.push("NO_PROXY=*".into());
+    let decided = |request: &Request, image: &_| {
+        allowed(decide(&acme(), request, &shell_tools(), image, &able_host(), now()))
+    };
+    let plan = decided(&request, &image);
+    for name in ["HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
+        assert_eq!(plan.process.env[name], "http://127.0.0.1:3128", "{name}");
+    }
+    assert_eq!((plan.process.env["NO_PROXY"].as_str(), plan.process.env["no_proxy"].as_str()), ("", ""));
+    let note = "the seccomp profile perry-minimal admits no TCP sockets: the program cannot use its egress";
+    assert!(plan.notes.iter().any(|said| said == note), "{:?}", plan.notes);
+    // A variable that the policy grants is the caller's.
+    let text = ACME.replace("\"ACME_*\"", "\"ACME_*\", \"HTTP_PROXY\"");
+    let policy = loaded(&text.replace("env = [\"ACME_REGION\"]", "env = [\"ACME_REGION\", \"HTTP_PROXY\"]"));
+    request.env.insert("HTTP_PROXY".into(), "http://127.0.0.1:1".into());
+    let plan = allowed(run(&policy, &request, &shell_tools(), &able_host()));
+    assert_eq!(plan.process.env["HTTP_PROXY"], "http://127.0.0.1:1");
+    assert_eq!(plan.process.env["HTTPS_PROXY"], "http://127.0.0.1:3128");
+    let plan = allowed(run(&acme(), &capability("format-markdown"), &shell_tools(), &able_host()));
+    assert!(!plan.process.env.contains_key("HTTP_PROXY"));
+}
+
+#[test]
 fn a_line_that_nobody_holds_denies_the_run_and_says_so() {
     let host = host(vec![backend("runsc", &[IsolationLevel::Gvisor], &[Control::Egress])]);
     let request = capability("fetch-advisories");

@@ -139,6 +139,22 @@ fn env(request: &Request, image: &ImageDefaults, notes: &mut Vec<String>) -> BTr
     env
 }
 
+/// Where the egress proxy is, as a program sees it.
+const PROXY: &str = "http://127.0.0.1:3128";
+
+/// Programs that can use a proxy are told of the egress proxy, unless the caller says otherwise. The image does not: what it
+/// was built behind is not there.
+pub(crate) fn through_proxy(process: &mut Process, request: &Request) {
+    let told = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, PROXY));
+    for (name, value) in told.into_iter().chain([("NO_PROXY", "")]) {
+        for name in [name.to_owned(), name.to_ascii_lowercase()] {
+            if !request.env.contains_key(&name) {
+                process.env.insert(name, value.to_owned());
+            }
+        }
+    }
+}
+
 /// Why a variable of the image is left out.
 fn dropped(name: &str, value: &str) -> Option<&'static str> {
     let is_folder =

@@ -10,7 +10,7 @@ use super::ceiling::{Applied, ceiling_of, levels};
 use super::cover::refuse_covered_programs;
 use super::evidence::check;
 use super::grants::{granted, limited, listed};
-use super::process::process;
+use super::process::{process, through_proxy};
 use crate::control::{Control, HostFacts};
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::evidence::Evidence;
@@ -23,6 +23,7 @@ use crate::policy::Policy;
 use crate::quantity::Limits;
 use crate::request::{ImageDefaults, Request, Target};
 use crate::require::{entry_of, rule_for};
+use crate::seccomp::SharedProfile;
 use crate::source::Span;
 
 /// The answer to a request: a plan that every line of is held, or every reason why not.
@@ -146,9 +147,18 @@ impl Facts<'_> {
         let tiers = chain.map(|chain| chain.value.clone()).unwrap_or_default();
         examined.tier = Some((applied.name.clone(), tiers, chain.and_then(|chain| chain.span)));
         let mut notes = Vec::new();
-        let process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
+        let mut process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
         let grants = granted(request, &entry, ceiling, reasons);
         refuse_covered_programs(&process, &grants, reasons);
+        if !grants.egress.is_empty() {
+            through_proxy(&mut process, request);
+            if !reaches_a_proxy(&ceiling.seccomp.value) {
+                let name = ceiling.seccomp.value.name();
+                notes.push(format!(
+                    "the seccomp profile {name} admits no TCP sockets: the program cannot use its egress"
+                ));
+            }
+        }
         for (path, _) in grants.mounts_write.iter() {
             notes.push(format!(
                 "the disk limit does not bound what is written to {path}: it is a folder of the host"
@@ -188,6 +198,20 @@ impl Facts<'_> {
             Parts { process, grants, project, limits, evidence, notes },
         ))
     }
+}
+
+/// Whether a program under this profile can connect to the egress proxy.
+fn reaches_a_proxy(profile: &SharedProfile) -> bool {
+    /// `AF_INET` and `SOCK_STREAM`.
+    const TCP: [u64; 6] = [2, 1, 0, 0, 0, 0];
+    let admits = |socket| {
+        let admission = |arch| profile.admission(arch, socket);
+        [Arch::X86_64, Arch::Aarch64]
+            .into_iter()
+            .filter_map(admission)
+            .any(|admission| admission.admits(&TCP))
+    };
+    "socket".parse().is_ok_and(admits)
 }
 
 /// What a plan is put together from.
