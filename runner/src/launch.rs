@@ -12,12 +12,13 @@ use perry_sandbox_verifier::VerifiedImage;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::egress::EgressUse;
 use crate::io::{Commands, Streams};
 use crate::native::{self, DryRun, Launcher, PlanError, RunError};
 use crate::outcome::{End, Limit, Usage};
 use crate::record::RecordError;
 use crate::secret::{SecretError, Secrets};
-use crate::trail::{Event, Mark, RunEnd, RunStart, Trail, TrailError};
+use crate::trail::{EgressCount, Event, Mark, RunEnd, RunStart, Trail, TrailError};
 
 /// How a launched plan ended.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,9 @@ pub struct Outcome {
     pub stderr: Vec<u8>,
     /// What it used.
     pub usage: Usage,
+    /// What it did with its egress grant, if it has one. A program that joined shares that of its sandbox, and has none here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressUse>,
     /// The plan that ran.
     pub plan: PlanDigest,
     /// The trail's line about the end.
@@ -150,6 +154,7 @@ pub(crate) fn launch_from(
         limit: None,
         usage: None,
         output: 0,
+        egress: None,
     };
     match answer {
         Ok(finished) => {
@@ -157,6 +162,7 @@ pub(crate) fn launch_from(
             end.limit = finished.limit;
             end.usage = Some(finished.usage);
             end.output = finished.output;
+            end.egress = finished.egress.as_ref().map(EgressCount::from);
             let trail = surroundings.append(&Event::RunEnd(end))?;
             Ok(Outcome {
                 end: finished.end,
@@ -164,6 +170,7 @@ pub(crate) fn launch_from(
                 stdout: finished.stdout,
                 stderr: finished.stderr,
                 usage: finished.usage,
+                egress: finished.egress,
                 plan: digest,
                 trail,
             })

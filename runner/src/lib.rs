@@ -56,6 +56,7 @@
 //! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.
 
 mod c_library;
+mod egress;
 mod io;
 mod launch;
 mod lifecycle;
@@ -66,6 +67,9 @@ mod secret;
 mod trail;
 
 pub use c_library::c_library;
+#[doc(hidden)]
+pub use egress::fuzzing;
+pub use egress::{EgressReason, EgressRefusal, EgressUse};
 pub use io::{Command, CommandSource, Commands, Input, Output, Remote, Streams, remote};
 pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
@@ -85,6 +89,6 @@ pub use outcome::{End, Limit, Measured, Usage};
 pub use record::{RecordError, record};
 pub use secret::{Secret, SecretError, Secrets};
 pub use trail::{
-    Break, BreakKind, Decision, Event, Mark, RunAgain, RunEnd, RunStart, Signature, Trail, TrailError,
-    Verified,
+    Break, BreakKind, Decision, EgressCount, Event, Mark, RunAgain, RunEnd, RunStart, Signature, Trail,
+    TrailError, Verified,
 };

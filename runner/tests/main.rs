@@ -15,8 +15,11 @@ mod lifecycle;
 #[path = "support/spine.rs"]
 mod spine;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use jiff::Timestamp;
-use perry_sandbox_policy::{LaunchPlan, Network};
+use perry_sandbox_policy::{Control, LaunchPlan, Network};
 use perry_sandbox_runner::{
     End, LaunchError, Outcome, PlanError, SecretError, Streams, Surroundings, Trail, Verified, dry_run,
     launch,
@@ -72,8 +75,9 @@ fn a_plan_for_another_image_starts_nothing() {
 #[test]
 fn what_the_backend_cannot_hold_is_refused_before_anything_starts() {
     let spine = spine(&request(&["/bin/busybox", "true"]));
-    let changes: [fn(&mut LaunchPlan); 2] = [
-        |plan| plan.network = Network::Egress(vec!["example.org:443".to_owned()]),
+    let changes: [fn(&mut LaunchPlan); 3] = [
+        |plan| plan.network = Network::Egress(vec!["*.org:443".to_owned()]),
+        |plan| plan.lines.iter_mut().for_each(|line| line.control = Control::Volumes),
         |plan| plan.backend = "podman".parse().unwrap(),
     ];
     for change in changes {
@@ -82,7 +86,12 @@ fn what_the_backend_cannot_hold_is_refused_before_anything_starts() {
         let (answer, trail) = run(&spine, &plan);
         let error = answer.unwrap_err();
         assert!(
-            matches!(&error, LaunchError::Plan(PlanError::NotEnforceable { .. } | PlanError::Backend(_))),
+            matches!(
+                &error,
+                LaunchError::Plan(
+                    PlanError::NotEnforceable { .. } | PlanError::Egress(_) | PlanError::Backend(_)
+                )
+            ),
             "{error}"
         );
         assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: 0 });
@@ -125,4 +134,44 @@ fn a_dry_run_prints_the_steps_and_starts_nothing() {
     for part in ["clone3", "pivot_root", "no_new_privs", "load the seccomp filter", "execute /bin/busybox"] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }
+}
+
+/// A server of the host that says hello to everybody.
+pub(crate) fn server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";
+            drop(client.read(&mut [0; 4096]));
+            drop(client.write_all(answer.as_bytes()));
+        }
+    });
+    port
+}
+
+/// Gives a plan a way to this server, and tells its program of the proxy.
+pub(crate) fn let_out(plan: &mut LaunchPlan, port: u16) {
+    plan.network = Network::Egress(vec![format!("127.0.0.1:{port}")]);
+    plan.process.env.insert("http_proxy".to_owned(), "http://127.0.0.1:3128".to_owned());
+}
+
+#[test]
+fn an_egress_grant_is_used_and_its_use_is_in_outcome_and_trail() {
+    let port = server();
+    let line = format!(
+        "/bin/busybox wget -q -O - http://127.0.0.1:{port}/; /bin/busybox wget -q -O - http://secret.example/; true"
+    );
+    let spine = spine(&request(&["/bin/busybox", "sh", "-c", &line]));
+    let mut plan = spine.plan.clone();
+    let_out(&mut plan, port);
+    let (outcome, trail) = run(&spine, &plan);
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.stdout.as_slice(), b"hello\n");
+    let used = outcome.egress.unwrap();
+    assert_eq!((used.allowed, used.refused), (1, 1), "{used:?}");
+    assert_eq!(used.refusals[0].to_string(), "secret.example:80: no egress grant covers it");
+    let text = trail.lines().unwrap().join("\n");
+    assert!(text.contains(r#""egress":{"allowed":1,"refused":1}"#), "{text}");
+    assert!(!text.contains("secret.example"), "a program's own words are not written down: {text}");
 }

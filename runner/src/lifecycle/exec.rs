@@ -106,6 +106,7 @@ impl Sandboxes {
             limit: done.and_then(|done| done.limit),
             usage: done.map(|done| done.usage),
             output: done.map_or(0, |done| done.output),
+            egress: None,
         }))?;
         let finished = answer.map_err(LaunchError::from)?;
         Ok(Outcome {
@@ -114,6 +115,7 @@ impl Sandboxes {
             stdout: finished.stdout,
             stderr: finished.stderr,
             usage: finished.usage,
+            egress: None,
             plan: digest,
             trail,
         })

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::health::Health;
 use super::id::{SandboxId, SandboxName};
 use super::labels::Labels;
+use crate::egress::EgressUse;
 use crate::native::Process;
 use crate::outcome::{End, Limit, Usage};
 
@@ -77,6 +78,9 @@ pub struct Finish {
     pub limit: Option<Limit>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// What it did with its egress grant, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressUse>,
     /// What went wrong beside: it was killed because it could not be watched, or something could not be written down.
     pub failure: Option<String>,
 }
@@ -216,6 +220,7 @@ impl SandboxInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::{EgressReason, EgressRefusal};
 
     fn record(state: State) -> Record {
         Record {
@@ -236,8 +241,10 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let now = Timestamp::UNIX_EPOCH;
-        let finish =
-            Finish { end: Some(End::Exited(3)), limit: Some(Limit::Wall), usage: None, failure: None };
+        let refusals = vec![EgressRefusal { to: None, reason: EgressReason::BadRequest }];
+        let egress = Some(EgressUse { allowed: 1, refused: 2, refusals });
+        let (end, limit) = (Some(End::Exited(3)), Some(Limit::Wall));
+        let finish = Finish { end, limit, usage: None, egress, failure: None };
         for state in [
             State::Created {},
             State::Running {

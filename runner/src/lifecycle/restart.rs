@@ -128,7 +128,7 @@ mod tests {
         let none = Duration::ZERO;
         let peak_measured = Measured::Sampled;
         let usage = Usage { wall: none, user: none, system: none, peak_memory: 0, peak_measured };
-        Finished { end, limit, stdout: Vec::new(), stderr: Vec::new(), usage, output: 0 }
+        Finished { end, limit, stdout: Vec::new(), stderr: Vec::new(), usage, output: 0, egress: None }
     }
 
     #[test]

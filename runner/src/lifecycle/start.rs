@@ -150,6 +150,7 @@ impl Sandboxes {
                 limit: None,
                 usage: None,
                 output: 0,
+                egress: None,
             };
             trail.append((self.clock)(), &Event::RunEnd(end)).map_err(LaunchError::from)?;
         }

@@ -23,7 +23,7 @@ use super::restart::BackOff;
 use crate::io::{Commands, Input, Output, Streams, remote};
 use crate::native::{Finished, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
 use crate::secret::Secrets;
-use crate::trail::{Event, RunAgain, RunEnd, Trail, TrailError};
+use crate::trail::{EgressCount, Event, RunAgain, RunEnd, Trail, TrailError};
 
 /// What a supervisor process does. Everything comes over the socket; without an order it ends.
 pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
@@ -197,12 +197,13 @@ fn conclude(
         post.tell(&Answer::Failed { kind: kind(error), why: error.to_string(), traced: traced.is_ok() });
         return Ok(());
     }
-    let mut finish = Finish { end: None, limit: None, usage: None, failure: None };
+    let mut finish = Finish { end: None, limit: None, usage: None, egress: None, failure: None };
     match ran {
         Ok(finished) => {
             finish.end = Some(finished.end);
             finish.limit = finished.limit;
             finish.usage = Some(finished.usage);
+            finish.egress = finished.egress;
         }
         Err(error) => failures.push(error.to_string()),
     }
@@ -239,6 +240,7 @@ fn run_end(post: &Post, ran: Result<&Finished, &RunError>) -> RunEnd {
         limit: done.and_then(|done| done.limit),
         usage: done.map(|done| done.usage),
         output: done.map_or(0, |done| done.output),
+        egress: done.and_then(|done| done.egress.as_ref()).map(EgressCount::from),
     }
 }
 

@@ -127,7 +127,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 22] = [
+const HELD: [(Control, &str); 23] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -135,6 +135,10 @@ const HELD: [(Control, &str); 22] = [
     (Control::MaskedPaths, "mount namespace (covered by /dev/null or an empty folder)"),
     (Control::RemovedAtExit, "pid and mount namespaces (gone with process 1)"),
     (Control::NoNetwork, "network namespace"),
+    (
+        Control::Egress,
+        "egress proxy (in the supervisor, the only way out of the network namespace: host, port, address, and the server name of TLS)",
+    ),
     (Control::ReadOnlyRoot, "read-only mount"),
     (Control::EphemeralRoot, "overlayfs on a bounded tmpfs"),
     (Control::Tmp, "tmpfs with size and inode limits"),
@@ -159,7 +163,7 @@ const HELD: [(Control, &str); 22] = [
 ];
 
 /// What this backend does not do yet: said, and refused before anything starts.
-const LATER: [Control; 4] = [Control::Egress, Control::ProjectNetworks, Control::Publish, Control::Volumes];
+const LATER: [Control; 3] = [Control::ProjectNetworks, Control::Publish, Control::Volumes];
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {
@@ -191,7 +195,7 @@ mod tests {
         let table = table(Ok(()), &nowhere);
         assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 4);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
-        assert!(table.enforcer(Control::Egress).is_none() && table.enforcer(Control::Pids).is_some());
+        assert!(table.enforcer(Control::Volumes).is_none() && table.enforcer(Control::Egress).is_some());
     }
 
     #[test]

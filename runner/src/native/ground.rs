@@ -1,6 +1,7 @@
 //! What the host and the image say before the steps are made.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::sys::resource::{Resource, getrlimit};
@@ -10,7 +11,7 @@ use super::ids::Ids;
 use super::landlock;
 use super::secrets;
 use super::settings::{RootFolder, Settings};
-use super::spec::{Ground, NEEDED};
+use super::spec::{Ground, NEEDED, RESOLVER};
 use super::sys::{Errno, open_beneath};
 
 /// Why an image's tree cannot be a root.
@@ -45,6 +46,7 @@ impl Ground {
             ids: Ids::of_this_process(),
             root: String::new(),
             missing: Vec::new(),
+            resolver: false,
             cgroup: cgroup.then_some(0),
             landlock: landlock::abi(),
             hard_limits: hard_limits(),
@@ -68,10 +70,25 @@ impl Ground {
             ids: Ids::of_this_process(),
             root: root.path.to_str().ok_or(RootError::Path)?.to_owned(),
             missing,
+            resolver: !settings.egress.is_empty() && has_resolver(root.folder.as_fd())?,
             cgroup,
             landlock: landlock::abi(),
             hard_limits: hard_limits(),
         })
+    }
+}
+
+/// Whether the image has a file there that can be read. A link needs nothing: what it leads to is in the image, and nobody
+/// answers there.
+fn has_resolver(root: BorrowedFd<'_>) -> Result<bool, RootError> {
+    let unreadable =
+        |errno: &dyn ToString| RootError::Unreadable { path: RESOLVER.to_owned(), errno: errno.to_string() };
+    let name = CString::new(RESOLVER).map_err(|error| unreadable(&error))?;
+    match open_beneath(root, &name, libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK) {
+        Ok(file) => File::from(file).metadata().map(|is| is.is_file()).map_err(|error| unreadable(&error)),
+        // Nor does one that this user may not read: the sandbox may not either.
+        Err(Errno(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EACCES | libc::ENXIO)) => Ok(false),
+        Err(errno) => Err(unreadable(&errno)),
     }
 }
 

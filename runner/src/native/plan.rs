@@ -1,13 +1,15 @@
 //! From a launch plan to settings: nothing is dropped, and what cannot be enforced is refused here.
 
 use perry_sandbox_policy::{
-    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, RootfsMode, Terminal,
+    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, RootfsMode,
+    Terminal,
 };
 use perry_sandbox_profiles::{Arch, bpf, masked_paths, read_only_paths};
 use thiserror::Error;
 
 use super::devices::DeviceError;
 use super::settings::{Bounds, HostDevice, HostFolder, Settings};
+use crate::egress::Grants;
 
 /// Why a plan is not for this backend on this host. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -35,6 +37,9 @@ pub enum PlanError {
     /// A device that is not given.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A place to connect to that cannot be read.
+    #[error(transparent)]
+    Egress(#[from] PatternError),
     /// This processor is not known to the seccomp compiler.
     #[error("there is no seccomp table for this processor: x86_64 and aarch64 are known")]
     Arch,
@@ -67,6 +72,10 @@ pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settin
         mounts: plan.mounts.iter().map(host_folder).collect(),
         devices: devices(plan)?,
         secrets: plan.secrets.clone(),
+        egress: match &plan.network {
+            Network::None => Grants::default(),
+            Network::Egress(patterns) => Grants::try_from(patterns.clone())?,
+        },
         limits: Bounds {
             memory: limits.memory.bytes(),
             memory_exact: plan.memory_enforcement == MemoryEnforcement::Exact,

@@ -6,7 +6,9 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use super::sys::{Exit, REPORT_FAILURE, REPORT_LISTENER, REPORT_ROOM, REPORT_TERMINAL, adopt};
+use super::sys::{
+    Exit, REPORT_DOOR, REPORT_FAILURE, REPORT_LISTENER, REPORT_NAMES, REPORT_ROOM, REPORT_TERMINAL, adopt,
+};
 
 /// First byte: the launcher has started it; process id (i32), and its pidfd beside it.
 pub(crate) const STARTED: u8 = b'S';
@@ -29,6 +31,10 @@ pub(crate) enum Report {
     Listener(OwnedFd),
     /// A file system of the sandbox.
     Room(OwnedFd),
+    /// Where the egress proxy listens.
+    Door(OwnedFd),
+    /// Where it is asked for names.
+    Names(OwnedFd),
     /// Started by a launcher.
     Started { pid: i32, pidfd: OwnedFd },
     /// Ended, says the launcher.
@@ -69,6 +75,8 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
             Ok(Report::Failed { step: u32::from_ne_bytes(*step), errno: i32::from_ne_bytes(errno) })
         }
         ([REPORT_LISTENER], Some(listener)) => Ok(Report::Listener(listener)),
+        ([REPORT_DOOR], Some(listener)) => Ok(Report::Door(listener)),
+        ([REPORT_NAMES], Some(names)) => Ok(Report::Names(names)),
         ([REPORT_ROOM], Some(room)) => Ok(Report::Room(room)),
         ([REPORT_TERMINAL], Some(master)) => Ok(Report::Terminal(master)),
         ([STARTED, a, b, c, d], Some(pidfd)) => {

@@ -27,6 +27,7 @@ use super::start::{Given, StartError, start, this_process};
 use super::steps::{Slot, Step};
 use super::supervise::{Company, Counting, Ended, Running, Screen, supervise};
 use super::sys::{Errno, Exit, clone_host};
+use crate::egress::EgressUse;
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
 use crate::secret::{SecretError, Secrets};
@@ -127,6 +128,8 @@ pub(crate) struct Finished {
     pub(crate) usage: Usage,
     /// Bytes of output that were passed on.
     pub(crate) output: u64,
+    /// What went through the egress proxy, where there was one.
+    pub(crate) egress: Option<EgressUse>,
 }
 
 /// What a run needs beside its settings.
@@ -219,7 +222,8 @@ fn run_in(
         running.process = Some((child.pid, child.pidfd));
     }
     let counting = group.map_or(Counting::Us, Counting::Kernel);
-    let company = Company { counting, observer: place.observer, recorder: place.recorder };
+    let egress = Some(&settings.egress).filter(|grants| !grants.is_empty());
+    let company = Company { counting, observer: place.observer, recorder: place.recorder, egress };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, group)
 }
@@ -368,7 +372,8 @@ pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Resu
         None => (exit.largest_process, Measured::LargestProcess),
     };
     let usage = Usage { wall: ended.wall, user: exit.user, system: exit.system, peak_memory, peak_measured };
-    Ok(Finished { end, limit, stdout: ended.stdout, stderr: ended.stderr, usage, output: ended.output })
+    let (stdout, stderr, output, egress) = (ended.stdout, ended.stderr, ended.output, ended.egress);
+    Ok(Finished { end, limit, stdout, stderr, usage, output, egress })
 }
 
 /// Whether the kernel ended process 1 for its processor time. As the first of its namespace it is deaf to SIGXCPU unless

@@ -7,6 +7,8 @@ use std::time::Duration;
 use perry_sandbox_policy::SecretName;
 use serde::{Deserialize, Serialize};
 
+use crate::egress::Grants;
+
 /// One sandbox, as this backend understands it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
@@ -40,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) devices: Vec<HostDevice>,
     /// Secrets that are files below `/run/secrets`.
     pub(crate) secrets: Vec<SecretName>,
+    /// What may be reached through the proxy; nothing: there is none.
+    pub(crate) egress: Grants,
     /// All limits.
     pub(crate) limits: Bounds,
 }

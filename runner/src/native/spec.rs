@@ -39,6 +39,8 @@ pub(crate) struct Ground {
     pub(crate) root: String,
     /// Folders that the sandbox needs and the image lacks, shallow ones first, relative to the root.
     pub(crate) missing: Vec<String>,
+    /// Whether names are answered inside, and the image has a file that says that they are answered elsewhere.
+    pub(crate) resolver: bool,
     /// Where a cgroup counts: how many of its folders the child joins by itself.
     pub(crate) cgroup: Option<u8>,
     /// Which version of Landlock the kernel has; 0: none.
@@ -159,10 +161,15 @@ impl Spec {
         steps.extend(root(settings, ground)?);
         steps.extend(proc_and_dev(settings, ground)?);
         steps.extend(masks(settings)?);
+        if ground.resolver {
+            steps.push(own_resolver()?);
+        }
         steps.extend(host_folders(settings)?);
         steps.extend(secrets::files(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
-        steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp, Step::NewKeyring]);
+        steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
+        steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
+        steps.push(Step::NewKeyring);
         steps.extend(
             (0..ground.cgroup.unwrap_or(0)).map(|number| Step::JoinGroup { by: Slot::Group(number) }),
         );
@@ -463,6 +470,20 @@ fn masks(settings: &Settings) -> Steps {
         steps.push(Step::ReadOnly { path: text(path)? });
     }
     Ok(steps)
+}
+
+/// Where an image says who answers for names, relative to the root.
+pub(super) const RESOLVER: &str = "etc/resolv.conf";
+
+/// Without a line in it, whoever asks for a name asks the loopback, as without the file.
+fn own_resolver() -> Result<Step, SpecError> {
+    Ok(Step::AttachPart {
+        mount: Slot::Null,
+        part: text("")?,
+        beneath: Slot::Root,
+        path: text(RESOLVER)?,
+        attributes: MountAttributes::Device,
+    })
 }
 
 /// Limits of each process. With a cgroup the kernel counts the whole sandbox as well.

@@ -179,6 +179,8 @@ pub(crate) enum Step {
     HostName { name: Text },
     /// Bring the loopback up.
     LoopbackUp,
+    /// Bind the sockets of the egress proxy, send them to the runner, and close them.
+    OpenDoor,
     /// Limit one resource of each process.
     Limit { resource: u32, soft: u64, hard: u64 },
     /// New session keyring: keyrings are not namespaced.
@@ -274,6 +276,9 @@ impl fmt::Display for Step {
             Self::Pivot => f.write_str("pivot_root, and detach the old root"),
             Self::HostName { name } => write!(f, "set the host name {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback up"),
+            Self::OpenDoor => f.write_str(
+                "hand the sockets of the egress proxy (127.0.0.1, TCP 3128 and UDP 53) to the runner",
+            ),
             Self::Limit { resource, soft, .. } => write!(f, "setrlimit {} {soft}", limit_name(*resource)),
             Self::NewKeyring => f.write_str("join a new session keyring"),
             Self::Become { uid, gid, .. } => write!(f, "become user {uid}, group {gid}"),

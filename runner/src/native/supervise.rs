@@ -19,6 +19,7 @@ use super::settings::Bounds;
 use super::signals::{Delivery, deliver, stand_in};
 use super::strain::Strain;
 use super::sys::{Errno, Exit, NoBrokenPipeSignal, peek_exited, set_window, signal_by_pidfd, wait_exit};
+use crate::egress::{Door, EgressUse, Grants};
 use crate::io::{Command, Commands, Output};
 use crate::outcome::Limit;
 
@@ -83,6 +84,8 @@ pub(crate) struct Ended {
     pub(crate) wall: Duration,
     /// Bytes of output that were passed on.
     pub(crate) output: u64,
+    /// What went through the egress proxy, where there was one.
+    pub(crate) egress: Option<EgressUse>,
 }
 
 /// Who counts what a sandbox uses.
@@ -105,6 +108,8 @@ pub(crate) struct Company<'a> {
     pub(crate) observer: Option<&'a dyn Observer>,
     /// Who answers a filter that records.
     pub(crate) recorder: Option<&'a Recorder>,
+    /// What may be reached through a proxy.
+    pub(crate) egress: Option<&'a Grants>,
 }
 
 /// Runs the loop until the sandbox has ended and its output is passed on.
@@ -124,6 +129,7 @@ pub(crate) fn supervise(
         next_look: (!matches!(company.counting, Counting::Others)).then(|| after(FIRST_LOOK)),
         observer: company.observer,
         recorder: company.recorder,
+        door: company.egress.map(Door::new),
         started: Instant::now(),
         passed: 0,
         executed: false,
@@ -142,6 +148,7 @@ pub(crate) fn supervise(
             peak: Use::default(),
             wall: Duration::ZERO,
             output: 0,
+            egress: None,
         },
     };
     let answer = match NoBrokenPipeSignal::new() {
@@ -168,6 +175,8 @@ struct Watch<'a> {
     next_look: Option<Instant>,
     observer: Option<&'a dyn Observer>,
     recorder: Option<&'a Recorder>,
+    /// The only way out.
+    door: Option<Door>,
     meter: Meter,
     strain: Strain,
     counting: Counting<'a>,
@@ -334,6 +343,9 @@ impl Watch<'_> {
                 let recorder = self.recorder.ok_or(io::ErrorKind::InvalidData)?;
                 recorder.listen(listener)?;
             }
+            // Nor these but the step that opens the door.
+            Report::Door(listener) => self.door()?.take_listener(listener),
+            Report::Names(names) => self.door()?.take_names(names)?,
             Report::Started { pid, pidfd } => {
                 self.running.process = Some((pid, pidfd));
                 self.running.note.take().map_or(Ok(()), |note| note.started(pid))?;
@@ -364,6 +376,10 @@ impl Watch<'_> {
             }
         }
         Ok(())
+    }
+
+    fn door(&mut self) -> io::Result<&mut Door> {
+        self.door.as_mut().ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     fn open_screen(&mut self, master: OwnedFd) -> io::Result<()> {
@@ -484,6 +500,7 @@ impl Watch<'_> {
         self.strain.conclude(self.bounds, peak, self.meter.is_full(), group);
         self.ended.ran_into = self.strain.limit();
         self.ended.output = self.passed;
+        self.ended.egress = self.door.take().map(Door::close);
         let [stdout, stderr] = self.running.outward;
         self.ended.stdout = stdout.map(Pump::captured).unwrap_or_default();
         self.ended.stderr = stderr.map(Pump::captured).unwrap_or_default();

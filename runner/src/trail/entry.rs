@@ -4,6 +4,7 @@ use perry_sandbox_policy::{Evidence, LaunchPlan, PlanDigest, Trial, VerifiedIden
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::egress::EgressUse;
 use crate::outcome::{End, Limit, Usage};
 
 /// The place of a line: enough to find it again.
@@ -149,6 +150,26 @@ pub struct RunEnd {
     pub usage: Option<Usage>,
     /// Bytes of output that were passed on.
     pub output: u64,
+    /// What it did with its egress grant, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressCount>,
+}
+
+/// How much went through the egress proxy. Where to is not written down: the hosts that a program asks for are its own
+/// words, and could carry anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EgressCount {
+    /// Connections that were made.
+    pub allowed: u64,
+    /// Connections and questions for a name that were refused.
+    pub refused: u64,
+}
+
+impl From<&EgressUse> for EgressCount {
+    fn from(egress: &EgressUse) -> Self {
+        Self { allowed: egress.allowed, refused: egress.refused }
+    }
 }
 
 #[cfg(test)]

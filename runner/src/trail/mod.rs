@@ -5,5 +5,5 @@ mod entry;
 mod verify;
 
 pub use chain::{Trail, TrailError};
-pub use entry::{Decision, Event, Mark, RunAgain, RunEnd, RunStart, Signature};
+pub use entry::{Decision, EgressCount, Event, Mark, RunAgain, RunEnd, RunStart, Signature};
 pub use verify::{Break, BreakKind, Verified};

@@ -323,3 +323,24 @@ fn all_of_it_holds_for_an_ordinary_user() {
         assert!(output.status.success(), "{name}: {text} {}", String::from_utf8_lossy(&output.stdout));
     }
 }
+
+#[test]
+fn a_sandbox_that_stays_and_programs_that_join_it_share_its_way_out() {
+    let port = crate::server();
+    let fetch = format!("/bin/busybox wget -q -O - http://127.0.0.1:{port}/");
+    let mut yard = yard(&format!("{fetch}; echo ready; read x; {fetch}; while :; do sleep 1; done"));
+    crate::let_out(&mut yard.spine.plan, port);
+    let id = yard.run();
+    until(|| (yard.log(&id).contains("hello") && yard.log(&id).contains("ready")).then_some(()));
+    let outcome = yard.shell(&id, &fetch);
+    assert_eq!((outcome.end, outcome.stdout.as_slice()), (End::Exited(0), &b"hello\n"[..]));
+    let elsewhere =
+        yard.shell(&id, "unset http_proxy; /bin/busybox wget -q -O - http://127.0.0.1:1/ || echo refused");
+    assert_eq!(elsewhere.stdout, b"refused\n");
+    let mut other = yard.plan(&["/bin/busybox", "true"]);
+    other.network = perry_sandbox_policy::Network::None;
+    assert!(yard.exec(&id, &other).is_err(), "a plan with another network does not join");
+    yard.sandboxes.stop(&id, &Stop { signal: Some(9), grace: Duration::from_secs(5) }).unwrap();
+    let used = yard.wait(&id).finish.unwrap().egress.unwrap();
+    assert!(used.allowed >= 2 && used.refused == 0, "{used:?}");
+}

@@ -14,6 +14,7 @@ use core::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
 
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
+use super::door;
 use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
 use super::notify;
@@ -159,6 +160,7 @@ impl Child<'_> {
             Step::Terminal => self.terminal(),
             Step::WorkingFolder { path } => working_folder(path.as_c()),
             Step::DieWithParent => self.die_with_parent(),
+            Step::OpenDoor => door::open(self.fd(Slot::Report)),
             Step::CloseOthers => self.close_others(),
             Step::Record { program, key } => notify::listen(program, *key, self.fd(Slot::Report)),
             Step::Join => plain(Plain::Setns, [i64::from(self.fd(Slot::Target)), JOINED, 0]).map(drop),

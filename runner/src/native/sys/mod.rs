@@ -5,6 +5,7 @@
 
 mod call;
 mod child;
+mod door;
 #[cfg(test)]
 mod fault;
 mod landlock;
@@ -17,6 +18,7 @@ mod secret;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_ROOM, REPORT_TERMINAL};
+pub(crate) use door::{REPORT_DOOR, REPORT_NAMES};
 #[cfg(test)]
 pub(crate) use fault::{Armed, Side};
 pub(crate) use landlock::landlock_abi;

@@ -16,6 +16,7 @@ use super::super::supervise::{Company, Counting, supervise};
 use super::super::sys::{Armed, Side};
 use super::rootfs::{busybox, settings};
 use super::*;
+use crate::egress::Grants;
 use crate::outcome::End;
 
 /// What the copies of this program are told: a filter of test names that fits none.
@@ -120,15 +121,21 @@ fn names_what_failed(error: &RunError) {
     }
 }
 
-/// One sandbox with everything that a plan can ask for, and one with a terminal.
-fn asked_for(folder: &Path, room: &Room) -> [(&'static str, Room, Settings); 2] {
+/// One sandbox with everything that a plan can ask for, one with a terminal, and one with an egress grant.
+fn asked_for(folder: &Path, room: &Room) -> [(&'static str, Room, Settings); 3] {
     let mut full = settings(&["/bin/true"]);
     full.ephemeral = Some(1 << 20);
     let path = folder.canonicalize().unwrap().to_str().unwrap().to_owned();
     full.mounts = vec![HostFolder { path, writable: true, executable: false }];
     let mut terminal = settings(&["true"]);
     terminal.terminal = true;
-    [("with a grant", room.clone(), full), ("with a terminal", without_cgroups(), terminal)]
+    let mut outward = settings(&["true"]);
+    outward.egress = Grants::try_from(vec!["a.example:443".to_owned()]).unwrap();
+    [
+        ("with a grant", room.clone(), full),
+        ("with a terminal", without_cgroups(), terminal),
+        ("with a way out", without_cgroups(), outward),
+    ]
 }
 
 /// Not a test of its own: what the copies do.
@@ -167,7 +174,7 @@ fn through_a_launcher(settings: &Settings, folder: &RootFolder) -> Result<End, R
             send(&ours, &spec, &given).unwrap();
             drop(given);
             running.remote = true;
-            let company = Company { counting: Counting::Us, observer: None, recorder: None };
+            let company = Company { counting: Counting::Us, observer: None, recorder: None, egress: None };
             let ended = supervise(running, &settings.limits, None, company).map_err(RunError::Supervision)?;
             conclude(&spec, ended, None).map(|done| done.end)
         });

@@ -5,6 +5,7 @@ mod bombs;
 mod changed;
 mod defences;
 mod devices;
+mod egress;
 mod faults;
 mod landlock;
 mod leftovers;

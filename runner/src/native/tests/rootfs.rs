@@ -13,6 +13,7 @@ use perry_sandbox_reference::Platform;
 use tempfile::TempDir;
 
 use super::super::settings::{Bounds, Settings};
+use crate::egress::Grants;
 
 /// Debian's static busybox, out of the example image.
 pub(super) fn put_busybox(path: &Path) {
@@ -87,6 +88,7 @@ pub(super) fn settings(argv: &[&str]) -> Settings {
         mounts: Vec::new(),
         devices: Vec::new(),
         secrets: Vec::new(),
+        egress: Grants::default(),
         limits: bounds(),
     }
 }
