@@ -174,6 +174,29 @@ export interface Ended {
   planDigest: string;
   /** The entry in the trail, where one is kept. */
   trail?: TrailMark | null;
+  /** What it did with its egress grant; absent without one. */
+  egress?: EgressUse;
+}
+
+/** What went through the egress proxy. */
+export interface EgressUse {
+  /** Connections that were made. */
+  allowed: number;
+  /** Connections and questions for a name that were refused. */
+  refused: number;
+  /** The first different refusals: where to, as far as it could be read, and why. */
+  refusals: {
+    to: string | null;
+    reason:
+      | "not-granted"
+      | "bad-request"
+      | "too-slow-or-long"
+      | "no-address"
+      | "address-barred"
+      | "unreachable"
+      | "not-tls"
+      | "other-server-name";
+  }[];
 }
 
 /** How a run ended, and what it printed. */

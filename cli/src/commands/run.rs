@@ -8,7 +8,7 @@ use base64::Engine as _;
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_pipeline::{Admitted, Decided, Environment, Live, Pipeline};
 use perry_sandbox_policy::{LaunchPlan, Terminal, Trial};
-use perry_sandbox_runner::{End, Input, Limit, Outcome, Output, Streams};
+use perry_sandbox_runner::{EgressUse, End, Input, Limit, Outcome, Output, Streams};
 use serde_json::{Value, json};
 
 use super::answer;
@@ -94,8 +94,22 @@ pub(super) fn streams(capture: bool) -> anyhow::Result<Streams> {
     })
 }
 
+/// Says what the program wanted to reach and did not: its own words about it are rarely the reason.
+fn refusals(egress: &EgressUse) {
+    for refusal in &egress.refusals {
+        output::note(&format!("egress refused: {refusal}"));
+    }
+    let named = u64::try_from(egress.refusals.len()).unwrap_or(u64::MAX);
+    if egress.refused > named {
+        output::note(&format!("egress refused: {} times in all", egress.refused));
+    }
+}
+
 /// The exit code, after saying which limit ended it.
 fn finish(outcome: &Outcome, plan: Option<&LaunchPlan>, quiet: bool) -> Exit {
+    if let (Some(egress), false) = (&outcome.egress, quiet) {
+        refusals(egress);
+    }
     let Some(limit) = outcome.limit else {
         return match outcome.end {
             End::Exited(code) => Exit::Program(u8::try_from(code).unwrap_or(u8::MAX)),
@@ -161,6 +175,9 @@ fn report(schema: &str, outcome: &Outcome, decided: Option<&Decided<'_>>) -> Val
         "trail": outcome.trail,
     });
     if let Value::Object(fields) = &mut report {
+        if let Some(egress) = &outcome.egress {
+            fields.insert("egress".to_owned(), json!(egress));
+        }
         if let Some(decided) = decided {
             fields.insert("evidence".to_owned(), json!(decided.evidence()));
         }

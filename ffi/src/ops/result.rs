@@ -31,7 +31,7 @@ pub(super) fn plain(outcome: &Outcome, evidence: Option<&Evidence>) -> Value {
         End::Killed(signal) => (None, Some(signal)),
     };
     let usage = &outcome.usage;
-    json!({
+    let mut result = json!({
         "exitCode": code,
         "signal": signal,
         "limitHit": outcome.limit,
@@ -45,7 +45,11 @@ pub(super) fn plain(outcome: &Outcome, evidence: Option<&Evidence>) -> Value {
         "evidence": evidence.map(evidence_of),
         "planDigest": outcome.plan,
         "trail": outcome.trail.as_ref().and_then(|mark| serde_json::to_value(mark).map(camel).ok()),
-    })
+    });
+    if let (Some(egress), Value::Object(fields)) = (&outcome.egress, &mut result) {
+        fields.insert("egress".to_owned(), serde_json::to_value(egress).map_or(Value::Null, camel));
+    }
+    result
 }
 
 /// What was proved.

@@ -96,6 +96,7 @@ pub(super) fn report(info: &SandboxInfo) -> Value {
         "failure": finish.and_then(|finish| finish.failure.clone()),
         "wall-ms": info.wall().map(milliseconds),
         "peak-memory": finish.and_then(|finish| finish.usage).map(|usage| usage.peak_memory),
+        "egress": finish.and_then(|finish| finish.egress.as_ref()),
         "restarts": info.restarts,
         "health": info.health,
         "supervisor": info.supervisor,
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn an_end_is_an_exit_code() {
-        let finish = |end, limit| Finish { end, limit, usage: None, failure: None };
+        let finish = |end, limit| Finish { end, limit, usage: None, egress: None, failure: None };
         for (end, limit, code, text) in [
             (Some(End::Exited(3)), None, 3, "3"),
             (Some(End::Killed(15)), None, 143, "signal 15"),
