@@ -6,6 +6,7 @@ mod bad_layout;
 mod cosign;
 mod detached;
 mod doctor;
+mod egress;
 mod gates;
 mod grants;
 mod hostile_config;
