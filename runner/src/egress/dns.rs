@@ -175,5 +175,9 @@ pub(super) mod tests {
         }
         assert_eq!(code(&[question.clone(), vec![0; 600]].concat()), FORMAT_ERROR);
         assert_eq!(code(&asked(&"a.".repeat(130), 1)), FORMAT_ERROR);
+        let long = [&question[..12], &[100], &[b'a'; 100][..], &[0, 0, 1, 0, 1]].concat();
+        assert_eq!(code(&long), FORMAT_ERROR, "a label longer than there are");
+        let pointer = [&question[..12], &[0xc0], &[b'a'; 0xc0][..], &[0, 0, 1, 0, 1]].concat();
+        assert_eq!(code(&pointer), FORMAT_ERROR, "a pointer is no length");
     }
 }

@@ -193,6 +193,17 @@ fn a_name_that_leads_to_a_barred_or_near_address_is_refused_whatever_is_granted(
 }
 
 #[test]
+fn an_address_that_a_resolver_dresses_up_is_the_one_that_was_granted() {
+    fn mapped(_: &str, _: u16) -> Vec<IpAddr> {
+        vec!["::ffff:127.0.0.1".parse().unwrap()]
+    }
+    let port = outside();
+    let yard = yard(&near(port), mapped);
+    assert!(opened(&yard.tunnel(&format!("a.example:{port}"), b"hello"), b"hello"));
+    yard.end();
+}
+
+#[test]
 fn a_name_without_an_address_and_an_address_without_a_server_are_told_apart() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let first = yard(&near(closed), nobody);
