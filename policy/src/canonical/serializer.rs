@@ -37,6 +37,9 @@ pub(super) struct Writer {
 
 type Done = Result<(), NoJson>;
 
+/// Most objects have no more members: one allocation for their keys.
+const FEW: usize = 24;
+
 impl Writer {
     /// `{"name":`, for what stands in a variant.
     fn variant(&mut self, name: &str) {
@@ -53,7 +56,7 @@ impl Writer {
     fn members(&mut self, close: &'static str) -> Members<'_> {
         self.text.push('{');
         let begin = self.text.len();
-        Members { writer: self, begin, keys: Vec::new(), close }
+        Members { writer: self, begin, keys: Vec::with_capacity(FEW), close }
     }
 
     fn push(&mut self, text: &str) {

@@ -37,10 +37,17 @@ fn escape(text: &mut String, special: char) {
 pub(super) fn write_integer(text: &mut String, value: i128) {
     /// Above, not every integer has a double of its own.
     const EXACT: u128 = 1 << 53;
+    if value.unsigned_abs() <= EXACT
+        && let Ok(value) = i64::try_from(value)
+    {
+        // Writing into a string has no way to fail.
+        let _ = write!(text, "{value}");
+        return;
+    }
     let digits = value.to_string();
     match digits.parse() {
-        Ok(nearest) if value.unsigned_abs() > EXACT => write_real(text, nearest),
-        _ => text.push_str(&digits),
+        Ok(nearest) => write_real(text, nearest),
+        Err(_) => text.push_str(&digits),
     }
 }
 
