@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::error::LifecycleError;
 use super::id::{SandboxId, SandboxName};
-use super::record::{self, LONGEST, Record, State};
+use super::record::{self, LONGEST, Record};
 use crate::native::{Process, check_owner};
 
 /// The record's file.
@@ -282,21 +282,14 @@ impl Home {
         // First the lock, then the record: a sandbox that ends in between is shown as ended, not as dead.
         let locked = is_locked(&lock).map_err(failed("look at", &path))?;
         let path = folder.join(RECORD);
-        let bytes = read_bounded(&path, LONGEST).map_err(|error| missing(error, "read", &path))?;
-        let record = record::read(&bytes);
-        let record = record.map_err(|why| LifecycleError::Damaged { id: id.to_string(), why })?;
-        if record.id != *id {
-            return Err(LifecycleError::Damaged {
-                id: id.to_string(),
-                why: "it has another's id".to_owned(),
-            });
-        }
-        let held = locked
-            && match &record.state {
-                State::Running { supervisor, .. } => supervisor.is_alive(),
-                State::Created {} | State::Ended { .. } => true,
-            };
-        Ok((record, held))
+        let read = || {
+            let bytes = read_bounded(&path, LONGEST).map_err(|error| missing(error, "read", &path))?;
+            let damaged = |why| LifecycleError::Damaged { id: id.to_string(), why };
+            let record = record::read(&bytes).map_err(damaged)?;
+            if record.id == *id { Ok(record) } else { Err(damaged("it has another's id".to_owned())) }
+        };
+        let record = read()?;
+        if locked { record::settled(record, Process::is_alive, read) } else { Ok((record, false)) }
     }
 
     /// The caller's own text.

@@ -217,6 +217,27 @@ impl SandboxInfo {
     }
 }
 
+/// A record whose lock was held when it was read, and whether it still is.
+///
+/// The supervisor may have ended after the record was read. What it wrote last is there once it is gone, so the record is
+/// read again then: only one that still says that it runs is dead.
+pub(super) fn settled<E>(
+    record: Record,
+    is_alive: impl Fn(Process) -> bool,
+    read: impl FnOnce() -> Result<Record, E>,
+) -> Result<(Record, bool), E> {
+    let runs = |record: &Record| match record.state {
+        State::Running { supervisor, .. } => is_alive(supervisor),
+        State::Created {} | State::Ended { .. } => true,
+    };
+    if runs(&record) {
+        return Ok((record, true));
+    }
+    let record = read()?;
+    let held = runs(&record);
+    Ok((record, held))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +280,23 @@ mod tests {
             let record = record(state);
             assert_eq!(read(&serde_json::to_vec(&record).unwrap()).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn what_a_supervisor_wrote_last_is_read_when_it_is_gone() {
+        let now = Timestamp::UNIX_EPOCH;
+        let supervisor = Process { pid: 7, start: 9 };
+        let (shape, restarts, health) = (Digest::of(b"s"), 0, None);
+        let runs = record(State::Running { supervisor, started: now, shape, restarts, health });
+        let finish =
+            Finish { end: Some(End::Exited(0)), limit: None, usage: None, egress: None, failure: None };
+        let ended = record(State::Ended { started: now, finished: now, finish, restarts: 0 });
+        let ask = |alive: bool, then: &Record| {
+            settled(runs.clone(), |_| alive, || Ok::<_, String>(then.clone())).unwrap()
+        };
+        assert_eq!(ask(true, &ended), (runs.clone(), true), "as it was read");
+        assert_eq!(ask(false, &ended), (ended.clone(), true), "it ended in between");
+        assert_eq!(ask(false, &runs), (runs.clone(), false), "it died without a word");
     }
 
     #[test]
