@@ -8,9 +8,7 @@ use std::sync::LazyLock;
 
 use super::action::Refusal;
 use super::admission::Admission;
-use super::builtin_table::{
-    DEFAULT_AARCH64, DEFAULT_DIGEST, DEFAULT_X86_64, MINIMAL_AARCH64, MINIMAL_DIGEST, MINIMAL_X86_64,
-};
+use super::builtin_table::{default, minimal};
 use super::clause::{ARGS, Clause};
 use super::error::ProfileError;
 use super::profile::{Meaning, ProfileName, Rule, SeccompProfile, Text};
@@ -32,20 +30,20 @@ static DEFAULT: SeccompProfile = SeccompProfile {
     name: ProfileName::builtin("perry-default"),
     meaning: Meaning {
         unknown: Refusal::Errno(Errno::ENOSYS),
-        x86_64: Cow::Borrowed(DEFAULT_X86_64),
-        aarch64: Cow::Borrowed(DEFAULT_AARCH64),
+        x86_64: Cow::Borrowed(default::X86_64),
+        aarch64: Cow::Borrowed(default::AARCH64),
     },
-    text: Text::Builtin { read: || DEFAULT_TEXT.as_ref().ok(), digest: DEFAULT_DIGEST },
+    text: Text::Builtin { read: || DEFAULT_TEXT.as_ref().ok(), digest: default::DIGEST },
 };
 
 static MINIMAL: SeccompProfile = SeccompProfile {
     name: ProfileName::builtin("perry-minimal"),
     meaning: Meaning {
         unknown: Refusal::Errno(Errno::ENOSYS),
-        x86_64: Cow::Borrowed(MINIMAL_X86_64),
-        aarch64: Cow::Borrowed(MINIMAL_AARCH64),
+        x86_64: Cow::Borrowed(minimal::X86_64),
+        aarch64: Cow::Borrowed(minimal::AARCH64),
     },
-    text: Text::Builtin { read: || MINIMAL_TEXT.as_ref().ok(), digest: MINIMAL_DIGEST },
+    text: Text::Builtin { read: || MINIMAL_TEXT.as_ref().ok(), digest: minimal::DIGEST },
 };
 
 /// Finds a profile by name.
@@ -162,42 +160,43 @@ mod tests {
         lines.join("\n")
     }
 
-    /// Writes the tables that the files mean.
-    fn tables() -> String {
+    /// Writes the table that a file means.
+    fn table(profile: &SeccompProfile) -> String {
         let mut text = String::from(
-            "//! What `builtin/*.toml` mean, as tables. Written by the test\n\
+            "//! What a file of `builtin/` means, as a table. Written by the test\n\
              //! `the_tables_are_what_the_files_mean` in `builtin.rs`; never edited.\n\n\
-             use super::action::Errno;\n\
-             use super::builtin::{always, clause, never, only, when};\n\
-             use super::profile::Rule;\n\
+             use super::super::action::Errno;\n\
+             use super::super::builtin::{always, clause, never, only, when};\n\
+             use super::super::profile::Rule;\n\
              use crate::syscall::Syscall;\n\n\
              /// The bits that are compared of an argument that the kernel reads as 32 bits.\n\
              const WORD: u64 = 0xffff_ffff;\n",
         );
-        for (name, profile) in ["DEFAULT", "MINIMAL"].into_iter().zip(texts()) {
-            for (suffix, arch) in ["X86_64", "AARCH64"].into_iter().zip(Arch::ALL) {
-                let head = format!("pub(super) static {name}_{suffix}: &[(Syscall, Rule)] = &[");
-                write!(text, "\n#[rustfmt::skip]\n{head}\n").unwrap();
-                text.push_str(&packed(
-                    profile.meaning.rules(arch).map(|(call, rule)| row(call, rule)),
-                    "    ",
-                ));
-                text.push_str("];\n");
-            }
-            let digest = profile.digest().to_string();
-            let digest = digest.trim_start_matches("sha256:");
-            write!(text, "\npub(super) const {name}_DIGEST: &str = \"{digest}\";\n").unwrap();
+        for (name, arch) in ["X86_64", "AARCH64"].into_iter().zip(Arch::ALL) {
+            write!(text, "\n#[rustfmt::skip]\npub(in super::super) static {name}: &[(Syscall, Rule)] = &[\n")
+                .unwrap();
+            text.push_str(&packed(profile.meaning.rules(arch).map(|(call, rule)| row(call, rule)), "    "));
+            text.push_str("];\n");
         }
+        let digest = profile.digest().to_string();
+        let digest = digest.trim_start_matches("sha256:");
+        write!(text, "\npub(in super::super) const DIGEST: &str = \"{digest}\";\n").unwrap();
         text
     }
 
     #[test]
     fn the_tables_are_what_the_files_mean() {
-        let expected = tables();
-        if expected != include_str!("builtin_table.rs") {
-            let path = std::env::temp_dir().join("builtin_table.rs");
-            std::fs::write(&path, expected).unwrap();
-            panic!("copy {} over profiles/src/seccomp/builtin_table.rs", path.display());
+        let written = [
+            ("default.rs", include_str!("builtin_table/default.rs")),
+            ("minimal.rs", include_str!("builtin_table/minimal.rs")),
+        ];
+        for ((file, found), profile) in written.into_iter().zip(texts()) {
+            let expected = table(profile);
+            if expected != found {
+                let path = std::env::temp_dir().join(file);
+                std::fs::write(&path, expected).unwrap();
+                panic!("copy {} to profiles/src/seccomp/builtin_table", path.display());
+            }
         }
         for (table, text) in [&DEFAULT, &MINIMAL].into_iter().zip(texts()) {
             assert_eq!(table, text);

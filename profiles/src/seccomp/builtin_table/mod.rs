@@ -1,0 +1,4 @@
+//! The builtin profiles as tables, one a file.
+
+pub(super) mod default;
+pub(super) mod minimal;
