@@ -2,13 +2,13 @@
 
 use perry_sandbox_policy::{
     CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts, ImageDefaults, ImageSubject,
-    IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, MountAccess, Network, Policy, RepositoryRule,
-    Request, RootfsMode, Signer, SignerIdentity, Target, Verdict, decide, decide_requirement, explain,
+    IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy, RepositoryRule, Request,
+    RootfsMode, Signer, SignerIdentity, Target, Verdict, decide, decide_requirement, explain,
 };
 
 use crate::support::{
     ACME, able_host, acme, acme_signature, backend, capability, evidence, host, image, key_signature, loaded,
-    now, pem, request, shell_tools, try_load,
+    now, pem, request, shell_tools,
 };
 
 pub(crate) fn codes(verdict: &Verdict) -> Vec<DenyCode> {
@@ -18,11 +18,11 @@ pub(crate) fn codes(verdict: &Verdict) -> Vec<DenyCode> {
     }
 }
 
-fn run(policy: &Policy, request: &Request, evidence: &Evidence, host: &HostFacts) -> Verdict {
+pub(crate) fn run(policy: &Policy, request: &Request, evidence: &Evidence, host: &HostFacts) -> Verdict {
     decide(policy, request, evidence, &image(), host, now())
 }
 
-fn allowed(verdict: Verdict) -> LaunchPlan {
+pub(crate) fn allowed(verdict: Verdict) -> LaunchPlan {
     match verdict {
         Verdict::Allow(plan) => *plan,
         Verdict::Deny(denial) => {
@@ -31,11 +31,11 @@ fn allowed(verdict: Verdict) -> LaunchPlan {
     }
 }
 
-fn subject(repository: &str) -> ImageSubject {
+pub(crate) fn subject(repository: &str) -> ImageSubject {
     ImageSubject { repository: Some(repository.parse().unwrap()) }
 }
 
-fn ad_hoc() -> Request {
+pub(crate) fn ad_hoc() -> Request {
     request(Target::AdHoc)
 }
 
@@ -63,33 +63,6 @@ fn a_capability_runs_with_what_it_was_granted_and_nothing_more() {
     assert!(plan.mounts.is_empty() && plan.linux_caps.is_empty() && plan.devices.is_empty());
     assert!(plan.lines.iter().all(|line| !line.enforcer.is_empty()));
     assert!(plan.lines.is_sorted_by_key(|line| line.control));
-}
-
-#[test]
-fn a_program_with_egress_is_told_of_the_proxy_unless_the_caller_says_otherwise() {
-    let mut request = capability("fetch-advisories");
-    let mut image = image();
-    image.env.push("http_proxy=http://build.example:8080".into());
-    image.env.push("NO_PROXY=*".into());
-    let decided = |request: &Request, image: &_| {
-        allowed(decide(&acme(), request, &shell_tools(), image, &able_host(), now()))
-    };
-    let plan = decided(&request, &image);
-    for name in ["HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
-        assert_eq!(plan.process.env[name], "http://127.0.0.1:3128", "{name}");
-    }
-    assert_eq!((plan.process.env["NO_PROXY"].as_str(), plan.process.env["no_proxy"].as_str()), ("", ""));
-    let note = "the seccomp profile perry-minimal admits no TCP sockets: the program cannot use its egress";
-    assert!(plan.notes.iter().any(|said| said == note), "{:?}", plan.notes);
-    // A variable that the policy grants is the caller's.
-    let text = ACME.replace("\"ACME_*\"", "\"ACME_*\", \"HTTP_PROXY\"");
-    let policy = loaded(&text.replace("env = [\"ACME_REGION\"]", "env = [\"ACME_REGION\", \"HTTP_PROXY\"]"));
-    request.env.insert("HTTP_PROXY".into(), "http://127.0.0.1:1".into());
-    let plan = allowed(run(&policy, &request, &shell_tools(), &able_host()));
-    assert_eq!(plan.process.env["HTTP_PROXY"], "http://127.0.0.1:1");
-    assert_eq!(plan.process.env["HTTPS_PROXY"], "http://127.0.0.1:3128");
-    let plan = allowed(run(&acme(), &capability("format-markdown"), &shell_tools(), &able_host()));
-    assert!(!plan.process.env.contains_key("HTTP_PROXY"));
 }
 
 #[test]
@@ -221,22 +194,6 @@ fn what_is_outside_of_the_ceiling_is_denied_each_with_its_code() {
         DenyCode::Limits,
     ];
     assert_eq!(found, expected);
-}
-
-#[test]
-fn arguments_are_counted_and_measured() {
-    let policy = acme();
-    let verdict = |args: Vec<String>| {
-        let request = Request { args, ..capability("format-markdown") };
-        run(&policy, &request, &shell_tools(), &able_host())
-    };
-    let plan = allowed(verdict(vec!["x".repeat(256); 16]));
-    assert_eq!(plan.process.argv.len(), 18);
-    assert_eq!(codes(&verdict(vec!["x".repeat(257)])), [DenyCode::Arguments]);
-    assert_eq!(codes(&verdict(vec!["a\0b".into()])), [DenyCode::Arguments]);
-    // A capability without `args` takes none.
-    let request = Request { args: vec!["x".into()], ..capability("fetch-advisories") };
-    assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Arguments]);
 }
 
 #[test]
@@ -390,68 +347,6 @@ fn what_the_image_wants_is_filtered() {
 }
 
 #[test]
-fn mounts_are_as_granted_and_writing_implies_reading() {
-    let mut request = capability("format-markdown");
-    request.grants.mounts_write = vec!["/srv/acme/out/today".into()];
-    let plan = allowed(run(&acme(), &request, &shell_tools(), &able_host()));
-    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.path.as_str(), mount.access)).collect();
-    assert_eq!(mounts, [("/srv/acme/docs", MountAccess::Read), ("/srv/acme/out/today", MountAccess::Write)]);
-}
-
-/// The acme policy, where programs of one folder of the host may be executed.
-fn with_exec(folder: &str) -> String {
-    ACME.replace(
-        "write = [\"/srv/acme/out\"] }",
-        &format!("write = [\"/srv/acme/out\"], exec = [\"{folder}\"] }}"),
-    )
-}
-
-#[test]
-fn executing_is_asked_for_by_name_and_implies_reading() {
-    let policy = try_load(&[("policy.toml", &with_exec("/srv/tools"))]).unwrap();
-    // What a tier may give is given to nobody by itself.
-    let mut request = capability("format-markdown");
-    request.grants.mounts_exec = vec!["/srv/tools/bin".into()];
-    let plan = allowed(run(&policy, &request, &shell_tools(), &able_host()));
-    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.path.as_str(), mount.access)).collect();
-    assert_eq!(mounts, [("/srv/acme/docs", MountAccess::Read), ("/srv/tools/bin", MountAccess::Execute)]);
-    assert!(
-        plan.notes.iter().any(|note| note.contains("nobody has verified the programs in /srv/tools/bin"))
-    );
-    let line = plan.lines.iter().find(|line| line.control == Control::MountsExec).unwrap();
-    assert_eq!(line.value, "/srv/tools/bin (execute)");
-    // Reading or writing it is another thing, and so is another folder.
-    request.grants.mounts_exec = vec!["/srv/acme/docs".into()];
-    assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
-    assert_eq!(codes(&run(&acme(), &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
-    request.grants.mounts_exec = Vec::new();
-    request.grants.mounts_write = vec!["/srv/tools".into()];
-    assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
-}
-
-#[test]
-fn no_tier_lets_what_can_be_written_be_executed() {
-    for folder in ["/srv/acme/out", "/srv/acme/out/bin", "/srv/acme", "/srv"] {
-        let error = try_load(&[("policy.toml", &with_exec(folder))]).unwrap_err();
-        let refusal = &error.refusals()[0];
-        assert_eq!(refusal.code.as_str(), "PSB110", "{folder}");
-        assert!(
-            refusal.message.contains(folder) && refusal.message.contains("be written"),
-            "{}",
-            refusal.message
-        );
-    }
-    assert!(try_load(&[("policy.toml", &with_exec("/srv/acme/outer"))]).is_ok());
-}
-
-#[test]
-fn a_policy_that_lets_nothing_be_executed_has_the_digest_that_it_had() {
-    assert!(!acme().to_canonical_json().contains("mounts-exec"));
-    let policy = try_load(&[("policy.toml", &with_exec("/srv/tools"))]).unwrap();
-    assert!(policy.to_canonical_json().contains("mounts-exec"));
-}
-
-#[test]
 fn wasm_modules_run_at_the_level_wasm_and_nothing_else_does() {
     let policy = acme();
     let mut module = shell_tools();
@@ -461,66 +356,6 @@ fn wasm_modules_run_at_the_level_wasm_and_nothing_else_does() {
     let host = host(vec![backend("wasm", &[IsolationLevel::Wasm], &[])]);
     let found = codes(&run(&policy, &capability("format-markdown"), &shell_tools(), &host));
     assert_eq!(found, [DenyCode::IsolationUnavailable]);
-}
-
-#[test]
-fn files_compose_by_meet_in_any_order() {
-    let team = r#"
-        schema = "perry-sandbox/policy/v1"
-        name = "team"
-        open = ["trust-root", "signer", "image", "service", "exception", "ad-hoc", "tier"]
-        [capability.format-markdown]
-        tier = "hardened"
-        image = "shell-tools"
-        command = ["/usr/bin/mdformat", "-"]
-        args = { max = 2, each-max = 1024 }
-        limits = { wall = "10s" }
-    "#;
-    let one = try_load(&[("base.toml", ACME), ("team.toml", team)]).unwrap();
-    let two = try_load(&[("team.toml", team), ("base.toml", ACME)]).unwrap();
-    assert_eq!(one.to_canonical_json(), two.to_canonical_json());
-    assert_eq!(one.name(), "acme-build-tools+team");
-    assert_eq!(one.capabilities().count(), 1);
-    let (_, met) = one.capabilities().next().unwrap();
-    assert!(met.grants.mounts_read.is_empty());
-    let args = met.args.unwrap().value;
-    assert_eq!((args.max.get(), args.each_max.get()), (2, 256));
-    let plan = allowed(run(&one, &capability("format-markdown"), &shell_tools(), &able_host()));
-    assert_eq!(plan.limits.wall.to_string(), "10s");
-}
-
-#[test]
-fn a_closed_file_takes_away_what_it_does_not_list() {
-    let bare = "schema = \"perry-sandbox/policy/v1\"\n";
-    let met = try_load(&[("a.toml", ACME), ("b.toml", bare)]).unwrap();
-    assert_eq!((met.capabilities().count(), met.images().count(), met.exceptions().count()), (0, 0, 0));
-    assert!(met.ad_hoc().is_none());
-    let tier = "default".parse().unwrap();
-    assert!(met.ceiling(&tier).unwrap().grants.egress.is_empty());
-}
-
-#[test]
-fn two_files_that_contradict_each_other_are_refused() {
-    let other = ACME.replacen("command = [\"/bin/render\"]", "command = [\"/bin/other\"]", 1);
-    let error = try_load(&[("a.toml", ACME), ("b.toml", &other)]).unwrap_err();
-    assert_eq!(error.refusals()[0].code.as_str(), "PSB116");
-    assert!(error.refusals()[0].related.is_some());
-}
-
-#[test]
-fn a_diff_says_what_became_possible() {
-    let old = acme();
-    let wider = loaded(&ACME.replacen(
-        "egress = [\"api.osv.dev:443\"]",
-        "egress = [\"api.osv.dev:443\", \"b.example:443\"]",
-        1,
-    ));
-    let diff = perry_sandbox_policy::diff(&old, &wider);
-    assert_eq!(diff.to_text(), "capability fetch-advisories\n  + is granted egress to b.example:443\n");
-    assert!(diff.widens());
-    let back = perry_sandbox_policy::diff(&wider, &old);
-    assert_eq!(back.to_text(), "capability fetch-advisories\n  - is granted egress to b.example:443\n");
-    assert!(perry_sandbox_policy::diff(&old, &acme()).is_empty());
 }
 
 #[test]
@@ -561,16 +396,6 @@ fn what_if_answers_for_another_tier_under_another_digest() {
 }
 
 #[test]
-fn a_capability_passes_on_the_variables_that_it_was_granted() {
-    let policy = acme();
-    let target = Target::Capability("fetch-advisories".parse().unwrap());
-    assert!(policy.passes_variable(&target, "ACME_REGION"));
-    assert!(
-        !policy.passes_variable(&target, "ACME_OTHER") && !policy.passes_variable(&Target::AdHoc, "LANG")
-    );
-}
-
-#[test]
 fn a_plan_has_one_digest_and_another_plan_another() {
     let plan = |args: &[&str]| {
         let args = args.iter().map(ToString::to_string).collect();
@@ -579,30 +404,4 @@ fn a_plan_has_one_digest_and_another_plan_another() {
     };
     assert_eq!(plan(&["a"]), plan(&["a"]));
     assert_ne!(plan(&["a"]), plan(&["b"]));
-}
-
-#[test]
-fn a_composed_image_rule_asks_for_the_more_and_takes_the_fewer() {
-    let rule = |of: &str, least: u32, more: &str| {
-        format!(
-            "schema = \"perry-sandbox/policy/v1\"\n[signer.a]\npublic-key = \"keya.pub\"\n[signer.b]\npublic-key = \"keyb.pub\"\n\
-             [signer.c]\npublic-key = \"keyc.pub\"\n[image.i]\nrepository = \"r.example/i\"\n\
-             signed-by = {{ at-least = {least}, of = [{of}] }}\n{more}\n[ad-hoc]\ntier = \"isolated\"\nimage = [\"i\"]\n"
-        )
-    };
-    let one = rule("\"a\", \"b\", \"c\"", 1, "max-age = \"10d\"");
-    let two = rule("\"a\", \"b\"", 2, "max-age = \"5d\"\nlog = \"required\"");
-    for files in [
-        [("x.toml", one.as_str()), ("y.toml", two.as_str())],
-        [("x.toml", two.as_str()), ("y.toml", one.as_str())],
-    ] {
-        let policy = try_load(&files).unwrap();
-        let required = decide_requirement(&policy, &ad_hoc(), &subject("r.example/i")).unwrap().requirement;
-        let names: Vec<_> = required.signers.iter().map(|signer| signer.name.as_str()).collect();
-        assert_eq!((names.as_slice(), required.at_least.get()), (["a", "b"].as_slice(), 2));
-        assert_eq!((required.max_age.unwrap().as_secs(), required.log), (5 * 86_400, LogRule::Required));
-    }
-    let policy = try_load(&[("x.toml", &rule("\"c\"", 1, "")), ("y.toml", &two)]).unwrap();
-    let denial = decide_requirement(&policy, &ad_hoc(), &subject("r.example/i")).unwrap_err();
-    assert_eq!(denial.first().code, DenyCode::UnsatisfiableRule);
 }

@@ -17,8 +17,10 @@
 
 mod support;
 
+mod composition;
 mod decisions;
 mod documents;
+mod grants;
 mod model;
 mod profiles;
 mod properties;
