@@ -15,15 +15,14 @@ mod lifecycle;
 #[path = "support/spine.rs"]
 mod spine;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-
 use jiff::Timestamp;
 use perry_sandbox_policy::{Control, LaunchPlan, Network};
 use perry_sandbox_runner::{
     End, LaunchError, Outcome, PlanError, SecretError, Streams, Surroundings, Trail, Verified, dry_run,
     launch,
 };
+use perry_sandbox_testkit::outside::greeter;
+
 use spine::{Spine, request, spine};
 
 fn clock() -> Timestamp {
@@ -136,21 +135,7 @@ fn a_dry_run_prints_the_steps_and_starts_nothing() {
     }
 }
 
-/// A server of the host that says hello to everybody.
-pub(crate) fn server() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut client in listener.incoming().flatten() {
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";
-            drop(client.read(&mut [0; 4096]));
-            drop(client.write_all(answer.as_bytes()));
-        }
-    });
-    port
-}
-
-/// Gives a plan a way to this server, and tells its program of the proxy.
+/// Gives a plan a way to a server of the host, and tells its program of the proxy.
 pub(crate) fn let_out(plan: &mut LaunchPlan, port: u16) {
     plan.network = Network::Egress(vec![format!("127.0.0.1:{port}")]);
     plan.process.env.insert("http_proxy".to_owned(), "http://127.0.0.1:3128".to_owned());
@@ -158,7 +143,7 @@ pub(crate) fn let_out(plan: &mut LaunchPlan, port: u16) {
 
 #[test]
 fn an_egress_grant_is_used_and_its_use_is_in_outcome_and_trail() {
-    let port = server();
+    let port = greeter();
     let line = format!(
         "/bin/busybox wget -q -O - http://127.0.0.1:{port}/; /bin/busybox wget -q -O - http://secret.example/; true"
     );

@@ -3,9 +3,11 @@
 pub mod bait;
 pub mod bench;
 mod command;
+pub mod corpus;
 mod http;
 mod inside;
 pub mod layout;
+pub mod outside;
 pub mod registry;
 pub mod sigstore;
 mod skip;

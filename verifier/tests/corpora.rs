@@ -1,31 +1,12 @@
 //! The fuzz targets' seeds, through the same readers: each is understood, and none of its beginnings makes one panic.
 
 use std::fs;
-use std::path::Path;
 
 use perry_sandbox_reference::Digest;
+use perry_sandbox_testkit::corpus::{seeds, understood};
 use perry_sandbox_verifier::fuzzing;
 
 use crate::kit::{data, text as text_of};
-
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
-}
-
-/// Runs a reader over every seed and over parts of it; gives how many whole seeds it understood.
-fn understood(target: &str, read: impl Fn(&[u8]) -> bool) -> usize {
-    let seeds = seeds(target);
-    for seed in &seeds {
-        for at in (0..seed.len()).step_by(seed.len().div_ceil(64).max(1)) {
-            read(&seed[..at]);
-            let mut changed = seed.clone();
-            changed[at] ^= 0x20;
-            read(&changed);
-        }
-    }
-    seeds.iter().filter(|seed| read(seed)).count()
-}
 
 #[test]
 fn every_seed_of_a_target_is_understood_by_one_of_its_readers() {

@@ -157,7 +157,7 @@ static MADE: LazyLock<Vec<(Sigstore, Value)>> = LazyLock::new(|| {
         .into()
 });
 
-fn made_is_accepted(instance: &Sigstore, bundle: &Value) -> bool {
+pub(crate) fn made_is_accepted(instance: &Sigstore, bundle: &Value) -> bool {
     let requirement = require(vec![holder(instance)]);
     let digest = Digest::of(b"artifact");
     verify_bundle(bundle.to_string().as_bytes(), Signed::Digest(&digest), &requirement, clock()).is_ok()

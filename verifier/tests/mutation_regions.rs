@@ -25,6 +25,7 @@ use crate::kit::{
     INDEX, acme, attach, attach_legacy_attestation, bare, check, clock, key, require, simple_of, text,
     with_simple,
 };
+use crate::mutation::made_is_accepted;
 
 const SLSA: &str = "https://slsa.dev/provenance/v1";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
@@ -185,12 +186,6 @@ static MADE: LazyLock<Vec<(Sigstore, Value)>> = LazyLock::new(|| {
         })
         .into()
 });
-
-fn made_is_accepted(instance: &Sigstore, bundle: &Value) -> bool {
-    let requirement = require(vec![holder(instance)]);
-    let digest = Digest::of(b"artifact");
-    verify_bundle(bundle.to_string().as_bytes(), Signed::Digest(&digest), &requirement, clock()).is_ok()
-}
 
 const ENTRY_AT: &str = "/verificationMaterial/tlogEntries/0";
 

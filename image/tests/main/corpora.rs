@@ -1,25 +1,11 @@
 //! The fuzz targets' seeds, through the same readers: each is understood, and none of its beginnings makes one panic.
 
-use std::fs;
-use std::path::Path;
-
 use perry_sandbox_image::{ImageConfig, ImageName, Manifest, fuzzing};
+use perry_sandbox_testkit::corpus;
 
-/// Runs a reader over every seed of a target and over parts of it; gives how many seeds there are, and how many it
-/// understood.
+/// How many seeds a target has, and how many a reader understands.
 fn seeds(target: &str, read: impl Fn(&[u8]) -> bool) -> (usize, usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let seeds: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
-    for seed in &seeds {
-        for at in (0..seed.len()).step_by(seed.len().div_ceil(64).max(1)) {
-            read(&seed[..at]);
-            let mut changed = seed.clone();
-            changed[at] ^= 0x20;
-            read(&changed);
-        }
-    }
-    (seeds.len(), seeds.iter().filter(|seed| read(seed)).count())
+    (corpus::seeds(target).len(), corpus::understood(target, read))
 }
 
 #[track_caller]

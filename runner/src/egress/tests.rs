@@ -334,3 +334,12 @@ fn the_end_closes_what_is_open() {
     assert!(matches!(client.read(&mut answer), Ok(0) | Err(_)));
     assert!(TcpStream::connect(at).is_err(), "nobody listens any more");
 }
+
+#[test]
+fn every_seed_of_the_fuzz_target_keeps_its_promises() {
+    let read = |bytes: &[u8]| {
+        super::fuzzing::egress(bytes);
+        true
+    };
+    assert!(perry_sandbox_testkit::corpus::understood("egress", read) > 0);
+}

@@ -13,6 +13,8 @@ use perry_sandbox_runner::{
     Verified,
 };
 
+use perry_sandbox_testkit::outside::greeter;
+
 use super::yard::{CHECKER, Yard, checker, until, yard};
 
 const FOREVER: &str = "echo ready; while :; do sleep 1; done";
@@ -326,7 +328,7 @@ fn all_of_it_holds_for_an_ordinary_user() {
 
 #[test]
 fn a_sandbox_that_stays_and_programs_that_join_it_share_its_way_out() {
-    let port = crate::server();
+    let port = greeter();
     let fetch = format!("/bin/busybox wget -q -O - http://127.0.0.1:{port}/");
     let mut yard = yard(&format!("{fetch}; echo ready; read x; {fetch}; while :; do sleep 1; done"));
     crate::let_out(&mut yard.spine.plan, port);

@@ -1,28 +1,13 @@
 //! Egress, from the command line to a server outside, as root and as an ordinary user.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 
+use perry_sandbox_testkit::outside::greeter;
 use perry_sandbox_testkit::{As, Home};
 
 use crate::{IMAGE, roomy, users};
 
 const TIER: &str = "seccomp = \"perry-default\"\negress = [\"127.0.0.1:*\", \"*.example.org:443\"]";
-
-/// A server that says hello to everybody.
-fn server() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let port = listener.local_addr().expect("it has an address").port();
-    std::thread::spawn(move || {
-        for mut client in listener.incoming().flatten() {
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";
-            drop(client.read(&mut [0; 4096]));
-            drop(client.write_all(answer.as_bytes()));
-        }
-    });
-    port
-}
 
 fn home(user: As) -> Home {
     let home = Home::new(user);
@@ -37,7 +22,7 @@ fn home(user: As) -> Home {
 #[test]
 fn a_program_reaches_what_it_was_granted_and_is_told_why_it_reaches_nothing_else() {
     for user in users() {
-        let (home, port) = (home(user), server());
+        let (home, port) = (home(user), greeter());
         let run = |flags: &[&str], script: &str| {
             let command = [IMAGE, "--", "/bin/busybox", "sh", "-c", script];
             home.run(&[&["run", "--policy", "policy.toml"], flags, &command].concat())
@@ -75,7 +60,7 @@ fn who_enforces_it_is_named_before_it_runs() {
 
 #[test]
 fn a_sandbox_that_stays_keeps_its_way_out() {
-    let (home, port) = (home(As::Me), server());
+    let (home, port) = (home(As::Me), greeter());
     let granted = format!("127.0.0.1:{port}");
     let asked = ["run", "-d", "--name", "fetcher", "--policy", "policy.toml", "--egress", &granted];
     let started = home.run(&[&asked[..], &[IMAGE, "--", "/bin/busybox", "sleep", "50"]].concat());

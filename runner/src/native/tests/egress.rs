@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read as _;
+use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt as _;
@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perry_sandbox_profiles::SeccompProfile;
+use perry_sandbox_testkit::outside::greeter;
 
 use super::super::recorder::Recorder;
 use super::super::settings::Settings;
@@ -23,26 +24,6 @@ use super::rootfs::{busybox, settings};
 use super::*;
 use crate::egress::{EgressReason, EgressUse, Grants};
 use crate::outcome::End;
-
-const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";
-
-/// A server of the host that says hello to everybody.
-fn server() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            thread::spawn(move || greet(client));
-        }
-    });
-    port
-}
-
-fn greet(mut client: TcpStream) {
-    let mut bytes = [0; 4096];
-    drop(client.read(&mut bytes));
-    drop(client.write_all(HELLO.as_bytes()));
-}
 
 fn granted(patterns: &[String], line: &str) -> Settings {
     let egress = Grants::try_from(patterns.to_vec()).unwrap();
@@ -69,7 +50,7 @@ fn asks(to: &str) -> String {
 
 #[test]
 fn a_granted_server_is_reached_through_the_proxy() {
-    let port = server();
+    let port = greeter();
     let (text, used) =
         said(&granted(&near(port), &format!("busybox wget -q -O - http://127.0.0.1:{port}/x")));
     assert_eq!((text.as_str(), used.allowed, used.refused), ("hello\n", 1, 0), "{used:?}");
@@ -84,7 +65,7 @@ fn a_granted_server_is_reached_through_the_proxy() {
 
 #[test]
 fn there_is_no_other_way_out() {
-    let (port, other) = (server(), server());
+    let (port, other) = (greeter(), greeter());
     let name = format!("perry-egress-{}", std::process::id());
     let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let direct =
@@ -166,7 +147,7 @@ fn sockets_that_nobody_asked_for_end_the_sandbox() {
 
 #[test]
 fn a_recorded_run_has_the_same_way_out() {
-    let port = server();
+    let port = greeter();
     let (root, live) = (busybox(), tempfile::tempdir().unwrap());
     let recorder = Recorder::new(SeccompProfile::builtin("perry-default").unwrap()).unwrap();
     let nowhere = without_cgroups();
@@ -182,7 +163,7 @@ fn the_checker_finds_nothing_open_beside_the_way_out() {
     let Some(root) = root_with_checker() else { return };
     let mut settings = settings(&["/bin/checker", "pids=64"]);
     settings.egress = Grants::try_from(vec!["*:443".to_owned()]).unwrap();
-    settings.argv.push(format!("port={}", server()));
+    settings.argv.push(format!("port={}", greeter()));
     let finished = sandbox_in(root.path(), &settings, Streams::captured(), None).unwrap();
     let text = String::from_utf8_lossy(&finished.stdout).into_owned();
     let open: Vec<_> = text.lines().filter(|line| line.starts_with("open ")).collect();
