@@ -111,8 +111,8 @@ pub use pattern::{
     PatternSet, PortPattern, PublishAddress, VolumeName, is_loader_variable,
 };
 pub use plan::{
-    LaunchPlan, MemoryEnforcement, Mount, MountAccess, Network, PlanDigest, PlanLine, Process, RootfsMode,
-    Terminal, User,
+    EGRESS_PROXY_PORT, LaunchPlan, MemoryEnforcement, Mount, MountAccess, Network, PlanDigest, PlanLine,
+    Process, RootfsMode, Terminal, User,
 };
 pub use policy::{CommandLineSigner, Policy, PolicyDigest, load};
 pub use predicate::{Condition, PredicateRule, SLSA_PREDICATES};

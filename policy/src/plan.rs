@@ -152,6 +152,9 @@ pub enum MountAccess {
     Execute,
 }
 
+/// Where a program finds the egress proxy, on the sandbox's own loopback.
+pub const EGRESS_PROXY_PORT: u16 = 3128;
+
 /// What the sandbox may reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -105,9 +105,11 @@ impl Discovery {
                     continue;
                 }
                 if self.seen.len() >= most {
-                    let text = format!("more than {MAX_LISTED} manifests");
-                    let expected = format!("at most {MAX_LISTED}");
-                    found.problems.push(Finding::new(Code::FindTooMany, text, expected));
+                    if !found.problems.iter().any(|it| it.code == Code::FindTooMany) {
+                        let text = format!("more than {MAX_LISTED} manifests");
+                        let expected = format!("at most {MAX_LISTED}");
+                        found.problems.push(Finding::new(Code::FindTooMany, text, expected));
+                    }
                     break;
                 }
                 self.seen.insert(entry.digest.clone());

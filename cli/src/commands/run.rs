@@ -36,7 +36,7 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
             exception.id, exception.until, exception.reason
         ));
     }
-    warn(admitted.decided.evidence().trial.as_ref(), args.quiet);
+    warn_of_trial(admitted.decided.evidence().trial.as_ref(), args.quiet);
     let rootfs = admitted.rootfs(progress(args.quiet || args.json).as_ref())?;
     if args.dry_run {
         return print_dry_run(&admitted, &rootfs, args.json);
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
 }
 
 /// Says what a trial would refuse.
-pub(super) fn warn(trial: Option<&Trial>, quiet: bool) {
+pub(super) fn warn_of_trial(trial: Option<&Trial>, quiet: bool) {
     if let Some(warning) = trial.and_then(Trial::warning).filter(|_| !quiet) {
         output::note(&format!("warning: {warning}"));
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::report;
-use super::run::warn;
+use super::run::warn_of_trial;
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -55,7 +55,7 @@ fn whole_image(args: &VerifyArgs, image: &str, environment: &Environment) -> any
     let verified =
         pipeline.verify(&opened, &platform, &requirement, Clock::of(&requirement, Timestamp::now()))?;
     let trial = verified.as_ref().ok().and_then(|verified| verified.evidence().trial.as_ref());
-    warn(trial, false);
+    warn_of_trial(trial, false);
     if let Ok(verified) = &verified
         && name.reference().is_none()
     {

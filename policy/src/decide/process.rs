@@ -6,7 +6,7 @@ use crate::ceiling::UserRule;
 use crate::denial::{DenyCode, DenyReason, Reasons};
 use crate::entries::ArgLimits;
 use crate::pattern::{is_at_or_below, is_loader_variable, is_normal, is_variable};
-use crate::plan::{Process, Terminal, User};
+use crate::plan::{EGRESS_PROXY_PORT, Process, Terminal, User};
 use crate::request::{ImageDefaults, Request};
 use crate::require::Entry;
 
@@ -139,13 +139,11 @@ fn env(request: &Request, image: &ImageDefaults, notes: &mut Vec<String>) -> BTr
     env
 }
 
-/// Where the egress proxy is, as a program sees it.
-const PROXY: &str = "http://127.0.0.1:3128";
-
 /// Programs that can use a proxy are told of the egress proxy, unless the caller says otherwise. The image does not: what it
 /// was built behind is not there.
 pub(crate) fn through_proxy(process: &mut Process, request: &Request) {
-    let told = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, PROXY));
+    let proxy = format!("http://127.0.0.1:{EGRESS_PROXY_PORT}");
+    let told = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, proxy.as_str()));
     for (name, value) in told.into_iter().chain([("NO_PROXY", "")]) {
         for name in [name.to_owned(), name.to_ascii_lowercase()] {
             if !request.env.contains_key(&name) {

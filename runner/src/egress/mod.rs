@@ -28,7 +28,5 @@ pub(crate) use judge::Grants;
 pub(crate) use proxy::Door;
 pub use tally::{EgressReason, EgressRefusal, EgressUse};
 
-/// Where the proxy listens inside, for HTTP and SOCKS alike.
-pub(crate) const PROXY_PORT: u16 = 3128;
 /// Where names are answered inside.
 pub(crate) const NAMES_PORT: u16 = 53;

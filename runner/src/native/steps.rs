@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use perry_sandbox_policy::EGRESS_PROXY_PORT;
 use serde::{Deserialize, Serialize};
 
 use super::landlock::Rule;
 use super::sys::MountAttributes;
 use super::text::Text;
+use crate::egress::NAMES_PORT;
 
 /// A place for a descriptor in the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,8 +278,9 @@ impl fmt::Display for Step {
             Self::Pivot => f.write_str("pivot_root, and detach the old root"),
             Self::HostName { name } => write!(f, "set the host name {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback up"),
-            Self::OpenDoor => f.write_str(
-                "hand the sockets of the egress proxy (127.0.0.1, TCP 3128 and UDP 53) to the runner",
+            Self::OpenDoor => write!(
+                f,
+                "hand the sockets of the egress proxy (127.0.0.1, TCP {EGRESS_PROXY_PORT} and UDP {NAMES_PORT}) to the runner"
             ),
             Self::Limit { resource, soft, .. } => write!(f, "setrlimit {} {soft}", limit_name(*resource)),
             Self::NewKeyring => f.write_str("join a new session keyring"),

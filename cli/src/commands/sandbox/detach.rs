@@ -8,7 +8,7 @@ use super::find::{each, find};
 use super::shown;
 use crate::args::{RunArgs, StartArgs, labels, secrets};
 use crate::commands::answer;
-use crate::commands::run::warn;
+use crate::commands::run::warn_of_trial;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::progress;
@@ -54,7 +54,7 @@ pub(crate) fn start(args: &StartArgs, environment: &Environment) -> anyhow::Resu
             }
             Reply::Done(made) => {
                 note_exception(&made, args.quiet);
-                warn(made.trial.as_ref(), args.quiet);
+                warn_of_trial(made.trial.as_ref(), args.quiet);
                 if !args.json {
                     output::result(name);
                 }

@@ -10,8 +10,10 @@
 use core::mem::size_of;
 use std::os::fd::RawFd;
 
+use perry_sandbox_policy::EGRESS_PROXY_PORT;
+
 use super::call::{self, NONE, Result, fd, int, shared, sys};
-use crate::egress::{NAMES_PORT, PROXY_PORT};
+use crate::egress::NAMES_PORT;
 
 /// First byte of a report: where the proxy listens, as a descriptor beside it.
 pub(crate) const REPORT_DOOR: u8 = b'D';
@@ -23,7 +25,7 @@ const QUEUE: i64 = 128;
 
 /// Binds both to the loopback of this network namespace and sends them to the report.
 pub(super) fn open(report: RawFd) -> Result<()> {
-    hand_over(libc::SOCK_STREAM, PROXY_PORT, (report, REPORT_DOOR))?;
+    hand_over(libc::SOCK_STREAM, EGRESS_PROXY_PORT, (report, REPORT_DOOR))?;
     hand_over(libc::SOCK_DGRAM, NAMES_PORT, (report, REPORT_NAMES))
 }
 
