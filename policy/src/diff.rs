@@ -58,6 +58,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
                 limits: found.limits.clone(),
                 images: Some(BTreeSet::from([found.image.value.clone()])),
                 command: Some((found.command.value.join(" "), found.args.map(|args| args.value))),
+                warm: found.warm.map_or(0, |warm| warm.value.get()),
             })
         };
         changes.sides(&subject, (old, side(old)), (new, side(new)));
@@ -72,6 +73,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
                 limits: found.limits.clone(),
                 images: found.images.as_ref().map(|images| images.value.clone()),
                 command: None,
+                warm: 0,
             })
         };
         changes.sides(&format!("service {pattern}"), (old, side(old)), (new, side(new)));
@@ -83,6 +85,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
             limits: EntryLimits::default(),
             images: Some(found.images.value.clone()),
             command: None,
+            warm: 0,
         })
     };
     changes.sides("ad-hoc", (old, side(old)), (new, side(new)));
@@ -100,6 +103,8 @@ struct Side {
     limits: EntryLimits,
     images: Option<BTreeSet<ImageRuleName>>,
     command: Option<(String, Option<crate::entries::ArgLimits>)>,
+    /// How many are kept ready.
+    warm: u32,
 }
 
 fn ceiling(policy: &Policy, tiers: &Tiers) -> Option<Ceiling> {
@@ -145,6 +150,10 @@ impl Changes {
                 Effect::Different,
                 format!("it runs {}, before {}", text(&after), text(&before)),
             );
+        }
+        if before.warm != after.warm {
+            let what = format!("{} sandboxes are kept ready, before {}", after.warm, before.warm);
+            self.add(subject, Effect::Different, what);
         }
         self.images(subject, (old, &before), (new, &after));
         self.grants(subject, "is granted", &before.grants, &after.grants);

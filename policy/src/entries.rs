@@ -125,6 +125,9 @@ pub struct Capability {
     pub command: At<Vec<String>>,
     /// What a caller may add; nothing where absent.
     pub args: Option<At<ArgLimits>>,
+    /// How many sandboxes of it a launcher process keeps ready; none where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm: Option<At<NonZeroU32>>,
     /// What it may touch.
     pub grants: Grants,
     /// Limits below the tier's.

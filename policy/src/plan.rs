@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use perry_sandbox_profiles::LinuxCapSet;
 use perry_sandbox_reference::{Digest, Repository};
@@ -73,6 +74,9 @@ pub struct LaunchPlan {
     pub limits: Limits,
     /// How the memory limit is held.
     pub memory_enforcement: MemoryEnforcement,
+    /// How many sandboxes for further calls a launcher process keeps ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm: Option<NonZeroU32>,
     /// Every promise with its enforcer, in the order of [`Control`].
     pub lines: Vec<PlanLine>,
     /// What was left out of the image's own wishes, and why, in sentences for people.

@@ -16,6 +16,7 @@ fn files_compose_by_meet_in_any_order() {
         image = "shell-tools"
         command = ["/usr/bin/mdformat", "-"]
         args = { max = 2, each-max = 1024 }
+        warm = 2
         limits = { wall = "10s" }
     "#;
     let one = try_load(&[("base.toml", ACME), ("team.toml", team)]).unwrap();
@@ -29,6 +30,7 @@ fn files_compose_by_meet_in_any_order() {
     assert_eq!((args.max.get(), args.each_max.get()), (2, 256));
     let plan = allowed(run(&one, &capability("format-markdown"), &shell_tools(), &able_host()));
     assert_eq!(plan.limits.wall.to_string(), "10s");
+    assert_eq!(plan.warm, None, "one of the files keeps none ready");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use perry_sandbox_policy::{
 
 use crate::support::{
     ACME, able_host, acme, acme_signature, backend, capability, evidence, host, image, key_signature, loaded,
-    now, pem, request, shell_tools,
+    now, pem, request, shell_tools, try_load,
 };
 
 pub(crate) fn codes(verdict: &Verdict) -> Vec<DenyCode> {
@@ -393,6 +393,25 @@ fn what_if_answers_for_another_tier_under_another_digest() {
         IsolationLevel::Oci
     );
     assert_ne!(policy.digest(), what_if.digest());
+}
+
+#[test]
+fn a_plan_says_how_many_sandboxes_the_capability_keeps_ready() {
+    let with = |warm: &str| {
+        let line = "args    = { max = 16, each-max = 256 }";
+        assert!(ACME.contains(line));
+        try_load(&[("acme.toml", &ACME.replace(line, &format!("{line}\n{warm}")))])
+    };
+    let plan =
+        |policy: &Policy| allowed(run(policy, &capability("format-markdown"), &shell_tools(), &able_host()));
+    assert_eq!(plan(&with("").unwrap()).warm, None);
+    assert_eq!(plan(&with("warm = 3").unwrap()).warm.unwrap().get(), 3);
+    for wrong in ["warm = 0", "warm = 65", "warm = true"] {
+        let text = format!("{:?}", with(wrong).unwrap_err());
+        assert!(text.contains("1 to 64") || text.contains("whole number"), "{text}");
+    }
+    let text = perry_sandbox_policy::diff(&with("").unwrap(), &with("warm = 3").unwrap()).to_text();
+    assert!(text.contains("3 sandboxes are kept ready, before 0"), "{text}");
 }
 
 #[test]

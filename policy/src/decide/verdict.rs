@@ -232,11 +232,13 @@ fn assemble(
     parts: Parts<'_>,
 ) -> LaunchPlan {
     let Parts { process, grants, project, limits, evidence, notes } = parts;
+    let capability = match &request.target {
+        Target::Capability(name) => Some(name),
+        Target::AdHoc | Target::Service(_) => None,
+    };
+    let warm = capability.and_then(|name| policy.capability(name)?.warm);
     LaunchPlan {
-        capability: match &request.target {
-            Target::Capability(name) => Some(name.clone()),
-            Target::AdHoc | Target::Service(_) => None,
-        },
+        capability: capability.cloned(),
         tier: applied.name.clone(),
         policy: policy.digest().as_digest().clone(),
         manifest: evidence.manifest.clone(),
@@ -268,6 +270,7 @@ fn assemble(
         volumes: texts(&project.volumes),
         limits,
         memory_enforcement: choice.memory,
+        warm: warm.map(|warm| warm.value),
         lines: choice.lines,
         notes,
     }

@@ -13,6 +13,8 @@ use crate::refusal::{Refusal, RefusalCode};
 const MOST_ARGS: u32 = 4096;
 /// The kernel's own bound on one argument (`MAX_ARG_STRLEN`), less the NUL.
 const LONGEST_ARG: u32 = 131_071;
+/// Sandboxes of one capability that wait for a call.
+const MOST_WARM: u32 = 64;
 /// Fixed words of a command.
 const MOST_WORDS: usize = 256;
 
@@ -41,6 +43,7 @@ impl Reader<'_> {
             let each_max = reader.optional(node, "each-max", |reader, node| reader.whole(node, LONGEST_ARG));
             Some(At::new(ArgLimits { max: max?.value, each_max: each_max?.value }, node.span))
         });
+        let warm = self.optional(node, "warm", |reader, node| reader.whole(node, MOST_WARM));
         let limits = self.limits(node);
         let (grants, project) = match node.entry("grants") {
             Some(entry) => self.grants(&entry.node),
@@ -56,7 +59,7 @@ impl Reader<'_> {
                 .help("write them in a `[service.\"project/name\"]` entry"),
             );
         }
-        Some(Capability { tiers: tiers?, image: image?, command: command?, args, grants, limits })
+        Some(Capability { tiers: tiers?, image: image?, command: command?, args, warm, grants, limits })
     }
 
     fn command(&mut self, node: &Node) -> Option<At<Vec<String>>> {

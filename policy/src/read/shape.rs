@@ -397,6 +397,7 @@ static CAPABILITY: Shape = Shape {
         required("image", Text(Grammar::Name), "The image rule."),
         required("command", List(&Text(Grammar::Free)), "Program and fixed arguments."),
         key("args", Table(&ARGS), "Arguments that a caller may add; without it none."),
+        key("warm", Whole, "How many sandboxes of it a program that uses the library keeps ready."),
         key("grants", Table(&GRANTS), "What it may touch."),
         key("limits", Table(&LIMITS), "Limits below the tier's."),
     ],

@@ -316,11 +316,14 @@ impl Composer<'_> {
             // Without the key a caller may add no argument.
             _ => None,
         };
+        // Without the key none is kept ready.
+        let warm = a.warm.as_ref().zip(b.warm.as_ref()).map(|(one, two)| one.least(two));
         let value = Capability {
             tiers: union(&a.tiers, &b.tiers),
             image: At { value: a.image.value.clone(), span: first(a.image.span, b.image.span) },
             command: At { value: a.command.value.clone(), span: first(a.command.span, b.command.span) },
             args,
+            warm,
             grants: a.grants.meet(&b.grants),
             limits: a.limits.meet(&b.limits),
         };
