@@ -14,18 +14,22 @@
 #[path = "../tests/support/spine.rs"]
 mod spine;
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use perry_sandbox_policy::LaunchPlan;
 use perry_sandbox_runner::{End, Launcher, Streams, Surroundings, dry_run, launch, launcher_main};
 use perry_sandbox_testkit::bench::{Report, Row, proportional_memory, with_descendants};
 use serde_json::json;
 use spine::{Spine, request, spine};
 
 const BWRAP: &str = "/usr/bin/bwrap";
+/// Sandboxes that wait for a call.
+const READY: usize = 2;
 const WALLS: &str = "the whole baseline, limits";
 
 fn main() -> ExitCode {
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
     let spine = spine(&request(&["/bin/busybox", "true"]));
     let launcher = Launcher::start(&std::env::current_exe().unwrap()).unwrap();
     one(&mut report, &spine, &launcher);
+    drop(launcher);
+    let launcher = Launcher::start(&std::env::current_exe().unwrap()).unwrap();
     big_parent(&mut report, &spine, &launcher);
     at_once(&mut report, &spine, &launcher);
     memory(&mut report);
@@ -44,10 +50,19 @@ fn main() -> ExitCode {
 }
 
 fn one(report: &mut Report, spine: &Spine, launcher: &Launcher) {
+    let mut warm = spine.plan.clone();
+    warm.warm = NonZeroU32::new(u32::try_from(READY).unwrap());
+    plan(&warm, spine, Some(launcher));
     let mut rows = vec![
         Row::new("fork+exec", "none", || finish(plain(spine).spawn().unwrap())),
         Row::new("in process", WALLS, || sandbox(spine, None)),
         Row::new("launcher process", WALLS, || sandbox(spine, Some(launcher))),
+        Row::new("of its warm pool", WALLS, || plan(&warm, spine, Some(launcher))).and_then(|| {
+            // What the next call takes is being made, and would be in the way of the next row.
+            while launcher.ready() < READY {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }),
         Row::new("of it: plan, steps", "", || {
             drop(dry_run(&spine.plan, &spine.image, &spine.rootfs).unwrap());
         }),
@@ -171,6 +186,10 @@ fn finish(mut child: Child) {
 }
 
 fn sandbox(spine: &Spine, launcher: Option<&Launcher>) {
+    plan(&spine.plan, spine, launcher);
+}
+
+fn plan(plan: &LaunchPlan, spine: &Spine, launcher: Option<&Launcher>) {
     let runtime = spine.scratch.path().join("live");
     let surroundings = Surroundings {
         runtime: &runtime,
@@ -182,8 +201,8 @@ fn sandbox(spine: &Spine, launcher: Option<&Launcher>) {
     };
     let streams = Streams::captured();
     let outcome = match launcher {
-        Some(launcher) => launcher.launch(&spine.plan, &spine.image, &spine.rootfs, streams, &surroundings),
-        None => launch(&spine.plan, &spine.image, &spine.rootfs, streams, &surroundings),
+        Some(launcher) => launcher.launch(plan, &spine.image, &spine.rootfs, streams, &surroundings),
+        None => launch(plan, &spine.image, &spine.rootfs, streams, &surroundings),
     };
     assert_eq!(outcome.unwrap().end, End::Exited(0));
 }

@@ -14,6 +14,8 @@ pub struct Row<'a> {
     pub walls: &'static str,
     /// One round.
     pub work: Box<dyn FnMut() + 'a>,
+    /// What is done after each round, and not measured.
+    pub after: Option<Box<dyn FnMut() + 'a>>,
     /// It takes part in each n-th round only: some take seconds.
     pub every: usize,
 }
@@ -27,7 +29,13 @@ impl std::fmt::Debug for Row<'_> {
 impl<'a> Row<'a> {
     /// A row that takes part in every round.
     pub fn new(name: impl Into<String>, walls: &'static str, work: impl FnMut() + 'a) -> Self {
-        Self { name: name.into(), walls, work: Box::new(work), every: 1 }
+        Self { name: name.into(), walls, work: Box::new(work), after: None, every: 1 }
+    }
+
+    /// Does something after each round that is not measured.
+    #[must_use]
+    pub fn and_then(self, after: impl FnMut() + 'a) -> Self {
+        Self { after: Some(Box::new(after)), ..self }
     }
 
     /// Takes part in each n-th round only.
@@ -79,6 +87,9 @@ impl Report {
                 let start = Instant::now();
                 (row.work)();
                 let took = milliseconds(start.elapsed());
+                if let Some(after) = &mut row.after {
+                    after();
+                }
                 if number == 0 {
                     base = took;
                 }

@@ -120,6 +120,7 @@ fn run_all(
         live: &post.order.runtime,
         window: post.order.window,
         launcher: None,
+        warmth: None,
         secrets: Some(secrets),
         observer: Some(post),
         recorder: None,

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use thiserror::Error;
 
+use super::failure::RunError;
 use super::ids::Ids;
-use super::run::RunError;
 use super::settings::{HostDevice, Settings};
 use super::spec::{DEVICES, Ground, LINKS, SpecError, Steps, chain, stage, text};
 use super::start::StartError;

@@ -11,8 +11,9 @@ use nix::sys::socket::{
 };
 
 use super::cgroup::Group;
+use super::failure::RunError;
 use super::memory::members;
-use super::run::{Finished, RunError, conclude, wire};
+use super::run::{Finished, conclude, wire};
 use super::settings::Settings;
 use super::spec::{Ground, Spec};
 use super::start::{

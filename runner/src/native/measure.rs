@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_policy::LaunchPlan;
 
+use super::failure::RunError;
 use super::prepared::Prepared;
-use super::run::{RunError, connect};
+use super::run::connect;
 use super::spec::{Ground, Spec};
 use super::start::{StartError, start};
 use super::sys::wait_exit;

@@ -1,8 +1,10 @@
 //! The embedded launcher: namespaces, mounts, limits and filters over the host's own kernel, as root or not.
 
+mod berth;
 mod cgroup;
 mod devices;
 mod facts;
+mod failure;
 mod ground;
 mod helper;
 mod ids;
@@ -33,6 +35,7 @@ mod strain;
 mod supervise;
 mod sys;
 mod text;
+mod warm;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +44,7 @@ pub(crate) use cgroup::Group;
 pub use devices::DeviceError;
 pub use facts::probe;
 pub(crate) use facts::room;
+pub use failure::{RunError, SetupError};
 pub use ground::RootError;
 pub(crate) use helper::{Role, start as start_helper};
 pub use helper::{helper_hook, launcher_main};
@@ -59,7 +63,6 @@ pub(crate) use prepared::Prepared;
 pub(crate) use process::Process;
 pub(crate) use recorder::Recorder;
 pub(crate) use run::{Finished, Place, run};
-pub use run::{RunError, SetupError};
 pub(crate) use settings::{Bounds, RootFolder, Settings};
 pub use spec::SpecError;
 pub(crate) use spec::candidates_of;

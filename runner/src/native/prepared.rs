@@ -9,15 +9,17 @@ use serde::Serialize;
 
 use super::cgroup::Group;
 use super::facts::room;
+use super::failure::RunError;
 use super::ids::Ids;
 use super::launcher::Launcher;
 use super::owners;
 use super::plan::{PlanError, settings};
 use super::recorder::Recorder;
-use super::run::{Finished, Place, RunError, run};
+use super::run::{Finished, Place, run};
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec};
 use super::start::StartError;
+use super::warm::Warmth;
 use crate::io::Streams;
 use crate::launch::Surroundings;
 
@@ -26,6 +28,8 @@ use crate::launch::Surroundings;
 pub(crate) struct Prepared {
     settings: Settings,
     root: RootFolder,
+    /// Where the plan wants sandboxes kept ready.
+    warmth: Option<Warmth>,
 }
 
 impl Prepared {
@@ -36,7 +40,10 @@ impl Prepared {
         let folder = rootfs.dir().try_clone_to_owned().map_err(unreadable)?;
         // Links on the way to the store are followed here, once; the child opens the result without following any.
         let path = rootfs.path().canonicalize().map_err(unreadable)?;
-        Ok(Self { settings, root: RootFolder { path, folder } })
+        let count = plan.warm.and_then(|warm| usize::try_from(warm.get()).ok());
+        let warmth = count.map(|count| Ok(Warmth { count, lock: rootfs.hold()? }));
+        let warmth = warmth.transpose().map_err(unreadable)?;
+        Ok(Self { settings, root: RootFolder { path, folder }, warmth })
     }
 
     /// Runs it, once `before` is done.
@@ -52,6 +59,7 @@ impl Prepared {
             live: surroundings.runtime,
             window: surroundings.window,
             launcher,
+            warmth: self.warmth.as_ref(),
             secrets: surroundings.secrets,
             observer: None,
             recorder,

@@ -7,7 +7,8 @@ use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use super::sys::{
-    Exit, REPORT_DOOR, REPORT_FAILURE, REPORT_LISTENER, REPORT_NAMES, REPORT_ROOM, REPORT_TERMINAL, adopt,
+    Exit, REPORT_DOOR, REPORT_FAILURE, REPORT_LISTENER, REPORT_NAMES, REPORT_READY, REPORT_ROOM,
+    REPORT_TERMINAL, adopt,
 };
 
 /// First byte: the launcher has started it; process id (i32), and its pidfd beside it.
@@ -35,6 +36,8 @@ pub(crate) enum Report {
     Door(OwnedFd),
     /// Where it is asked for names.
     Names(OwnedFd),
+    /// It waits for its call.
+    Ready,
     /// Started by a launcher.
     Started { pid: i32, pidfd: OwnedFd },
     /// Ended, says the launcher.
@@ -56,8 +59,10 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let message = match recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut room), flags) {
             Ok(message) => message,
-            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => return Ok(Report::Nothing),
-            Err(nix::errno::Errno::ECONNRESET) => return Ok(Report::Closed),
+            // One that died with a message of ours unread says so before what it had said itself; the end comes behind that.
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR | nix::errno::Errno::ECONNRESET) => {
+                return Ok(Report::Nothing);
+            }
             Err(errno) => return Err(errno.into()),
         };
         let passed = message.cmsgs().into_iter().flatten().find_map(|control| {
@@ -77,6 +82,7 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
         ([REPORT_LISTENER], Some(listener)) => Ok(Report::Listener(listener)),
         ([REPORT_DOOR], Some(listener)) => Ok(Report::Door(listener)),
         ([REPORT_NAMES], Some(names)) => Ok(Report::Names(names)),
+        ([REPORT_READY], None) => Ok(Report::Ready),
         ([REPORT_ROOM], Some(room)) => Ok(Report::Room(room)),
         ([REPORT_TERMINAL], Some(master)) => Ok(Report::Terminal(master)),
         ([STARTED, a, b, c, d], Some(pidfd)) => {

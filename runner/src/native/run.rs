@@ -8,115 +8,28 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::pipe2;
-use thiserror::Error;
 
+use super::berth::Berth;
 use super::cgroup::{Group, Room};
 use super::devices;
-use super::facts::fresh_name;
-use super::ground::RootError;
+use super::failure::{RunError, remedy_of_folder, setup_error};
 use super::ids::Ids;
 use super::launcher::Launcher;
-use super::live::{Live, Note, reap};
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::recorder::Recorder;
 use super::secrets;
 use super::settings::{HostFolder, RootFolder, Settings};
-use super::spec::{Ground, Spec, SpecError, own_room};
+use super::spec::{Ground, Spec, own_room};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::{Slot, Step};
 use super::supervise::{Company, Counting, Ended, Running, Screen, supervise};
 use super::sys::{Errno, Exit, clone_host};
+use super::warm::{self, Warmth};
 use crate::egress::EgressUse;
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
-use crate::secret::{SecretError, Secrets};
-
-/// Why a sandbox did not run. Nothing of it is left.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The settings cannot be carried out.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
-    /// The image's tree cannot be a root.
-    #[error(transparent)]
-    Root(#[from] RootError),
-    /// The process could not be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// A step of the set-up failed.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The program is not in the image.
-    #[error("`{0}` was not found in the image: check the command, and `PATH` if it has no slash")]
-    ProgramNotFound(String),
-    /// The program is there and cannot be executed.
-    #[error("`{program}` of the image cannot be executed: {errno}")]
-    ProgramNotExecutable {
-        /// What was to be run.
-        program: String,
-        /// What the kernel said.
-        errno: String,
-    },
-    /// Secrets and plan do not fit.
-    #[error(transparent)]
-    Secrets(#[from] SecretError),
-    /// Limits could not be set up.
-    #[error("cannot make the cgroup that holds the limits: {0}")]
-    Limits(#[source] io::Error),
-    /// The folder of live sandboxes cannot be written.
-    #[error("cannot record the sandbox in the folder of live sandboxes: {0}; check the runtime folder")]
-    Live(#[source] io::Error),
-    /// A sandbox of a runner that was killed could not be ended.
-    #[error("nothing new is started: {0}")]
-    StillRunning(String),
-    /// What the program wrote cannot be passed on; the sandbox was killed.
-    #[error("cannot write the program's output to {stream}, so it was killed: {source}")]
-    Output {
-        /// Standard output or standard error.
-        stream: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Calls could not be answered any more.
-    #[error("the recorder failed, and calls of the program with it: {0}")]
-    Recorder(#[source] io::Error),
-    /// The supervisor failed; the sandbox was killed.
-    #[error("lost touch with the sandbox, so it was killed: {0}")]
-    Supervision(#[source] io::Error),
-}
-
-/// A step of the set-up that the kernel refused.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("cannot set up the sandbox: step {number}, {step}: {errno}{remedy}")]
-pub struct SetupError {
-    number: u32,
-    step: String,
-    errno: String,
-    remedy: &'static str,
-}
-
-impl RunError {
-    /// Which kind it is, for the trail: without names or values of the request.
-    pub(crate) const fn kind(&self) -> &'static str {
-        match self {
-            Self::Spec(_) => "spec",
-            Self::Root(_) => "root",
-            Self::Start(_) => "start",
-            Self::Setup(_) => "setup",
-            Self::ProgramNotFound(_) => "program-not-found",
-            Self::ProgramNotExecutable { .. } => "program-not-executable",
-            Self::Secrets(_) => "secrets",
-            Self::Limits(_) => "limits",
-            Self::Live(_) => "live",
-            Self::StillRunning(_) => "still-running",
-            Self::Output { .. } => "output",
-            Self::Recorder(_) => "recorder",
-            Self::Supervision(_) => "supervision",
-        }
-    }
-}
+use crate::secret::Secrets;
 
 /// How a native run ended.
 #[derive(Debug)]
@@ -142,6 +55,8 @@ pub(crate) struct Place<'a> {
     pub(crate) window: (u16, u16),
     /// The process that clones; nothing: this one.
     pub(crate) launcher: Option<&'a Launcher>,
+    /// How many sandboxes for further calls the launcher is to keep ready.
+    pub(crate) warmth: Option<&'a Warmth>,
     /// Values of the secrets that the settings name.
     pub(crate) secrets: Option<&'a Secrets>,
     /// Who is told how it goes on.
@@ -166,31 +81,16 @@ pub(crate) fn run(
     commands: Option<&Commands>,
     place: &Place<'_>,
 ) -> Result<Finished, RunError> {
-    // What others left does not stop this run and is tried again by the next one; a sandbox that still runs does.
-    let left = reap(place.live).unwrap_or_default().running;
-    if !left.is_empty() {
-        return Err(RunError::StillRunning(left.join("; ")));
+    if let Some(released) = warm::release(settings, root, place)? {
+        return released.stay(settings, streams, commands, place);
     }
-    let name = fresh_name();
-    let group = place.room.plan(&name);
-    if settings.limits.memory_exact && group.is_none() {
-        return Err(RunError::Limits(io::ErrorKind::Unsupported.into()));
-    }
-    let live = Live::record(place.live, &name, group.as_ref()).map_err(RunError::Live)?;
-    if let Some(group) = &group {
-        group.make(&settings.limits).map_err(RunError::Limits)?;
-    }
-    let answer = live
-        .note()
-        .map_err(RunError::Live)
-        .and_then(|note| run_in(settings, root, streams, commands, (group.as_ref(), note, place)));
-    if group.is_none_or(|group| group.remove()) {
-        drop(live);
-    } else {
-        // The record stays for the next start; the lock goes with this process.
-        live.leave();
-    }
-    answer
+    let berth = Berth::take(place.live, place.room, &settings.limits)?;
+    run_in(settings, root, streams, commands, (&berth, place))
+}
+
+/// What the caller wants done before the program runs.
+pub(super) fn before(place: &Place<'_>) -> Result<(), RunError> {
+    place.before.map_or(Ok(()), |before| before()).map_err(|error| StartError::Channel(error).into())
 }
 
 fn run_in(
@@ -198,38 +98,51 @@ fn run_in(
     root: &RootFolder,
     streams: Streams,
     commands: Option<&Commands>,
-    (group, note, place): (Option<&Group>, Note, &Place<'_>),
+    (berth, place): (&Berth, &Place<'_>),
 ) -> Result<Finished, RunError> {
+    let (group, note) = (berth.group(), berth.note()?);
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
     let spec = place.recorder.into_iter().fold(spec, |spec, recorder| spec.recorded(&recorder.filter));
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let mut given = given.join(group).map_err(RunError::Limits)?;
     given.others = others(settings, place.secrets)?;
-    let before = || place.before.map_or(Ok(()), |before| before());
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.
-        before().map_err(channel)?;
+        before(place)?;
         launcher.send(&spec, &given).map_err(channel)?;
         drop(given);
         running.remote = true;
         running.note = Some(note);
     } else {
-        let child = start(&spec, given, |pid| note.started(pid).and_then(|()| before()))?;
+        let child = start(&spec, given, |pid| {
+            note.started(pid).and_then(|()| place.before.map_or(Ok(()), |before| before()))
+        })?;
         if let Some(observer) = place.observer {
             observer.started(child.pid, child.pidfd.as_fd(), group);
         }
         running.process = Some((child.pid, child.pidfd));
     }
+    stay(running, &spec, settings, commands, (group, place))
+}
+
+/// Stays until it has ended.
+pub(super) fn stay(
+    running: Running,
+    spec: &Spec,
+    settings: &Settings,
+    commands: Option<&Commands>,
+    (group, place): (Option<&Group>, &Place<'_>),
+) -> Result<Finished, RunError> {
     let counting = group.map_or(Counting::Us, Counting::Kernel);
     let egress = Some(&settings.egress).filter(|grants| !grants.is_empty());
     let company = Company { counting, observer: place.observer, recorder: place.recorder, egress };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
-    conclude(&spec, ended, group)
+    conclude(spec, ended, group)
 }
 
 impl Given {
-    fn join(mut self, group: Option<&Group>) -> io::Result<Self> {
+    pub(super) fn join(mut self, group: Option<&Group>) -> io::Result<Self> {
         if let Some(group) = group {
             self.cgroup = group.birth()?;
             self.joins = group.joins()?;
@@ -266,36 +179,58 @@ pub(super) fn wire(
     window: (u16, u16),
 ) -> io::Result<(Running, OwnedFd, Option<[OwnedFd; 3]>)> {
     let (report, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    let mut running = Running {
-        joined: false,
-        process: None,
-        remote: false,
-        rooms: 1_usize.saturating_add(usize::from(own_room(settings).is_some())),
-        note: None,
-        report,
-        inward: None,
-        outward: [None, None],
-        screen: None,
-    };
-    let (bytes, source) = match streams.stdin {
+    let mut running = Running::new(report, own_room(settings).is_some());
+    if settings.terminal {
+        let (bytes, source) = bytes_and_source(streams.stdin);
+        running.screen = Some(Screen { bytes, source, sink: streams.stdout, size: window });
+        return Ok((running, inner, None));
+    }
+    let (ours, theirs) = pipes()?;
+    running.plug(ours, streams);
+    Ok((running, inner, Some(theirs)))
+}
+
+fn bytes_and_source(stdin: Input) -> (Vec<u8>, Option<OwnedFd>) {
+    match stdin {
         Input::Null => (Vec::new(), None),
         Input::Bytes(bytes) => (bytes, None),
         Input::Descriptor(source) => (Vec::new(), Some(source)),
-    };
-    let ends = if settings.terminal {
-        running.screen = Some(Screen { bytes, source, sink: streams.stdout, size: window });
-        None
-    } else {
-        let [(stdin, to), (from, stdout), (from_error, stderr)] = [pipe()?, pipe()?, pipe()?];
-        for ours in [&to, &from, &from_error] {
-            never_block(ours)?;
+    }
+}
+
+impl Running {
+    /// Nothing has started yet, and nothing goes in or out.
+    pub(super) fn new(report: OwnedFd, own_room: bool) -> Self {
+        Self {
+            joined: false,
+            process: None,
+            remote: false,
+            rooms: 1_usize.saturating_add(usize::from(own_room)),
+            note: None,
+            report,
+            heard: Vec::new(),
+            inward: None,
+            outward: [None, None],
+            screen: None,
         }
-        running.inward = Some(Pump::inward(bytes, source, to, None));
-        running.outward =
+    }
+
+    /// Puts the caller's streams to our ends of the pipes.
+    pub(super) fn plug(&mut self, [to, from, from_error]: [OwnedFd; 3], streams: Streams) {
+        let (bytes, source) = bytes_and_source(streams.stdin);
+        self.inward = Some(Pump::inward(bytes, source, to, None));
+        self.outward =
             [Some(Pump::outward(from, streams.stdout)), Some(Pump::outward(from_error, streams.stderr))];
-        Some([stdin, stdout, stderr])
-    };
-    Ok((running, inner, ends))
+    }
+}
+
+/// Our ends of the three streams, which never block, and the sandbox's.
+pub(super) fn pipes() -> io::Result<([OwnedFd; 3], [OwnedFd; 3])> {
+    let [(stdin, to), (from, stdout), (from_error, stderr)] = [pipe()?, pipe()?, pipe()?];
+    for ours in [&to, &from, &from_error] {
+        never_block(ours)?;
+    }
+    Ok(([to, from, from_error], [stdin, stdout, stderr]))
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -327,15 +262,6 @@ fn host_trees(settings: &Settings) -> Result<Vec<(Slot, OwnedFd)>, StartError> {
         Ok((Slot::Host(number), clone_host(&mount.path).map_err(refused)?))
     };
     (0_u8..).zip(&settings.mounts).map(clone).collect()
-}
-
-fn remedy_of_folder(errno: Errno) -> &'static str {
-    match errno.0 {
-        libc::ELOOP => "; there is a symbolic link on the way: name the real path",
-        libc::ENOENT => "; the folder is not there",
-        libc::EACCES => "; you may not enter that folder",
-        _ => "",
-    }
 }
 
 pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {
@@ -394,61 +320,6 @@ fn cpu_seconds(spec: &Spec) -> Option<(u64, u64)> {
         let Step::Limit { resource: libc::RLIMIT_CPU, soft, hard } = step else { return None };
         Some((*soft, *hard))
     })
-}
-
-fn setup_error(spec: &Spec, number: u32, errno: Errno) -> RunError {
-    let index = usize::try_from(number).unwrap_or(usize::MAX);
-    let program = || spec.argv.first().map(ToString::to_string).unwrap_or_default();
-    match (spec.steps.get(index), errno.0) {
-        (Some(Step::CheckProgram { .. }), libc::EACCES) => RunError::ProgramNotExecutable {
-            program: program(),
-            errno: "it, its interpreter or its loader cannot be read, is relative, or lies in /proc, where programs of the host could be reached".to_owned(),
-        },
-        (Some(Step::Execute { .. }), libc::ENOENT) => RunError::ProgramNotFound(program()),
-        (Some(Step::Execute { .. }), _) => {
-            RunError::ProgramNotExecutable { program: program(), errno: errno.to_string() }
-        }
-        (step, _) => SetupError {
-            number,
-            step: step.map_or_else(|| "an unknown step".to_owned(), ToString::to_string),
-            errno: errno.to_string(),
-            remedy: step.map_or("", |step| remedy(step, errno)),
-        }
-        .into(),
-    }
-}
-
-/// What the user can do about a refused step.
-fn remedy(step: &Step, errno: Errno) -> &'static str {
-    match (step, errno.0) {
-        (Step::NewFilesystem { kind, .. }, libc::EPERM) if kind.to_string() == "proc" => {
-            "; this happens inside a container whose own /proc is masked: allow it an unmasked /proc, or run on the host"
-        }
-        (Step::NewFilesystem { kind, .. }, _) if kind.to_string() == "overlay" => {
-            "; overlayfs in a user namespace needs Linux 5.11, and a store that is not itself on stacked overlays"
-        }
-        (Step::WorkingFolder { .. }, libc::ENOENT | libc::ENOTDIR) => {
-            "; the image has no such folder: choose another working folder"
-        }
-        (Step::WorkingFolder { .. }, libc::EACCES) => {
-            "; the sandbox's user may not enter that folder: choose another working folder"
-        }
-        (Step::WorkingFolder { .. }, libc::EXDEV | libc::ELOOP) => {
-            "; it leads out of the image, into /proc or to another mount, where descriptors of the host could be reached: choose another working folder"
-        }
-        (Step::OpenHost { .. }, libc::ELOOP | libc::ENOENT | libc::EACCES) => remedy_of_folder(errno),
-        (Step::Pivot, libc::EINVAL) => {
-            "; the host's root is an initial RAM disk, which cannot be left: run from a real root file system"
-        }
-        (Step::AwaitIds | Step::AwaitRelease | Step::DieWithParent, libc::ECANCELED) => {
-            "; the runner stopped while the sandbox started"
-        }
-        (Step::Confine { .. }, libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {
-            "; a program joins a sandbox with a writable root only under a kernel with Landlock (Linux 5.19, `lsm=landlock`)"
-        }
-        (_, libc::ENOSYS) => "; this kernel is too old: Linux 5.12 or newer is needed",
-        _ => "",
-    }
 }
 
 #[cfg(test)]

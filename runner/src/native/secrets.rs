@@ -3,8 +3,8 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
+use super::failure::RunError;
 use super::ids::Ids;
-use super::run::RunError;
 use super::settings::Settings;
 use super::spec::{Ground, SpecError, Steps, text, tmpfs};
 use super::start::StartError;

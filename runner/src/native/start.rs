@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::ids::Ids;
 use super::owners;
 use super::spec::Spec;
-use super::steps::{SLOTS, Slot};
+use super::steps::{SLOTS, Slot, Step};
 use super::sys::{
     CloneRequest, Cloned, Errno, MountAttributes, Pointers, clone_into, clone_tree, map_tree, open_pidfd,
     set_attributes, signal_by_pidfd, wait_exit,
@@ -111,7 +111,8 @@ pub(crate) fn start_in(
     }
     let (gate, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(channel)?;
-    let pointers = Pointers::new(&spec.argv, &spec.env);
+    let waits = spec.steps.contains(&Step::AwaitCall);
+    let pointers = if waits { Pointers::to_come() } else { Pointers::new(&spec.argv, &spec.env) };
     let request = CloneRequest {
         namespaces: u64::try_from(namespaces).unwrap_or(0),
         cgroup: given.cgroup.as_ref().map(AsFd::as_fd),

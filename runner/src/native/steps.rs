@@ -128,6 +128,8 @@ pub(crate) enum Step {
     AwaitIds,
     /// Wait for the parent: whatever it has to do before the program runs is done.
     AwaitRelease,
+    /// Say that everything is ready, and wait for arguments and environment.
+    AwaitCall,
     /// Join a cgroup by what the parent has opened of it.
     JoinGroup { by: Slot },
     /// Own session, without a terminal.
@@ -234,6 +236,7 @@ impl fmt::Display for Step {
         match self {
             Self::AwaitIds => f.write_str("wait until user and group ids are mapped"),
             Self::AwaitRelease => f.write_str("wait until the runner lets it go"),
+            Self::AwaitCall => f.write_str("wait for arguments and environment"),
             Self::JoinGroup { by } => write!(f, "join the cgroup {by:?}"),
             Self::NewSession => f.write_str("setsid"),
             Self::PrivateMounts => f.write_str("make all mounts private"),

@@ -47,6 +47,8 @@ pub(crate) struct Running {
     pub(crate) note: Option<Note>,
     /// Where it reports.
     pub(crate) report: OwnedFd,
+    /// What it has reported while nobody supervised it.
+    pub(crate) heard: Vec<Report>,
     /// Streams into it.
     pub(crate) inward: Option<Pump>,
     /// Streams out of it: output, then error.
@@ -202,6 +204,9 @@ enum Source {
 
 impl Watch<'_> {
     fn run(&mut self) -> io::Result<()> {
+        for report in std::mem::take(&mut self.running.heard) {
+            self.take(report)?;
+        }
         loop {
             let ready = self.wait()?;
             for source in ready {
@@ -334,7 +339,12 @@ impl Watch<'_> {
     }
 
     fn hear(&mut self) -> io::Result<()> {
-        match read_report(&self.running.report)? {
+        let report = read_report(&self.running.report)?;
+        self.take(report)
+    }
+
+    fn take(&mut self, report: Report) -> io::Result<()> {
+        match report {
             Report::Failed { step, errno } => self.ended.failed = Some((step, errno)),
             Report::Terminal(master) => self.open_screen(master)?,
             Report::Room(room) => self.meter.add(room),
@@ -365,6 +375,8 @@ impl Watch<'_> {
                 self.running.outward = [None, None];
             }
             Report::Nothing => {}
+            // Only a sandbox that waits for its call says so, and nobody supervises it yet.
+            Report::Ready => return Err(io::ErrorKind::InvalidData.into()),
             Report::Closed => {
                 self.executed = true;
                 if let (Some(observer), None) = (self.observer, self.ended.failed) {

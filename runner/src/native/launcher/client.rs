@@ -4,13 +4,14 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::frame;
 use super::turns::{Turn, Turns};
 use crate::native::helper::{self, Role};
 use crate::native::spec::Spec;
 use crate::native::start::Given;
+use crate::native::warm::Pool;
 
 /// A launcher process. It ends, and with it every sandbox that it started, when this value is dropped or this process
 /// dies, however it dies.
@@ -20,10 +21,18 @@ use crate::native::start::Given;
 /// error that says so, and the next one starts another.
 #[derive(Debug)]
 pub struct Launcher {
+    // Its sandboxes are gone before the process is: the fields are dropped in this order.
+    pool: Pool,
+    server: Arc<Server>,
+    turns: Turns,
+}
+
+/// The process, and how another is started in its place.
+#[derive(Debug)]
+pub(crate) struct Server {
     program: PathBuf,
     /// Requests must not mix.
     process: Mutex<Process>,
-    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -62,16 +71,19 @@ impl Launcher {
     /// When the program cannot be started.
     pub fn start(program: &Path) -> io::Result<Self> {
         let process = Mutex::new(Process::start(program)?);
-        Ok(Self { program: program.to_owned(), process, turns: Turns::by_descriptors() })
-    }
-
-    fn process(&self) -> MutexGuard<'_, Process> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+        let server = Arc::new(Server { program: program.to_owned(), process });
+        let (turns, ready) = Turns::by_descriptors();
+        Ok(Self { pool: Pool::new(Arc::clone(&server), ready), server, turns })
     }
 
     /// Its process id; another one after it has died and been started again.
     pub fn id(&self) -> u32 {
-        self.process().child.id()
+        self.server.process().child.id()
+    }
+
+    /// How many sandboxes are ready for a call; plans say how many of each kind are kept.
+    pub fn ready(&self) -> usize {
+        self.pool.ready()
     }
 
     /// Waits for a turn to launch.
@@ -79,7 +91,23 @@ impl Launcher {
         self.turns.enter()
     }
 
-    /// Hands a request over. A launcher process that is dead has not taken it: another one is started, once.
+    /// The sandboxes that are ready.
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Hands a request over.
+    pub(crate) fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
+        self.server.send(spec, given)
+    }
+}
+
+impl Server {
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A launcher process that is dead has not taken the request: another one is started, once.
     pub(crate) fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
         let mut process = self.process();
         match process.send(spec, given) {

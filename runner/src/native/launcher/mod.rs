@@ -9,6 +9,7 @@ mod server;
 mod turns;
 
 pub use client::Launcher;
+pub(crate) use client::Server;
 #[cfg(test)]
 pub(crate) use frame::send;
 pub(crate) use server::{serve, tell_exited, tell_refused, tell_started};

@@ -10,6 +10,8 @@ const EACH: u64 = 20;
 const SPARE: u64 = 64;
 /// More at once would only wait for the processors.
 const MOST: u64 = 512;
+/// More sandboxes that wait for a call would only take memory.
+const MOST_READY: u64 = 64;
 
 /// Lets a bounded number in.
 #[derive(Debug)]
@@ -32,10 +34,14 @@ struct Numbers {
 pub(crate) struct Turn<'a>(&'a Turns);
 
 impl Turns {
-    /// As many as this process has descriptors for.
-    pub(super) fn by_descriptors() -> Self {
+    /// As many as this process has descriptors for; and how many sandboxes may wait for a call beside them, in one of
+    /// every four places.
+    pub(super) fn by_descriptors() -> (Self, usize) {
         let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((256, 256));
-        Self::of(soft.saturating_sub(SPARE).div_euclid(EACH).clamp(1, MOST))
+        let places = soft.saturating_sub(SPARE).div_euclid(EACH);
+        let waiting = places.div_euclid(4).min(MOST_READY);
+        let turns = Self::of(places.saturating_sub(waiting).clamp(1, MOST));
+        (turns, usize::try_from(waiting).unwrap_or(0))
     }
 
     fn of(most: u64) -> Self {

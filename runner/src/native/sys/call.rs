@@ -15,6 +15,7 @@
     reason = "registers: numbers, descriptors and pointers travel as machine words, as the kernel's ABI says"
 )]
 
+use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_long};
 use core::marker::PhantomData;
 use core::mem::{size_of, size_of_val};
@@ -242,6 +243,15 @@ pub(super) fn write(descriptor: RawFd, bytes: &[u8]) -> Result<usize> {
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the kernel reads `length` bytes from a slice of that length.
     unsafe { sys(libc::SYS_write, [fd(descriptor), start, int(length), NONE, NONE]) }
+}
+
+/// Reads into memory that may be shared within this thread; 0: the other end is closed.
+pub(super) fn read(descriptor: RawFd, into: &[Cell<u8>]) -> Result<usize> {
+    let (start, length) = (pointer(into.as_ptr()), into.len() as i64);
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the kernel writes at most `length` bytes into a slice of that length, and cells may be written through a
+    // shared reference; a cell is not shared with other threads.
+    unsafe { sys(libc::SYS_read, [fd(descriptor), start, int(length), NONE, NONE]) }
 }
 
 /// Reads from a place in a file.

@@ -14,6 +14,7 @@ use core::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
 
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
+use super::call_room::{CallRoom, Words};
 use super::door;
 use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
@@ -34,10 +35,15 @@ pub(crate) const REPORT_TERMINAL: u8 = b'T';
 /// First byte of a report: a file system of the sandbox, as a descriptor beside it.
 pub(crate) const REPORT_ROOM: u8 = b'M';
 
+/// First byte of a report: everything but the call is there.
+pub(crate) const REPORT_READY: u8 = b'W';
+
 /// Arguments and environment as `execve(2)` wants them. Whoever makes one keeps the texts alive beside it.
 pub(crate) struct Pointers {
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
+    /// Where others are put that come later.
+    room: Option<CallRoom>,
 }
 
 impl Pointers {
@@ -47,7 +53,16 @@ impl Pointers {
             let pointers = texts.iter().map(|text| text.as_c().as_ptr());
             pointers.chain(core::iter::once(core::ptr::null())).collect()
         };
-        Self { argv: list(argv), envp: list(envp) }
+        Self { argv: list(argv), envp: list(envp), room: None }
+    }
+
+    /// Room for a call that comes later.
+    pub(crate) fn to_come() -> Self {
+        Self { room: Some(CallRoom::new()), ..Self::new(&[], &[]) }
+    }
+
+    const fn words(&self) -> Words {
+        Words { argv: self.argv.as_ptr(), envp: self.envp.as_ptr() }
     }
 }
 
@@ -71,7 +86,8 @@ pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: &Descriptors
     #[cfg(test)]
     super::fault::enter_child(matches!(steps.last(), Some(Step::Execute { .. })));
     call::reset_signals();
-    let mut child = Child { descriptors: *descriptors, pointers };
+    let mut child =
+        Child { descriptors: *descriptors, room: pointers.room.as_ref(), words: pointers.words() };
     let mut number: u32 = 0;
     for step in steps {
         if let Err(errno) = child.step(step) {
@@ -84,7 +100,8 @@ pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: &Descriptors
 
 struct Child<'a> {
     descriptors: Descriptors,
-    pointers: &'a Pointers,
+    room: Option<&'a CallRoom>,
+    words: Words,
 }
 
 impl Child<'_> {
@@ -116,6 +133,7 @@ impl Child<'_> {
         match step {
             Step::AwaitIds => self.await_ids(),
             Step::AwaitRelease => self.await_release(),
+            Step::AwaitCall => self.await_call(),
             Step::JoinGroup { by } => self.join_group(*by),
             Step::NewSession => plain(Plain::Setsid, [0; 3]).map(drop),
             Step::PrivateMounts => mount::make_private(),
@@ -229,6 +247,14 @@ impl Child<'_> {
             Some((b'g', _)) => Ok(()),
             Some(_) | None => Err(Errno(libc::ECANCELED)),
         }
+    }
+
+    /// The runner that goes, goes without a word: then there is no call.
+    fn await_call(&mut self) -> Result<()> {
+        let (room, report) = (self.room.ok_or(Errno(libc::ENOSYS))?, self.fd(Slot::Report));
+        call::send(report, &[REPORT_READY], None)?;
+        self.words = room.receive(report)?.ok_or(Errno(libc::ECANCELED))?;
+        Ok(())
     }
 
     /// The kernel moves a thread that asks for itself at once. One that is moved by another, or a whole process, waits for
@@ -437,11 +463,9 @@ impl Child<'_> {
         let mut worst = Errno(libc::ENOENT);
         for path in candidates {
             // JUSTIFICATION: the kernel wants pointer arrays.
-            // SAFETY: `Pointers` ends both arrays with null; the texts that they lead to belong to the parent's
-            // request and live in this copy of its memory until exec replaces it.
-            let errno = unsafe {
-                call::execute(path.as_c(), self.pointers.argv.as_ptr(), self.pointers.envp.as_ptr())
-            };
+            // SAFETY: `Pointers` and `CallRoom` end both arrays with null; the texts that they lead to belong to the
+            // parent's request or to the room, and live in this copy of its memory until exec replaces it.
+            let errno = unsafe { call::execute(path.as_c(), self.words.argv, self.words.envp) };
             match errno.0 {
                 // As shells do: look further, but remember that something was there and could not be run.
                 libc::ENOENT | libc::ENOTDIR => {}

@@ -4,6 +4,7 @@
 //! process; it may use nothing but these wrappers.
 
 mod call;
+mod call_room;
 mod child;
 mod door;
 #[cfg(test)]
@@ -17,7 +18,8 @@ mod program;
 mod secret;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
-pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_ROOM, REPORT_TERMINAL};
+pub(crate) use call_room::{LONGEST_CALL, MOST_WORDS};
+pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_READY, REPORT_ROOM, REPORT_TERMINAL};
 pub(crate) use door::{REPORT_DOOR, REPORT_NAMES};
 #[cfg(test)]
 pub(crate) use fault::{Armed, Side};

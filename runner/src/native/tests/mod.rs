@@ -16,6 +16,7 @@ mod rootfs;
 mod secrets;
 mod streams;
 mod traps;
+mod warm;
 
 pub(super) use rootfs::bounds;
 
@@ -24,7 +25,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cgroup::Room;
-use super::run::{Finished, Place, RunError, run};
+use super::failure::RunError;
+use super::run::{Finished, Place, run};
 use super::settings::{HostFolder, RootFolder, Settings};
 use super::spec::{Ground, Spec};
 use crate::io::{Commands, Streams};
@@ -86,6 +88,7 @@ pub(super) fn place<'a>(room: &'a Room, live: &'a Path) -> Place<'a> {
         live,
         window: (24, 80),
         launcher: None,
+        warmth: None,
         secrets: None,
         observer: None,
         recorder: None,

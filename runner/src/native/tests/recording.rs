@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use perry_sandbox_profiles::{Arch, Draft, Outside, Recorded, Recording, Run, SeccompProfile};
 
+use super::super::failure::RunError;
 use super::super::plan::words;
 use super::super::recorder::Recorder;
-use super::super::run::{Finished, Place, RunError, run};
+use super::super::run::{Finished, Place, run};
 use super::super::settings::Settings;
 use super::{alone, place, root_folder, rootfs, sandbox, without_cgroups};
 use crate::io::{Input, Output, Streams};

@@ -53,7 +53,7 @@ fn trap_2_the_death_signal_is_set_after_every_change_of_user_and_before_every_wa
 }
 
 /// Starts the launcher program that cargo built beside this test.
-fn launcher() -> Option<Launcher> {
+pub(super) fn launcher() -> Option<Launcher> {
     let program = std::env::current_exe().unwrap().parent()?.parent()?.join("perry-sandbox-launcher");
     if !program.exists() {
         perry_sandbox_testkit::skip(&format!("no launcher program at {}", program.display()));

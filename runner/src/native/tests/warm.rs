@@ -1,0 +1,383 @@
+//! Sandboxes that wait for their call: one call each, nothing but what its plan asks for, and nothing is left.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use perry_sandbox_testkit::bait::Bait;
+use perry_sandbox_testkit::bench::with_descendants;
+use perry_sandbox_testkit::{Verdicts, checker};
+
+use super::super::cgroup::Group;
+use super::super::facts::room;
+use super::super::launcher::Launcher;
+use super::super::live::{Reaped, reap};
+use super::super::settings::Settings;
+use super::super::warm::Warmth;
+use super::rootfs::{busybox, settings};
+use super::traps::launcher;
+use super::*;
+use crate::io::Input;
+use crate::outcome::{End, Limit, Measured};
+
+/// A launcher process, a root, and the folder of live sandboxes.
+struct Yard {
+    launcher: Launcher,
+    tree: tempfile::TempDir,
+    live: tempfile::TempDir,
+    warmth: Warmth,
+    room: Room,
+}
+
+impl Yard {
+    fn new(count: usize) -> Option<Self> {
+        Self::in_room(count, without_cgroups())
+    }
+
+    fn in_room(count: usize, room: Room) -> Option<Self> {
+        let lock: OwnedFd = File::open("/dev/null").unwrap().into();
+        let (tree, live) = (busybox(), tempfile::tempdir().unwrap());
+        Some(Self { launcher: launcher()?, tree, live, warmth: Warmth { count, lock }, room })
+    }
+
+    fn run_with(&self, settings: &Settings, streams: Streams) -> Result<Finished, RunError> {
+        let place = Place {
+            launcher: Some(&self.launcher),
+            warmth: Some(&self.warmth),
+            ..place(&self.room, self.live.path())
+        };
+        run(settings, &root_folder(self.tree.path()), streams, None, &place)
+    }
+
+    fn run(&self, settings: &Settings) -> Finished {
+        self.run_with(settings, Streams::captured()).unwrap()
+    }
+
+    fn shell(&self, line: &str) -> Finished {
+        self.run(&settings(&["/bin/sh", "-c", line]))
+    }
+
+    /// Waits until so many are ready.
+    fn await_ready(&self, count: usize) {
+        let begin = Instant::now();
+        while self.launcher.ready() != count {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{} are ready", self.launcher.ready());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// What waits, by process, without the launcher process.
+    fn waiting(&self) -> Vec<u32> {
+        with_descendants(self.launcher.id()).into_iter().filter(|pid| *pid != self.launcher.id()).collect()
+    }
+}
+
+fn is_gone(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
+}
+
+#[test]
+fn a_call_is_taken_by_a_ready_sandbox_with_its_own_arguments_variables_and_input() {
+    let Some(yard) = Yard::new(1) else { return };
+    assert_eq!(yard.shell("true").end, End::Exited(0));
+    yard.await_ready(1);
+    let waiting = yard.waiting();
+    let mut wish = settings(&["/bin/sh", "-c", "echo \"$0 $1 $SAID\"; cat; echo end >&2; exit 7", "a b", ""]);
+    wish.env.insert("SAID".to_owned(), "what = ever\n".to_owned());
+    let streams = Streams { stdin: Input::Bytes(b"given".to_vec()), ..Streams::captured() };
+    let finished = yard.run_with(&wish, streams).unwrap();
+    assert_eq!(finished.stdout.as_slice(), b"a b  what = ever\n\ngiven");
+    assert_eq!((finished.stderr.as_slice(), finished.end), (&b"end\n"[..], End::Exited(7)));
+    assert!(waiting.into_iter().all(is_gone), "it ran in the sandbox that waited");
+}
+
+#[test]
+fn the_checker_finds_in_a_ready_sandbox_what_it_finds_in_one_that_was_launched_for_it() {
+    let (Some(yard), Some(checker)) = (Yard::new(1), checker()) else { return };
+    fs::copy(checker, yard.tree.path().join("bin/checker")).unwrap();
+    let bait = Bait::lay(checker);
+    let mut wish = settings(&["/bin/checker"]);
+    wish.argv.extend_from_slice(bait.arguments());
+    wish.argv.extend(["pids=64", "files=256", "limits=ours"].map(str::to_owned));
+    wish.limits.open_files = 256;
+    let verdicts = || {
+        let verdicts = Verdicts::read(&yard.run(&wish).stdout);
+        assert!(verdicts.open.is_empty(), "{:?}", verdicts.open);
+        verdicts.held.len()
+    };
+    let launched = verdicts();
+    yard.await_ready(1);
+    let waiting = yard.waiting();
+    assert_eq!(verdicts(), launched);
+    assert!(launched > 60 && waiting.into_iter().all(is_gone));
+}
+
+#[test]
+fn no_sandbox_takes_two_calls() {
+    let Some(yard) = Yard::new(2) else { return };
+    for _ in 0..6 {
+        let finished = yard.shell("cat /tmp/x; echo left > /tmp/x; echo $$; set | grep SAID");
+        assert_eq!(finished.stdout.as_slice(), b"1\n", "{finished:?}");
+        yard.await_ready(2);
+    }
+}
+
+#[test]
+fn a_call_with_another_plan_takes_none_of_the_ready_ones() {
+    let Some(yard) = Yard::new(1) else { return };
+    let first = settings(&["/bin/sh", "-c", "true"]);
+    yard.run(&first);
+    yard.await_ready(1);
+    let waiting = yard.waiting();
+    let changes: [fn(&mut Settings); 6] = [
+        |settings| settings.limits.memory -= 4096,
+        |settings| settings.limits.output = 1,
+        |settings| settings.tmp -= 4096,
+        |settings| settings.filter.push(*settings.filter.last().unwrap()),
+        |settings| settings.uid = 1000,
+        |settings| settings.cwd = "/tmp".to_owned(),
+    ];
+    for change in changes {
+        let mut other = first.clone();
+        change(&mut other);
+        yard.run(&other);
+        assert!(waiting.iter().all(|pid| !is_gone(*pid)), "{other:?} took it");
+    }
+    let place = Place {
+        launcher: Some(&yard.launcher),
+        warmth: Some(&yard.warmth),
+        ..place(&yard.room, yard.live.path())
+    };
+    let copy = busybox();
+    run(&first, &root_folder(copy.path()), Streams::captured(), None, &place).unwrap();
+    assert!(waiting.iter().all(|pid| !is_gone(*pid)), "the same plan with another tree took it");
+    yard.run(&first);
+    assert!(waiting.into_iter().all(is_gone));
+}
+
+#[test]
+fn what_is_looked_at_when_a_program_starts_is_not_looked_at_ahead() {
+    let Some(yard) = Yard::new(1) else { return };
+    let mut screen = settings(&["/bin/tty"]);
+    screen.terminal = true;
+    yard.run(&screen);
+    let folder = tempfile::tempdir().unwrap();
+    let mut shown = settings(&["/bin/true"]);
+    let path = folder.path().canonicalize().unwrap().display().to_string();
+    shown.mounts = vec![HostFolder { path, writable: false, executable: false }];
+    yard.run(&shown);
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!((yard.launcher.ready(), yard.waiting()), (0, Vec::new()));
+}
+
+/// As root the parent would have to hand such folders over, which no pool does; an ordinary user's child opens them itself.
+#[test]
+fn nor_is_it_for_an_ordinary_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "native::tests::warm::what_is_looked_at_when_a_program_starts_is_not_looked_at_ahead",
+        ])
+        .uid(1000)
+        .gid(1000)
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn the_wall_time_of_a_call_begins_with_the_call() {
+    let Some(yard) = Yard::new(1) else { return };
+    let wish = |line| {
+        let mut wish = settings(&["/bin/sh", "-c", line]);
+        wish.limits.wall = Duration::from_millis(900);
+        wish
+    };
+    yard.run(&wish("true"));
+    yard.await_ready(1);
+    thread::sleep(Duration::from_secs(1));
+    let finished = yard.run(&wish("sleep 0.2"));
+    assert_eq!((finished.end, finished.limit), (End::Exited(0), None));
+    yard.await_ready(1);
+    assert_eq!(yard.run(&wish("sleep 20")).limit, Some(Limit::Wall));
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_named_and_a_missing_one_is_not_waited_for() {
+    let Some(yard) = Yard::new(1) else { return };
+    fs::write(yard.tree.path().join("bin/broken"), "no program").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(yard.tree.path().join("bin/broken"), mode).unwrap();
+    for _ in 0..2 {
+        let error = yard.run_with(&settings(&["/bin/broken"]), Streams::captured()).unwrap_err();
+        assert!(matches!(&error, RunError::ProgramNotExecutable { program, .. } if program == "/bin/broken"));
+        yard.await_ready(1);
+    }
+    let error = yard.run_with(&settings(&["nonesuch"]), Streams::captured()).unwrap_err();
+    assert!(matches!(error, RunError::ProgramNotFound(_)), "{error}");
+}
+
+#[test]
+fn a_call_that_is_too_long_to_wait_for_runs_all_the_same() {
+    let Some(yard) = Yard::new(1) else { return };
+    let long = "x".repeat(100_000);
+    let finished = yard.run(&settings(&["/bin/sh", "-c", "echo ${#0}", &long]));
+    assert_eq!(finished.stdout.as_slice(), b"100000\n");
+    assert_eq!(yard.launcher.ready(), 0);
+}
+
+#[test]
+fn ready_sandboxes_that_died_are_passed_over() {
+    let Some(yard) = Yard::new(2) else { return };
+    yard.shell("true");
+    yard.await_ready(2);
+    let waiting = yard.waiting();
+    for pid in &waiting {
+        kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL).unwrap();
+    }
+    while !waiting.iter().all(|pid| is_gone(*pid)) {
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(yard.shell("exit 3").end, End::Exited(3));
+    yard.await_ready(2);
+    // And so are those whose end the launcher process has not noticed yet.
+    let (launcher, waiting) = (Pid::from_raw(i32::try_from(yard.launcher.id()).unwrap()), yard.waiting());
+    kill(launcher, Signal::SIGSTOP).unwrap();
+    for pid in &waiting {
+        kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL).unwrap();
+    }
+    while !waiting.iter().all(|pid| is_gone(*pid)) {
+        thread::sleep(Duration::from_millis(2));
+    }
+    thread::scope(|scope| {
+        let run = scope.spawn(|| yard.shell("exit 5").end);
+        thread::sleep(Duration::from_millis(100));
+        kill(launcher, Signal::SIGCONT).unwrap();
+        assert_eq!(run.join().unwrap(), End::Exited(5));
+    });
+    yard.await_ready(2);
+    // And with the launcher process itself.
+    let (first, waiting) = (yard.launcher.id(), yard.waiting());
+    kill(Pid::from_raw(i32::try_from(first).unwrap()), Signal::SIGKILL).unwrap();
+    while !is_gone(first) || !waiting.iter().all(|pid| is_gone(*pid)) {
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(yard.shell("exit 4").end, End::Exited(4));
+    assert_ne!(yard.launcher.id(), first);
+}
+
+#[test]
+fn nothing_of_a_pool_is_left_when_it_is_dropped() {
+    let Some(yard) = Yard::in_room(3, room().clone()) else { return };
+    yard.shell("true");
+    yard.await_ready(3);
+    assert_eq!(yard.waiting().len(), 3);
+    let records = fs::read_dir(yard.live.path()).unwrap().count();
+    assert_eq!(records, 3);
+    let Yard { launcher, live, tree, .. } = yard;
+    let waiting = with_descendants(launcher.id());
+    drop(launcher);
+    assert!(waiting.into_iter().all(is_gone));
+    assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0, "and so are the cgroups: a record names them");
+    drop(tree);
+}
+
+#[test]
+fn what_waits_is_under_its_limits_and_its_cgroups_are_gone_after_the_call() {
+    let Some(yard) = Yard::in_room(1, room().clone()) else { return };
+    if room().plan("x").is_none() {
+        return perry_sandbox_testkit::skip("no cgroups can be made here");
+    }
+    let wish = settings(&["/bin/sh", "-c", "true"]);
+    yard.run(&wish);
+    yard.await_ready(1);
+    let record = fs::read_dir(yard.live.path()).unwrap().next().unwrap().unwrap();
+    let text = fs::read_to_string(record.path()).unwrap();
+    let group: Group =
+        serde_json::from_value(serde_json::from_str::<serde_json::Value>(&text).unwrap()["group"].clone())
+            .unwrap();
+    assert_eq!(group.members().len(), 1);
+    assert_eq!(yard.run(&wish).usage.peak_measured, Measured::Cgroup);
+    assert!(!group.is_populated() && group.members().is_empty());
+}
+
+#[test]
+fn the_oldest_of_other_plans_make_room() {
+    let Some(yard) = Yard::new(1000) else { return };
+    let most = yard.launcher.pool().most();
+    let first = settings(&["/bin/sh", "-c", "true"]);
+    let mut second = first.clone();
+    second.tmp -= 4096;
+    yard.run(&first);
+    yard.await_ready(most);
+    let waiting = yard.waiting();
+    yard.run(&second);
+    let begin = Instant::now();
+    while waiting.iter().any(|pid| !is_gone(*pid)) {
+        assert!(begin.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(yard.launcher.ready() <= most);
+}
+
+#[test]
+fn many_callers_at_once_get_each_their_own() {
+    let Some(yard) = Yard::new(4) else { return };
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..40)
+            .map(|number| {
+                let yard = &yard;
+                scope.spawn(move || (number, yard.shell(&format!("echo {number}"))))
+            })
+            .collect();
+        for run in runs {
+            let (number, finished) = run.join().unwrap();
+            assert_eq!(finished.stdout, format!("{number}\n").into_bytes());
+        }
+    });
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test says to its copy where its folder is")]
+fn a_runner_that_is_killed_leaves_no_sandbox_that_waits() {
+    const ROLE: &str = "PERRY_SANDBOX_TEST_WARM_RUNNER";
+    let itself = "native::tests::warm::a_runner_that_is_killed_leaves_no_sandbox_that_waits";
+    if let Ok(folder) = std::env::var(ROLE) {
+        let Some(yard) = Yard::in_room(3, room().clone()) else { return };
+        let place = Place {
+            launcher: Some(&yard.launcher),
+            warmth: Some(&yard.warmth),
+            ..place(&yard.room, Path::new(&folder))
+        };
+        let wish = settings(&["/bin/sh", "-c", "true"]);
+        run(&wish, &root_folder(yard.tree.path()), Streams::captured(), None, &place).unwrap();
+        yard.await_ready(3);
+        let waiting = yard.waiting();
+        fs::write(Path::new(&folder).join("waiting"), format!("{waiting:?}")).unwrap();
+        kill(Pid::this(), Signal::SIGKILL).unwrap();
+    }
+    let live = tempfile::tempdir().unwrap();
+    let mut runner = std::process::Command::new(std::env::current_exe().unwrap());
+    runner.args([itself, "--exact", "--test-threads=1"]).env(ROLE, live.path());
+    assert!(!runner.output().unwrap().status.success());
+    let Ok(text) = fs::read_to_string(live.path().join("waiting")) else {
+        return perry_sandbox_testkit::skip("no launcher program");
+    };
+    let waiting: Vec<u32> = serde_json::from_str(&text).unwrap();
+    assert_eq!(waiting.len(), 3);
+    let begin = Instant::now();
+    while !waiting.iter().all(|pid| is_gone(*pid)) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "they die with their runner");
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(reap(live.path()).unwrap(), Reaped { gone: 3, running: Vec::new() });
+}

@@ -1,0 +1,154 @@
+//! The ready sandboxes of one launcher process, and the thread that makes them.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::Warmth;
+use super::call::Key;
+use super::held::Held;
+use crate::native::cgroup::Room;
+use crate::native::launcher::Server;
+use crate::native::settings::RootFolder;
+
+/// Orders that wait. One that finds no place is repeated by the next call.
+const WAITING: usize = 4;
+
+/// The program that was just called runs first: most have ended by then, and both would wait for the same locks of the
+/// kernel (mounts, network namespaces).
+const HEAD_START: Duration = Duration::from_millis(5);
+
+/// Gone when it is dropped, and with it every sandbox that still waits.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    shelf: Arc<Shelf>,
+    server: Arc<Server>,
+    maker: Mutex<Option<(SyncSender<Order>, JoinHandle<()>)>>,
+}
+
+/// What is ready, the oldest first.
+#[derive(Debug)]
+struct Shelf {
+    held: Mutex<Vec<Held>>,
+    most: usize,
+}
+
+/// Ready sandboxes that are to be there.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) key: Arc<Key>,
+    pub(super) root: RootFolder,
+    pub(super) lock: OwnedFd,
+    pub(super) room: Room,
+    /// Whether a writable root has room of its own, which the supervision sees.
+    pub(super) own_room: bool,
+    count: usize,
+}
+
+impl Order {
+    pub(super) fn new(
+        key: &Arc<Key>,
+        root: &RootFolder,
+        warmth: &Warmth,
+        (place, own_room): (&Room, bool),
+    ) -> io::Result<Self> {
+        Ok(Self {
+            key: Arc::clone(key),
+            root: RootFolder { path: root.path.clone(), folder: root.folder.try_clone()? },
+            lock: warmth.lock.try_clone()?,
+            room: place.clone(),
+            own_room,
+            count: warmth.count,
+        })
+    }
+}
+
+impl Pool {
+    /// At most so many at once, whatever is ordered.
+    pub(crate) fn new(server: Arc<Server>, most: usize) -> Self {
+        let shelf = Arc::new(Shelf { held: Mutex::default(), most });
+        Self { shelf, server, maker: Mutex::new(None) }
+    }
+
+    /// How many are ready.
+    pub(crate) fn ready(&self) -> usize {
+        self.shelf.held().len()
+    }
+
+    /// How many there are at most.
+    #[cfg(test)]
+    pub(crate) fn most(&self) -> usize {
+        self.shelf.most
+    }
+
+    /// One that is for this call.
+    pub(super) fn take(&self, key: &Key) -> Option<Held> {
+        let mut held = self.shelf.held();
+        let place = held.iter().position(|held| held.is_for(key))?;
+        Some(held.remove(place))
+    }
+
+    /// Has so many made as were ordered, meanwhile.
+    pub(super) fn top_up(&self, order: Order) {
+        if self.shelf.has(&order.key) >= order.count {
+            return;
+        }
+        let mut maker = self.maker.lock().unwrap_or_else(PoisonError::into_inner);
+        if maker.is_none() {
+            let (filled, server) = (Arc::clone(&self.shelf), Arc::clone(&self.server));
+            let (sender, orders) = sync_channel(WAITING);
+            let named = thread::Builder::new().name("perry-sandbox-warm".to_owned());
+            // Without a thread every call is launched in the ordinary way.
+            *maker = named.spawn(move || filled.fill(&server, &orders)).ok().map(|thread| (sender, thread));
+        }
+        if let Some((sender, _)) = &*maker {
+            // A full queue holds enough to do.
+            sender.try_send(order).ok();
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let maker = self.maker.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((sender, thread)) = maker {
+            drop(sender);
+            // One that has panicked makes nothing any more either.
+            thread.join().ok();
+        }
+    }
+}
+
+impl Shelf {
+    fn held(&self) -> MutexGuard<'_, Vec<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, key: &Key) -> usize {
+        self.held().iter().filter(|held| held.is_for(key)).count()
+    }
+
+    /// What cannot be made is ordered again by the next call, which learns why it cannot.
+    fn fill(&self, server: &Server, orders: &Receiver<Order>) {
+        for order in orders {
+            thread::sleep(HEAD_START);
+            while self.has(&order.key) < order.count.min(self.most) {
+                let Ok(held) = Held::prepare(server, &order) else { break };
+                drop(self.put(held, &order.key));
+            }
+        }
+    }
+
+    /// Answers what had to make room: the oldest that is for other calls. It is dropped without the lock.
+    fn put(&self, new: Held, key: &Key) -> Option<Held> {
+        let mut held = self.held();
+        let full = held.len() >= self.most;
+        let other = held.iter().position(|held| !held.is_for(key)).filter(|_| full);
+        let out = other.map(|place| held.remove(place));
+        held.push(new);
+        out
+    }
+}
