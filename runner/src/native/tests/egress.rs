@@ -25,7 +25,7 @@ use super::*;
 use crate::egress::{EgressReason, EgressUse, Grants};
 use crate::outcome::End;
 
-fn granted(patterns: &[String], line: &str) -> Settings {
+pub(super) fn granted(patterns: &[String], line: &str) -> Settings {
     let egress = Grants::try_from(patterns.to_vec()).unwrap();
     let proxy =
         ["http_proxy", "https_proxy"].map(|name| (name.to_owned(), "http://127.0.0.1:3128".to_owned()));
@@ -33,7 +33,7 @@ fn granted(patterns: &[String], line: &str) -> Settings {
     Settings { env, egress, ..settings(&["/bin/sh", "-c", line]) }
 }
 
-fn near(port: u16) -> Vec<String> {
+pub(super) fn near(port: u16) -> Vec<String> {
     vec![format!("127.0.0.1:{port}"), "a.example:443".to_owned()]
 }
 

@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use perry_sandbox_testkit::bait::Bait;
 use perry_sandbox_testkit::bench::with_descendants;
+use perry_sandbox_testkit::outside::greeter;
 use perry_sandbox_testkit::{Verdicts, checker};
 
 use super::super::cgroup::Group;
@@ -18,6 +19,7 @@ use super::super::launcher::Launcher;
 use super::super::live::{Reaped, reap};
 use super::super::settings::Settings;
 use super::super::warm::Warmth;
+use super::egress::{granted, near};
 use super::rootfs::{busybox, settings};
 use super::traps::launcher;
 use super::*;
@@ -192,6 +194,26 @@ fn nor_is_it_for_an_ordinary_user() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Of the launcher process too: the first call is launched by it, the second taken by what waited.
+#[test]
+fn an_egress_grant_is_held_by_a_launcher_process_and_in_a_ready_sandbox() {
+    let Some(yard) = Yard::new(1) else { return };
+    let port = greeter();
+    let line =
+        format!("busybox wget -q -O - http://127.0.0.1:{port}/; busybox wget -q -O - http://b.example/");
+    let wish = granted(&near(port), &line);
+    for call in ["launched", "taken"] {
+        let finished = yard.run(&wish);
+        let used = finished.egress.unwrap();
+        assert_eq!(finished.stdout.as_slice(), b"hello\n", "{call}");
+        assert_eq!((used.allowed, used.refused), (1, 1), "{call} {used:?}");
+        yard.await_ready(1);
+    }
+    // Whatever it was made for, a call's own grants decide.
+    let used = yard.run(&granted(&near(port.wrapping_add(1)), &line)).egress.unwrap();
+    assert_eq!((used.allowed, used.refused), (0, 2), "{used:?}");
 }
 
 #[test]

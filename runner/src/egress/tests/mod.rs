@@ -1,5 +1,7 @@
 //! The proxy with real sockets, a server of the test as the outside, and a resolver of the test where a name is needed.
 
+mod tls;
+
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
