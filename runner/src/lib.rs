@@ -36,7 +36,7 @@
 //! - Nothing of the host is passed in: streams are pipes of the sandbox's own, paths are resolved by descriptor without
 //!   following links, and the terminal is made inside.
 //! - The sandbox ends with the program, with its limits, and with the runner, however the runner dies. What a killed
-//!   runner leaves (a cgroup) is removed by the next start.
+//!   runner leaves (a cgroup) is removed by its launcher process, and where it has none by the next start.
 //! - Without a trail that can be written nothing runs; the [`Trail`] shows every change to what it holds.
 //! - A sandbox that outlives its caller has a supervisor of its own: this very program, executed again ([`helper_hook`]).
 //!   It gets everything over a socket, and dies with nothing left. A program that joins is held by the same walls, and

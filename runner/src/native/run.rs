@@ -110,7 +110,7 @@ fn run_in(
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.
         before(place)?;
-        launcher.send(&spec, &given).map_err(channel)?;
+        launcher.send(&spec, &given, place.live).map_err(channel)?;
         drop(given);
         running.remote = true;
         running.note = Some(note);

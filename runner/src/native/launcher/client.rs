@@ -48,16 +48,18 @@ impl Process {
         Ok(Self { control: Some(ours), child })
     }
 
-    fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
+    fn send(&self, spec: &Spec, given: &Given, live: &Path) -> io::Result<()> {
         let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "the launcher process has died");
-        frame::send(self.control.as_ref().ok_or_else(closed)?, spec, given)
+        frame::send(self.control.as_ref().ok_or_else(closed)?, spec, given, live)
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Closing the socket ends it.
-        drop(self.control.take());
+        // Closing the socket ends it; one that is dead already hears nothing.
+        if let Some(control) = self.control.take() {
+            frame::leave(&control).ok();
+        }
         // It is collected so that no zombie stays; it cannot be waited for twice.
         self.child.wait().ok();
     }
@@ -97,8 +99,8 @@ impl Launcher {
     }
 
     /// Hands a request over.
-    pub(crate) fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
-        self.server.send(spec, given)
+    pub(crate) fn send(&self, spec: &Spec, given: &Given, live: &Path) -> io::Result<()> {
+        self.server.send(spec, given, live)
     }
 }
 
@@ -108,12 +110,12 @@ impl Server {
     }
 
     /// A launcher process that is dead has not taken the request: another one is started, once.
-    pub(crate) fn send(&self, spec: &Spec, given: &Given) -> io::Result<()> {
+    pub(crate) fn send(&self, spec: &Spec, given: &Given, live: &Path) -> io::Result<()> {
         let mut process = self.process();
-        match process.send(spec, given) {
+        match process.send(spec, given, live) {
             Err(error) if is_death(&error) => {
                 *process = Process::start(&self.program)?;
-                process.send(spec, given)
+                process.send(spec, given, live)
             }
             other => other,
         }

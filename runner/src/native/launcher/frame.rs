@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ use crate::native::steps::Slot;
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
     spec: Spec,
+    /// The folder of live sandboxes.
+    live: PathBuf,
     streams: bool,
     cgroup: bool,
     joins: usize,
@@ -22,9 +25,10 @@ struct Body {
 }
 
 /// Sends a request.
-pub(crate) fn send(control: &UnixStream, spec: &Spec, given: &Given) -> io::Result<()> {
+pub(crate) fn send(control: &UnixStream, spec: &Spec, given: &Given, live: &Path) -> io::Result<()> {
     let body = Body {
         spec: spec.clone(),
+        live: live.to_owned(),
         streams: given.streams.is_some(),
         cgroup: given.cgroup.is_some(),
         joins: given.joins.len(),
@@ -41,14 +45,30 @@ pub(crate) fn send(control: &UnixStream, spec: &Spec, given: &Given) -> io::Resu
     message::send(control, &serde_json::to_vec(&body)?, &descriptors)
 }
 
-/// Reads a request; nothing when the other end is closed.
-pub(super) fn receive(control: &UnixStream) -> io::Result<Option<(Spec, Given)>> {
-    let Some((bytes, descriptors)) = message::receive(control)? else { return Ok(None) };
-    let body: Body = serde_json::from_slice(&bytes)?;
-    Ok(Some(unpack(body, descriptors)?))
+/// Says that nothing more is asked for, by a program that lives on.
+pub(crate) fn leave(control: &UnixStream) -> io::Result<()> {
+    message::send(control, b"", &[])
 }
 
-fn unpack(body: Body, descriptors: Vec<OwnedFd>) -> io::Result<(Spec, Given)> {
+/// What the program says.
+pub(super) enum Word {
+    /// A sandbox is to be started, and recorded in this folder of live ones.
+    Start(Box<(Spec, Given, PathBuf)>),
+    /// Nothing more is asked for.
+    Leave,
+}
+
+/// Reads a word; nothing when the other end is closed.
+pub(super) fn receive(control: &UnixStream) -> io::Result<Option<Word>> {
+    let Some((bytes, descriptors)) = message::receive(control)? else { return Ok(None) };
+    if bytes.is_empty() {
+        return Ok(Some(Word::Leave));
+    }
+    let body: Body = serde_json::from_slice(&bytes)?;
+    Ok(Some(Word::Start(Box::new(unpack(body, descriptors)?))))
+}
+
+fn unpack(body: Body, descriptors: Vec<OwnedFd>) -> io::Result<(Spec, Given, PathBuf)> {
     let mut rest = descriptors.into_iter();
     let mut next = || rest.next().ok_or_else(|| broken("a request lacks descriptors"));
     let (report, root) = (next()?, next()?);
@@ -59,5 +79,5 @@ fn unpack(body: Body, descriptors: Vec<OwnedFd>) -> io::Result<(Spec, Given)> {
     let others = body.others.into_iter().take(MOST_DESCRIPTORS);
     let others = others.map(|slot| Ok((slot, next()?))).collect::<io::Result<_>>()?;
     let owner = this_process().map_err(|error: StartError| io::Error::other(error))?;
-    Ok((body.spec, Given { streams, report, root, others, owner, cgroup, joins }))
+    Ok((body.spec, Given { streams, report, root, others, owner, cgroup, joins }, body.live))
 }

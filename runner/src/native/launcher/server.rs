@@ -1,16 +1,19 @@
 //! The launcher process itself: one thread, one poll loop, nothing kept but what runs.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 
-use super::frame;
+use super::frame::{self, Word};
+use crate::native::live::reap;
 use crate::native::report::{EXITED, LONGEST, REFUSED, STARTED};
 use crate::native::start::start;
-use crate::native::sys::{Cloned, Exit, signal_by_pidfd, wait_exit};
+use crate::native::sys::{Cloned, Exit, open_pidfd, signal_by_pidfd, wait_exit};
 
 /// A sandbox that this process has to collect, and whom to tell.
 struct Child {
@@ -18,19 +21,51 @@ struct Child {
     report: OwnedFd,
 }
 
-/// Serves until its program is gone.
+/// More folders of live sandboxes than one program has.
+const MOST_FOLDERS: usize = 16;
+
+/// Serves until its program is gone, and removes then what that had no time to remove.
 pub(crate) fn serve(control: &UnixStream) -> io::Result<()> {
-    let mut children = Vec::new();
-    let answer = serve_until_the_end(control, &mut children);
+    let program = open_pidfd(std::os::unix::process::parent_id())?;
+    let (mut children, mut folders) = (Vec::new(), BTreeSet::new());
+    let parting = serve_until_the_end(control, &mut children, &mut folders);
     // The kernel kills what we started when we are gone, but a program may have got rid of its death signal.
     for child in &children {
         // Dead already is what we want.
         let _ = signal_by_pidfd(child.process.pidfd.as_raw_fd(), libc::SIGKILL);
     }
-    answer
+    for child in &children {
+        let _ = wait_exit(child.process.pidfd.as_fd());
+    }
+    if matches!(parting, Ok(Parting::Silent)) && ends(&program) {
+        for folder in &folders {
+            // What cannot be removed is tried again by the next start.
+            drop(reap(folder));
+        }
+    }
+    parting.map(drop)
 }
 
-fn serve_until_the_end(control: &UnixStream, children: &mut Vec<Child>) -> io::Result<()> {
+/// How the program left.
+enum Parting {
+    /// It said so, and removes what is left by itself.
+    Spoken,
+    /// The socket closed: it has dropped it, or ends.
+    Silent,
+}
+
+/// Whether the program ends. Its locks on the records of its sandboxes go with it, and nobody else may be there for a long
+/// time to remove what they name.
+fn ends(program: &OwnedFd) -> bool {
+    let patience = PollTimeout::from(1000_u16);
+    poll(&mut [PollFd::new(program.as_fd(), PollFlags::POLLIN)], patience).is_ok_and(|ready| ready > 0)
+}
+
+fn serve_until_the_end(
+    control: &UnixStream,
+    children: &mut Vec<Child>,
+    folders: &mut BTreeSet<PathBuf>,
+) -> io::Result<Parting> {
     loop {
         let mut entries = vec![PollFd::new(control.as_fd(), PollFlags::POLLIN)];
         entries
@@ -44,7 +79,11 @@ fn serve_until_the_end(control: &UnixStream, children: &mut Vec<Child>) -> io::R
         children.retain(|child| !died.next().unwrap_or(false) || !collect(child));
         if ready.first().copied().unwrap_or(false) {
             match frame::receive(control)? {
-                Some((spec, given)) => {
+                Some(Word::Start(start_of)) => {
+                    let (spec, given, live) = *start_of;
+                    if folders.len() < MOST_FOLDERS {
+                        folders.insert(live);
+                    }
                     let report = given.report.try_clone()?;
                     match start(&spec, given, |_| Ok(())) {
                         Ok(process) => {
@@ -55,7 +94,8 @@ fn serve_until_the_end(control: &UnixStream, children: &mut Vec<Child>) -> io::R
                     }
                 }
                 // Our program is gone: so are we, and what we started.
-                None => return Ok(()),
+                Some(Word::Leave) => return Ok(Parting::Spoken),
+                None => return Ok(Parting::Silent),
             }
         }
     }

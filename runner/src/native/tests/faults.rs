@@ -9,9 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
 
-use super::super::launcher::{send, serve};
+use super::super::launcher::{leave, send, serve};
 use super::super::run::{conclude, connect, others};
 use super::super::settings::Settings;
+use super::super::start::StartError;
 use super::super::supervise::{Company, Counting, supervise};
 use super::super::sys::{Armed, Side};
 use super::rootfs::{busybox, settings};
@@ -171,12 +172,14 @@ fn through_a_launcher(settings: &Settings, folder: &RootFolder) -> Result<End, R
             let spec = Spec::assemble(settings, &Ground::survey(settings, folder, None).unwrap()).unwrap();
             let (mut running, mut given) = connect(settings, folder, Streams::captured(), (24, 80)).unwrap();
             given.others = others(settings, None).unwrap();
-            send(&ours, &spec, &given).unwrap();
+            let sent = send(&ours, &spec, &given, Path::new("/nonexistent"));
+            sent.map_err(|error| RunError::Start(StartError::Channel(error)))?;
             drop(given);
             running.remote = true;
             let company = Company { counting: Counting::Us, observer: None, recorder: None, egress: None };
-            let ended = supervise(running, &settings.limits, None, company).map_err(RunError::Supervision)?;
-            conclude(&spec, ended, None).map(|done| done.end)
+            let ended = supervise(running, &settings.limits, None, company);
+            leave(&ours).ok();
+            conclude(&spec, ended.map_err(RunError::Supervision)?, None).map(|done| done.end)
         });
         // It ends when its program has closed the socket; an error is the program's to notice.
         drop(serve(&theirs));

@@ -75,7 +75,7 @@ impl Held {
         running.remote = true;
         running.note = Some(berth.note()?);
         let lock = order.lock.try_clone().map_err(channel)?;
-        server.send(&key.shape, &given).map_err(channel)?;
+        server.send(&key.shape, &given, &key.live).map_err(channel)?;
         drop(given);
         let mut held = Self { key, running, ends, ended: Ended::default(), berth, lock };
         held.get_ready().map_err(RunError::Supervision)?;
