@@ -51,6 +51,7 @@ fn main() {
         ("rust", "the run from Rust, in process"),
         ("sync", "runCapabilitySync, warm"),
         ("later", "runCapability, warm"),
+        ("ready", "runCapabilitySync, of a warm pool"),
         ("cli", "spawnSync of perry-sandbox run"),
         ("podman", "spawnSync of podman run, hardened"),
     ];

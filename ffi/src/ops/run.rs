@@ -109,3 +109,51 @@ pub(super) fn launch(
     let live = Live { commands: Some(commands), secrets: Some(secrets), ..Live::default() };
     Ok(admitted.launch_by(&ready.launcher, &ready.rootfs, streams, &live)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Waits until so many sandboxes are ready.
+    fn await_ready(engine: &Engine, count: usize) {
+        let begin = Instant::now();
+        while engine.launcher().unwrap().ready() != count {
+            assert!(begin.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn a_capability_that_is_kept_ready_answers_as_any_other() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().to_owned();
+        let engine = Engine::new(move |name| (name == "HOME").then(|| folder.clone().into_os_string()));
+        let engine = engine.with_data_dir(&home.path().join("data"));
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+        let run = |name: &str| -> Value {
+            let args = json!({
+                "name": name, "policy": examples.join("perry/policy.toml"),
+                "image": format!("oci:{}", examples.join("hello/image").display()),
+            });
+            let request = json!({ "v": 1, "id": "1", "op": "runCapability", "args": args });
+            serde_json::from_str(&engine.call_sync(request.to_string().as_bytes())).unwrap()
+        };
+        let quick = run("quick");
+        assert_eq!(
+            (&quick["value"]["exitCode"], engine.launcher().unwrap().ready()),
+            (&json!(0), 0),
+            "{quick}"
+        );
+        for _ in 0..3 {
+            let reply = run("ready");
+            assert_eq!(reply["value"]["exitCode"], 0, "{reply}");
+            assert_eq!(reply["value"]["evidence"], quick["value"]["evidence"]);
+            await_ready(&engine, 2);
+        }
+    }
+}
