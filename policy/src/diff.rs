@@ -12,6 +12,7 @@ use crate::limits::EntryLimits;
 use crate::names::ImageRuleName;
 use crate::pattern::{Pattern, PatternSet};
 use crate::policy::Policy;
+use crate::quorum::Quorum;
 
 /// The difference between two policies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -184,7 +185,7 @@ impl Changes {
             if let (Some(a), Some(b)) = (find(old), find(new)) {
                 self.rule(subject, name, &a, &b);
             }
-            for signer in find(old).into_iter().flat_map(|rule| rule.signers.value) {
+            for signer in find(old).into_iter().flat_map(|rule| rule.quorum.signers.value) {
                 if old.signers.get(&signer) != new.signers.get(&signer) {
                     self.add(subject, Effect::Different, format!("the signer {signer} is somebody else"));
                 }
@@ -193,17 +194,7 @@ impl Changes {
     }
 
     fn rule(&mut self, subject: &str, name: &ImageRuleName, a: &ImageRule, b: &ImageRule) {
-        for signer in b.signers.value.difference(&a.signers.value) {
-            self.add(subject, Effect::Possible, format!("a signature of {signer} counts for {name}"));
-        }
-        for signer in a.signers.value.difference(&b.signers.value) {
-            self.add(subject, Effect::Impossible, format!("a signature of {signer} counts for {name}"));
-        }
-        let needed = (a.at_least.value, b.at_least.value);
-        if needed.0 != needed.1 {
-            let effect = if needed.1 < needed.0 { Effect::Possible } else { Effect::Impossible };
-            self.add(subject, effect, format!("{} signatures for {name}, before {}", needed.1, needed.0));
-        }
+        self.quorum(subject, name, &a.quorum, &b.quorum);
         if a.repository != b.repository || a.digests != b.digests || a.provenance != b.provenance {
             self.add(
                 subject,
@@ -226,6 +217,31 @@ impl Changes {
                 Effect::Different,
                 format!("the rule {name} asks for another age or log entry"),
             );
+        }
+    }
+
+    fn quorum(&mut self, subject: &str, name: &ImageRuleName, a: &Quorum, b: &Quorum) {
+        let needed = (a.at_least.value.get(), b.at_least.value.get());
+        let added: BTreeSet<_> = b.signers.value.difference(&a.signers.value).collect();
+        // Who must sign on top of as many others as before makes nothing possible.
+        let on_top = usize::try_from(needed.1.saturating_sub(needed.0)).is_ok_and(|more| added.len() <= more);
+        for signer in added.iter().filter(|signer| !(on_top && b.required.value.contains(**signer))) {
+            self.add(subject, Effect::Possible, format!("a signature of {signer} counts for {name}"));
+        }
+        for signer in a.signers.value.difference(&b.signers.value) {
+            self.add(subject, Effect::Impossible, format!("a signature of {signer} counts for {name}"));
+        }
+        for signer in a.required.value.difference(&b.required.value) {
+            let what = format!("images of {name} without a signature of {signer}");
+            self.add(subject, Effect::Possible, what);
+        }
+        for signer in b.required.value.difference(&a.required.value) {
+            let what = format!("images of {name} without a signature of {signer}");
+            self.add(subject, Effect::Impossible, what);
+        }
+        if needed.0 != needed.1 {
+            let effect = if needed.1 < needed.0 { Effect::Possible } else { Effect::Impossible };
+            self.add(subject, effect, format!("{} signatures for {name}, before {}", needed.1, needed.0));
         }
     }
 

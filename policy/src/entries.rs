@@ -16,6 +16,7 @@ use crate::names::{ImageRuleName, SignerName, TierName};
 use crate::pattern::PatternError;
 use crate::predicate::PredicateRule;
 use crate::quantity::WallTime;
+use crate::quorum::Quorum;
 use crate::requirement::LogRule;
 use crate::source::Span;
 use crate::window::Moment;
@@ -28,10 +29,9 @@ pub struct ImageRule {
     pub repository: At<Repository>,
     /// If present, only these digests.
     pub digests: Option<At<BTreeSet<Digest>>>,
-    /// Signers, of whom enough must have signed.
-    pub signers: At<BTreeSet<SignerName>>,
-    /// How many are enough.
-    pub at_least: At<NonZeroU32>,
+    /// Who must have signed.
+    #[serde(flatten)]
+    pub quorum: Quorum,
     /// An attestation that must be there as well.
     pub provenance: Option<At<Provenance>>,
     /// The oldest signature that counts.

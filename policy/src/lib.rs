@@ -67,6 +67,7 @@ mod plan;
 mod policy;
 mod predicate;
 mod quantity;
+mod quorum;
 mod read;
 mod refusal;
 mod render;
@@ -117,6 +118,7 @@ pub use plan::{
 pub use policy::{CommandLineSigner, Policy, PolicyDigest, load};
 pub use predicate::{Condition, PredicateRule, SLSA_PREDICATES};
 pub use quantity::{ByteSize, Limits, MilliCpu, QuantityError, WallTime};
+pub use quorum::Quorum;
 pub use refusal::{LoadError, Refusal, RefusalCode};
 pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits};
 pub use require::{ImageSubject, Required, decide_requirement};

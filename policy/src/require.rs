@@ -319,15 +319,16 @@ fn demanded(
             ..Requirement::signed_by(vec![given.signer.clone()])
         });
     };
+    let quorum = &rule.quorum;
     let known: Vec<Signer> =
-        rule.signers.value.iter().filter_map(|name| policy.signers.get(name)).cloned().collect();
+        quorum.signers.value.iter().filter_map(|name| policy.signers.get(name)).cloned().collect();
     let signers = match command_line {
         None => known,
         Some(given) => {
             let both: Vec<_> = known.iter().filter_map(|signer| narrowed(signer, &given.signer)).collect();
             if both.is_empty() && !known.is_empty() {
                 let found = format!("the image rule `{name}` knows other signers");
-                let spans = [rule.signers.span, span];
+                let spans = [quorum.signers.span, span];
                 let reason = DenyReason::new(
                     DenyCode::ForeignSigner,
                     "image",
@@ -341,13 +342,8 @@ fn demanded(
             both
         }
     };
-    let enough = usize::try_from(rule.at_least.value.get()).is_ok_and(|needed| signers.len() >= needed);
-    if !enough {
-        let found = format!("{} of the rule's signers are left", signers.len());
-        let wanted = format!("{} signatures by the image rule `{name}`", rule.at_least.value);
-        let spans = [first(rule.at_least.span, rule.signers.span), span];
-        let reason = DenyReason::new(DenyCode::UnsatisfiableRule, "image", wanted, found, spans);
-        reasons.add(reason.remedy("let every policy file and the command line name enough common signers"));
+    if let Err(reason) = satisfiable((name, rule, span), &signers) {
+        reasons.add(reason);
         return None;
     }
     let provenance = rule.provenance.as_ref().map(|provenance| ProvenanceRule {
@@ -373,7 +369,8 @@ fn demanded(
         repository,
         digests: rule.digests.as_ref().map(|digests| digests.value.clone()),
         signers,
-        at_least: rule.at_least.value,
+        required: quorum.required.value.clone(),
+        at_least: quorum.at_least.value,
         provenance,
         max_age: rule.max_age.as_ref().map(|age| age.value.duration()),
         signed_after: rule.signed_after.map(|at| at.value),
@@ -387,6 +384,25 @@ fn demanded(
         verify_timeout: rule.verify_timeout.value.duration(),
         trial: None,
     })
+}
+
+/// Whether the signers that are left can be those whom the rule asks for.
+fn satisfiable((name, rule, span): Rule<'_>, signers: &[Signer]) -> Result<(), DenyReason> {
+    let quorum = &rule.quorum;
+    let gone = quorum.required.value.iter().find(|name| !signers.iter().any(|it| it.name == **name));
+    let (wanted, found, at) = if let Some(gone) = gone {
+        let wanted = format!("a signature by {gone} for the image rule `{name}`");
+        let found = "a policy file or the command line leaves this signer out".to_owned();
+        (wanted, found, quorum.required.span)
+    } else if usize::try_from(quorum.at_least.value.get()).is_ok_and(|needed| signers.len() >= needed) {
+        return Ok(());
+    } else {
+        let wanted = format!("{} signatures by the image rule `{name}`", quorum.at_least.value);
+        let found = format!("{} of the rule's signers are left", signers.len());
+        (wanted, found, first(quorum.at_least.span, quorum.signers.span))
+    };
+    let reason = DenyReason::new(DenyCode::UnsatisfiableRule, "image", wanted, found, [at, span]);
+    Err(reason.remedy("let every policy file and the command line name enough common signers"))
 }
 
 /// Which repository a signature must name; nothing where the mirrored one has no name.

@@ -28,7 +28,10 @@ pub struct Requirement {
     pub digests: Option<BTreeSet<Digest>>,
     /// Signers of whom [`Requirement::at_least`] must have signed; each counts once, whatever it signed twice.
     pub signers: Vec<Signer>,
-    /// How many different signers are needed.
+    /// Those of them who must have signed, whoever else did.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub required: BTreeSet<SignerName>,
+    /// How many different signers are needed, those who must have signed among them.
     pub at_least: NonZeroU32,
     /// An attestation that must be there as well.
     pub provenance: Option<ProvenanceRule>,
@@ -245,6 +248,7 @@ impl Requirement {
             repository: RepositoryRule::Unknown,
             digests: None,
             signers,
+            required: BTreeSet::new(),
             at_least: NonZeroU32::MIN,
             provenance: None,
             max_age: None,
@@ -279,14 +283,6 @@ impl Requirement {
             SignerIdentity::Key { root, .. } => root.as_mut(),
             SignerIdentity::Keyless { root, .. } => Some(root),
         })
-    }
-
-    /// Whether signatures by `signed` satisfy the quorum: the one place where it is counted. Each of
-    /// [`Requirement::signers`] counts once; names that are not among them count for nothing.
-    pub fn quorum_is_met(&self, signed: &BTreeSet<SignerName>) -> bool {
-        let names: BTreeSet<_> = self.signers.iter().map(|signer| &signer.name).collect();
-        let count = names.into_iter().filter(|name| signed.contains(*name)).count();
-        usize::try_from(self.at_least.get()).is_ok_and(|needed| count >= needed)
     }
 }
 

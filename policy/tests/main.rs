@@ -24,4 +24,5 @@ mod grants;
 mod model;
 mod profiles;
 mod properties;
+mod quorum;
 mod signatures;

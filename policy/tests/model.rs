@@ -15,8 +15,7 @@ fn model(spec: &PolicySpec, ask: &Ask) -> Answer {
     let tiers: Vec<&TierSpec> = std::iter::once(&spec.tiers[spec.tier]).chain(wanted).collect();
     let all = |holds: &dyn Fn(&TierSpec) -> bool| tiers.iter().all(|tier| holds(tier));
 
-    let keys = spec.counting(&ask.signed);
-    let signed = keys.len() >= usize::try_from(spec.quorum).unwrap();
+    let signed = spec.is_signed(&ask.signed);
     let egress = ask.egress.iter().all(|(host, port)| {
         all(&|tier| tier.egress.iter().any(|pattern| egress_matches(pattern, host, *port)))
     });

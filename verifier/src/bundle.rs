@@ -11,7 +11,7 @@ use crate::codes::Code;
 use crate::denial::{CandidateReport, Denial, Reason};
 use crate::finding::Finding;
 use crate::parsed::{self, Content, Parsed};
-use crate::verify::{digest_artifact, names, wanted};
+use crate::verify::digest_artifact;
 use crate::{core, quorum, statement};
 
 /// What a bundle is about.
@@ -103,13 +103,12 @@ fn unmet(requirement: &Requirement, digests: &[Digest], signatures: &[VerifiedSi
             finding: Finding::new(Code::QuorumDigest, statement::list(digests), listed),
         });
     }
-    let signers = quorum::signed_by(signatures);
+    let signers = requirement.who_signed(signatures);
     if requirement.signers.is_empty() {
         reasons
             .push(Reason { signer: None, finding: Finding::new(Code::QuorumEmpty, "no signer", "a signer") });
     } else if !requirement.quorum_is_met(&signers) {
-        let finding = Finding::new(Code::QuorumUnmet, names(&signers), wanted(requirement));
-        reasons.push(Reason { signer: None, finding });
+        reasons.extend(quorum::unmet(requirement, &signers));
     }
     if let Some(entry) = requirement.denied.image(digests) {
         let found = format!("{}: {}", entry.what, entry.reason);

@@ -173,6 +173,8 @@ codes! {
         "name a signer (`--key`, `--certificate-identity`, or `signed-by` in the policy)";
     QuorumDigest "V-QUORUM-03" "the digest is not one of those that may run",
         "use a listed digest, or add this one to the image rule";
+    QuorumRequired "V-QUORUM-04" "a signer who must sign has not",
+        "have this signer sign this digest; no other signer counts in its place";
     ProvenanceMissing "V-PROV-01" "the required attestation is missing",
         "attach it with `cosign attest --type …`, signed by a signer that the rule names";
     ProvenanceSays "V-PROV-02" "the attestation does not say what is asked for",

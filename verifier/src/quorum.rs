@@ -1,86 +1,38 @@
-//! Who has signed, for the quorum: every name needs a holder of its own.
+//! What of a quorum is not met, for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{SignerName, VerifiedIdentity, VerifiedSignature};
+use perry_sandbox_policy::{Requirement, SignerName};
 
-/// The most names that can be given to different holders: a key or certificate identity that fits two names counts
-/// for one of them only.
-// SECURITY: otherwise one key under two names, or one workflow that two patterns match, would be a quorum of two.
-pub(crate) fn signed_by(signatures: &[VerifiedSignature]) -> BTreeSet<SignerName> {
-    let mut holders: Vec<&VerifiedIdentity> = Vec::new();
-    let mut fits: BTreeMap<&SignerName, BTreeSet<usize>> = BTreeMap::new();
-    for signature in signatures {
-        let known = holders.iter().position(|it| **it == signature.by);
-        let at = known.unwrap_or(holders.len());
-        if known.is_none() {
-            holders.push(&signature.by);
-        }
-        fits.entry(&signature.signer).or_default().insert(at);
+use crate::codes::Code;
+use crate::denial::Reason;
+use crate::finding::Finding;
+
+/// One reason for each signer who must have signed and has not, and one where too few others have.
+pub(crate) fn unmet(requirement: &Requirement, signed: &BTreeSet<SignerName>) -> Vec<Reason> {
+    let found = found(signed);
+    let is_one = requirement.at_least.get() == 1;
+    let apart = if is_one { "" } else { ", by different keys or identities" };
+    let wanted = format!("{}{apart}", requirement.quorum_text());
+    let mut reasons: Vec<Reason> = requirement
+        .missing(signed)
+        .map(|name| Reason {
+            signer: Some(name.clone()),
+            finding: Finding::new(Code::QuorumRequired, &found, &wanted),
+        })
+        .collect();
+    let (needed, others) = requirement.beside();
+    let count = others.into_iter().filter(|name| signed.contains(*name)).count();
+    if reasons.is_empty() || count < needed {
+        let finding = Finding::new(Code::QuorumUnmet, found, wanted);
+        reasons.push(Reason { signer: None, finding });
     }
-    let mut taken = BTreeMap::new();
-    for name in fits.keys().copied() {
-        place(name, &fits, &mut taken, &mut BTreeSet::new());
-    }
-    taken.into_values().cloned().collect()
+    reasons
 }
 
-/// Finds a holder for a name, moving other names to other holders where that makes room (an augmenting path).
-fn place<'a>(
-    name: &'a SignerName,
-    fits: &BTreeMap<&'a SignerName, BTreeSet<usize>>,
-    taken: &mut BTreeMap<usize, &'a SignerName>,
-    tried: &mut BTreeSet<usize>,
-) -> bool {
-    for holder in fits.get(name).into_iter().flatten() {
-        if !tried.insert(*holder) {
-            continue;
-        }
-        let before = taken.get(holder).copied();
-        if before.is_none_or(|other| place(other, fits, taken, tried)) {
-            taken.insert(*holder, name);
-            return true;
-        }
+fn found(signed: &BTreeSet<SignerName>) -> String {
+    if signed.is_empty() {
+        return "signed by none of them".to_owned();
     }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use perry_sandbox_policy::SignatureFormat;
-    use perry_sandbox_reference::Digest;
-
-    use super::*;
-
-    fn signed(pairs: &[(&str, &str)]) -> usize {
-        let signature = |(name, holder): &(&str, &str)| VerifiedSignature {
-            signer: name.parse().unwrap(),
-            signed: Digest::of(b""),
-            format: SignatureFormat::Bundle,
-            object: Digest::of(b""),
-            by: VerifiedIdentity::Key { fingerprint: Digest::of(holder.as_bytes()) },
-            times: vec![],
-            log: None,
-            root: None,
-            signed_reference: None,
-            serial: None,
-            build: None,
-        };
-        signed_by(&pairs.iter().map(signature).collect::<Vec<_>>()).len()
-    }
-
-    #[test]
-    fn one_holder_counts_for_one_name() {
-        assert_eq!(signed(&[]), 0);
-        assert_eq!(signed(&[("a", "x"), ("b", "x")]), 1);
-        assert_eq!(signed(&[("a", "x"), ("a", "y")]), 1);
-        assert_eq!(signed(&[("a", "x"), ("b", "y")]), 2);
-    }
-
-    #[test]
-    fn names_make_room_for_each_other() {
-        assert_eq!(signed(&[("a", "x"), ("a", "y"), ("b", "x")]), 2);
-        assert_eq!(signed(&[("a", "x"), ("a", "y"), ("b", "x"), ("c", "x")]), 2);
-        assert_eq!(signed(&[("a", "x"), ("a", "y"), ("b", "y"), ("b", "z"), ("c", "x"), ("c", "y")]), 3);
-    }
+    format!("signed by {}", signed.iter().map(SignerName::as_str).collect::<Vec<_>>().join(", "))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use perry_sandbox_image::{ResolvedImage, Source};
-use perry_sandbox_policy::{Evidence, RepositoryRule, Requirement, Signer, SignerName, VerifiedSignature};
+use perry_sandbox_policy::{Evidence, RepositoryRule, Requirement, Signer, VerifiedSignature};
 use perry_sandbox_reference::{Algorithm, Digest};
 use sigstore_verify::types::{Artifact, ArtifactDigest, HashAlgorithm};
 
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
 
     /// Whether what was found so far is what is required.
     fn is_met(&self) -> bool {
-        let signed = quorum::signed_by(&self.signatures);
+        let signed = self.requirement.who_signed(&self.signatures);
         let met = self.requirement.quorum_is_met(&signed) && !self.requirement.signers.is_empty();
         met && (self.requirement.provenance.is_none() || !self.provenance.is_empty())
     }
@@ -308,7 +308,7 @@ impl<'a> Run<'a> {
 
     fn deny(mut self) -> Denial {
         let requirement = self.requirement;
-        let signed = quorum::signed_by(&self.signatures);
+        let signed = requirement.who_signed(&self.signatures);
         if let Some(rule) = requirement.provenance.as_ref().filter(|_| self.provenance.is_empty()) {
             let by = rule.by.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" or ");
             self.refuse(Code::ProvenanceMissing, "none", format!("{} signed by {by}", rule.predicate));
@@ -320,25 +320,10 @@ impl<'a> Run<'a> {
                 let found = format!("attestations: {}", self.attestations);
                 self.refuse(Code::FindOnlyAttestations, found, "a signature");
             }
-            self.refuse(Code::QuorumUnmet, names(&signed), wanted(requirement));
+            self.reasons.extend(quorum::unmet(requirement, &signed));
         }
         Denial::new(self.image.top().to_string(), self.place, self.reasons, self.reports)
     }
-}
-
-/// Who has signed, for people.
-pub(crate) fn names(signed: &BTreeSet<SignerName>) -> String {
-    if signed.is_empty() {
-        return "signed by none of them".to_owned();
-    }
-    format!("signed by {}", signed.iter().map(SignerName::as_str).collect::<Vec<_>>().join(", "))
-}
-
-/// Who must sign, for people.
-pub(crate) fn wanted(requirement: &Requirement) -> String {
-    let names: Vec<_> = requirement.signers.iter().map(|it| it.name.as_str()).collect();
-    let apart = if requirement.at_least.get() > 1 { ", by different keys or identities" } else { "" };
-    format!("{} of {}{apart}", requirement.at_least, names.join(", "))
 }
 
 /// What the core compares the signature with.

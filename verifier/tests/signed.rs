@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use perry_sandbox_image::Memory;
 use perry_sandbox_policy::{
-    LogRule, PredicateRule, ProvenanceRule, RepositoryRule, SignatureFormat, SignerIdentity, SubjectPattern,
-    TimeSource, TrustRootSource, VerifiedIdentity,
+    LogRule, PredicateRule, ProvenanceRule, RepositoryRule, Requirement, SignatureFormat, SignerIdentity,
+    SubjectPattern, TimeSource, TrustRootSource, VerifiedIdentity,
 };
 use perry_sandbox_verifier::Code;
 
 use crate::kit::{
-    IDENTITY, INDEX, ISSUER, KEYLESS, acme, check, denied, key, keyless, layout, require, root, root_of,
-    signer_of, text,
+    IDENTITY, INDEX, ISSUER, KEYLESS, acme, attach, bare, bundle_of, check, denied, key, keyless, layout,
+    require, root, root_of, signer_of, text,
 };
 
 const ALL: [&str; 6] =
@@ -231,4 +232,59 @@ fn a_quorum_of_two_needs_two_signers() {
     requirement.at_least = 2.try_into().unwrap();
     denied(check(&layout("cosign3-kl3v1"), &requirement), Code::QuorumUnmet);
     denied(check(&layout("cosign3-kl3v1"), &require(vec![])), Code::QuorumEmpty);
+}
+
+/// The image with the signature of a key and that of a certificate.
+fn signed_by_two() -> Memory {
+    let mut source = bare("cosign3-kl3v1");
+    for name in ["cosign3-kl3v1", "cosign3-key3"] {
+        attach(&mut source, &bundle_of(name), &INDEX.parse().unwrap());
+    }
+    source
+}
+
+/// `acme`, and one of the plant's key and another one.
+fn acme_and_one_of_two() -> Requirement {
+    let other = key("other", text("signed/keys/ed.pub"), None);
+    let mut requirement = require(vec![acme(), signer_of("cosign3-key3"), other]);
+    requirement.required = ["acme".parse().unwrap()].into();
+    requirement.at_least = 2.try_into().unwrap();
+    requirement
+}
+
+#[test]
+fn a_required_signer_must_have_signed_whoever_else_did() {
+    let mut requirement = acme_and_one_of_two();
+    let both = signed_by_two();
+    assert_eq!(check(&both, &requirement).unwrap().evidence().signers().len(), 2);
+    // Each alone is not enough, and which one is missing is said.
+    denied(check(&layout("cosign3-kl3v1"), &requirement), Code::QuorumUnmet);
+    denied(check(&layout("cosign3-key3"), &requirement), Code::QuorumRequired);
+    // As many as are needed, and not the one who must.
+    requirement.required = ["other".parse().unwrap()].into();
+    let denial = check(&both, &requirement).unwrap_err();
+    let text = denial.to_string();
+    for part in [
+        "  for other:\n  V-QUORUM-04: a signer who must sign has not",
+        "found:    signed by acme, plant",
+        "expected: other and 1 of acme, plant, by different keys or identities",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    assert!(!text.contains("V-QUORUM-01"), "{text}");
+    let json = serde_json::to_value(&denial).unwrap();
+    let reason = &json["reasons"][0];
+    assert_eq!((&reason["signer"], &reason["finding"]["code"]), (&"other".into(), &"V-QUORUM-04".into()));
+}
+
+#[test]
+fn a_key_under_a_required_name_and_another_counts_for_the_required_one_alone() {
+    let again = key("again", text("signed/keys/cosign.pub"), None);
+    let mut requirement = require(vec![again, signer_of("cosign3-key3")]);
+    requirement.required = ["plant".parse().unwrap()].into();
+    assert!(check(&layout("cosign3-key3"), &requirement).is_ok());
+    requirement.at_least = 2.try_into().unwrap();
+    denied(check(&layout("cosign3-key3"), &requirement), Code::QuorumUnmet);
+    requirement.required.insert("again".parse().unwrap());
+    denied(check(&layout("cosign3-key3"), &requirement), Code::QuorumRequired);
 }

@@ -29,7 +29,7 @@ pub(crate) fn check(
     let wanted = requirement(policy, rule, evidence.repository.as_ref(), reasons)?;
     let spans = Places {
         rule: rule.and_then(|(_, _, span)| span),
-        signers: rule.and_then(|(_, rule, _)| rule.signers.span),
+        signers: rule.and_then(|(_, rule, _)| rule.quorum.signers.span),
         digests: rule.and_then(|(_, rule, _)| rule.digests.as_ref()?.span),
         provenance: rule.and_then(|(_, rule, _)| rule.provenance.as_ref()?.span),
         max_age: rule.and_then(|(_, rule, _)| rule.max_age.as_ref()?.span),
@@ -98,22 +98,23 @@ fn check_quorum(
     let genuine: Vec<&VerifiedSignature> = evidence.signatures.iter().filter(holds).collect();
     let fresh: Vec<&VerifiedSignature> =
         genuine.iter().copied().filter(|signature| is_fresh(wanted, signature, now)).collect();
-    let names: BTreeSet<SignerName> = fresh.iter().map(|signature| signature.signer.clone()).collect();
-    let needed = usize::try_from(wanted.at_least.get()).unwrap_or(usize::MAX);
-    if wanted.quorum_is_met(&names) && independent(&fresh) >= needed {
+    let signed = wanted.who_signed(fresh.iter().copied());
+    if wanted.quorum_is_met(&signed) {
         return;
     }
-    let listed: Vec<&str> = wanted.signers.iter().map(|signer| signer.name.as_str()).collect();
-    let wish = format!("{needed} of {} to have signed", listed.join(", "));
-    let found = if independent(&genuine) >= needed {
+    let names: BTreeSet<SignerName> = fresh.iter().map(|signature| signature.signer.clone()).collect();
+    let by: BTreeSet<SignerName> = genuine.iter().map(|signature| signature.signer.clone()).collect();
+    let missing = wanted.missing(&by).map(SignerName::as_str).collect::<Vec<_>>().join(" and ");
+    let wish = format!("{} to have signed", wanted.quorum_text());
+    let found = if wanted.quorum_is_met(&wanted.who_signed(genuine.iter().copied())) {
         "signatures that count are too old, or are in no transparency log".to_owned()
-    } else if names.len() >= needed {
+    } else if wanted.quorum_is_met(&names) {
         "one key or identity stands behind several signers, and counts once".to_owned()
     } else if genuine.is_empty() {
         "none of them has".to_owned()
     } else {
-        let signed: BTreeSet<&str> = genuine.iter().map(|signature| signature.signer.as_str()).collect();
-        format!("only {}", signed.into_iter().collect::<Vec<_>>().join(", "))
+        let only = format!("only {}", by.iter().map(SignerName::as_str).collect::<Vec<_>>().join(", "));
+        if missing.is_empty() { only } else { format!("{only}, and not {missing}") }
     };
     let spans = [spans.signers, spans.max_age, spans.rule];
     reasons.add(DenyReason::new(DenyCode::Quorum, "image", wish, found, spans));
@@ -207,44 +208,4 @@ fn is_fresh(wanted: &Requirement, signature: &VerifiedSignature, now: jiff::Time
     let Some(oldest) = after.max(young) else { return true };
     // The earliest time that somebody vouches for: a later stamp does not make an old signature young.
     signature.times.iter().map(|time| time.at).min().is_some_and(|at| at >= oldest)
-}
-
-/// How many signers have signed by different keys or identities: the greatest matching between the two.
-fn independent(signatures: &[&VerifiedSignature]) -> usize {
-    let identity = |signature: &VerifiedSignature| match &signature.by {
-        VerifiedIdentity::Key { fingerprint } => fingerprint.to_string(),
-        VerifiedIdentity::Keyless { issuer, subject } => format!("{issuer}\n{subject}"),
-    };
-    let edges: BTreeSet<(&SignerName, String)> =
-        signatures.iter().map(|signature| (&signature.signer, identity(signature))).collect();
-    let signers: BTreeSet<&SignerName> = edges.iter().map(|(signer, _)| *signer).collect();
-    let mut taken: Vec<(&SignerName, &String)> = Vec::new();
-    signers.into_iter().filter(|signer| augment(signer, &edges, &mut taken, &mut BTreeSet::new())).count()
-}
-
-/// Finds an identity for a signer, moving others if needed (Kuhn's algorithm).
-fn augment<'e>(
-    signer: &'e SignerName,
-    edges: &'e BTreeSet<(&'e SignerName, String)>,
-    taken: &mut Vec<(&'e SignerName, &'e String)>,
-    seen: &mut BTreeSet<&'e String>,
-) -> bool {
-    for (_, identity) in edges.iter().filter(|(known, _)| *known == signer) {
-        if !seen.insert(identity) {
-            continue;
-        }
-        let holder = taken.iter().position(|(_, known)| *known == identity);
-        let Some(at) = holder else {
-            taken.push((signer, identity));
-            return true;
-        };
-        let other = taken.get(at).map(|(other, _)| *other);
-        if other.is_some_and(|other| augment(other, edges, taken, seen)) {
-            if let Some(slot) = taken.get_mut(at) {
-                *slot = (signer, identity);
-            }
-            return true;
-        }
-    }
-    false
 }

@@ -5,6 +5,7 @@ mod document;
 mod entries;
 mod grants;
 mod json;
+mod quorum;
 mod reader;
 pub(crate) mod shape;
 mod tier;

@@ -314,8 +314,9 @@ const SIGNED_AS: Key = key(
 static QUORUM: Shape = Shape {
     called: "a quorum",
     keys: &[
-        required("at-least", Whole, "How many different signers."),
-        required("of", NAMES, "The signers."),
+        key("all", NAMES, "Signers who must all have signed."),
+        key("at-least", Whole, "How many different signers of `of`, beside those of `all`."),
+        key("of", NAMES, "Further signers, none of whom is in `all`."),
     ],
 };
 

@@ -1,14 +1,12 @@
 //! Trust roots, seccomp profiles, signers and image rules.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 
 use super::document::{ProfileDoc, RootDoc, SignerBy, SignerDoc};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::at::At;
 use crate::entries::{ImageRule, Provenance, SignedAs};
-use crate::names::SignerName;
 use crate::predicate::{Condition, PredicateRule, SLSA_PREDICATES, is_pointer};
 use crate::quantity::WallTime;
 use crate::refusal::{Refusal, RefusalCode, suggestion};
@@ -17,8 +15,6 @@ use crate::window::SigningWindow;
 
 /// Material of the public instance that no policy gives an age for.
 const DEFAULT_MAX_AGE_SECS: u64 = 24 * 60 * 60;
-/// More signers than any quorum needs.
-const MOST_SIGNERS: u32 = 1000;
 
 impl Reader<'_> {
     /// Refuses keys that a table of this kind does not have.
@@ -37,7 +33,7 @@ impl Reader<'_> {
         }
     }
 
-    fn needs(&mut self, node: &Node, kind: &str, key: &str) {
+    pub(super) fn needs(&mut self, node: &Node, kind: &str, key: &str) {
         if node.entry(key).is_none() {
             self.refusals.push(Refusal::new(
                 RefusalCode::MissingKey,
@@ -182,6 +178,7 @@ impl Reader<'_> {
             }
             At::new(items.into_iter().map(|item| item.value).collect::<BTreeSet<_>>(), entry.node.span)
         });
+        // A quorum that cannot be read is not the rule's own.
         let quorum = self.optional(node, "signed-by", |reader, node| Some(reader.quorum(node)));
         let provenance = self.optional(node, "provenance", |reader, node| {
             let predicate = reader.optional(node, "predicate", Self::line)?;
@@ -200,15 +197,14 @@ impl Reader<'_> {
         let signed_as = self.choice(node, "signed-as", words);
         let mirror_of = self.optional(node, "mirror-of", Self::parsed);
         let verify_timeout = self.optional(node, "verify-timeout", Self::verify_timeout);
-        let (at_least, signers) = match (quorum, base) {
-            (Some((at_least, signers)), _) => (at_least?, signers?),
-            (None, base) => (base?.at_least, base?.signers.clone()),
+        let quorum = match quorum {
+            Some(quorum) => quorum?,
+            None => base?.quorum.clone(),
         };
         let mut rule = ImageRule {
             repository: repository.or_else(|| base.map(|base| base.repository.clone()))?,
             digests: digests.or_else(|| base?.digests.clone()),
-            signers,
-            at_least,
+            quorum,
             provenance: provenance.or_else(|| base?.provenance.clone()),
             max_age: max_age.or_else(|| base?.max_age),
             log: log.or(base.map(|base| base.log)).unwrap_or(At::nowhere(LogRule::Optional)),
@@ -297,34 +293,5 @@ impl Reader<'_> {
             return None;
         }
         Some(text.to_owned())
-    }
-
-    fn quorum(&mut self, node: &Node) -> (Option<At<NonZeroU32>>, Option<At<BTreeSet<SignerName>>>) {
-        let at_least = self.optional(node, "at-least", |reader, node| reader.whole(node, MOST_SIGNERS));
-        let signers = self.optional(node, "of", Self::signers);
-        if let (Some(at_least), Some(signers)) = (&at_least, &signers) {
-            let listed = u32::try_from(signers.value.len()).unwrap_or(u32::MAX);
-            if at_least.value.get() > listed {
-                let mut refusal = Refusal::new(
-                    RefusalCode::Unsatisfiable,
-                    at_least.span.unwrap_or(node.span),
-                    format!("{} signatures are asked of {listed} signers", at_least.value),
-                );
-                if let Some(span) = signers.span {
-                    refusal = refusal.related(span, "the signers");
-                }
-                self.refusals.push(refusal);
-            }
-        }
-        (at_least, signers)
-    }
-
-    fn signers(&mut self, node: &Node) -> Option<At<BTreeSet<SignerName>>> {
-        let names: BTreeSet<SignerName> = self.parsed_list(node).into_iter().map(|name| name.value).collect();
-        if names.is_empty() {
-            self.bad(node, "list at least one signer");
-            return None;
-        }
-        Some(At::new(names, node.span))
     }
 }

@@ -242,14 +242,12 @@ impl Composer<'_> {
             (Some(one), None) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
         };
-        let at_least = if a.at_least.value >= b.at_least.value { a.at_least } else { b.at_least };
         let log = if a.log.value == LogRule::Required { a.log } else { b.log };
         let digests = match (&a.digests, &b.digests) {
             (Some(a), Some(b)) => Some(intersection(a, b)),
             (Some(one), None) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
         };
-        let signers = intersection(&a.signers, &b.signers);
         let max_age = tighter(a.max_age.as_ref(), b.max_age.as_ref());
         let signed_after = latest(a.signed_after, b.signed_after);
         let mut annotations = a.annotations.clone();
@@ -277,8 +275,7 @@ impl Composer<'_> {
             value: ImageRule {
                 repository,
                 digests,
-                signers,
-                at_least,
+                quorum: a.quorum.meet(&b.quorum),
                 provenance,
                 max_age,
                 log,

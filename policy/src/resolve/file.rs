@@ -303,8 +303,11 @@ fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Vec<Missing> {
     for rule in
         rules.flat_map(|rule| iter::once(rule).chain(rule.trial.iter().map(|trial| trial.value.as_ref())))
     {
-        for signer in &rule.signers.value {
-            look("signer", signer.as_str(), rule.signers.span, document.signers.contains_key(signer));
+        let quorum = &rule.quorum;
+        for signer in &quorum.signers.value {
+            let must = quorum.required.value.contains(signer);
+            let span = if must { quorum.required.span } else { quorum.signers.span };
+            look("signer", signer.as_str(), span, document.signers.contains_key(signer));
         }
         if let Some(provenance) = &rule.provenance {
             for signer in &provenance.value.by {

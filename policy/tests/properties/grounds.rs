@@ -27,7 +27,8 @@ proptest! {
     #[test]
     fn p10_one_key_counted_twice_never_meets_a_quorum_of_two(ask in ask(), spec in policy()) {
         let (revoked, denied) = Default::default();
-        let spec = PolicySpec { quorum: 2, shared_key: true, signers: SIGNERS.into_iter().collect(), revoked, denied, ..spec };
+        let signers = SIGNERS.into_iter().collect();
+        let spec = PolicySpec { quorum: 2, required: BTreeSet::new(), shared_key: true, signers, revoked, denied, ..spec };
         let policy = loaded(&spec.to_toml());
         // `s1` and `s2` are one key; both names are in the evidence.
         let twice = Ask { signed: BTreeSet::from(["s1", "s2"]), ..ask.clone() };
@@ -35,6 +36,20 @@ proptest! {
         let once_each = Ask { signed: BTreeSet::from(["s0", "s2"]), ..ask.clone() };
         let all = Ask { signed: SIGNERS.into_iter().collect(), ..ask };
         prop_assert_eq!(is_allowed(&once_each.verdict(&policy, &spec)), is_allowed(&all.verdict(&policy, &spec)));
+    }
+
+    #[test]
+    fn p10_one_key_counted_twice_is_no_required_signer_and_another(ask in ask(), spec in policy(), both in any::<bool>()) {
+        let (revoked, denied) = Default::default();
+        let required = if both { BTreeSet::from(["s1", "s2"]) } else { BTreeSet::from(["s1"]) };
+        let quorum = u32::from(!both);
+        let signers = SIGNERS.into_iter().collect();
+        let spec = PolicySpec { quorum, required, shared_key: true, signers, revoked, denied, ..spec };
+        let policy = loaded(&spec.to_toml());
+        let twice = Ask { signed: BTreeSet::from(["s1", "s2"]), ..ask.clone() };
+        prop_assert!(!is_allowed(&twice.verdict(&policy, &spec)));
+        let everybody = Ask { signed: SIGNERS.into_iter().collect(), ..ask };
+        prop_assert!(!both || !is_allowed(&everybody.verdict(&policy, &spec)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn lesser(ask: &Ask) -> Vec<Ask> {
     lesser
 }
 
-/// The policy with every tier cut down by another one, its quorum raised, and further signers denied or revoked.
+/// The policy with every tier cut down by another one, its signers fewer or required by name, and further signers denied or revoked.
 fn tightened(
     spec: &PolicySpec,
     by: &crate::support::spec::TierSpec,
@@ -58,10 +58,15 @@ fn tightened(
     tight.tiers = [t0, t1, t2, t3];
     // An entry's own limit would be lowered with its tier in the text; the entry is to stay as it was.
     tight.limits = None;
-    if signers && tight.signers.len() > 1 {
-        tight.signers.pop_first();
-        tight.quorum = tight.quorum.min(u32::try_from(tight.signers.len()).unwrap());
-        if tight.quorum < spec.quorum {
+    let listed = |spec: &PolicySpec| u32::try_from(spec.signers.len()).unwrap();
+    let must = |spec: &PolicySpec| u32::try_from(spec.required.len()).unwrap();
+    // As many as before, and further ones of them by name.
+    tight.required.extend(&withdrawn.required & &tight.signers);
+    tight.quorum = (spec.quorum + must(spec)).saturating_sub(must(&tight));
+    if signers {
+        let gone = tight.signers.difference(&tight.required).next().copied();
+        tight.signers.retain(|name| Some(*name) != gone);
+        if tight.quorum + must(&tight) > listed(&tight) {
             return None;
         }
     }

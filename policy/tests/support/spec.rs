@@ -142,9 +142,12 @@ pub(crate) struct PolicySpec {
     pub(crate) tiers: [TierSpec; 4],
     /// Index of the capability's tier.
     pub(crate) tier: usize,
+    /// How many must have signed beside the required ones.
     pub(crate) quorum: u32,
     /// Which of [`SIGNERS`] the rule lists; the last two may be one key.
     pub(crate) signers: BTreeSet<&'static str>,
+    /// Which of those must have signed.
+    pub(crate) required: BTreeSet<&'static str>,
     pub(crate) shared_key: bool,
     /// Signers whose window has ended, so that a signature without a time counts no more.
     pub(crate) revoked: BTreeSet<&'static str>,
@@ -177,6 +180,14 @@ impl PolicySpec {
             ((*name).to_owned(), signer)
         };
         let signers: serde_json::Map<String, Value> = SIGNERS.iter().map(signer).collect();
+        let mut signed_by = json!({});
+        if !self.required.is_empty() {
+            signed_by["all"] = json!(self.required);
+        }
+        if self.quorum > 0 {
+            signed_by["at-least"] = json!(self.quorum);
+            signed_by["of"] = json!(&self.signers - &self.required);
+        }
         let deny = |name: &&'static str| json!({ "key": super::fingerprint(&super::pem(&self.key(name))).as_str(), "reason": "lost" });
         let denied: Vec<Value> = self.denied.iter().map(deny).collect();
         let mut capability = json!({
@@ -193,7 +204,7 @@ impl PolicySpec {
             "signer": signers,
             "image": { "tools": {
                 "repository": "registry.example/tools",
-                "signed-by": { "at-least": self.quorum, "of": self.signers },
+                "signed-by": signed_by,
             } },
             "tier": tiers,
             "capability": { "run": capability },
@@ -203,11 +214,27 @@ impl PolicySpec {
         })
     }
 
-    /// The keys whose signature without a time counts.
-    pub(crate) fn counting(&self, signed: &BTreeSet<&'static str>) -> BTreeSet<String> {
+    /// Whether these signatures without a time are enough: some of those that count, of which no two have one key,
+    /// are everybody who must have signed and enough others.
+    pub(crate) fn is_signed(&self, signed: &BTreeSet<&'static str>) -> bool {
         let denied: BTreeSet<String> = self.denied.iter().map(|name| self.key(name)).collect();
-        let names = signed.intersection(&self.signers).filter(|name| !self.revoked.contains(*name));
-        names.map(|name| self.key(name)).filter(|key| !denied.contains(key)).collect()
+        let counts = |name: &&str| !self.revoked.contains(*name) && !denied.contains(&self.key(name));
+        (0_u32..8).any(|chosen| {
+            let chosen: BTreeSet<_> = SIGNERS
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| chosen >> at & 1 == 1)
+                .map(|it| it.1)
+                .collect();
+            let keys: BTreeSet<_> = chosen.iter().map(|name| self.key(name)).collect();
+            let others =
+                chosen.intersection(&self.signers).filter(|name| !self.required.contains(*name)).count();
+            keys.len() == chosen.len()
+                && chosen.is_subset(signed)
+                && chosen.iter().all(counts)
+                && self.required.is_subset(&chosen)
+                && others >= usize::try_from(self.quorum).unwrap()
+        })
     }
 
     pub(crate) fn to_toml(&self) -> String {
@@ -262,8 +289,9 @@ pub(crate) fn policy() -> impl Strategy<Value = PolicySpec> {
     // Mostly nobody: a policy that denies its signers denies everything.
     let few = || prop_oneof![4 => Just(BTreeSet::new()), 1 => some(SIGNERS)];
     let withdrawn = (few(), few());
-    (tiers, 0_usize..4, 1_u32..4, signers, any::<bool>(), proptest::option::of(1_u32..5), withdrawn).prop_map(
-        |((t0, t1, t2, t3), tier, quorum, signers, shared_key, limits, (revoked, denied))| {
+    let quorum = (1_u32..4, signers, few());
+    (tiers, 0_usize..4, quorum, any::<bool>(), proptest::option::of(1_u32..5), withdrawn).prop_map(
+        |((t0, t1, t2, t3), tier, (quorum, signers, must), shared_key, limits, (revoked, denied))| {
             let t1 = t1.under(&t0);
             // The two sides of the diamond keep a level in common, or their child could not exist.
             let mut t2 = t2.under(&t0);
@@ -274,9 +302,11 @@ pub(crate) fn policy() -> impl Strategy<Value = PolicySpec> {
             let own: BTreeSet<_> = t3.accept.intersection(&common).copied().collect();
             let accept = if own.is_empty() { common } else { own };
             let t3 = TierSpec { accept, ..t3.under(&t1).under(&t2) };
-            let quorum = quorum.min(u32::try_from(signers.len()).unwrap());
-            let signers = signers.into_iter().collect();
-            PolicySpec { tiers: [t0, t1, t2, t3], tier, quorum, signers, shared_key, revoked, denied, limits }
+            let signers: BTreeSet<_> = signers.into_iter().collect();
+            let required = &signers & &must;
+            let quorum = quorum.min(u32::try_from(signers.len() - required.len()).unwrap());
+            let tiers = [t0, t1, t2, t3];
+            PolicySpec { tiers, tier, quorum, signers, required, shared_key, revoked, denied, limits }
         },
     )
 }
