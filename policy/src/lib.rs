@@ -55,8 +55,10 @@ mod entries;
 mod evidence;
 mod explain;
 mod exposure;
+mod expression;
 mod format;
 mod grants;
+mod identity;
 mod init;
 mod isolation;
 mod key;
@@ -98,8 +100,10 @@ pub use evidence::{
 };
 pub use explain::{Explanation, explain};
 pub use exposure::Exposure;
+pub use expression::{Expression, ExpressionError};
 pub use format::format;
 pub use grants::{Grants, ProjectGrants};
+pub use identity::{IssuerPattern, SubjectPattern};
 pub use init::init;
 pub use isolation::{IsolationLevel, IsolationLevelError};
 pub use limits::{EntryLimits, LimitCeiling};
@@ -123,8 +127,7 @@ pub use refusal::{LoadError, Refusal, RefusalCode};
 pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits};
 pub use require::{ImageSubject, Required, decide_requirement};
 pub use requirement::{
-    IssuerPattern, LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity,
-    SubjectPattern, TrustRoot, TrustRootSource,
+    LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource,
 };
 pub use schema::schema;
 pub use seccomp::SharedProfile;

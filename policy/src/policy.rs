@@ -17,7 +17,7 @@ use crate::grants::Grants;
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName};
 use crate::refusal::{LoadError, Refusal, RefusalCode, Refusals};
 use crate::request::Target;
-use crate::requirement::{IssuerPattern, LogRule, Signer, SignerIdentity};
+use crate::requirement::{LogRule, Signer, SignerIdentity};
 use crate::resolve::{
     BUILTIN_SOURCE, Missing, Parts, SignerEntry, SignerKind, Tier, builtin_tiers, compose, resolve_file,
 };
@@ -339,7 +339,7 @@ fn signer(name: &SignerName, entry: &SignerEntry, parts: &Parts) -> Option<Signe
             SignerIdentity::Key { pem: pem.clone(), root: Some(find(root)?) }
         }
         SignerKind::Keyless { issuer, subject, claims, root } => SignerIdentity::Keyless {
-            issuer: IssuerPattern::Exact(issuer.clone()),
+            issuer: issuer.clone(),
             subject: subject.clone(),
             claims: claims.clone(),
             root: find(root)?,

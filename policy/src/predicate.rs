@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::requirement::SubjectPattern;
+use crate::identity::SubjectPattern;
 
 /// The SLSA provenance predicate types whose fields are known.
 pub const SLSA_PREDICATES: [&str; 2] = ["https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1"];
@@ -57,9 +57,7 @@ impl PredicateRule {
     /// What both ask; nothing where no predicate could satisfy both, or where that cannot be told.
     pub(crate) fn meet(&self, other: &Self) -> Option<Self> {
         let pattern = |a: &Option<SubjectPattern>, b: &Option<SubjectPattern>| match (a, b) {
-            (Some(a), Some(b)) if crate::resolve::includes(a, b) => Some(Some(b.clone())),
-            (Some(a), Some(b)) if crate::resolve::includes(b, a) => Some(Some(a.clone())),
-            (Some(_), Some(_)) => None,
+            (Some(a), Some(b)) => a.narrower(b).map(|narrower| Some(narrower.clone())),
             (one, other) => Some(one.clone().or_else(|| other.clone())),
         };
         let exact = |a: &Option<String>, b: &Option<String>| match (a, b) {

@@ -12,10 +12,7 @@ use crate::names::{ImageRuleName, TierName};
 use crate::pattern::first;
 use crate::policy::Policy;
 use crate::request::{Request, Target};
-use crate::requirement::{
-    IssuerPattern, LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity,
-};
-use crate::resolve::includes;
+use crate::requirement::{LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity};
 use crate::source::Span;
 
 /// What is known about an image before anything is verified.
@@ -423,7 +420,7 @@ fn signed_repository(rule: &ImageRule, repository: Option<&Repository>) -> Optio
 }
 
 /// A signer of the policy, narrowed to what the command line's signer is too; nothing if they have nothing in common,
-/// or if that cannot be told (expressions).
+/// or if that cannot be told (of two different expressions, or one and a star).
 fn narrowed(signer: &Signer, given: &Signer) -> Option<Signer> {
     let window = signer.window.meet(&given.window);
     match (&signer.identity, &given.identity) {
@@ -436,20 +433,9 @@ fn narrowed(signer: &Signer, given: &Signer) -> Option<Signer> {
             SignerIdentity::Keyless { issuer, subject, claims, root },
             SignerIdentity::Keyless { issuer: given_issuer, subject: given_subject, .. },
         ) => {
-            let exact = matches!(given_issuer, IssuerPattern::Exact(_)) && issuer == given_issuer;
-            if !exact {
-                return None;
-            }
-            let subject = if includes(subject, given_subject) {
-                given_subject
-            } else if includes(given_subject, subject) {
-                subject
-            } else {
-                return None;
-            };
             let identity = SignerIdentity::Keyless {
-                issuer: issuer.clone(),
-                subject: subject.clone(),
+                issuer: issuer.narrower(given_issuer)?.clone(),
+                subject: subject.narrower(given_subject)?.clone(),
                 claims: claims.clone(),
                 root: root.clone(),
             };

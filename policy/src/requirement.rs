@@ -8,6 +8,7 @@ use perry_sandbox_reference::{Digest, Repository};
 use serde::Serialize;
 
 use crate::deny_list::DenyList;
+use crate::identity::{IssuerPattern, SubjectPattern};
 use crate::names::{ImageRuleName, SignerName, TrustRootName};
 use crate::predicate::PredicateRule;
 use crate::quantity::WallTime;
@@ -104,7 +105,7 @@ pub enum SignerIdentity {
     },
     /// Whoever an issuer vouched for, by a short-lived certificate. Issuer and subject are both mandatory by type.
     Keyless {
-        /// The OIDC issuer, compared exactly.
+        /// The OIDC issuer.
         issuer: IssuerPattern,
         /// The certificate's only subject alternative name.
         subject: SubjectPattern,
@@ -113,76 +114,6 @@ pub enum SignerIdentity {
         /// Where the certificate authority, logs and time stamp authorities come from.
         root: TrustRoot,
     },
-}
-
-/// A pattern for an OIDC issuer. Policies are always exact; the expression exists for the command line only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IssuerPattern {
-    /// This issuer, byte for byte.
-    Exact(String),
-    /// A regular expression that must match the whole issuer (`--certificate-oidc-issuer-regexp`).
-    WholeRegexp(String),
-}
-
-/// A pattern for a certificate's subject, always anchored at both ends.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SubjectPattern {
-    /// This subject, byte for byte.
-    Exact(String),
-    /// Text in which `*` stands for any run of characters without `/`.
-    Star(String),
-    /// A regular expression that must match the whole subject (`--certificate-identity-regexp`).
-    WholeRegexp(String),
-}
-
-impl SubjectPattern {
-    /// The pattern that a policy writes: `*` stands for any run of characters without `/`.
-    pub fn from_policy(text: &str) -> Self {
-        if text.contains('*') { Self::Star(text.to_owned()) } else { Self::Exact(text.to_owned()) }
-    }
-
-    /// The text of the pattern.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Exact(text) | Self::Star(text) | Self::WholeRegexp(text) => text,
-        }
-    }
-
-    /// Whether a `*` pattern or an exact one matches `subject`; an expression is the verifier's to run.
-    pub fn matches_literally(&self, subject: &str) -> Option<bool> {
-        match self {
-            Self::Exact(text) => Some(text == subject),
-            Self::Star(pattern) => Some(star_matches(pattern.as_bytes(), subject.as_bytes())),
-            Self::WholeRegexp(_) => None,
-        }
-    }
-}
-
-/// Glob match in linear space and `O(pattern × text)` time; `*` never matches `/`.
-fn star_matches(pattern: &[u8], text: &[u8]) -> bool {
-    // `reach[i]`: the pattern read so far can end just before text byte `i`.
-    let mut reach = vec![false; text.len().saturating_add(1)];
-    if let Some(first) = reach.first_mut() {
-        *first = true;
-    }
-    for want in pattern {
-        let mut next = vec![false; reach.len()];
-        let mut open = false;
-        for (at, slot) in next.iter_mut().enumerate() {
-            let before = at.checked_sub(1).and_then(|i| text.get(i));
-            if *want == b'*' {
-                open = reach.get(at).is_some_and(|r| *r) || (open && before != Some(&b'/'));
-                *slot = open;
-            } else {
-                let reached = at.checked_sub(1).and_then(|i| reach.get(i)).is_some_and(|r| *r);
-                *slot = reached && before == Some(want);
-            }
-        }
-        reach = next;
-    }
-    reach.last().is_some_and(|r| *r)
 }
 
 /// Sigstore trust material, already read and hash-checked.
@@ -283,30 +214,5 @@ impl Requirement {
             SignerIdentity::Key { root, .. } => root.as_mut(),
             SignerIdentity::Keyless { root, .. } => Some(root),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stops_at_a_slash_and_is_anchored() {
-        let pattern =
-            SubjectPattern::Star("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v*".into());
-        let matches = |text: &str| pattern.matches_literally(text) == Some(true);
-        assert!(matches("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v1.2"));
-        assert!(matches("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v"));
-        assert!(!matches("https://h/acme/tools/.github/workflows/release.yml@refs/tags/v1/x"));
-        assert!(!matches("https://h/acme/tools/.github/workflows/release.yml@refs/heads/v1"));
-        assert!(!matches("xhttps://h/acme/tools/.github/workflows/release.yml@refs/tags/v1"));
-    }
-
-    #[test]
-    fn stars_in_the_middle_backtrack() {
-        let pattern = SubjectPattern::Star("a*b*c".into());
-        assert_eq!(pattern.matches_literally("aXbbYc"), Some(true));
-        assert_eq!(pattern.matches_literally("aXc"), Some(false));
-        assert_eq!(pattern.matches_literally("ab/c"), Some(false));
     }
 }

@@ -20,6 +20,7 @@ mod support;
 mod composition;
 mod decisions;
 mod documents;
+mod expressions;
 mod grants;
 mod model;
 mod profiles;

@@ -155,8 +155,6 @@ codes! {
         "check how and where the image was built; change the policy only if the claim is right";
     IdClaimName "V-ID-04" "the policy asks for a claim that is not known",
         "use a name of the table in the manual, such as `source-repository`, `source-ref`, `build-config` or `runner`";
-    IdPattern "V-ID-05" "the pattern for issuer or identity is not a regular expression that is accepted",
-        "correct the expression; it is matched against the whole text, in linear time";
     IdTwoIssuers "V-ID-06" "the certificate names no issuer, or two different ones",
         "sign again with a certificate of a Fulcio that writes one issuer";
 

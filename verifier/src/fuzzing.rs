@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use perry_sandbox_image::json::{MAX_DEPTH, parse_strict};
-use perry_sandbox_policy::{SLSA_PREDICATES, TrustRoot, TrustRootSource};
+use perry_sandbox_policy::{Expression, SLSA_PREDICATES, TrustRoot, TrustRootSource};
 use perry_sandbox_reference::Digest;
 use sigstore_verify::VerificationPolicy;
 use sigstore_verify::types::{Artifact, DerCertificate, Rfc3161Timestamp, Sha256Hash, TimestampToken};
 
-use crate::{certificate, core, identity, legacy, log, parsed, provenance, root};
+use crate::{certificate, core, legacy, log, parsed, provenance, root};
 
 /// Reads some bytes as cosign 2's payload, with a signature beside it; gives whether it was understood.
 pub fn payload(bytes: &[u8]) -> bool {
@@ -54,7 +54,7 @@ fn prepared(json: &str) -> Option<root::PreparedRoot> {
 
 /// Reads some text as an expression for an identity; gives whether it was accepted.
 pub fn expression(text: &str) -> bool {
-    identity::check_expression(text).is_ok()
+    Expression::new(text).is_ok()
 }
 
 /// Reads some bytes as a leaf certificate; gives whether its form is one that is accepted.

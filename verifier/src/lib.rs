@@ -84,7 +84,7 @@ pub use cache::{CacheCounts, CacheError, CacheLimits, Verifier};
 pub use codes::{Code, Explanation, explain};
 pub use denial::{CandidateReport, Denial, DenialClass, Reason};
 pub use finding::Finding;
-pub use identity::{check_expression, claim_names};
+pub use identity::claim_names;
 pub use image::VerifiedImage;
 pub use named::{Named, Unverified};
 pub use pages::{Page, page};

@@ -32,5 +32,3 @@ pub const MAX_SUBJECTS: usize = 1024;
 pub const MAX_DIGESTS: usize = 32;
 /// How long one verification may take if nothing else is said.
 pub const DEFAULT_TIME: Duration = WallTime::VERIFY_TIMEOUT.duration();
-/// Largest compiled form of an identity expression, in bytes.
-pub const MAX_REGEXP: usize = 1 << 20;

@@ -106,7 +106,7 @@ pub(crate) fn says(rule: &PredicateRule, predicate: &str, says: &Value) -> Resul
 
 fn fits(name: &str, found: Option<String>, wanted: Option<&SubjectPattern>) -> Result<(), Finding> {
     let Some(wanted) = wanted else { return Ok(()) };
-    if found.as_ref().is_some_and(|found| wanted.matches_literally(found) == Some(true)) {
+    if found.as_ref().is_some_and(|found| wanted.matches(found)) {
         return Ok(());
     }
     let found = found.unwrap_or_else(|| "nothing".to_owned());

@@ -1,7 +1,7 @@
 //! Images in a registry, with signatures of both kinds, judged by us and by `cosign verify`: simple signatures by
 //! cosign 2, bundles by cosign 3.
 
-use perry_sandbox_policy::{RepositoryRule, SubjectPattern};
+use perry_sandbox_policy::{Expression, RepositoryRule, SubjectPattern};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_testkit::layout::Content;
 use perry_sandbox_testkit::registry::{Options, TestRegistry};
@@ -376,7 +376,7 @@ fn pattern(case: &Case) -> bool {
 
 fn ours(case: &Case, scene: &Scene, registry: &TestRegistry) -> Said {
     let subject = if pattern(case) {
-        SubjectPattern::WholeRegexp(case.identity.trim_start_matches('^').to_owned())
+        SubjectPattern::WholeRegexp(Expression::new(case.identity.trim_start_matches('^')).unwrap())
     } else {
         SubjectPattern::Exact(case.identity.to_owned())
     };

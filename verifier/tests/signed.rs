@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use perry_sandbox_image::Memory;
 use perry_sandbox_policy::{
-    LogRule, PredicateRule, ProvenanceRule, RepositoryRule, Requirement, SignatureFormat, SignerIdentity,
-    SubjectPattern, TimeSource, TrustRootSource, VerifiedIdentity,
+    Expression, LogRule, PredicateRule, ProvenanceRule, RepositoryRule, Requirement, SignatureFormat,
+    SignerIdentity, SubjectPattern, TimeSource, TrustRootSource, VerifiedIdentity,
 };
 use perry_sandbox_verifier::Code;
 
@@ -93,7 +93,7 @@ fn another_identity_or_issuer_is_refused() {
         denied(check(&layout(name), &require(vec![signer])), Code::IdSubject);
         let signer = keyless("x", "https://token.actions.example.test/", subject(IDENTITY), root());
         denied(check(&layout(name), &require(vec![signer])), Code::IdIssuer);
-        let substring = SubjectPattern::WholeRegexp("https://github.com/acme/app".to_owned());
+        let substring = SubjectPattern::WholeRegexp(Expression::new("https://github.com/acme/app").unwrap());
         denied(
             check(&layout(name), &require(vec![keyless("x", ISSUER, substring, root())])),
             Code::IdSubject,

@@ -13,9 +13,7 @@ use crate::evidence::{Evidence, VerifiedIdentity, VerifiedSignature};
 use crate::names::SignerName;
 use crate::policy::Policy;
 use crate::require::{Rule, requirement};
-use crate::requirement::{
-    IssuerPattern, LogRule, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource,
-};
+use crate::requirement::{LogRule, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource};
 use crate::source::Span;
 
 /// Checks evidence against the image rule; the requirement that was checked, if there is one.
@@ -172,14 +170,7 @@ fn is_by(policy: &Policy, signer: &Signer, signature: &VerifiedSignature) -> boo
         (
             SignerIdentity::Keyless { issuer, subject, root, .. },
             VerifiedIdentity::Keyless { issuer: by, subject: who },
-        ) => {
-            let same_issuer = match issuer {
-                IssuerPattern::Exact(issuer) => issuer == by,
-                // Expressions come from the command line of this very run, and the verifier has matched them.
-                IssuerPattern::WholeRegexp(_) => true,
-            };
-            same_issuer && subject.matches_literally(who).unwrap_or(true) && is_of_root(root, signature)
-        }
+        ) => issuer.matches(by) && subject.matches(who) && is_of_root(root, signature),
         (SignerIdentity::Key { .. }, VerifiedIdentity::Keyless { .. })
         | (SignerIdentity::Keyless { .. }, VerifiedIdentity::Key { .. }) => false,
     }

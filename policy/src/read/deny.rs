@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::tree::Node;
 use crate::deny_list::{Denied, DenyEntry, DenyList, serial_text};
-use crate::requirement::SubjectPattern;
+use crate::identity::SubjectPattern;
 
 /// The kinds of things that an entry may deny.
 const KINDS: [&str; 5] = ["digest", "key", "identity", "serial", "log-entry"];
@@ -42,9 +42,12 @@ impl Reader<'_> {
     fn denied_identity(&mut self, node: &Node) -> Option<Denied> {
         let issuer = self.optional(node, "issuer", Self::issuer);
         // A wider pattern only denies more, so any subject may be written here.
-        let subject = self.optional(node, "subject", Self::line)?;
-        let subject = SubjectPattern::from_policy(&subject.value);
-        Some(Denied::Identity { issuer: issuer.map(|issuer| issuer.value), subject })
+        let subject =
+            self.one_of(node, ("subject", "subject-regexp"), "an identity", |reader, key, node| match key {
+                "subject" => Some(SubjectPattern::from_policy(&reader.line(node)?.value)),
+                _ => Some(SubjectPattern::WholeRegexp(reader.expression(node)?)),
+            });
+        Some(Denied::Identity { issuer: issuer.map(|issuer| issuer.value), subject: subject? })
     }
 
     fn serial(&mut self, node: &Node) -> Option<Denied> {

@@ -11,6 +11,7 @@ use super::tree::{MAX_BYTES, Node, parse};
 use crate::at::At;
 use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
+use crate::identity::{IssuerPattern, SubjectPattern};
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::quantity::WallTime;
 use crate::refusal::{Refusal, RefusalCode, Refusals, shown};
@@ -70,8 +71,8 @@ pub(crate) enum SignerBy {
     },
     Keyless {
         root: At<TrustRootName>,
-        issuer: At<String>,
-        subject: At<String>,
+        issuer: IssuerPattern,
+        subject: SubjectPattern,
         claims: BTreeMap<String, String>,
     },
 }
@@ -99,7 +100,7 @@ pub(crate) fn document_of(
         return None;
     };
     let tree = parse(text, format, source, refusals)?;
-    let mut reader = Reader { refusals };
+    let mut reader = Reader { refusals, expressions: 0 };
     if !reader.schema(&tree) {
         return None;
     }

@@ -8,6 +8,7 @@ mod json;
 mod quorum;
 mod reader;
 pub(crate) mod shape;
+mod signer;
 mod tier;
 mod toml;
 pub(crate) mod tree;

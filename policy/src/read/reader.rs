@@ -15,6 +15,8 @@ use crate::window::Moment;
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     pub(crate) refusals: &'a mut Refusals,
+    /// How many regular expressions were compiled for this file.
+    pub(crate) expressions: usize,
 }
 
 impl Reader<'_> {

@@ -175,7 +175,8 @@ static IDENTITY: Shape = Shape {
     called: "an identity",
     keys: &[
         key("issuer", Text(Grammar::Free), "The OIDC issuer, exact; without it every issuer."),
-        required("subject", Text(Grammar::Free), "The subject, anchored at both ends; `*` stops at `/`."),
+        key("subject", Text(Grammar::Free), "The subject, anchored at both ends; `*` stops at `/`."),
+        key("subject-regexp", Text(Grammar::Free), "Instead of it: a regular expression for all of it."),
     ],
 };
 
@@ -213,12 +214,14 @@ static SIGNER: Shape = Shape {
     called: "a signer",
     keys: &[
         key("root", Text(Grammar::Name), "The trust root that vouches for it."),
-        key("issuer", Text(Grammar::Free), "The OIDC issuer, always exact."),
+        key("issuer", Text(Grammar::Free), "The OIDC issuer, exact."),
+        key("issuer-regexp", Text(Grammar::Free), "Instead of it: a regular expression for all of it."),
         key(
             "subject",
             Text(Grammar::Free),
             "The certificate's subject, anchored at both ends; `*` stops at `/`.",
         ),
+        key("subject-regexp", Text(Grammar::Free), "Instead of it: a regular expression for all of it."),
         key("claims", Table(&CLAIM), "Further claims of the certificate, each exact."),
         key("public-key", Text(Grammar::Free), "A public key in PEM, beside the policy."),
         key("not-before", Moment, "Nothing signed before counts; needs a verified time."),

@@ -2,23 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{ProfileDoc, RootDoc, SignerBy, SignerDoc};
+use super::document::{ProfileDoc, RootDoc};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::at::At;
 use crate::entries::{ImageRule, Provenance, SignedAs};
+use crate::identity::SubjectPattern;
 use crate::predicate::{Condition, PredicateRule, SLSA_PREDICATES, is_pointer};
 use crate::quantity::WallTime;
 use crate::refusal::{Refusal, RefusalCode, suggestion};
-use crate::requirement::{LogRule, SubjectPattern};
-use crate::window::SigningWindow;
+use crate::requirement::LogRule;
 
 /// Material of the public instance that no policy gives an age for.
 const DEFAULT_MAX_AGE_SECS: u64 = 24 * 60 * 60;
 
 impl Reader<'_> {
     /// Refuses keys that a table of this kind does not have.
-    fn only(&mut self, node: &Node, kind: &str, allowed: &[&str]) {
+    pub(super) fn only(&mut self, node: &Node, kind: &str, allowed: &[&str]) {
         for entry in self.table(node).unwrap_or_default() {
             if !allowed.contains(&entry.key.as_str()) {
                 self.refusals.push(
@@ -81,74 +81,6 @@ impl Reader<'_> {
             return None;
         }
         Some(At::new(text.to_owned(), node.span))
-    }
-
-    pub(super) fn signer(&mut self, node: &Node) -> Option<SignerDoc> {
-        let root = self.optional(node, "root", Self::parsed);
-        let window = self.window(node);
-        if node.entry("public-key").is_some() {
-            let known = ["root", "public-key", "not-before", "not-after", "revoked-at"];
-            self.only(node, "a signer with a key", &known);
-            let path = self.optional(node, "public-key", Self::line)?;
-            return Some(SignerDoc { by: SignerBy::Key { path, root }, window });
-        }
-        // SECURITY: a subject without an issuer, or an issuer without a subject, lets others sign (VERIFIER.md).
-        for key in ["root", "issuer", "subject"] {
-            self.needs(node, "a signer without a `public-key`", key);
-        }
-        let issuer = self.optional(node, "issuer", Self::issuer);
-        let subject = self.optional(node, "subject", Self::subject);
-        let claims = self.claims(node);
-        let by = SignerBy::Keyless { root: root?, issuer: issuer?, subject: subject?, claims };
-        Some(SignerDoc { by, window })
-    }
-
-    fn window(&mut self, node: &Node) -> SigningWindow {
-        let window = SigningWindow {
-            not_before: self.optional(node, "not-before", Self::moment),
-            not_after: self.optional(node, "not-after", Self::moment),
-            revoked_at: self.optional(node, "revoked-at", Self::moment),
-        };
-        let ends = [window.not_after, window.revoked_at].into_iter().flatten();
-        let from = window.not_before.map(|at| at.value);
-        if let Some(end) = ends.into_iter().find(|end| from.is_some_and(|from| end.value < from)) {
-            let message = "the signer's window ends before it begins, so nothing it signs ever counts";
-            self.refusals.push(Refusal::new(
-                RefusalCode::Unsatisfiable,
-                end.span.unwrap_or(node.span),
-                message,
-            ));
-        }
-        window
-    }
-
-    pub(super) fn issuer(&mut self, node: &Node) -> Option<At<String>> {
-        let issuer = self.line(node)?;
-        if issuer.value.contains('*') {
-            self.bad(node, "an issuer is always exact: `*` has no meaning in it");
-            return None;
-        }
-        Some(issuer)
-    }
-
-    pub(super) fn subject(&mut self, node: &Node) -> Option<At<String>> {
-        let subject = self.line(node)?;
-        if subject.value.chars().all(|c| matches!(c, '*' | '/' | ':' | '.' | '@')) {
-            self.bad(node, "this subject is any subject: write out at least the repository and the workflow");
-            return None;
-        }
-        Some(subject)
-    }
-
-    fn claims(&mut self, node: &Node) -> BTreeMap<String, String> {
-        let mut claims = BTreeMap::new();
-        let Some(entry) = node.entry("claims") else { return claims };
-        for claim in self.table(&entry.node).unwrap_or_default() {
-            if let Some(value) = self.line(&claim.node) {
-                claims.insert(claim.key.clone(), value.value);
-            }
-        }
-        claims
     }
 
     pub(super) fn image_rule(&mut self, node: &Node) -> Option<ImageRule> {

@@ -14,7 +14,7 @@ use crate::entries::{
 use crate::names::TierName;
 use crate::pattern::first;
 use crate::refusal::{Refusal, RefusalCode, Refusals};
-use crate::requirement::{LogRule, SubjectPattern, TrustRoot, TrustRootSource};
+use crate::requirement::{LogRule, TrustRoot, TrustRootSource};
 use crate::source::Span;
 use crate::window::latest;
 
@@ -353,14 +353,9 @@ fn meet_kinds(a: &SignerKind, b: &SignerKind) -> Option<SignerKind> {
         (
             SignerKind::Keyless { issuer, subject, claims, root },
             SignerKind::Keyless { issuer: issuer_b, subject: subject_b, claims: claims_b, root: root_b },
-        ) if issuer == issuer_b && root == root_b => {
-            let subject = if includes(subject, subject_b) {
-                subject_b
-            } else if includes(subject_b, subject) {
-                subject
-            } else {
-                return None;
-            };
+        ) if root == root_b => {
+            let issuer = issuer.narrower(issuer_b)?;
+            let subject = subject.narrower(subject_b)?;
             // Claims are all demanded at once: of two files, those of both.
             if claims.iter().any(|(claim, value)| claims_b.get(claim).is_some_and(|other| other != value)) {
                 return None;
@@ -375,17 +370,5 @@ fn meet_kinds(a: &SignerKind, b: &SignerKind) -> Option<SignerKind> {
             })
         }
         _ => None,
-    }
-}
-
-/// Whether every subject that `inner` matches is matched by `outer`.
-pub(crate) fn includes(outer: &SubjectPattern, inner: &SubjectPattern) -> bool {
-    match inner {
-        // A star of the inner pattern is text that only a star of the outer one can swallow, so matching the
-        // pattern itself decides inclusion.
-        SubjectPattern::Exact(text) | SubjectPattern::Star(text) => {
-            outer.matches_literally(text) == Some(true)
-        }
-        SubjectPattern::WholeRegexp(_) => outer == inner,
     }
 }

@@ -16,7 +16,7 @@ use crate::names::{ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::pattern::{Pattern, PatternSet};
 use crate::read::{Document, RootDoc, SignerBy, SignerDoc};
 use crate::refusal::{Refusal, RefusalCode, Refusals};
-use crate::requirement::{SubjectPattern, TrustRoot, TrustRootSource};
+use crate::requirement::{TrustRoot, TrustRootSource};
 use crate::source::{PolicyFiles, SourceName, Span};
 
 /// Larger than any key or trust root that is meant seriously.
@@ -179,8 +179,8 @@ impl FileResolver<'_> {
                 SignerKind::Key { pem, root: root.as_ref().map(|root| root.value.clone()) }
             }
             SignerBy::Keyless { root, issuer, subject, claims } => SignerKind::Keyless {
-                issuer: issuer.value.clone(),
-                subject: SubjectPattern::from_policy(&subject.value),
+                issuer: issuer.clone(),
+                subject: subject.clone(),
                 claims: claims.clone(),
                 root: root.value.clone(),
             },

@@ -7,7 +7,7 @@ mod profiles;
 mod references;
 mod tiers;
 
-pub(crate) use compose::{compose, includes};
+pub(crate) use compose::compose;
 pub(crate) use file::resolve_file;
 pub(crate) use parts::{Parts, SignerEntry, SignerKind, Tier};
 pub(crate) use references::Missing;

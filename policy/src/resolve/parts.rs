@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::at::At;
 use crate::ceiling::Ceiling;
 use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
+use crate::identity::{IssuerPattern, SubjectPattern};
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
-use crate::requirement::{SubjectPattern, TrustRoot};
+use crate::requirement::TrustRoot;
 use crate::window::SigningWindow;
 
 /// Everything that a policy says, with names resolved. Places are kept but do not count.
@@ -65,6 +66,23 @@ pub(crate) struct SignerEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SignerKind {
-    Key { pem: String, root: Option<TrustRootName> },
-    Keyless { issuer: String, subject: SubjectPattern, claims: BTreeMap<String, String>, root: TrustRootName },
+    Key {
+        pem: String,
+        root: Option<TrustRootName>,
+    },
+    Keyless {
+        #[serde(serialize_with = "plain_if_exact")]
+        issuer: IssuerPattern,
+        subject: SubjectPattern,
+        claims: BTreeMap<String, String>,
+        root: TrustRootName,
+    },
+}
+
+/// An exact issuer is plain text in the canonical form, as it was before there were others.
+fn plain_if_exact<S: Serializer>(issuer: &IssuerPattern, serializer: S) -> Result<S::Ok, S::Error> {
+    match issuer {
+        IssuerPattern::Exact(text) => serializer.serialize_str(text),
+        IssuerPattern::WholeRegexp(_) => issuer.serialize(serializer),
+    }
 }

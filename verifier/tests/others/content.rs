@@ -1,7 +1,7 @@
 //! What is signed, and what is found.
 
 use perry_sandbox_image::{Memory, Source as _, Wanted, media_type, resolve};
-use perry_sandbox_policy::{IssuerPattern, SignerIdentity, SubjectPattern};
+use perry_sandbox_policy::{Expression, IssuerPattern, SignerIdentity, SubjectPattern};
 use perry_sandbox_reference::{Digest, Reference, Repository};
 use perry_sandbox_testkit::sigstore::{Proofs, Sigstore};
 use perry_sandbox_verifier::{Clock, Code, DenialClass, claim_names, verify};
@@ -119,8 +119,8 @@ fn cve_2025_29778_every_part_of_an_identity_is_compared() {
         require(vec![perry_sandbox_policy::Signer::new("acme".parse().unwrap(), identity)])
     };
     check(&source, &signer(issuer.clone(), subject.clone(), &[])).unwrap();
-    let expression = |text: &str| IssuerPattern::WholeRegexp(text.to_owned());
-    let whole = |text: &str| SubjectPattern::WholeRegexp(text.to_owned());
+    let expression = |text: &str| IssuerPattern::WholeRegexp(Expression::new(text).unwrap());
+    let whole = |text: &str| SubjectPattern::WholeRegexp(Expression::new(text).unwrap());
     denied(check(&source, &signer(expression("https://evil.*"), subject.clone(), &[])), Code::IdIssuer);
     denied(check(&source, &signer(expression("token"), subject.clone(), &[])), Code::IdIssuer);
     denied(check(&source, &signer(issuer.clone(), whole("https://evil.*"), &[])), Code::IdSubject);
