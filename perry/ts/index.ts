@@ -36,6 +36,7 @@ export type {
   Verified,
 } from "./types";
 export type {
+  Authority,
   Denial,
   DenialReason,
   Evidence,

@@ -36,6 +36,16 @@ export interface Trial {
   reasons: { code: string; text: string }[];
 }
 
+/** An authority, as the trust root names it. */
+export interface Authority {
+  /** The organisation of its subject. */
+  organization?: string;
+  /** The common name of its subject. */
+  commonName?: string;
+  /** Its address. */
+  uri?: string;
+}
+
 /** A signature, by whom, and when. */
 export interface VerifiedSignature {
   /** The policy's name for the signer. */
@@ -48,8 +58,10 @@ export interface VerifiedSignature {
   object: string;
   /** Who signed: a key, or an identity with who vouched for it. */
   by: { key: { fingerprint: string } } | { keyless: { issuer: string; subject: string } };
-  /** Verified times; none means that nobody knows when it was signed. */
-  times: { source: "log" | "timestamp-authority"; at: number }[];
+  /** The certificate authority that vouched for the identity. */
+  authority?: Authority;
+  /** Verified times; none means that nobody knows when it was signed. A time stamp authority is named. */
+  times: { source: "log" | "timestamp-authority"; at: number; authority?: Authority }[];
   /** Its entry in a transparency log. */
   log: { logId: string; index: number; url?: string } | null;
   /** The trust root's name and digest, for keyless signatures. */

@@ -1,6 +1,7 @@
 //! What was proved about an image: plain data, made by the verifier, read by [`decide`](crate::decide()) and the trail.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use perry_sandbox_reference::{Digest, Platform, Repository};
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,9 @@ pub struct VerifiedSignature {
     pub object: Digest,
     /// Whose it is.
     pub by: VerifiedIdentity,
+    /// The certificate authority that vouched for the identity, where one did and the trust root names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
     /// Every verified time.
     pub times: Vec<VerifiedTime>,
     /// The transparency log entry, where one was verified.
@@ -180,6 +184,43 @@ pub struct VerifiedTime {
     pub source: TimeSource,
     /// Seconds since 1970.
     pub at: i64,
+    /// The time stamp authority, where it was one and the trust root names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
+}
+
+impl VerifiedTime {
+    /// A time of a source that is not named.
+    pub const fn new(source: TimeSource, at: i64) -> Self {
+        Self { source, at, authority: None }
+    }
+}
+
+/// A certificate or time stamp authority, as the trust root that was checked against names it. Text that would not fit
+/// a line is escaped and shortened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Authority {
+    /// The organisation of its subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// The common name of its subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common_name: Option<String>,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.organization.iter().chain(&self.common_name).map(String::as_str).collect();
+        match (names.is_empty(), &self.uri) {
+            (true, uri) => f.write_str(uri.as_deref().unwrap_or("one without a name")),
+            (false, None) => f.write_str(&names.join(", ")),
+            (false, Some(uri)) => write!(f, "{} ({uri})", names.join(", ")),
+        }
+    }
 }
 
 /// Who vouches for a time.

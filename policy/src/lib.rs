@@ -95,7 +95,7 @@ pub use entries::{
     ServicePattern, SignedAs, Tiers,
 };
 pub use evidence::{
-    BuildFacts, Evidence, LogEntry, SignatureFormat, TimeSource, Trial, TrialOutcome, TrialReason,
+    Authority, BuildFacts, Evidence, LogEntry, SignatureFormat, TimeSource, Trial, TrialOutcome, TrialReason,
     VerifiedIdentity, VerifiedSignature, VerifiedTime,
 };
 pub use explain::{Explanation, explain};

@@ -29,7 +29,7 @@ fn required(text: &str, repository: Option<&str>) -> Requirement {
 /// Codes of the denial of an image signed by `one` at these times (seconds since 1970).
 fn decided(text: &str, times: &[i64]) -> Vec<DenyCode> {
     let mut signature = key_signature("one", &pem("keyone.pub"));
-    signature.times = times.iter().map(|at| VerifiedTime { source: TimeSource::Log, at: *at }).collect();
+    signature.times = times.iter().map(|at| VerifiedTime::new(TimeSource::Log, *at)).collect();
     let mut evidence = evidence(Some("tools"), Some("mirror.example/hub/x"), vec![signature]);
     evidence.provenance = None;
     let ad_hoc = request(perry_sandbox_policy::Target::AdHoc);

@@ -168,6 +168,7 @@ fn weigh(
                     format: parsed.format,
                     object: evidence.bundle.clone(),
                     by: proof.by,
+                    authority: proof.authority,
                     times: proof.times,
                     log: proof.log,
                     root: proof.root,

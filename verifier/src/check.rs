@@ -1,9 +1,11 @@
 //! One candidate against one signer: signature, time, log, certificate, identity.
 
+use std::iter;
+
 use jiff::Timestamp;
 use perry_sandbox_policy::{
-    DenyFacts, DenyList, IssuerPattern, LogEntry, LogRule, Moment, Requirement, Signer, SignerIdentity,
-    SigningWindow, SubjectPattern, TimeSource, TrustRootName, VerifiedIdentity, VerifiedTime,
+    Authority, DenyFacts, DenyList, IssuerPattern, LogEntry, LogRule, Moment, Requirement, Signer,
+    SignerIdentity, SigningWindow, SubjectPattern, TimeSource, TrustRootName, VerifiedIdentity, VerifiedTime,
 };
 use perry_sandbox_reference::Digest;
 use sigstore_verify::crypto::KeyAlgorithm;
@@ -18,7 +20,7 @@ use crate::identity::Holder;
 use crate::key::{Form, ManagedKey, hash_fits};
 use crate::parsed::{Content, Parsed};
 use crate::root::PreparedRoot;
-use crate::{certificate, core, log};
+use crate::{authority, certificate, core, log};
 
 /// A signer whose key or trust root has been read.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub(crate) struct Rules<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Proof {
     pub(crate) by: VerifiedIdentity,
+    /// Who vouched for the certificate.
+    pub(crate) authority: Option<Authority>,
     pub(crate) times: Vec<VerifiedTime>,
     pub(crate) log: Option<LogEntry>,
     pub(crate) root: Option<(TrustRootName, Digest)>,
@@ -150,14 +154,17 @@ fn keyless(
     {
         return Err(Finding::new(Code::CoreBroke, "a check that was left out", "chain, SCT and log checked"));
     }
-    let times = verified_times(bundle, &result, true);
+    let stamped_by = authority::of_stamps(root, bundle);
+    let times = verified_times(stamped_by, &result, true);
     if times.is_empty() {
         return Err(Finding::new(Code::TimeNone, "no verified time", "a log's promise or a time stamp"));
     }
     log::provenance(bundle, root, result.verified_timestamps())?;
     let by = VerifiedIdentity::Keyless { issuer: holder.issuer.clone(), subject: holder.subject.clone() };
+    let authority = authority::of_certificate(root, artifact, bundle, &policy, result.verified_timestamps());
     let proof = Proof {
         by,
+        authority,
         times,
         log: log::recorded(bundle, root),
         root: Some(root.identity.clone()),
@@ -193,7 +200,15 @@ fn managed(
     let Some(root) = root.filter(|_| logged || stamped) else {
         let note = (logged || stamped)
             .then_some("a log entry or time stamp of a managed key was not checked: no trust root was given");
-        return Ok(Proof { by, times: Vec::new(), log: None, root: None, certificate: None, note });
+        return Ok(Proof {
+            by,
+            authority: None,
+            times: Vec::new(),
+            log: None,
+            root: None,
+            certificate: None,
+            note,
+        });
     };
     let mut bundle = parsed.bundle.clone();
     if parsed.legacy {
@@ -208,9 +223,10 @@ fn managed(
     }
     let result = core::run(&root.verifier, artifact.clone(), &bundle, &policy)?;
     log::provenance(&bundle, root, result.verified_timestamps())?;
-    let times = verified_times(&bundle, &result, false);
+    let times = verified_times(authority::of_stamps(root, &bundle), &result, false);
     let log = log::recorded(&bundle, root);
-    Ok(Proof { by, times, log, root: Some(root.identity.clone()), certificate: None, note: None })
+    let root = Some(root.identity.clone());
+    Ok(Proof { by, authority: None, times, log, root, certificate: None, note: None })
 }
 
 /// The signature itself, with the key's own algorithm; needs neither log nor time.
@@ -246,17 +262,21 @@ fn own_hash(algorithm: KeyAlgorithm, content: &SignatureContent) -> Result<(), F
 }
 
 /// The core's times with their sources. The core lists the time stamps first for certificates and last for keys.
-fn verified_times(bundle: &Bundle, result: &VerificationResult, stamps_first: bool) -> Vec<VerifiedTime> {
+fn verified_times(
+    stamped_by: Vec<Option<Authority>>,
+    result: &VerificationResult,
+    stamps_first: bool,
+) -> Vec<VerifiedTime> {
     let times = result.verified_timestamps();
-    let stamps = bundle.verification_material.timestamp_verification_data.rfc3161_timestamps.len();
-    let split = if stamps_first { stamps } else { times.len().saturating_sub(stamps) };
-    let source = |at: usize| {
-        if (at < split) == stamps_first { TimeSource::TimestampAuthority } else { TimeSource::Log }
-    };
+    let logged = times.len().saturating_sub(stamped_by.len());
+    let stamps = stamped_by.into_iter().map(|by| (TimeSource::TimestampAuthority, by));
+    let logs = iter::repeat_n((TimeSource::Log, None), logged);
+    let sources: Vec<_> =
+        if stamps_first { stamps.chain(logs).collect() } else { logs.chain(stamps).collect() };
     times
         .iter()
-        .enumerate()
-        .map(|(at, time)| VerifiedTime { source: source(at), at: time.as_second() })
+        .zip(sources)
+        .map(|(time, (source, authority))| VerifiedTime { source, at: time.as_second(), authority })
         .collect()
 }
 
@@ -330,7 +350,7 @@ mod tests {
     }
 
     fn at(seconds: &[i64]) -> Vec<VerifiedTime> {
-        seconds.iter().map(|at| VerifiedTime { source: TimeSource::Log, at: *at }).collect()
+        seconds.iter().map(|at| VerifiedTime::new(TimeSource::Log, *at)).collect()
     }
 
     #[test]

@@ -44,6 +44,7 @@
 //! clock for decisions (they take [`Clock`]), and uses bounded memory and time on hostile input.
 #![forbid(unsafe_code)]
 
+mod authority;
 mod budget;
 mod bundle;
 mod cache;

@@ -7,6 +7,7 @@
 )]
 
 mod asked;
+mod authorities;
 mod cache;
 mod conformance;
 mod conformance_rules;

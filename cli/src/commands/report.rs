@@ -79,15 +79,17 @@ fn signed(
         VerifiedIdentity::Keyless { issuer, subject } => format!("{subject}, by {issuer}"),
     };
     let mut lines = vec![field(verb, &format!("{}: {by}", signature.signer))];
+    lines.extend(signature.authority.iter().map(|authority| field("authority", authority)));
     lines.extend(over.map(|over| field("over", &over)));
     if let Some(reference) = &signature.signed_reference {
         lines.push(field("as", reference));
     }
     lines.extend(signature.times.iter().map(|time| {
         let at = Timestamp::from_second(time.at).map_or_else(|_| time.at.to_string(), |at| at.to_string());
-        let source = match time.source {
-            TimeSource::Log => "the transparency log",
-            TimeSource::TimestampAuthority => "a time stamp authority",
+        let source = match (time.source, &time.authority) {
+            (TimeSource::Log, _) => "the transparency log".to_owned(),
+            (TimeSource::TimestampAuthority, None) => "a time stamp authority".to_owned(),
+            (TimeSource::TimestampAuthority, Some(by)) => format!("the time stamp authority {by}"),
         };
         field("at", &format!("{at} ({}), says {source}", ago(verified_at.saturating_sub(time.at))))
     }));
@@ -140,7 +142,51 @@ fn field(name: &str, value: &dyn Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use perry_sandbox_policy::{Authority, SignatureFormat, VerifiedTime};
+
     use super::*;
+
+    fn signature() -> VerifiedSignature {
+        let named = |organization: &str| Authority {
+            organization: Some(organization.to_owned()),
+            common_name: Some("root".to_owned()),
+            uri: Some("https://ca.example".to_owned()),
+        };
+        let stamp = VerifiedTime::new(TimeSource::TimestampAuthority, 0);
+        VerifiedSignature {
+            signer: "acme".parse().unwrap(),
+            signed: Digest::of(b"signed"),
+            format: SignatureFormat::Bundle,
+            object: Digest::of(b"object"),
+            by: VerifiedIdentity::Keyless { issuer: "https://i".into(), subject: "s".into() },
+            authority: Some(named("certifier")),
+            times: vec![
+                VerifiedTime { authority: Some(named("stamper")), ..stamp.clone() },
+                stamp,
+                VerifiedTime::new(TimeSource::Log, 60),
+            ],
+            log: None,
+            root: None,
+            signed_reference: None,
+            serial: None,
+            build: None,
+        }
+    }
+
+    #[test]
+    fn a_report_names_the_authorities_that_vouched() {
+        let lines = signed("signed by", &signature(), None, 3_600);
+        assert_eq!(
+            lines,
+            [
+                "  signed by   acme: s, by https://i",
+                "  authority   certifier, root (https://ca.example)",
+                "  at          1970-01-01T00:00:00Z (1 hour ago), says the time stamp authority stamper, root (https://ca.example)",
+                "  at          1970-01-01T00:00:00Z (1 hour ago), says a time stamp authority",
+                "  at          1970-01-01T00:01:00Z (59 minutes ago), says the transparency log",
+            ]
+        );
+    }
 
     #[test]
     fn ages_are_told_in_their_largest_unit() {

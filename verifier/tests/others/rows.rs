@@ -103,8 +103,9 @@ fn all_tests() -> Vec<String> {
             tests(&root.join(folder).join(part), &mut names);
         }
     }
-    tests(&root.join("pipeline/src"), &mut names);
-    tests(&root.join("tests/tests"), &mut names);
+    for part in ["pipeline/src", "cli/src", "tests/tests"] {
+        tests(&root.join(part), &mut names);
+    }
     names
 }
 
