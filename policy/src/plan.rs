@@ -79,7 +79,8 @@ pub struct LaunchPlan {
     pub warm: Option<NonZeroU32>,
     /// Every promise with its enforcer, in the order of [`Control`].
     pub lines: Vec<PlanLine>,
-    /// What was left out of the image's own wishes, and why, in sentences for people.
+    /// What nobody would guess from the lines, in sentences for people: what the image wanted and does not get, what no
+    /// limit reaches, what is kept ready.
     pub notes: Vec<String>,
 }
 

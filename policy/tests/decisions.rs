@@ -405,7 +405,9 @@ fn a_plan_says_how_many_sandboxes_the_capability_keeps_ready() {
     let plan =
         |policy: &Policy| allowed(run(policy, &capability("format-markdown"), &shell_tools(), &able_host()));
     assert_eq!(plan(&with("").unwrap()).warm, None);
-    assert_eq!(plan(&with("warm = 3").unwrap()).warm.unwrap().get(), 3);
+    let three = plan(&with("warm = 3").unwrap());
+    assert_eq!(three.warm.unwrap().get(), 3);
+    assert!(three.notes.iter().any(|note| note.contains("keeps 3 of these")), "{:?}", three.notes);
     for wrong in ["warm = 0", "warm = 65", "warm = true"] {
         let text = format!("{:?}", with(wrong).unwrap_err());
         assert!(text.contains("1 to 64") || text.contains("whole number"), "{text}");

@@ -1,6 +1,7 @@
 //! The verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use perry_sandbox_profiles::{Arch, LinuxCapSet};
 use serde::Serialize;
@@ -167,6 +168,12 @@ impl Facts<'_> {
         for (path, _) in grants.mounts_exec.iter() {
             notes.push(format!("nobody has verified the programs in {path}: it is a folder of the host"));
         }
+        let warm = entry.capability.and_then(|capability| capability.warm).map(|warm| warm.value);
+        if let Some(warm) = warm {
+            notes.push(format!(
+                "a program that uses the library keeps {warm} of these sandboxes ready; each takes one call"
+            ));
+        }
         let limits = limited(request, &entry, ceiling, reasons);
         let empty = ProjectGrants::default();
         let project = entry.project.unwrap_or(&empty);
@@ -195,7 +202,7 @@ impl Facts<'_> {
             request,
             &applied,
             choice,
-            Parts { process, grants, project, limits, evidence, notes },
+            Parts { process, grants, project, limits, warm, evidence, notes },
         ))
     }
 }
@@ -220,6 +227,7 @@ struct Parts<'a> {
     grants: Grants,
     project: &'a ProjectGrants,
     limits: Limits,
+    warm: Option<NonZeroU32>,
     evidence: &'a Evidence,
     notes: Vec<String>,
 }
@@ -231,14 +239,12 @@ fn assemble(
     choice: Choice<'_>,
     parts: Parts<'_>,
 ) -> LaunchPlan {
-    let Parts { process, grants, project, limits, evidence, notes } = parts;
-    let capability = match &request.target {
-        Target::Capability(name) => Some(name),
-        Target::AdHoc | Target::Service(_) => None,
-    };
-    let warm = capability.and_then(|name| policy.capability(name)?.warm);
+    let Parts { process, grants, project, limits, warm, evidence, notes } = parts;
     LaunchPlan {
-        capability: capability.cloned(),
+        capability: match &request.target {
+            Target::Capability(name) => Some(name.clone()),
+            Target::AdHoc | Target::Service(_) => None,
+        },
         tier: applied.name.clone(),
         policy: policy.digest().as_digest().clone(),
         manifest: evidence.manifest.clone(),
@@ -270,7 +276,7 @@ fn assemble(
         volumes: texts(&project.volumes),
         limits,
         memory_enforcement: choice.memory,
-        warm: warm.map(|warm| warm.value),
+        warm,
         lines: choice.lines,
         notes,
     }
