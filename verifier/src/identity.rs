@@ -37,21 +37,8 @@ const CLAIMS: [(&str, u32, Claim); 21] = [
 ];
 
 /// The names of certificate claims that a policy may use, each with the number of its extension under
-/// `1.3.6.1.4.1.57264.1` (Fulcio's `oid-info`). Each is compared exactly; none stands for another one.
-///
-/// | name | extension | for example |
-/// | --- | --- | --- |
-/// | `github-trigger`, `github-sha`, `github-workflow-name`, `github-repository`, `github-ref` | 2 to 6 | the older forms of GitHub's claims |
-/// | `build-signer`, `build-signer-digest` | 9, 10 | the reusable workflow that signed, and its commit |
-/// | `runner` | 11 | `github-hosted` |
-/// | `source-repository`, `source-digest`, `source-ref` | 12, 13, 14 | `https://github.com/acme/tools`, a commit, `refs/heads/main` |
-/// | `source-repository-id`, `source-owner`, `source-owner-id` | 15, 16, 17 | `12345`, `https://github.com/acme`, `678` |
-/// | `build-config`, `build-config-digest` | 18, 19 | the workflow that ran, and its commit |
-/// | `build-trigger` | 20 | `push` |
-/// | `run` | 21 | `https://github.com/acme/tools/actions/runs/1/attempts/1` |
-/// | `visibility` | 22 | `public` |
-/// | `deployment-environment` | 23 | `production` |
-/// | `token-subject` | 24 | `repo:acme/tools:ref:refs/heads/main` |
+/// `1.3.6.1.4.1.57264.1` (Fulcio's `docs/oid-info.md`). Each is compared exactly; none stands for another one. What each
+/// says stands in `policy/docs/SIGNATURES.md`.
 pub fn claim_names() -> impl Iterator<Item = (&'static str, u32)> {
     CLAIMS.iter().map(|(name, number, _)| (*name, *number))
 }

@@ -9,6 +9,7 @@
 mod asked;
 mod authorities;
 mod cache;
+mod claims;
 mod conformance;
 mod conformance_rules;
 mod corpora;

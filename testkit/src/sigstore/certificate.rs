@@ -108,15 +108,19 @@ pub fn extended_key_usage(critical: bool, ids: &[&str]) -> Extension {
     extension("2.5.29.37", critical, usages.to_der().expect("encoded"))
 }
 
-/// One of Fulcio's own extensions.
+/// One of Fulcio's own extensions, as it writes those from 8 on: a DER `UTF8String`.
 pub fn claim(number: u32, text: &str) -> Extension {
-    let der = Utf8StringRef::new(text).expect("text").to_der().expect("encoded");
-    extension(&format!("1.3.6.1.4.1.57264.1.{number}"), false, der)
+    bare_claim(number, &Utf8StringRef::new(text).expect("text").to_der().expect("encoded"))
 }
 
-/// The issuer as Fulcio first wrote it: bare text. cosign 2.5.0 reads this one only.
+/// One of Fulcio's own extensions, as it writes those from 1 to 6: bare text, or whatever else.
+pub fn bare_claim(number: u32, value: &[u8]) -> Extension {
+    extension(&format!("1.3.6.1.4.1.57264.1.{number}"), false, value.to_vec())
+}
+
+/// The issuer as Fulcio first wrote it. cosign 2.5.0 reads this one only.
 pub fn old_issuer(text: &str) -> Extension {
-    extension("1.3.6.1.4.1.57264.1.1", false, text.as_bytes().to_vec())
+    bare_claim(1, text.as_bytes())
 }
 
 /// Whether it is an authority's certificate.

@@ -24,8 +24,8 @@ mod stamp;
 
 pub use attach::{ENVELOPE_LAYER, Found, SIMPLE_LAYER, attach_bundle, attach_layers, fallback_index};
 pub use certificate::{
-    CODE_SIGNING, TIME_STAMPING, basic_constraints, claim, email, extended_key_usage, extension, key_usage,
-    leaf_extensions, names, old_issuer, uri,
+    CODE_SIGNING, TIME_STAMPING, bare_claim, basic_constraints, claim, email, extended_key_usage, extension,
+    key_usage, leaf_extensions, names, old_issuer, uri,
 };
 pub use cosign::{Cosign, Signed};
 pub use der::{b64, hex, oid, pae, pem, sha256, unb64};
