@@ -119,6 +119,8 @@ fn signature(signer: &str, manifest: &Digest) -> Option<VerifiedSignature> {
         format: SignatureFormat::Bundle,
         object: manifest.clone(),
         by: VerifiedIdentity::Keyless { issuer: "https://i".into(), subject: "https://s/v1".into() },
+        claims: Vec::new(),
+        authority: None,
         times: Vec::new(),
         log: None,
         root: None,

@@ -58,6 +58,8 @@ export interface VerifiedSignature {
   object: string;
   /** Who signed: a key, or an identity with who vouched for it. */
   by: { key: { fingerprint: string } } | { keyless: { issuer: string; subject: string } };
+  /** The claims that the signer must have and the certificate has, by the policy's names. */
+  claims?: { name: string; value: string }[];
   /** The certificate authority that vouched for the identity. */
   authority?: Authority;
   /** Verified times; none means that nobody knows when it was signed. A time stamp authority is named. */

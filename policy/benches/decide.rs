@@ -69,6 +69,7 @@ fn evidence() -> Evidence {
             format: SignatureFormat::Bundle,
             object: manifest.clone(),
             by: VerifiedIdentity::Keyless { issuer: "https://i".into(), subject: "https://s/v1".into() },
+            claims: Vec::new(),
             authority: None,
             times: Vec::new(),
             log: None,

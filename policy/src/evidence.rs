@@ -115,6 +115,9 @@ pub struct VerifiedSignature {
     pub object: Digest,
     /// Whose it is.
     pub by: VerifiedIdentity,
+    /// The claims that the signer must have, each of which the certificate was found to have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
     /// The certificate authority that vouched for the identity, where one did and the trust root names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<Authority>,
@@ -194,6 +197,16 @@ impl VerifiedTime {
     pub const fn new(source: TimeSource, at: i64) -> Self {
         Self { source, at, authority: None }
     }
+}
+
+/// What a certificate says about its holder, by the name that policies have for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Claim {
+    /// The name in a signer's `claims`.
+    pub name: String,
+    /// All of the value.
+    pub value: String,
 }
 
 /// A certificate or time stamp authority, as the trust root that was checked against names it. Text that would not fit

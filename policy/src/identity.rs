@@ -1,4 +1,6 @@
-//! Patterns for who an issuer vouched for.
+//! Patterns for who an issuer vouched for, and the claims of whom two rules mean.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -91,6 +93,15 @@ impl SubjectPattern {
     pub(crate) fn narrower<'a>(&'a self, other: &'a Self) -> Option<&'a Self> {
         if self.includes(other) { Some(other) } else { other.includes(self).then_some(self) }
     }
+}
+
+/// The claims of two signers who are meant to be one: all of both; nothing where they ask for two values of one claim.
+pub(crate) fn claims_of_both(
+    a: &BTreeMap<String, String>,
+    b: &BTreeMap<String, String>,
+) -> Option<BTreeMap<String, String>> {
+    let differ = a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value));
+    (!differ).then(|| a.iter().chain(b).map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// Glob match in linear space and `O(pattern × text)` time; `*` never matches `/`.

@@ -95,8 +95,8 @@ pub use entries::{
     ServicePattern, SignedAs, Tiers,
 };
 pub use evidence::{
-    Authority, BuildFacts, Evidence, LogEntry, SignatureFormat, TimeSource, Trial, TrialOutcome, TrialReason,
-    VerifiedIdentity, VerifiedSignature, VerifiedTime,
+    Authority, BuildFacts, Claim, Evidence, LogEntry, SignatureFormat, TimeSource, Trial, TrialOutcome,
+    TrialReason, VerifiedIdentity, VerifiedSignature, VerifiedTime,
 };
 pub use explain::{Explanation, explain};
 pub use exposure::Exposure;

@@ -158,6 +158,7 @@ mod tests {
             format: SignatureFormat::Bundle,
             object: Digest::of(b""),
             by: VerifiedIdentity::Key { fingerprint: Digest::of(holder.as_bytes()) },
+            claims: Vec::new(),
             authority: None,
             times: vec![],
             log: None,

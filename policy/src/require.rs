@@ -7,6 +7,7 @@ use perry_sandbox_reference::Repository;
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::entries::{Capability, ImageRule, Service, SignedAs};
 use crate::grants::{Grants, ProjectGrants};
+use crate::identity::claims_of_both;
 use crate::limits::EntryLimits;
 use crate::names::{ImageRuleName, TierName};
 use crate::pattern::first;
@@ -431,12 +432,17 @@ fn narrowed(signer: &Signer, given: &Signer) -> Option<Signer> {
         }
         (
             SignerIdentity::Keyless { issuer, subject, claims, root },
-            SignerIdentity::Keyless { issuer: given_issuer, subject: given_subject, .. },
+            SignerIdentity::Keyless {
+                issuer: given_issuer,
+                subject: given_subject,
+                claims: given_claims,
+                ..
+            },
         ) => {
             let identity = SignerIdentity::Keyless {
                 issuer: issuer.narrower(given_issuer)?.clone(),
                 subject: subject.narrower(given_subject)?.clone(),
-                claims: claims.clone(),
+                claims: claims_of_both(claims, given_claims)?,
                 root: root.clone(),
             };
             Some(Signer { name: signer.name.clone(), identity, window })

@@ -17,6 +17,7 @@
 
 mod support;
 
+mod claims;
 mod composition;
 mod decisions;
 mod documents;

@@ -168,6 +168,7 @@ fn weigh(
                     format: parsed.format,
                     object: evidence.bundle.clone(),
                     by: proof.by,
+                    claims: proof.claims,
                     authority: proof.authority,
                     times: proof.times,
                     log: proof.log,

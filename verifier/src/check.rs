@@ -4,7 +4,7 @@ use std::iter;
 
 use jiff::Timestamp;
 use perry_sandbox_policy::{
-    Authority, DenyFacts, DenyList, IssuerPattern, LogEntry, LogRule, Moment, Requirement, Signer,
+    Authority, Claim, DenyFacts, DenyList, IssuerPattern, LogEntry, LogRule, Moment, Requirement, Signer,
     SignerIdentity, SigningWindow, SubjectPattern, TimeSource, TrustRootName, VerifiedIdentity, VerifiedTime,
 };
 use perry_sandbox_reference::Digest;
@@ -56,6 +56,8 @@ pub(crate) struct Rules<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Proof {
     pub(crate) by: VerifiedIdentity,
+    /// The claims that were asked for.
+    pub(crate) claims: Vec<Claim>,
     /// Who vouched for the certificate.
     pub(crate) authority: Option<Authority>,
     pub(crate) times: Vec<VerifiedTime>,
@@ -101,7 +103,9 @@ impl<'a> PreparedSigner<'a> {
             ProofKind::Keyless { issuer, subject, claims, roots } => {
                 let (proof, holder) = within_one(roots, |root| keyless(root, parsed, artifact))?;
                 holder.is(issuer, subject, claims)?;
-                proof
+                let held =
+                    claims.iter().map(|(name, value)| Claim { name: name.clone(), value: value.clone() });
+                Proof { claims: held.collect(), ..proof }
             }
         };
         in_time(&proof.times, rules)?;
@@ -164,6 +168,7 @@ fn keyless(
     let authority = authority::of_certificate(root, artifact, bundle, &policy, result.verified_timestamps());
     let proof = Proof {
         by,
+        claims: Vec::new(),
         authority,
         times,
         log: log::recorded(bundle, root),
@@ -202,6 +207,7 @@ fn managed(
             .then_some("a log entry or time stamp of a managed key was not checked: no trust root was given");
         return Ok(Proof {
             by,
+            claims: Vec::new(),
             authority: None,
             times: Vec::new(),
             log: None,
@@ -226,7 +232,7 @@ fn managed(
     let times = verified_times(authority::of_stamps(root, &bundle), &result, false);
     let log = log::recorded(&bundle, root);
     let root = Some(root.identity.clone());
-    Ok(Proof { by, authority: None, times, log, root, certificate: None, note: None })
+    Ok(Proof { by, claims: Vec::new(), authority: None, times, log, root, certificate: None, note: None })
 }
 
 /// The signature itself, with the key's own algorithm; needs neither log nor time.

@@ -259,6 +259,7 @@ impl<'a> Run<'a> {
                 format: parsed.format,
                 object: report.object.clone(),
                 by: proof.by,
+                claims: proof.claims,
                 authority: proof.authority,
                 times: proof.times,
                 log: proof.log,

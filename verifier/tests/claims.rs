@@ -185,6 +185,20 @@ fn a_certificate_of_a_real_fulcio_has_each_claim_under_its_name() {
 }
 
 #[test]
+fn evidence_has_the_claims_that_were_asked_for_and_no_others() {
+    let written = [claim(11, "github-hosted"), claim(14, "refs/heads/main"), claim(22, "public")];
+    let certified = Certified::with(written);
+    let claims = |requirement: &Requirement| {
+        let signed = Signed::Digest(&certified.artifact);
+        let evidence = verify_bundle(certified.bundle.as_bytes(), signed, requirement, kit::clock()).unwrap();
+        serde_json::to_value(&evidence).unwrap()["signatures"][0]["claims"].clone()
+    };
+    let asked = asking(certified.signer.clone(), "source-ref", "refs/heads/main");
+    assert_eq!(claims(&asked), json!([{"name": "source-ref", "value": "refs/heads/main"}]));
+    assert_eq!(claims(&kit::require(vec![certified.signer.clone()])), json!(null));
+}
+
+#[test]
 fn a_denial_shows_a_claim_as_it_was_found_and_as_it_is_asked_for() {
     let certified = Certified::with([claim(23, "staging\u{1b}[2J")]);
     let finding = certified.refusal("deployment-environment", "production").unwrap();

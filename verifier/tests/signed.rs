@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use perry_sandbox_image::Memory;
 use perry_sandbox_policy::{
-    Expression, LogRule, PredicateRule, ProvenanceRule, RepositoryRule, Requirement, SignatureFormat,
+    Claim, Expression, LogRule, PredicateRule, ProvenanceRule, RepositoryRule, Requirement, SignatureFormat,
     SignerIdentity, SubjectPattern, TimeSource, TrustRootSource, VerifiedIdentity,
 };
 use perry_sandbox_verifier::Code;
@@ -115,7 +115,9 @@ fn claims_are_compared() {
         check(&layout("cosign3-kl3v1"), &require(vec![signer]))
     };
     assert!(with("source-repository", "https://github.com/acme/app").is_ok());
-    assert!(with("source-ref", "refs/heads/main").is_ok());
+    let image = with("source-ref", "refs/heads/main").unwrap();
+    let claim = Claim { name: "source-ref".into(), value: "refs/heads/main".into() };
+    assert_eq!(image.evidence().signatures[0].claims, [claim]);
     assert!(with("build-trigger", "push").is_ok());
     denied(with("source-ref", "refs/heads/dev"), Code::IdClaim);
     denied(with("runner", "github-hosted"), Code::IdClaim);

@@ -79,6 +79,8 @@ fn signed(
         VerifiedIdentity::Keyless { issuer, subject } => format!("{subject}, by {issuer}"),
     };
     let mut lines = vec![field(verb, &format!("{}: {by}", signature.signer))];
+    let claims = signature.claims.iter();
+    lines.extend(claims.map(|claim| field("claim", &format!("{} = {}", claim.name, claim.value))));
     lines.extend(signature.authority.iter().map(|authority| field("authority", authority)));
     lines.extend(over.map(|over| field("over", &over)));
     if let Some(reference) = &signature.signed_reference {
@@ -142,7 +144,7 @@ fn field(name: &str, value: &dyn Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use perry_sandbox_policy::{Authority, SignatureFormat, VerifiedTime};
+    use perry_sandbox_policy::{Authority, Claim, SignatureFormat, VerifiedTime};
 
     use super::*;
 
@@ -159,6 +161,7 @@ mod tests {
             format: SignatureFormat::Bundle,
             object: Digest::of(b"object"),
             by: VerifiedIdentity::Keyless { issuer: "https://i".into(), subject: "s".into() },
+            claims: vec![Claim { name: "runner".into(), value: "github-hosted".into() }],
             authority: Some(named("certifier")),
             times: vec![
                 VerifiedTime { authority: Some(named("stamper")), ..stamp.clone() },
@@ -174,12 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn a_report_names_the_authorities_that_vouched() {
+    fn a_report_names_the_claims_that_were_asked_for_and_the_authorities_that_vouched() {
         let lines = signed("signed by", &signature(), None, 3_600);
         assert_eq!(
             lines,
             [
                 "  signed by   acme: s, by https://i",
+                "  claim       runner = github-hosted",
                 "  authority   certifier, root (https://ca.example)",
                 "  at          1970-01-01T00:00:00Z (1 hour ago), says the time stamp authority stamper, root (https://ca.example)",
                 "  at          1970-01-01T00:00:00Z (1 hour ago), says a time stamp authority",

@@ -168,9 +168,17 @@ fn is_by(policy: &Policy, signer: &Signer, signature: &VerifiedSignature) -> boo
             policy.fingerprints.get(&signer.name) == Some(fingerprint)
         }
         (
-            SignerIdentity::Keyless { issuer, subject, root, .. },
+            SignerIdentity::Keyless { issuer, subject, claims, root },
             VerifiedIdentity::Keyless { issuer: by, subject: who },
-        ) => issuer.matches(by) && subject.matches(who) && is_of_root(root, signature),
+        ) => {
+            let has = |(name, value): (&String, &String)| {
+                signature.claims.iter().any(|held| held.name == *name && held.value == *value)
+            };
+            issuer.matches(by)
+                && subject.matches(who)
+                && claims.iter().all(has)
+                && is_of_root(root, signature)
+        }
         (SignerIdentity::Key { .. }, VerifiedIdentity::Keyless { .. })
         | (SignerIdentity::Keyless { .. }, VerifiedIdentity::Key { .. }) => false,
     }

@@ -11,6 +11,7 @@ use crate::entries::{
     AdHoc, ArgLimits, Audit, Capability, Exception, ImageRule, Provenance, Service, ServicePattern,
     lies_within,
 };
+use crate::identity::claims_of_both;
 use crate::names::TierName;
 use crate::pattern::first;
 use crate::refusal::{Refusal, RefusalCode, Refusals};
@@ -356,12 +357,7 @@ fn meet_kinds(a: &SignerKind, b: &SignerKind) -> Option<SignerKind> {
         ) if root == root_b => {
             let issuer = issuer.narrower(issuer_b)?;
             let subject = subject.narrower(subject_b)?;
-            // Claims are all demanded at once: of two files, those of both.
-            if claims.iter().any(|(claim, value)| claims_b.get(claim).is_some_and(|other| other != value)) {
-                return None;
-            }
-            let claims =
-                claims.iter().chain(claims_b).map(|(claim, value)| (claim.clone(), value.clone())).collect();
+            let claims = claims_of_both(claims, claims_b)?;
             Some(SignerKind::Keyless {
                 issuer: issuer.clone(),
                 subject: subject.clone(),

@@ -6,7 +6,7 @@ pub(crate) mod spec;
 use std::collections::BTreeMap;
 
 use perry_sandbox_policy::{
-    BackendFacts, Control, ControlTable, Enforcement, Evidence, FileError, HostFacts, ImageDefaults,
+    BackendFacts, Claim, Control, ControlTable, Enforcement, Evidence, FileError, HostFacts, ImageDefaults,
     IsolationLevel, LoadError, Policy, PolicyFiles, PolicySource, Request, SignatureFormat, SourceName,
     Target, Terminal, TimeSource, VerifiedIdentity, VerifiedSignature, VerifiedTime, WantedGrants,
     WantedLimits, load,
@@ -115,6 +115,9 @@ pub(crate) fn acme_signature(days: i64) -> VerifiedSignature {
             issuer: "https://token.actions.githubusercontent.com".into(),
             subject: "https://github.com/acme/tools/.github/workflows/release.yml@refs/tags/v1.2".into(),
         },
+        claims: [("source-repository", "https://github.com/acme/tools"), ("runner", "github-hosted")]
+            .map(|(name, value)| Claim { name: name.to_owned(), value: value.to_owned() })
+            .into(),
         authority: None,
         times: vec![VerifiedTime::new(TimeSource::Log, NOW - days * 86_400)],
         log: None,

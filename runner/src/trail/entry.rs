@@ -189,6 +189,7 @@ mod tests {
             format: SignatureFormat::Bundle,
             object: signed,
             by: key,
+            claims: Vec::new(),
             authority: None,
             times: Vec::new(),
             log: None,

@@ -11,7 +11,7 @@ use crate::image::VerifiedImage;
 
 /// The verifier that proves; what another one accepted proves nothing to this one. The number after its version counts
 /// what evidence says: an answer that says less is asked for again.
-const VERIFIER: &str = concat!("perry-sandbox-verifier ", env!("CARGO_PKG_VERSION"), " evidence 2");
+const VERIFIER: &str = concat!("perry-sandbox-verifier ", env!("CARGO_PKG_VERSION"), " evidence 3");
 
 /// One record.
 #[derive(Debug, Serialize, Deserialize)]
