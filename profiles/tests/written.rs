@@ -177,6 +177,22 @@ fn an_older_recording_counts_and_a_wider_one_is_refused() {
 }
 
 #[test]
+fn a_return_from_a_signal_is_not_asked_about_where_it_is_admitted() {
+    let number = |filter: &bpf::BpfProgram| {
+        bpf::interpret(filter.instructions(), &attempt(bpf::RETURN_FROM_SIGNAL, [0; 6])).unwrap()
+    };
+    let under = builtin("perry-minimal");
+    let filter = bpf::compile_recording(under, ARCH, 1).unwrap();
+    assert_eq!(number(&filter), Action::Allow.return_value());
+    let foreign = SyscallAttempt { audit_arch: 0x4000_0003, ..attempt(bpf::RETURN_FROM_SIGNAL, [0; 6]) };
+    assert_eq!(bpf::interpret(filter.instructions(), &foreign).unwrap(), 0x8000_0000);
+    // Where it is refused, it is asked about as any other.
+    let none = profile_of(&recording(under, &[&[attempt("read", [0; 6])]]), Outside::AsInForce);
+    assert!(bpf::goes_unasked(&none, ARCH).is_none());
+    assert_eq!(number(&bpf::compile_recording(&none, ARCH, 1).unwrap()), bpf::NOTIFY);
+}
+
+#[test]
 fn the_recording_filter_has_one_door() {
     let (under, key) = (builtin("perry-minimal"), 0x1234_5678_9abc_def0);
     let filter = bpf::compile_recording(under, ARCH, key).unwrap();

@@ -9,4 +9,4 @@ mod recording;
 pub use compiler::{CompileError, compile};
 pub use instruction::{BpfProgram, SockFilter};
 pub use interpret::{BrokenProgram, interpret};
-pub use recording::{Answer, NOTIFY, answer, compile_recording};
+pub use recording::{Answer, NOTIFY, RETURN_FROM_SIGNAL, answer, compile_recording, goes_unasked};

@@ -1,4 +1,4 @@
-//! The filter of a run that is recorded: it lets nothing through by itself.
+//! The filter of a run that is recorded: it lets next to nothing through by itself.
 
 use super::compiler::{CompileError, compile};
 use super::instruction::{
@@ -6,7 +6,7 @@ use super::instruction::{
     SockFilter,
 };
 use crate::arch::Arch;
-use crate::seccomp::{Action, Refusal, SeccompProfile};
+use crate::seccomp::{Action, Admission, Refusal, SeccompProfile};
 use crate::syscall::Syscall;
 
 /// `SECCOMP_RET_USER_NOTIF` (`linux/seccomp.h`): the call waits for an answer of whoever holds the listener, and is
@@ -20,7 +20,8 @@ const KEY_ARG: u32 = 3;
 ///
 /// What the profile kills for is killed for. Every other call waits for an answer, which must be the one that
 /// [`compile`]'s program gives: see [`answer`]. One call goes through unseen, because nobody could answer it yet: a
-/// `sendmsg` whose fourth argument is `key`, by which the listener leaves the process. Nobody inside can know the key.
+/// `sendmsg` whose fourth argument is `key`, by which the listener leaves the process. Nobody inside can know the key. So
+/// does [`RETURN_FROM_SIGNAL`], where the profile admits it whatever its arguments are.
 ///
 /// # Errors
 ///
@@ -32,7 +33,9 @@ pub fn compile_recording(profile: &SeccompProfile, arch: Arch, key: u64) -> Resu
         RETURN if one.k != kill => SockFilter::statement(RETURN, NOTIFY),
         _ => *one,
     });
-    let instructions: Vec<SockFilter> = doorway(arch, key).into_iter().chain(rewritten).collect();
+    let unasked = goes_unasked(profile, arch).into_iter().flat_map(|call| passage(arch, call));
+    let instructions: Vec<SockFilter> =
+        doorway(arch, key).into_iter().chain(unasked).chain(rewritten).collect();
     if instructions.len() > MOST_INSTRUCTIONS {
         return Err(CompileError::TooLong { length: instructions.len() });
     }
@@ -57,6 +60,28 @@ fn doorway(arch: Arch, key: u64) -> Vec<SockFilter> {
     }
     program.push(SockFilter::statement(RETURN, Action::Allow.return_value()));
     program
+}
+
+/// The call by which a handler returns. A signal that comes while it waited would make it return to where no program has
+/// anything to do (seccomp(2): a call that waits is interrupted), and the program would crash.
+pub const RETURN_FROM_SIGNAL: &str = "rt_sigreturn";
+
+/// The call that is not asked about under this profile.
+pub fn goes_unasked(profile: &SeccompProfile, arch: Arch) -> Option<Syscall> {
+    let call = Syscall::known(RETURN_FROM_SIGNAL);
+    profile.admission(arch, call).is_some_and(Admission::is_always).then_some(call)
+}
+
+/// Lets one call through, whatever its arguments are. Everything else falls through to what follows.
+fn passage(arch: Arch, call: Syscall) -> Vec<SockFilter> {
+    let Some(number) = call.number(arch) else { return Vec::new() };
+    vec![
+        SockFilter::statement(LOAD, ARCH_OFFSET),
+        SockFilter { code: IF_EQUAL, jt: 0, jf: 3, k: arch.audit_value() },
+        SockFilter::statement(LOAD, NUMBER_OFFSET),
+        SockFilter { code: IF_EQUAL, jt: 0, jf: 1, k: number },
+        SockFilter::statement(RETURN, Action::Allow.return_value()),
+    ]
 }
 
 /// What a call that waits is answered.

@@ -44,6 +44,8 @@ enum State {
 #[derive(Debug)]
 struct Watcher {
     in_force: BpfProgram,
+    /// What the filter lets through unseen.
+    unseen: Option<SyscallAttempt>,
     run: Run,
     stopped: OwnedFd,
 }
@@ -58,7 +60,11 @@ impl Recorder {
         let in_force = bpf::compile(profile, arch).map_err(refused)?;
         let (stopped, stop) =
             pipe2(OFlag::O_CLOEXEC).map_err(|errno| PlanError::Seccomp(errno.to_string()))?;
-        let watcher = Box::new(Watcher { in_force, run: Run::new(profile, arch), stopped });
+        let unseen = bpf::goes_unasked(profile, arch).and_then(|call| {
+            let number = call.number(arch)?;
+            Some(SyscallAttempt { number, audit_arch: arch.audit_value(), args: [0; 6] })
+        });
+        let watcher = Box::new(Watcher { in_force, unseen, run: Run::new(profile, arch), stopped });
         let filter = RecordingFilter { program, key };
         Ok(Self { filter, state: Mutex::new(State::Ready(watcher)), stop })
     }
@@ -110,6 +116,10 @@ impl Watcher {
             if asked.contains(PollFlags::POLLIN) {
                 self.answer(listener)?;
             } else if !asked.is_empty() || !stopped.is_empty() {
+                // Any program may get a signal, so it counts as seen.
+                if let Some(unseen) = self.unseen.filter(|_| self.run.has_begun()) {
+                    self.run.note(&unseen);
+                }
                 return Ok(self.run);
             }
         }

@@ -150,7 +150,8 @@ fn handlers_run_while_calls_wait() {
         "trap 'true' USR1; p=$$; (i=0; while [ $i -lt 50 ]; do kill -USR1 $p; i=$((i+1)); done) & wait; wait";
     let (finished, run) = recorded(force, &under(force, &["sh", "-c", script]));
     // A call that waits for an answer can be interrupted, so what the shell makes of it is not asked.
-    assert!(matches!(finished.unwrap().end, End::Exited(_)));
+    let finished = finished.unwrap();
+    assert!(matches!(finished.end, End::Exited(_)), "{finished:?}");
     assert!(calls(&run).contains("rt_sigreturn"));
 }
 
