@@ -153,7 +153,7 @@ impl Changes {
             );
         }
         if before.warm != after.warm {
-            let what = format!("{} sandboxes are kept ready, before {}", after.warm, before.warm);
+            let what = format!("sandboxes that are kept ready: {}, before {}", after.warm, before.warm);
             self.add(subject, Effect::Different, what);
         }
         self.images(subject, (old, &before), (new, &after));

@@ -407,13 +407,17 @@ fn a_plan_says_how_many_sandboxes_the_capability_keeps_ready() {
     assert_eq!(plan(&with("").unwrap()).warm, None);
     let three = plan(&with("warm = 3").unwrap());
     assert_eq!(three.warm.unwrap().get(), 3);
-    assert!(three.notes.iter().any(|note| note.contains("keeps 3 of these")), "{:?}", three.notes);
+    assert!(
+        three.notes.iter().any(|note| note.contains("none of these sandboxes is kept ready")),
+        "{:?}",
+        three.notes
+    );
     for wrong in ["warm = 0", "warm = 65", "warm = true"] {
         let text = format!("{:?}", with(wrong).unwrap_err());
         assert!(text.contains("1 to 64") || text.contains("whole number"), "{text}");
     }
     let text = perry_sandbox_policy::diff(&with("").unwrap(), &with("warm = 3").unwrap()).to_text();
-    assert!(text.contains("3 sandboxes are kept ready, before 0"), "{text}");
+    assert!(text.contains("sandboxes that are kept ready: 3, before 0"), "{text}");
 }
 
 #[test]

@@ -145,6 +145,7 @@ impl Engine {
 
     /// Ends everything, waits for it, and refuses what comes later.
     pub(crate) fn close(&self) -> Result<(), Fault> {
+        self.check_process()?;
         if !self.calls.close() {
             return Err(Fault::closed());
         }
@@ -162,9 +163,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if std::process::id() == self.process {
-            // Closed already is what we want.
-            self.close().ok();
-        }
+        // Closed already is what we want; a process that was forked off has nothing to close.
+        self.close().ok();
     }
 }

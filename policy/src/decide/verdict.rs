@@ -170,9 +170,16 @@ impl Facts<'_> {
         }
         let warm = entry.capability.and_then(|capability| capability.warm).map(|warm| warm.value);
         if let Some(warm) = warm {
-            notes.push(format!(
-                "a program that uses the library keeps {warm} of these sandboxes ready; each takes one call"
-            ));
+            let waits = grants.secrets.is_empty()
+                && grants.devices.is_empty()
+                && [&grants.mounts_read, &grants.mounts_write, &grants.mounts_exec]
+                    .iter()
+                    .all(|it| it.is_empty());
+            notes.push(if waits && process.terminal == Terminal::None {
+                format!("a program that uses the library keeps up to {warm} of these sandboxes ready; each takes one call")
+            } else {
+                "none of these sandboxes is kept ready: they have secrets, host folders, devices or a terminal".to_owned()
+            });
         }
         let limits = limited(request, &entry, ceiling, reasons);
         let empty = ProjectGrants::default();

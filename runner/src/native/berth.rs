@@ -12,25 +12,20 @@ use super::settings::Bounds;
 /// Both are removed when it is dropped; groups that are slow to go stay in the record, for the next start.
 #[derive(Debug)]
 pub(super) struct Berth {
-    live: Option<Live>,
+    live: Live,
     group: Option<Group>,
 }
 
 impl Berth {
-    /// Removes what killed runners have left, and makes room for one more sandbox.
+    /// Makes room for one more sandbox.
     pub(super) fn take(folder: &Path, room: &Room, bounds: &Bounds) -> Result<Self, RunError> {
-        // What others left does not stop this run and is tried again by the next one; a sandbox that still runs does.
-        let left = reap(folder).unwrap_or_default().running;
-        if !left.is_empty() {
-            return Err(RunError::StillRunning(left.join("; ")));
-        }
         let name = fresh_name();
         let group = room.plan(&name);
         if bounds.memory_exact && group.is_none() {
             return Err(RunError::Limits(io::ErrorKind::Unsupported.into()));
         }
         // Recorded before it is made. What cannot be made leaves nothing by itself.
-        let live = Some(Live::record(folder, &name, group.as_ref()).map_err(RunError::Live)?);
+        let live = Live::record(folder, &name, group.as_ref()).map_err(RunError::Live)?;
         if let Some(group) = &group {
             group.make(bounds).map_err(RunError::Limits)?;
         }
@@ -44,17 +39,22 @@ impl Berth {
 
     /// For whoever learns first that the sandbox has started.
     pub(super) fn note(&self) -> Result<Note, RunError> {
-        let gone = || io::Error::from(io::ErrorKind::NotFound);
-        self.live.as_ref().ok_or_else(gone).and_then(Live::note).map_err(RunError::Live)
+        self.live.note().map_err(RunError::Live)
     }
 }
 
 impl Drop for Berth {
     fn drop(&mut self) {
-        let gone = self.group.as_ref().is_none_or(Group::remove);
-        if let Some(live) = self.live.take().filter(|_| !gone) {
-            // The record stays for the next start; the lock goes with this process.
-            live.leave();
+        if self.group.as_ref().is_some_and(|group| !group.remove()) {
+            // The record stays, without its lock, for the next start.
+            self.live.leave();
         }
     }
+}
+
+/// Removes what killed runners have left. Nothing is started beside a sandbox that runs on without its runner.
+pub(super) fn clear(folder: &Path) -> Result<(), RunError> {
+    // What is only left does not stop a run and is tried again by the next one.
+    let running = reap(folder).unwrap_or_default().running;
+    if running.is_empty() { Ok(()) } else { Err(RunError::StillRunning(running.join("; "))) }
 }

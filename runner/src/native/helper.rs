@@ -12,6 +12,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use nix::sys::signal::SigSet;
 use nix::sys::socket::{AddressFamily, SockType, SockaddrLike as _, getsockname, getsockopt, sockopt};
 
 use super::launcher::serve;
@@ -127,11 +128,17 @@ fn serve_if_helper() -> Option<bool> {
     // Before `main` nobody has said yet that writing to a closed pipe is only an error.
     let _signal = NoBrokenPipeSignal::new().ok()?;
     let answer = match role {
-        Role::Launcher => serve(&control),
+        Role::Launcher => deaf().and_then(|()| serve(&control)),
         Role::Detacher => detach(control),
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
     };
     Some(answer.is_ok())
+}
+
+/// What is sent to all of a program's group, ^C among it, is for the program to act on: its sandboxes are ended by it, or with
+/// it, and a launcher process that ended first could remove nothing. What it starts hears signals again.
+fn deaf() -> io::Result<()> {
+    Ok(SigSet::all().thread_block()?)
 }
 
 /// In a session of its own and without a parent that must collect it, a supervisor is nobody's business.

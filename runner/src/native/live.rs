@@ -213,7 +213,7 @@ impl Live {
     }
 
     /// Keeps the record: something that it names is still there. Without the lock the next start takes it up.
-    pub(crate) fn leave(mut self) {
+    pub(crate) fn leave(&mut self) {
         self.path = PathBuf::new();
     }
 }

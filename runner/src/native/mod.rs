@@ -35,6 +35,7 @@ mod strain;
 mod supervise;
 mod sys;
 mod text;
+mod wait;
 mod warm;
 
 #[cfg(test)]

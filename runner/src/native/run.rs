@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::pipe2;
 
-use super::berth::Berth;
+use super::berth::{Berth, clear};
 use super::cgroup::{Group, Room};
 use super::devices;
 use super::failure::{RunError, remedy_of_folder, setup_error};
@@ -81,6 +81,7 @@ pub(crate) fn run(
     commands: Option<&Commands>,
     place: &Place<'_>,
 ) -> Result<Finished, RunError> {
+    clear(place.live)?;
     if let Some(released) = warm::release(settings, root, place)? {
         return released.stay(settings, streams, commands, place);
     }

@@ -177,6 +177,10 @@ fn another_plan_or_image_does_not_join() {
     assert!(matches!(answer, Err(LifecycleError::OtherImage { .. })));
     assert!(other(&|plan| plan.limits.wall = "5s".parse().unwrap()).is_ok());
     assert!(other(&|plan| plan.limits.output = "1KiB".parse().unwrap()).is_ok());
+    assert!(
+        other(&|plan| plan.warm = Some(2.try_into().unwrap())).is_ok(),
+        "what is ready for others is not its wall"
+    );
 }
 
 #[test]

@@ -9,8 +9,8 @@ mod frame;
 mod server;
 mod turns;
 
+pub(crate) use client::Cloner;
 pub use client::Launcher;
-pub(crate) use client::Server;
 #[cfg(test)]
 pub(crate) use frame::{leave, send};
 pub(crate) use server::{serve, tell_exited, tell_refused, tell_started};

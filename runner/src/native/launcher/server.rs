@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -12,8 +13,10 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use super::frame::{self, Word};
 use crate::native::live::reap;
 use crate::native::report::{EXITED, LONGEST, REFUSED, STARTED};
-use crate::native::start::start;
+use crate::native::spec::Spec;
+use crate::native::start::{Given, start};
 use crate::native::sys::{Cloned, Exit, open_pidfd, signal_by_pidfd, wait_exit};
+use crate::native::wait::await_readable;
 
 /// A sandbox that this process has to collect, and whom to tell.
 struct Child {
@@ -23,23 +26,22 @@ struct Child {
 
 /// More folders of live sandboxes than one program has.
 const MOST_FOLDERS: usize = 16;
+/// How long a program that has closed the socket may take to end.
+const PARTING: Duration = Duration::from_secs(1);
+/// How long killed sandboxes may take to be gone, all together.
+const DYING: Duration = Duration::from_secs(3);
 
 /// Serves until its program is gone, and removes then what that had no time to remove.
 pub(crate) fn serve(control: &UnixStream) -> io::Result<()> {
     let program = open_pidfd(std::os::unix::process::parent_id())?;
     let (mut children, mut folders) = (Vec::new(), BTreeSet::new());
-    let parting = serve_until_the_end(control, &mut children, &mut folders);
-    // The kernel kills what we started when we are gone, but a program may have got rid of its death signal.
-    for child in &children {
-        // Dead already is what we want.
-        let _ = signal_by_pidfd(child.process.pidfd.as_raw_fd(), libc::SIGKILL);
-    }
-    for child in &children {
-        let _ = wait_exit(child.process.pidfd.as_fd());
-    }
-    if matches!(parting, Ok(Parting::Silent)) && ends(&program) {
+    let parting = serve_until_the_end(control, &program, &mut children, &mut folders);
+    end(&children);
+    if !matches!(parting, Ok(Parting::Spoken)) {
+        // Its locks on the records of its sandboxes go with it. What is locked still is somebody's; what cannot be removed is
+        // tried again by the next start.
+        await_readable(&program, PARTING)?;
         for folder in &folders {
-            // What cannot be removed is tried again by the next start.
             drop(reap(folder));
         }
     }
@@ -50,24 +52,35 @@ pub(crate) fn serve(control: &UnixStream) -> io::Result<()> {
 enum Parting {
     /// It said so, and removes what is left by itself.
     Spoken,
-    /// The socket closed: it has dropped it, or ends.
+    /// It has ended, or closed the socket; nobody else may be there for a long time to remove what is left.
     Silent,
 }
 
-/// Whether the program ends. Its locks on the records of its sandboxes go with it, and nobody else may be there for a long
-/// time to remove what they name.
-fn ends(program: &OwnedFd) -> bool {
-    let patience = PollTimeout::from(1000_u16);
-    poll(&mut [PollFd::new(program.as_fd(), PollFlags::POLLIN)], patience).is_ok_and(|ready| ready > 0)
+/// The kernel kills what we started when we are gone, but a program may have got rid of its death signal.
+fn end(children: &[Child]) {
+    for child in children {
+        // Dead already is what we want.
+        let _ = signal_by_pidfd(child.process.pidfd.as_raw_fd(), libc::SIGKILL);
+    }
+    let begin = Instant::now();
+    for child in children {
+        // One that the kernel does not let go yet is not waited for without end.
+        let rest = DYING.saturating_sub(begin.elapsed());
+        if await_readable(&child.process.pidfd, rest).unwrap_or(false) {
+            let _ = wait_exit(child.process.pidfd.as_fd());
+        }
+    }
 }
 
 fn serve_until_the_end(
     control: &UnixStream,
+    program: &OwnedFd,
     children: &mut Vec<Child>,
     folders: &mut BTreeSet<PathBuf>,
 ) -> io::Result<Parting> {
     loop {
-        let mut entries = vec![PollFd::new(control.as_fd(), PollFlags::POLLIN)];
+        let own = [control.as_fd(), program.as_fd()].map(|own| PollFd::new(own, PollFlags::POLLIN));
+        let mut entries = Vec::from(own);
         entries
             .extend(children.iter().map(|child| PollFd::new(child.process.pidfd.as_fd(), PollFlags::POLLIN)));
         match poll(&mut entries, PollTimeout::NONE) {
@@ -75,28 +88,40 @@ fn serve_until_the_end(
             Err(errno) => return Err(errno.into()),
         }
         let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(false)).collect();
-        let mut died = ready.iter().skip(1).copied();
+        let [asked, ended] = [0, 1].map(|place| ready.get(place).copied().unwrap_or(false));
+        let mut died = ready.iter().skip(2).copied();
         children.retain(|child| !died.next().unwrap_or(false) || !collect(child));
-        if ready.first().copied().unwrap_or(false) {
+        if ended {
+            // Copies of it that were forked off may hold the socket open.
+            return Ok(Parting::Silent);
+        }
+        if asked {
             match frame::receive(control)? {
-                Some(Word::Start(start_of)) => {
-                    let (spec, given, live) = *start_of;
+                Some(Word::Start(request)) => {
+                    let (spec, given, live) = *request;
                     if folders.len() < MOST_FOLDERS {
                         folders.insert(live);
                     }
-                    let report = given.report.try_clone()?;
-                    match start(&spec, given, |_| Ok(())) {
-                        Ok(process) => {
-                            tell_started(&report, &process);
-                            children.push(Child { process, report });
-                        }
-                        Err(error) => tell_refused(&report, &error.to_string()),
-                    }
+                    children.extend(started(&spec, given)?);
                 }
-                // Our program is gone: so are we, and what we started.
                 Some(Word::Leave) => return Ok(Parting::Spoken),
                 None => return Ok(Parting::Silent),
             }
+        }
+    }
+}
+
+/// Starts what was asked for, and tells its program so.
+fn started(spec: &Spec, given: Given) -> io::Result<Option<Child>> {
+    let report = given.report.try_clone()?;
+    match start(spec, given, |_| Ok(())) {
+        Ok(process) => {
+            tell_started(&report, &process);
+            Ok(Some(Child { process, report }))
+        }
+        Err(error) => {
+            tell_refused(&report, &error.to_string());
+            Ok(None)
         }
     }
 }

@@ -8,13 +8,17 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use super::super::launcher::{leave, send, serve};
+use super::super::report::{Report, read_report};
 use super::super::run::{conclude, connect, others};
 use super::super::settings::Settings;
 use super::super::start::StartError;
 use super::super::supervise::{Company, Counting, supervise};
 use super::super::sys::{Armed, Side};
+use super::super::wait::await_readable;
+use super::super::warm::split;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::egress::Grants;
@@ -162,6 +166,9 @@ fn struck() {
     strike("through a launcher", Side::Parent, 1, live.path(), launch);
     // The child's calls are the same; what differs is how the news of them travels.
     strike("through a launcher", Side::Child, 7, live.path(), launch);
+    let launch = || waiting_for_a_call(&settings, &folder);
+    strike("waiting for a call", Side::Parent, 1, live.path(), launch);
+    strike("waiting for a call", Side::Child, 7, live.path(), launch);
 }
 
 /// What the launcher process does, in a thread that is armed, and what its program does, in another.
@@ -186,6 +193,50 @@ fn through_a_launcher(settings: &Settings, folder: &RootFolder) -> Result<End, R
         drop(theirs);
         program.join().unwrap()
     })
+}
+
+/// The same with a sandbox that is made ahead, and the call that it takes.
+fn waiting_for_a_call(settings: &Settings, folder: &RootFolder) -> Result<End, RunError> {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    thread::scope(|scope| {
+        let program = scope.spawn(move || {
+            let answer = made_ahead_and_called(&ours, settings, folder);
+            leave(&ours).ok();
+            answer
+        });
+        drop(serve(&theirs));
+        drop(theirs);
+        program.join().unwrap()
+    })
+}
+
+fn made_ahead_and_called(
+    ours: &UnixStream,
+    settings: &Settings,
+    folder: &RootFolder,
+) -> Result<End, RunError> {
+    let spec = Spec::assemble(settings, &Ground::survey(settings, folder, None).unwrap()).unwrap();
+    let (spec, call) = split(spec).unwrap();
+    let channel = |error| RunError::Start(StartError::Channel(error));
+    let (mut running, given) = connect(settings, folder, Streams::captured(), (24, 80)).unwrap();
+    send(ours, &spec, &given, Path::new("/nonexistent")).map_err(channel)?;
+    drop(given);
+    running.remote = true;
+    let is_last = |report: &Report| {
+        matches!(report, Report::Failed { .. } | Report::Refused(_) | Report::Exited(_) | Report::Closed)
+    };
+    while !running.heard.last().is_some_and(is_last) {
+        await_readable(&running.report, Duration::from_secs(20)).unwrap();
+        let report = read_report(&running.report).unwrap();
+        if matches!(report, Report::Ready) {
+            nix::unistd::write(&running.report, &call.bytes).ok();
+            break;
+        }
+        running.heard.push(report);
+    }
+    let company = Company { counting: Counting::Us, observer: None, recorder: None, egress: None };
+    let ended = supervise(running, &settings.limits, None, company).map_err(RunError::Supervision)?;
+    conclude(&spec, ended, None).map(|done| done.end)
 }
 
 #[test]

@@ -204,13 +204,14 @@ fn a_sandbox_that_outlives_its_runner_is_killed_by_the_next_start() {
         spec_of(&settings(&["/bin/sh", "-c", "sleep 52 & sleep 53; : leftover"]), &folder).unwrap();
     spec.steps.retain(|step| !matches!(step, Step::DieWithParent));
     let (_report, given) = given(&folder);
-    let record = Live::record(live.path(), "1-1-1", None).unwrap();
+    let mut record = Live::record(live.path(), "1-1-1", None).unwrap();
     let note = record.note().unwrap();
     let child = start(&spec, given, |pid| note.started(pid)).unwrap();
     assert!(until(|| host().sandboxed.iter().any(|line| line.contains("53")).then_some(())).is_some());
     assert_eq!(reap(live.path()).unwrap(), Reaped::default(), "its runner holds the lock");
     // What is left when the runner is killed and the death signal does not come.
     record.leave();
+    drop(record);
     // A child of another test may have a copy of the lock until it executes its program.
     let reaped = until(|| Some(reap(live.path()).unwrap()).filter(|reaped| *reaped != Reaped::default()));
     assert_eq!(reaped, Some(Reaped { gone: 1, running: Vec::new() }));

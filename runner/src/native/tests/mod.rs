@@ -17,6 +17,7 @@ mod secrets;
 mod streams;
 mod traps;
 mod warm;
+mod warm_ends;
 
 pub(super) use rootfs::bounds;
 

@@ -6,15 +6,11 @@ use std::os::unix::process::CommandExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use perry_sandbox_testkit::bait::Bait;
 use perry_sandbox_testkit::bench::with_descendants;
 use perry_sandbox_testkit::outside::greeter;
 use perry_sandbox_testkit::{Verdicts, checker};
 
-use super::super::cgroup::Group;
-use super::super::facts::room;
 use super::super::launcher::Launcher;
 use super::super::settings::Settings;
 use super::super::warm::Warmth;
@@ -23,29 +19,29 @@ use super::rootfs::{busybox, settings};
 use super::traps::launcher;
 use super::*;
 use crate::io::Input;
-use crate::outcome::{End, Limit, Measured};
+use crate::outcome::{End, Limit};
 
 /// A launcher process, a root, and the folder of live sandboxes.
-struct Yard {
-    launcher: Launcher,
-    tree: tempfile::TempDir,
-    live: tempfile::TempDir,
-    warmth: Warmth,
-    room: Room,
+pub(super) struct Yard {
+    pub(super) launcher: Launcher,
+    pub(super) tree: tempfile::TempDir,
+    pub(super) live: tempfile::TempDir,
+    pub(super) warmth: Warmth,
+    pub(super) room: Room,
 }
 
 impl Yard {
-    fn new(count: usize) -> Option<Self> {
+    pub(super) fn new(count: usize) -> Option<Self> {
         Self::in_room(count, without_cgroups())
     }
 
-    fn in_room(count: usize, room: Room) -> Option<Self> {
+    pub(super) fn in_room(count: usize, room: Room) -> Option<Self> {
         let lock: OwnedFd = File::open("/dev/null").unwrap().into();
         let (tree, live) = (busybox(), tempfile::tempdir().unwrap());
         Some(Self { launcher: launcher()?, tree, live, warmth: Warmth { count, lock }, room })
     }
 
-    fn run_with(&self, settings: &Settings, streams: Streams) -> Result<Finished, RunError> {
+    pub(super) fn run_with(&self, settings: &Settings, streams: Streams) -> Result<Finished, RunError> {
         let place = Place {
             launcher: Some(&self.launcher),
             warmth: Some(&self.warmth),
@@ -54,16 +50,16 @@ impl Yard {
         run(settings, &root_folder(self.tree.path()), streams, None, &place)
     }
 
-    fn run(&self, settings: &Settings) -> Finished {
+    pub(super) fn run(&self, settings: &Settings) -> Finished {
         self.run_with(settings, Streams::captured()).unwrap()
     }
 
-    fn shell(&self, line: &str) -> Finished {
+    pub(super) fn shell(&self, line: &str) -> Finished {
         self.run(&settings(&["/bin/sh", "-c", line]))
     }
 
     /// Waits until so many are ready.
-    fn await_ready(&self, count: usize) {
+    pub(super) fn await_ready(&self, count: usize) {
         let begin = Instant::now();
         while self.launcher.ready() != count {
             assert!(begin.elapsed() < Duration::from_secs(10), "{} are ready", self.launcher.ready());
@@ -72,12 +68,12 @@ impl Yard {
     }
 
     /// What waits, by process, without the launcher process.
-    fn waiting(&self) -> Vec<u32> {
+    pub(super) fn waiting(&self) -> Vec<u32> {
         with_descendants(self.launcher.id()).into_iter().filter(|pid| *pid != self.launcher.id()).collect()
     }
 }
 
-fn is_gone(pid: u32) -> bool {
+pub(super) fn is_gone(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.is_empty() || stat.contains(") Z ")
 }
@@ -257,100 +253,6 @@ fn a_call_that_is_too_long_to_wait_for_runs_all_the_same() {
 }
 
 #[test]
-fn ready_sandboxes_that_died_are_passed_over() {
-    let Some(yard) = Yard::new(2) else { return };
-    yard.shell("true");
-    yard.await_ready(2);
-    let waiting = yard.waiting();
-    for pid in &waiting {
-        kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL).unwrap();
-    }
-    while !waiting.iter().all(|pid| is_gone(*pid)) {
-        thread::sleep(Duration::from_millis(2));
-    }
-    assert_eq!(yard.shell("exit 3").end, End::Exited(3));
-    yard.await_ready(2);
-    // And so are those whose end the launcher process has not noticed yet.
-    let (launcher, waiting) = (Pid::from_raw(i32::try_from(yard.launcher.id()).unwrap()), yard.waiting());
-    kill(launcher, Signal::SIGSTOP).unwrap();
-    for pid in &waiting {
-        kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL).unwrap();
-    }
-    while !waiting.iter().all(|pid| is_gone(*pid)) {
-        thread::sleep(Duration::from_millis(2));
-    }
-    thread::scope(|scope| {
-        let run = scope.spawn(|| yard.shell("exit 5").end);
-        thread::sleep(Duration::from_millis(100));
-        kill(launcher, Signal::SIGCONT).unwrap();
-        assert_eq!(run.join().unwrap(), End::Exited(5));
-    });
-    yard.await_ready(2);
-    // And with the launcher process itself.
-    let (first, waiting) = (yard.launcher.id(), yard.waiting());
-    kill(Pid::from_raw(i32::try_from(first).unwrap()), Signal::SIGKILL).unwrap();
-    while !is_gone(first) || !waiting.iter().all(|pid| is_gone(*pid)) {
-        thread::sleep(Duration::from_millis(2));
-    }
-    assert_eq!(yard.shell("exit 4").end, End::Exited(4));
-    assert_ne!(yard.launcher.id(), first);
-}
-
-#[test]
-fn nothing_of_a_pool_is_left_when_it_is_dropped() {
-    let Some(yard) = Yard::in_room(3, room().clone()) else { return };
-    yard.shell("true");
-    yard.await_ready(3);
-    assert_eq!(yard.waiting().len(), 3);
-    let records = fs::read_dir(yard.live.path()).unwrap().count();
-    assert_eq!(records, 3);
-    let Yard { launcher, live, tree, .. } = yard;
-    let waiting = with_descendants(launcher.id());
-    drop(launcher);
-    assert!(waiting.into_iter().all(is_gone));
-    assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0, "and so are the cgroups: a record names them");
-    drop(tree);
-}
-
-#[test]
-fn what_waits_is_under_its_limits_and_its_cgroups_are_gone_after_the_call() {
-    let Some(yard) = Yard::in_room(1, room().clone()) else { return };
-    if room().plan("x").is_none() {
-        return perry_sandbox_testkit::skip("no cgroups can be made here");
-    }
-    let wish = settings(&["/bin/sh", "-c", "true"]);
-    yard.run(&wish);
-    yard.await_ready(1);
-    let record = fs::read_dir(yard.live.path()).unwrap().next().unwrap().unwrap();
-    let text = fs::read_to_string(record.path()).unwrap();
-    let group: Group =
-        serde_json::from_value(serde_json::from_str::<serde_json::Value>(&text).unwrap()["group"].clone())
-            .unwrap();
-    assert_eq!(group.members().len(), 1);
-    assert_eq!(yard.run(&wish).usage.peak_measured, Measured::Cgroup);
-    assert!(!group.is_populated() && group.members().is_empty());
-}
-
-#[test]
-fn the_oldest_of_other_plans_make_room() {
-    let Some(yard) = Yard::new(1000) else { return };
-    let most = yard.launcher.pool().most();
-    let first = settings(&["/bin/sh", "-c", "true"]);
-    let mut second = first.clone();
-    second.tmp -= 4096;
-    yard.run(&first);
-    yard.await_ready(most);
-    let waiting = yard.waiting();
-    yard.run(&second);
-    let begin = Instant::now();
-    while waiting.iter().any(|pid| !is_gone(*pid)) {
-        assert!(begin.elapsed() < Duration::from_secs(20));
-        thread::sleep(Duration::from_millis(10));
-    }
-    assert!(yard.launcher.ready() <= most);
-}
-
-#[test]
 fn many_callers_at_once_get_each_their_own() {
     let Some(yard) = Yard::new(4) else { return };
     thread::scope(|scope| {
@@ -365,53 +267,4 @@ fn many_callers_at_once_get_each_their_own() {
             assert_eq!(finished.stdout, format!("{number}\n").into_bytes());
         }
     });
-}
-
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a test says to its copy where its folder is")]
-fn a_runner_that_is_killed_leaves_no_sandbox_that_waits() {
-    const ROLE: &str = "PERRY_SANDBOX_TEST_WARM_RUNNER";
-    let itself = "native::tests::warm::a_runner_that_is_killed_leaves_no_sandbox_that_waits";
-    if let Ok(folder) = std::env::var(ROLE) {
-        let Some(yard) = Yard::in_room(3, room().clone()) else { return };
-        let place = Place {
-            launcher: Some(&yard.launcher),
-            warmth: Some(&yard.warmth),
-            ..place(&yard.room, Path::new(&folder))
-        };
-        let wish = settings(&["/bin/sh", "-c", "true"]);
-        run(&wish, &root_folder(yard.tree.path()), Streams::captured(), None, &place).unwrap();
-        yard.await_ready(3);
-        let waiting = yard.waiting();
-        fs::write(Path::new(&folder).join("waiting"), format!("{waiting:?}")).unwrap();
-        kill(Pid::this(), Signal::SIGKILL).unwrap();
-    }
-    let live = tempfile::tempdir().unwrap();
-    let mut runner = std::process::Command::new(std::env::current_exe().unwrap());
-    runner.args([itself, "--exact", "--test-threads=1"]).env(ROLE, live.path());
-    let quiet = || std::process::Stdio::null();
-    let mut runner = runner.stdout(quiet()).stderr(quiet()).spawn().unwrap();
-    assert!(!runner.wait().unwrap().success());
-    let runner = runner.id();
-    let Ok(text) = fs::read_to_string(live.path().join("waiting")) else {
-        return perry_sandbox_testkit::skip("no launcher program");
-    };
-    let waiting: Vec<u32> = serde_json::from_str(&text).unwrap();
-    assert_eq!(waiting.len(), 3);
-    let begin = Instant::now();
-    while !waiting.iter().all(|pid| is_gone(*pid)) {
-        assert!(begin.elapsed() < Duration::from_secs(5), "they die with their runner");
-        thread::sleep(Duration::from_millis(2));
-    }
-    // Their launcher process removes what they had, before anybody starts anything again.
-    let records = || fs::read_dir(live.path()).unwrap().flatten().map(|entry| entry.path());
-    while records().any(|path| path.extension().is_some_and(|of| of == "live")) {
-        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", records().collect::<Vec<_>>());
-        thread::sleep(Duration::from_millis(2));
-    }
-    if let Room::V1 { memory, .. } = room() {
-        let of_it = format!("perry-sandbox-{runner}-");
-        let left = fs::read_dir(memory).unwrap().flatten();
-        assert_eq!(left.filter(|entry| entry.file_name().to_string_lossy().starts_with(&of_it)).count(), 0);
-    }
 }

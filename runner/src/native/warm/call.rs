@@ -30,15 +30,15 @@ pub(super) struct Tree {
 
 /// Arguments and environment, as a ready sandbox reads them.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Call {
+    pub(crate) bytes: Vec<u8>,
     /// To name the program where it cannot be executed.
     pub(super) argv: Vec<Text>,
 }
 
 /// Takes arguments and environment out of the steps: the sandbox waits for them before its filter is loaded, so that no
 /// profile has to allow the waiting. Nothing where they are longer than a waiting sandbox has room for.
-pub(super) fn split(mut spec: Spec) -> Option<(Spec, Call)> {
+pub(crate) fn split(mut spec: Spec) -> Option<(Spec, Call)> {
     let filter = spec.steps.iter().position(|step| matches!(step, Step::Filter { .. }))?;
     spec.steps.insert(filter, Step::AwaitCall);
     let (argv, env) = (std::mem::take(&mut spec.argv), std::mem::take(&mut spec.env));

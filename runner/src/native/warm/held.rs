@@ -3,17 +3,17 @@
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
 use super::call::{Call, Key};
 use super::pool::Order;
 use crate::io::{Commands, Streams};
-use crate::native::berth::Berth;
+use crate::native::berth::{Berth, clear};
 use crate::native::failure::RunError;
-use crate::native::launcher::Server;
+use crate::native::launcher::Cloner;
 use crate::native::report::{Report, read_report};
 use crate::native::run::{Finished, Place, pipes, stay};
 use crate::native::settings::Settings;
@@ -21,14 +21,19 @@ use crate::native::spec::Spec;
 use crate::native::start::{Given, StartError, this_process};
 use crate::native::supervise::Running;
 use crate::native::sys::{peek_exited, signal_by_pidfd};
+use crate::native::wait::await_readable;
 
 /// How long one may take to be ready, and to be gone.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long is waited before it is asked again whether anybody wants it.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// A sandbox that is ready, and everything of it. Gone when it is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     key: Arc<Key>,
+    made: Instant,
     running: Running,
     ends: [OwnedFd; 3],
     // Removed after the process is: the fields are dropped in this order.
@@ -38,7 +43,7 @@ pub(super) struct Held {
     lock: OwnedFd,
 }
 
-/// Kills the first process when it is dropped, and waits until it is gone. After a call its supervision does that.
+/// Kills the first process when it is dropped, and waits until it is gone. After a call its supervision has done that.
 #[derive(Debug, Default)]
 struct Ended(Option<OwnedFd>);
 
@@ -48,14 +53,16 @@ pub(crate) struct Released {
     spec: Spec,
     running: Running,
     ends: [OwnedFd; 3],
+    ended: Ended,
     berth: Berth,
 }
 
 impl Held {
     /// Makes one, and stays until it waits. Whoever launches in the ordinary way learns what is wrong.
-    pub(super) fn prepare(server: &Server, order: &Order) -> Result<Self, RunError> {
+    pub(super) fn prepare(cloner: &Cloner, order: &Order, closing: &AtomicBool) -> Result<Self, RunError> {
         let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
         let key = Arc::clone(&order.key);
+        clear(&key.live)?;
         let berth = Berth::take(&key.live, &order.room, &key.bounds)?;
         let (report, inner) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
@@ -75,20 +82,22 @@ impl Held {
         running.remote = true;
         running.note = Some(berth.note()?);
         let lock = order.lock.try_clone().map_err(channel)?;
-        server.send(&key.shape, &given, &key.live).map_err(channel)?;
+        cloner.send(&key.shape, &given, &key.live).map_err(channel)?;
         drop(given);
-        let mut held = Self { key, running, ends, ended: Ended::default(), berth, lock };
-        held.get_ready().map_err(RunError::Supervision)?;
+        let made = Instant::now();
+        let mut held = Self { key, made, running, ends, ended: Ended::default(), berth, lock };
+        held.get_ready(closing).map_err(RunError::Supervision)?;
         Ok(held)
     }
 
     /// Stays until it has said that it waits, and the launcher process who it is.
-    fn get_ready(&mut self) -> io::Result<()> {
-        let begin = Instant::now();
+    fn get_ready(&mut self, closing: &AtomicBool) -> io::Result<()> {
         let mut waits = false;
         while !waits || self.ended.0.is_none() {
-            let rest = PATIENCE.checked_sub(begin.elapsed()).ok_or(io::ErrorKind::TimedOut)?;
-            is_readable(&self.running.report, rest)?;
+            if self.made.elapsed() > PATIENCE || closing.load(Ordering::Acquire) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            await_readable(&self.running.report, GLANCE)?;
             match read_report(&self.running.report)? {
                 Report::Ready => waits = true,
                 Report::Started { pid, pidfd } => {
@@ -112,10 +121,15 @@ impl Held {
     }
 
     /// Its process, or its launcher's: it says nothing while it waits, and an end is the first news.
-    fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         let process = self.running.process.as_ref();
         process.is_none_or(|(_, pidfd)| peek_exited(pidfd.as_fd()))
-            || is_readable(&self.running.report, Duration::ZERO).unwrap_or(true)
+            || await_readable(&self.running.report, Duration::ZERO).unwrap_or(true)
+    }
+
+    /// How long it has been waiting.
+    pub(super) fn age(&self) -> Duration {
+        self.made.elapsed()
     }
 
     /// Whether it is what a call asks for.
@@ -133,12 +147,11 @@ impl Held {
         if sent != Ok(call.bytes.len()) {
             return None;
         }
-        let Self { key, running, ends, mut ended, berth, lock } = self;
+        let Self { key, running, ends, ended, berth, lock, .. } = self;
         // From here on the caller keeps the tree.
         drop(lock);
-        ended.0 = None;
         let spec = Spec { argv: call.argv.clone(), ..key.shape.clone() };
-        Some(Released { spec, running, ends, berth })
+        Some(Released { spec, running, ends, ended, berth })
     }
 }
 
@@ -151,9 +164,12 @@ impl Released {
         commands: Option<&Commands>,
         place: &Place<'_>,
     ) -> Result<Finished, RunError> {
-        let mut running = self.running;
-        running.plug(self.ends, streams);
-        stay(running, &self.spec, settings, commands, (self.berth.group(), place))
+        // What is bound last is dropped first: the process before its cgroup.
+        let Self { spec, mut running, ends, berth, ended } = self;
+        running.plug(ends, streams);
+        let finished = stay(running, &spec, settings, commands, (berth.group(), place));
+        drop(ended);
+        finished
     }
 }
 
@@ -162,15 +178,6 @@ impl Drop for Ended {
         let Some(pidfd) = &self.0 else { return };
         // Gone already is what we want; what is still there is killed by its cgroup or by the next start.
         let _ = signal_by_pidfd(pidfd.as_raw_fd(), libc::SIGKILL);
-        is_readable(pidfd, PATIENCE).ok();
-    }
-}
-
-fn is_readable(descriptor: &OwnedFd, patience: Duration) -> io::Result<bool> {
-    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-    match poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], timeout) {
-        Ok(ready) => Ok(ready > 0),
-        Err(nix::errno::Errno::EINTR) => Ok(false),
-        Err(errno) => Err(errno.into()),
+        await_readable(pidfd, PATIENCE).ok();
     }
 }
