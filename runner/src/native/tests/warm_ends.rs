@@ -182,9 +182,10 @@ fn a_runner_that_is_killed_leaves_no_sandbox_that_waits() {
     end_a_runner(|runner| kill(runner, Signal::SIGKILL).unwrap());
 }
 
+/// As ^C in a terminal, which a shell may have had ignored for what it runs in the background.
 #[test]
-fn nor_does_one_that_is_interrupted_from_the_keyboard() {
-    end_a_runner(|runner| killpg(runner, Signal::SIGINT).unwrap());
+fn nor_does_one_whose_whole_group_gets_a_signal() {
+    end_a_runner(|runner| killpg(runner, Signal::SIGTERM).unwrap());
 }
 
 /// A copy of the program that was forked off holds everything that it had open.
