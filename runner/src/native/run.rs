@@ -180,7 +180,7 @@ pub(super) fn wire(
     window: (u16, u16),
 ) -> io::Result<(Running, OwnedFd, Option<[OwnedFd; 3]>)> {
     let (report, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    let mut running = Running::new(report, own_room(settings).is_some());
+    let mut running = Running::new(report, 1_usize.saturating_add(usize::from(own_room(settings).is_some())));
     if settings.terminal {
         let (bytes, source) = bytes_and_source(streams.stdin);
         running.screen = Some(Screen { bytes, source, sink: streams.stdout, size: window });
@@ -200,13 +200,13 @@ fn bytes_and_source(stdin: Input) -> (Vec<u8>, Option<OwnedFd>) {
 }
 
 impl Running {
-    /// Nothing has started yet, and nothing goes in or out.
-    pub(super) fn new(report: OwnedFd, own_room: bool) -> Self {
+    /// Nothing has started yet, and nothing goes in or out. It will show so many file systems of its own.
+    pub(super) fn new(report: OwnedFd, rooms: usize) -> Self {
         Self {
             joined: false,
             process: None,
             remote: false,
-            rooms: 1_usize.saturating_add(usize::from(own_room)),
+            rooms,
             note: None,
             report,
             heard: Vec::new(),

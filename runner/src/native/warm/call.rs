@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::native::settings::Bounds;
+use nix::sys::stat::fstat;
+
+use crate::native::settings::{Bounds, RootFolder};
 use crate::native::spec::Spec;
 use crate::native::steps::Step;
 use crate::native::sys::{LONGEST_CALL, MOST_WORDS};
@@ -24,8 +26,15 @@ pub(super) struct Key {
 /// Which folder a tree is. As long as a sandbox is made of it, no other has its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tree {
-    pub(super) device: u64,
-    pub(super) inode: u64,
+    device: u64,
+    inode: u64,
+}
+
+impl Tree {
+    pub(super) fn of(root: &RootFolder) -> nix::Result<Self> {
+        let found = fstat(&root.folder)?;
+        Ok(Self { device: found.st_dev, inode: found.st_ino })
+    }
 }
 
 /// Arguments and environment, as a ready sandbox reads them.

@@ -19,6 +19,7 @@ use crate::native::run::{Finished, Place, pipes, stay};
 use crate::native::settings::Settings;
 use crate::native::spec::Spec;
 use crate::native::start::{Given, StartError, this_process};
+use crate::native::steps::Step;
 use crate::native::supervise::Running;
 use crate::native::sys::{peek_exited, signal_by_pidfd};
 use crate::native::wait::await_readable;
@@ -71,14 +72,15 @@ impl Held {
         let given = Given {
             streams: Some(theirs),
             report: inner,
-            root: order.root.folder.try_clone().map_err(channel)?,
+            root: order.root.try_clone().map_err(channel)?,
             others: Vec::new(),
             owner: this_process()?,
             cgroup: None,
             joins: Vec::new(),
         };
         let given = given.join(berth.group()).map_err(RunError::Limits)?;
-        let mut running = Running::new(report, order.own_room);
+        let shown = key.shape.steps.iter().filter(|step| matches!(step, Step::ShowRoom { .. }));
+        let mut running = Running::new(report, shown.count());
         running.remote = true;
         running.note = Some(berth.note()?);
         let lock = order.lock.try_clone().map_err(channel)?;

@@ -51,27 +51,25 @@ struct Shelf {
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) key: Arc<Key>,
-    pub(super) root: RootFolder,
+    /// The image's root folder.
+    pub(super) root: OwnedFd,
     pub(super) lock: OwnedFd,
     pub(super) room: Room,
-    /// Whether a writable root has room of its own, which the supervision sees.
-    pub(super) own_room: bool,
     count: usize,
 }
 
 impl Order {
     pub(super) fn new(
         key: &Arc<Key>,
-        root: &RootFolder,
+        folder: &RootFolder,
         warmth: &Warmth,
-        (place, own_room): (&Room, bool),
+        place: &Room,
     ) -> io::Result<Self> {
         Ok(Self {
             key: Arc::clone(key),
-            root: RootFolder { path: root.path.clone(), folder: root.folder.try_clone()? },
+            root: folder.folder.try_clone()?,
             lock: warmth.lock.try_clone()?,
             room: place.clone(),
-            own_room,
             count: warmth.count,
         })
     }

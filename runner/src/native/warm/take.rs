@@ -1,9 +1,6 @@
 //! From a call to the sandbox that takes it.
 
-use std::fs;
-use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::call::{Call, Key, Tree, split};
@@ -13,7 +10,8 @@ use crate::native::cgroup::Group;
 use crate::native::failure::RunError;
 use crate::native::run::{Place, before};
 use crate::native::settings::{RootFolder, Settings};
-use crate::native::spec::{Ground, Spec, own_room};
+use crate::native::spec::{Ground, Spec};
+use crate::native::start::StartError;
 
 /// How many sandboxes of one kind are kept ready.
 #[derive(Debug)]
@@ -39,12 +37,12 @@ pub(crate) fn release(
     let joined = place.room.plan("").as_ref().map(Group::joined);
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, joined)?)?;
     let Some((shape, call)) = split(spec) else { return Ok(None) };
-    let tree = Tree::of(root).map_err(RunError::Live)?;
+    let tree = Tree::of(root).map_err(|errno| StartError::Root(errno.to_string()))?;
     let key = Arc::new(Key { shape, bounds: settings.limits, tree, live: place.live.to_owned() });
     let pool = launcher.pool();
     let released = take(pool, (&key, &call), place)?;
     // A copy that cannot be made is one ready sandbox less.
-    if let Ok(order) = Order::new(&key, root, warmth, (place.room, own_room(settings).is_some())) {
+    if let Ok(order) = Order::new(&key, root, warmth, place.room) {
         pool.top_up(order);
     }
     Ok(released)
@@ -67,11 +65,4 @@ fn take(pool: &Pool, (key, call): (&Key, &Call), place: &Place<'_>) -> Result<Op
 fn can_wait(settings: &Settings) -> bool {
     let Settings { mounts, devices, secrets, terminal, .. } = settings;
     mounts.is_empty() && devices.is_empty() && secrets.is_empty() && !terminal
-}
-
-impl Tree {
-    fn of(root: &RootFolder) -> io::Result<Self> {
-        let found = fs::File::from(root.folder.as_fd().try_clone_to_owned()?).metadata()?;
-        Ok(Self { device: found.dev(), inode: found.ino() })
-    }
 }
