@@ -65,6 +65,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// What takes an image as an archive does not.
+    #[error("cannot hand {name} out as an archive: {source}")]
+    Export {
+        /// The image, or a layer of it.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The content is not in the store.
     #[error("{digest} is not in the store: pull the image first")]
     Missing {

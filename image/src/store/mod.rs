@@ -4,6 +4,7 @@ mod attachments;
 mod blobs;
 mod check;
 mod error;
+mod export;
 mod open;
 mod pull;
 mod record;

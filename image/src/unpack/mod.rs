@@ -16,6 +16,6 @@ mod zstd;
 pub use error::{EntryFault, UnpackError};
 pub use finish::MOUNT_POINTS;
 pub(crate) use path::{EntryPath, shown};
-pub(crate) use stream::check_media_type;
+pub(crate) use stream::{Budget, LayerStream, check_media_type, layer_error};
 pub(crate) use work::{Job, unpack};
 pub(crate) use zstd::Frames;
