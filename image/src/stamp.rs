@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
+use serde::{Deserialize, Serialize};
 
 /// Changes whenever the file or folder, or who may write it, does. Not a proof of anything: it only says when something
 /// is worth reading again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     place: (u64, u64),
     size: u64,

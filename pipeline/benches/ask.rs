@@ -7,7 +7,7 @@ use std::path::Path;
 use divan::Bencher;
 use perry_sandbox_image::{Layout, Wanted, resolve};
 use perry_sandbox_pipeline::{
-    AccessChoice, Environment, Pipeline, PolicyChoice, PolicyInput, TargetChoice, Wish, backends,
+    AccessChoice, Environment, HostTools, Pipeline, PolicyChoice, PolicyInput, TargetChoice, Wish, backends,
 };
 use perry_sandbox_reference::Platform;
 
@@ -79,5 +79,5 @@ fn resolve_layout(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn host_facts() -> usize {
-    backends().len()
+    backends(&HostTools::default()).len()
 }

@@ -7,8 +7,9 @@ use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
 use perry_sandbox_profiles::Run;
 use perry_sandbox_runner::{
-    Commands, DryRun, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, Restart, SandboxId,
-    Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch, record as record_calls,
+    Commands, DryRun, Engines, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, Restart,
+    SandboxId, Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch,
+    record as record_calls,
 };
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
@@ -140,7 +141,9 @@ impl Admitted<'_> {
     /// # Errors
     /// The backend cannot keep a line of the plan.
     pub fn dry_run(&self, rootfs: &Rootfs) -> Result<DryRun, PipelineError> {
-        Ok(dry_run(self.plan, &self.decided.verified, rootfs)?)
+        let engines =
+            self.engines().map(|engines| (engines, self.pipeline.environment.runtime_dir.as_path()));
+        Ok(dry_run(self.plan, &self.decided.verified, rootfs, engines)?)
     }
 
     /// Starts the sandbox and stays until it has ended.
@@ -208,7 +211,15 @@ impl Admitted<'_> {
             secrets: live.secrets,
             window: live.window,
             clock: Timestamp::now,
+            engines: self.engines(),
         })
+    }
+
+    /// What a plan for another backend than the embedded one needs, which itself needs nothing to be looked at.
+    fn engines(&self) -> Option<Engines<'_>> {
+        let Pipeline { environment, host, store, .. } = self.pipeline;
+        let name = self.plan.backend.as_str();
+        (name != "native").then(|| Engines { backends: host.backends(Some(name), environment), store })
     }
 
     /// Writes down that it may run.

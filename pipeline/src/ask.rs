@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use perry_sandbox_image::{ImageConfig, ImageName, Source, Store};
 use perry_sandbox_policy::{
-    CommandLineSigner, Denial, Evidence, Explanation, ImageDefaults, ImageSubject, Policy, Request,
-    Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, decide_requirement, explain,
+    CommandLineSigner, Denial, Evidence, Explanation, HostFacts, ImageDefaults, ImageSubject, Policy,
+    Request, Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, decide_requirement,
+    explain,
 };
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_runner::Launcher;
@@ -15,7 +16,7 @@ use perry_sandbox_verifier::{CacheLimits, Clock, Named, Unverified, VerifiedImag
 
 use crate::environment::Environment;
 use crate::error::{Class, PipelineError};
-use crate::host;
+use crate::host::{self, Host};
 use crate::local::{LayoutQuestion, LocalImages, Looked};
 use crate::policies::{LoadedPolicy, PolicyChoice};
 use crate::policy_cache::PolicyCache;
@@ -31,6 +32,7 @@ pub struct Pipeline {
     pub(crate) environment: Environment,
     pub(crate) store: Store,
     pub(crate) launcher: Option<Launcher>,
+    pub(crate) host: Host,
     policies: PolicyCache,
     verifier: LazyVerifier,
     local: LocalImages,
@@ -96,7 +98,15 @@ impl Pipeline {
     pub fn open(environment: Environment) -> Result<Self, PipelineError> {
         let store = Store::open(&environment.data_dir)?;
         let (verifier, local) = (LazyVerifier::on_disk(), LocalImages::new(CacheLimits::default()));
-        Ok(Self { environment, store, launcher: None, policies: PolicyCache::default(), verifier, local })
+        Ok(Self {
+            environment,
+            store,
+            launcher: None,
+            host: Host::default(),
+            policies: PolicyCache::default(),
+            verifier,
+            local,
+        })
     }
 
     /// Verifies anew each time, and keeps no proofs.
@@ -269,12 +279,21 @@ impl Pipeline {
         };
         let Looked { source, verified, config } = looked;
         terms.check(verified.image())?;
-        let host = host::facts(wish.backend.as_deref(), &self.environment)?;
+        let pinned = host::pinned(wish.backend.as_deref(), &self.environment);
         let mut defaults = defaults(&config);
         if let Some(dir) = terms.working_dir {
             defaults.working_dir = Some(dir.to_owned());
         }
-        let (verdict, explanation) = explain(policy, request, verified.evidence(), &defaults, &host, now);
+        let explained =
+            |host: &HostFacts| explain(policy, request, verified.evidence(), &defaults, host, now);
+        let far = || host::far(&self.host, pinned, &self.environment);
+        let (mut verdict, mut explanation) = match pinned {
+            Some(_) => explained(&far()?),
+            None => explained(&host::near(&self.environment)),
+        };
+        if pinned.is_none() && host::others_matter(question, &verdict, &self.environment) {
+            (verdict, explanation) = explained(&far()?);
+        }
         Ok(Answer::Decided(Box::new(Decided { verified, source, config, verdict, explanation })))
     }
 
@@ -307,13 +326,13 @@ impl Pipeline {
 }
 
 /// What is asked, before anything is read of the image.
-struct Question<'a> {
-    policy: &'a Policy,
-    request: &'a Request,
+pub(crate) struct Question<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) request: &'a Request,
     name: &'a ImageName,
     wish: &'a Wish,
     terms: &'a Terms<'a>,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 fn defaults(config: &ImageConfig) -> ImageDefaults {

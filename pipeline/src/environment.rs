@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_runner::HostTools;
 use thiserror::Error;
 
 /// Why the environment names no usable folders.
@@ -47,6 +48,8 @@ pub struct Environment {
     pub hostname: String,
     /// The effective user.
     pub uid: u32,
+    /// Where engines are looked for.
+    pub tools: HostTools,
 }
 
 /// Looks a variable up.
@@ -83,6 +86,7 @@ impl Environment {
             .map(PathBuf::from)
             .or_else(|| home.as_ref().map(|home| home.join(".docker")))
             .map(|dir| dir.join("config.json"));
+        let tools = HostTools::read(&text).remembering(runtime_dir.join("backends.json"));
         let hostname =
             nix::unistd::gethostname().map_err(|errno| EnvironmentError::Hostname(errno.into()))?;
         Ok(Self {
@@ -98,6 +102,7 @@ impl Environment {
             backend: text("PERRY_CONTAINER_BACKEND"),
             hostname: hostname.to_string_lossy().into_owned(),
             uid,
+            tools,
         })
     }
 }

@@ -8,8 +8,8 @@ use perry_sandbox_image::{
 use perry_sandbox_policy::{CapabilityName, LoadError, NameError};
 use perry_sandbox_reference::{Digest, Reference, ReferenceError, Repository};
 use perry_sandbox_runner::{
-    DeviceError, FailureKind, LaunchError, LifecycleError, PlanError, RecordError, RunError, SandboxId,
-    SecretError, TrailError,
+    Backends, DeviceError, FailureKind, LaunchError, LifecycleError, PlanError, RecordError, RunError,
+    SandboxId, SecretError, TrailError,
 };
 use thiserror::Error;
 
@@ -132,9 +132,20 @@ pub enum PipelineError {
     },
     /// The pinned backend is not here.
     #[error(
-        "there is no backend `{0}` here: this version has `native`; `perry-sandbox backends` shows what it enforces"
+        "there is no backend `{0}`: this version has {names}; `perry-sandbox backends` shows what each enforces here",
+        names = Backends::names().collect::<Vec<_>>().join(", ")
     )]
     NoBackend(String),
+    /// The backend that is asked for is not alive.
+    #[error("the backend `{name}` cannot be used here: {why}{}", remedy.as_deref().map(|text| format!("; {text}")).unwrap_or_default())]
+    DeadBackend {
+        /// Which.
+        name: String,
+        /// What was found.
+        why: String,
+        /// What would help.
+        remedy: Option<String>,
+    },
     /// docker's credential file.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -216,7 +227,7 @@ impl PipelineError {
             | Self::UnknownCapability { .. }
             | Self::NoImageRule(_)
             | Self::OwnFolder { .. } => Class::Denied,
-            Self::NoBackend(_) => Class::NotAvailable,
+            Self::NoBackend(_) | Self::DeadBackend { .. } => Class::NotAvailable,
             Self::NotStored(_) => Class::NotFound,
             Self::Credentials(_) | Self::Trail(_) | Self::Environment(_) | Self::Kept(_) => Class::Failure,
             Self::ImageReplaced { .. } => Class::NotVerified,

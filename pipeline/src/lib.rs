@@ -50,9 +50,10 @@ pub use ask::{Answer, Asked, Decided, Pipeline};
 pub use environment::{Environment, EnvironmentError};
 pub use error::{Class, PipelineError};
 pub use files::{FileError, into_text, read, read_trusted};
-pub use host::backends;
+pub use host::{backends, backends_anew};
 pub use perry_sandbox_image::Silent;
 pub use perry_sandbox_runner::Streams;
+pub use perry_sandbox_runner::{AbsentBackend, Backends, HostTools, probe as embedded_backend};
 pub use policies::{
     LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
 };

@@ -74,6 +74,42 @@ pub enum Control {
     Terminal,
 }
 
+impl Control {
+    /// All of them.
+    pub const ALL: [Self; 30] = [
+        Self::Namespaces,
+        Self::LinuxCaps,
+        Self::NoNewPrivileges,
+        Self::Seccomp,
+        Self::MaskedPaths,
+        Self::RemovedAtExit,
+        Self::NoNetwork,
+        Self::Egress,
+        Self::ProjectNetworks,
+        Self::Publish,
+        Self::ReadOnlyRoot,
+        Self::EphemeralRoot,
+        Self::Tmp,
+        Self::MountsRead,
+        Self::MountsWrite,
+        Self::MountsExec,
+        Self::Volumes,
+        Self::Devices,
+        Self::Env,
+        Self::Secrets,
+        Self::User,
+        Self::MemoryExact,
+        Self::MemoryWatched,
+        Self::Cpu,
+        Self::Pids,
+        Self::Wall,
+        Self::Output,
+        Self::Disk,
+        Self::OpenFiles,
+        Self::Terminal,
+    ];
+}
+
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

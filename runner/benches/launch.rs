@@ -64,7 +64,7 @@ fn one(report: &mut Report, spine: &Spine, launcher: &Launcher) {
             }
         }),
         Row::new("of it: plan, steps", "", || {
-            drop(dry_run(&spine.plan, &spine.image, &spine.rootfs).unwrap());
+            drop(dry_run(&spine.plan, &spine.image, &spine.rootfs, None).unwrap());
         }),
         Row::new("of it: plan digest", "", || drop(spine.plan.digest())),
     ];
@@ -198,6 +198,7 @@ fn plan(plan: &LaunchPlan, spine: &Spine, launcher: Option<&Launcher>) {
         secrets: None,
         window: (24, 80),
         clock: Timestamp::now,
+        engines: None,
     };
     let streams = Streams::captured();
     let outcome = match launcher {

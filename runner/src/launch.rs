@@ -1,5 +1,6 @@
 //! The one verb: a plan and a verified image become an outcome, or a reason why nothing ran.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,9 +13,11 @@ use perry_sandbox_verifier::VerifiedImage;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::backends::{self, Around, Engines};
+use crate::demands::PlanError;
 use crate::egress::EgressUse;
 use crate::io::{Commands, Streams};
-use crate::native::{self, DryRun, Launcher, PlanError, RunError};
+use crate::native::{self, Launcher, RunError};
 use crate::outcome::{End, Limit, Usage};
 use crate::record::RecordError;
 use crate::secret::{SecretError, Secrets};
@@ -92,6 +95,8 @@ pub struct Surroundings<'a> {
     pub window: (u16, u16),
     /// Tells the time for the trail.
     pub clock: fn() -> Timestamp,
+    /// Backends beside the embedded one; without them only its plans run.
+    pub engines: Option<Engines<'a>>,
 }
 
 /// Starts the sandbox that the plan describes and stays until it has ended.
@@ -138,13 +143,23 @@ pub(crate) fn launch_from(
 ) -> Result<Outcome, LaunchError> {
     same_image(plan, image)?;
     same_secrets(plan, surroundings.secrets)?;
-    let facts = native::probe().ok_or(LaunchError::NoBackend)?;
-    let prepared = native::Prepared::new(plan, rootfs, &facts.controls)?;
+    // Only the embedded backend records.
+    let engines = surroundings.engines.filter(|_| recorder.is_none());
+    let work = Work::prepare((plan, image, rootfs), engines.map(|engines| (engines, surroundings.runtime)))?;
     let digest = plan.digest();
     let start = RunStart::of(plan, &digest, image.evidence());
     let event = Event::RunStart(RunStart { recorded: recorder.is_some(), ..start });
     let first = FirstLine { surroundings, event, written: OnceLock::new() };
-    let answer = prepared.run(streams, surroundings, (launcher, recorder), &|| first.write());
+    let answer = match &work {
+        Work::Native(prepared) => {
+            prepared.run(streams, surroundings, (launcher, recorder), &|| first.write())
+        }
+        Work::Engine(prepared) => {
+            let (runtime, secrets) = (surroundings.runtime, surroundings.secrets);
+            let around = Around { runtime, secrets, observer: None, before: &|| first.write() };
+            prepared.run(streams, surroundings.commands, &around)
+        }
+    };
     let started = first.finish()?;
     let mut end = RunEnd {
         plan: digest.to_string(),
@@ -183,6 +198,28 @@ pub(crate) fn launch_from(
     }
 }
 
+/// A plan that has been checked against the backend that it names.
+enum Work<'a> {
+    Native(native::Prepared),
+    Engine(Box<backends::Prepared<'a>>),
+}
+
+impl<'a> Work<'a> {
+    /// Checks every line before anything starts.
+    fn prepare(
+        (plan, image, rootfs): (&LaunchPlan, &'a VerifiedImage, &Rootfs),
+        engines: Option<(Engines<'a>, &Path)>,
+    ) -> Result<Self, LaunchError> {
+        if let Some((engines, runtime)) = engines.filter(|_| plan.backend.as_str() != native::NAME) {
+            return Ok(Self::Engine(Box::new(backends::Prepared::new(
+                plan, image, rootfs, engines, runtime,
+            )?)));
+        }
+        let facts = native::probe().ok_or(LaunchError::NoBackend)?;
+        Ok(Self::Native(native::Prepared::new(plan, rootfs, &facts.controls)?))
+    }
+}
+
 impl Surroundings<'_> {
     fn append(&self, event: &Event) -> Result<Option<Mark>, TrailError> {
         self.trail.map(|trail| trail.append((self.clock)(), event)).transpose()
@@ -210,14 +247,31 @@ impl FirstLine<'_> {
     }
 }
 
-/// What [`launch`] would do, step by step, without doing it.
+/// What [`launch`] would do, step by step, without doing it. Engines come with the folder of live sandboxes.
 ///
 /// # Errors
 /// As [`launch`], up to the start.
-pub fn dry_run(plan: &LaunchPlan, image: &VerifiedImage, rootfs: &Rootfs) -> Result<DryRun, LaunchError> {
+pub fn dry_run(
+    plan: &LaunchPlan,
+    image: &VerifiedImage,
+    rootfs: &Rootfs,
+    engines: Option<(Engines<'_>, &Path)>,
+) -> Result<DryRun, LaunchError> {
     same_image(plan, image)?;
-    let facts = native::probe().ok_or(LaunchError::NoBackend)?;
-    Ok(native::Prepared::new(plan, rootfs, &facts.controls)?.dry_run()?)
+    match Work::prepare((plan, image, rootfs), engines)? {
+        Work::Native(prepared) => Ok(DryRun(prepared.dry_run()?)),
+        Work::Engine(prepared) => Ok(DryRun(prepared.steps())),
+    }
+}
+
+/// Exactly what would be executed, line by line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DryRun(pub Vec<String>);
+
+impl fmt::Display for DryRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
 }
 
 /// Every secret of the plan has a value, and nothing else has.

@@ -22,6 +22,7 @@
 //!     secrets: None,
 //!     window: (24, 80),
 //!     clock: jiff::Timestamp::now,
+//!     engines: None,
 //! };
 //! let outcome = launch(plan, image, rootfs, Streams::captured(), &surroundings)?;
 //! println!("{:?} after {:?}", outcome.end, outcome.usage.wall);
@@ -55,7 +56,9 @@
 //!
 //! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.
 
+mod backends;
 mod c_library;
+mod demands;
 mod egress;
 mod io;
 mod launch;
@@ -66,12 +69,14 @@ mod record;
 mod secret;
 mod trail;
 
+pub use backends::{AbsentBackend, Backends, Engines, HostTools, ToolError};
 pub use c_library::c_library;
+pub use demands::PlanError;
 #[doc(hidden)]
 pub use egress::fuzzing;
 pub use egress::{EgressReason, EgressRefusal, EgressUse};
 pub use io::{Command, CommandSource, Commands, Input, Output, Remote, Streams, remote};
-pub use launch::{LaunchError, Outcome, Surroundings, dry_run, launch};
+pub use launch::{DryRun, LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
 pub use lifecycle::check_record;
 pub use lifecycle::{
@@ -82,8 +87,8 @@ pub use lifecycle::{
 #[cfg(feature = "measure")]
 pub use native::time_of_steps;
 pub use native::{
-    DeviceError, DryRun, Launcher, PlanError, RootError, RunError, SetupError, SpecError, StartError,
-    TextError, helper_hook, launcher_main, probe,
+    DeviceError, Launcher, RootError, RunError, SetupError, SpecError, StartError, TextError, helper_hook,
+    launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
 pub use record::{RecordError, record};

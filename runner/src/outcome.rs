@@ -60,6 +60,8 @@ pub enum Measured {
     Sampled,
     /// The largest single process, from its exit.
     LargestProcess,
+    /// Not at all: the engine does not say. Peak and processor time are 0.
+    Unknown,
 }
 
 /// What a run used.

@@ -38,6 +38,7 @@ fn run(spine: &Spine, plan: &LaunchPlan) -> (Result<Outcome, LaunchError>, Trail
         secrets: None,
         window: (24, 80),
         clock,
+        engines: None,
     };
     let answer = launch(plan, &spine.image, &spine.rootfs, Streams::captured(), &surroundings);
     (answer, trail)
@@ -68,7 +69,7 @@ fn a_plan_for_another_image_starts_nothing() {
     let (answer, trail) = run(&spine, &plan);
     assert!(matches!(answer, Err(LaunchError::OtherImage { .. })));
     assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: 0 });
-    assert!(matches!(dry_run(&plan, &spine.image, &spine.rootfs), Err(LaunchError::OtherImage { .. })));
+    assert!(matches!(dry_run(&plan, &spine.image, &spine.rootfs, None), Err(LaunchError::OtherImage { .. })));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn what_the_backend_cannot_hold_is_refused_before_anything_starts() {
             matches!(
                 &error,
                 LaunchError::Plan(
-                    PlanError::NotEnforceable { .. } | PlanError::Egress(_) | PlanError::Backend(_)
+                    PlanError::NotEnforceable { .. } | PlanError::Egress(_) | PlanError::Backend { .. }
                 )
             ),
             "{error}"
@@ -129,7 +130,7 @@ fn a_run_that_fails_is_in_the_trail_without_names() {
 #[test]
 fn a_dry_run_prints_the_steps_and_starts_nothing() {
     let spine = spine(&request(&["/bin/busybox", "true"]));
-    let text = dry_run(&spine.plan, &spine.image, &spine.rootfs).unwrap().to_string();
+    let text = dry_run(&spine.plan, &spine.image, &spine.rootfs, None).unwrap().to_string();
     for part in ["clone3", "pivot_root", "no_new_privs", "load the seccomp filter", "execute /bin/busybox"] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }

@@ -1,6 +1,6 @@
 //! `backends`: which walls are here, and who holds each control.
 
-use perry_sandbox_pipeline::backends as backends_here;
+use perry_sandbox_pipeline::{AbsentBackend, Environment, backends_anew};
 use perry_sandbox_policy::{BackendFacts, Enforcement};
 use serde_json::json;
 
@@ -9,18 +9,20 @@ use crate::exit::Exit;
 use crate::output;
 
 /// Runs the command.
-pub(crate) fn backends(args: &BackendsArgs) -> anyhow::Result<Exit> {
-    let backends = backends_here();
+pub(crate) fn backends(args: &BackendsArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    let (alive, absent) = backends_anew(&environment.tools);
     if args.json {
-        output::json(&json!({ "schema": "perry-sandbox/backends/v1", "backends": backends }))?;
+        let report = json!({ "schema": "perry-sandbox/backends/v1", "backends": alive, "absent": absent });
+        output::json(&report)?;
     } else {
-        output::result(&backends.iter().map(describe).collect::<Vec<_>>().join("\n\n"));
+        let parts = alive.iter().map(describe).chain(absent.iter().map(describe_absent));
+        output::result(&parts.collect::<Vec<_>>().join("\n\n"));
     }
     Ok(Exit::Done)
 }
 
 /// A backend with its levels and one line for each control.
-pub(crate) fn describe(backend: &BackendFacts) -> String {
+fn describe(backend: &BackendFacts) -> String {
     let levels: Vec<_> = backend.levels.iter().map(|level| level.as_str()).collect();
     let levels = if levels.is_empty() { "none here".to_owned() } else { levels.join(", ") };
     let mut lines = vec![format!("{} {}  isolation: {levels}", backend.name, backend.version)];
@@ -35,4 +37,9 @@ pub(crate) fn describe(backend: &BackendFacts) -> String {
         });
     }
     lines.join("\n")
+}
+
+fn describe_absent(absent: &AbsentBackend) -> String {
+    let remedy = absent.remedy.as_ref().map(|remedy| format!("\n  {remedy}")).unwrap_or_default();
+    format!("{}  cannot be used here: {}{remedy}", absent.name, absent.why)
 }

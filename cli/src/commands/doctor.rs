@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use perry_sandbox_image::Store;
-use perry_sandbox_pipeline::{Environment, PolicyChoice, backends, find_policy};
+use perry_sandbox_pipeline::{Environment, PolicyChoice, embedded_backend, find_policy};
 use perry_sandbox_policy::Control;
 use serde::Serialize;
 use serde_json::json;
@@ -105,8 +105,7 @@ fn sandbox() -> Vec<Check> {
         ("memory, watched", Control::MemoryWatched),
     ];
     let useful = [("memory, exact", Control::MemoryExact), ("ephemeral root", Control::EphemeralRoot)];
-    let backends = backends();
-    let Some(native) = backends.first() else { return Vec::new() };
+    let Some(native) = embedded_backend() else { return Vec::new() };
     let check = |(name, control), otherwise| {
         if let Some(enforcer) = native.controls.enforcer(control) {
             return Check { name, state: State::Ok, found: enforcer.to_owned() };

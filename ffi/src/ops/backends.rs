@@ -1,6 +1,6 @@
 //! Which walls are here, and which one a wish would get.
 
-use perry_sandbox_pipeline::{Answer, Class, Wish, backends};
+use perry_sandbox_pipeline::{AbsentBackend, Answer, Backends, Class, Wish, backends, embedded_backend};
 use perry_sandbox_policy::{BackendFacts, Verdict};
 use serde_json::{Value, json};
 
@@ -10,8 +10,6 @@ use crate::engine::Engine;
 use crate::envelope::{Fields, json};
 use crate::fault::Fault;
 
-/// Every backend of this version, the preferred first.
-const KNOWN: [&str; 1] = ["native"];
 /// Accepted for upstream's habits. Here every line of a plan is held or nothing runs, whatever the word.
 const MODES: [(&str, ()); 3] = [("strict-native", ()), ("accept-emulated", ()), ("accept-partial", ())];
 
@@ -23,7 +21,12 @@ pub(crate) struct Select(Wish);
 pub(super) fn current(engine: &Engine) -> Result<String, Fault> {
     let pipeline = engine.pipeline()?;
     let pinned = engine.pinned_backend().or_else(|| pipeline.environment().backend.clone());
-    let here = backends();
+    // The embedded one comes first; engines are asked only for one that is not it.
+    let native = embedded_backend().cloned();
+    let here = match &pinned {
+        Some(name) if name != "native" => backends(&pipeline.environment().tools),
+        _ => native.into_iter().collect(),
+    };
     let found = here.iter().find(|backend| pinned.as_ref().is_none_or(|name| *name == backend.name.as_str()));
     let found = found.map(|backend| json(&backend.name.as_str()));
     found.unwrap_or_else(|| Err(Fault::new(Code::NotAvailable, "no backend is available here")))
@@ -31,17 +34,20 @@ pub(super) fn current(engine: &Engine) -> Result<String, Fault> {
 
 /// Every name, the preferred first.
 pub(super) fn priority() -> Result<String, Fault> {
-    json(&KNOWN)
+    json(&Backends::names().collect::<Vec<_>>())
 }
 
 /// What is here.
-pub(super) fn available() -> Result<String, Fault> {
-    json(&backends().iter().map(describe).collect::<Vec<_>>())
+pub(super) fn available(engine: &Engine) -> Result<String, Fault> {
+    let pipeline = engine.pipeline()?;
+    let found = Backends::survey(&pipeline.environment().tools, None);
+    let (alive, absent) = (found.facts(), found.absent());
+    json(&alive.iter().map(describe).chain(absent.iter().map(describe_absent)).collect::<Vec<_>>())
 }
 
 /// The first that is here.
-pub(super) fn detect() -> Result<String, Fault> {
-    let here = backends();
+pub(super) fn detect(engine: &Engine) -> Result<String, Fault> {
+    let here = backends(&engine.pipeline()?.environment().tools);
     let first = here.first().map(|backend| json(&describe(backend)));
     first.unwrap_or_else(|| Err(Fault::new(Code::NotAvailable, "no backend is available here")))
 }
@@ -58,9 +64,16 @@ fn describe(backend: &BackendFacts) -> Value {
     })
 }
 
+fn describe_absent(absent: &AbsentBackend) -> Value {
+    json!({ "name": absent.name, "available": false, "reason": absent.why, "version": null, "isolationLevels": [] })
+}
+
 /// Pins the first of the names that is here, for all later calls.
 pub(super) fn pin(engine: &Engine, names: &[String]) -> Result<String, Fault> {
-    let here = backends();
+    let here = match names.first().map(String::as_str) {
+        Some("native") => embedded_backend().cloned().into_iter().collect(),
+        _ => backends(&engine.pipeline()?.environment().tools),
+    };
     let is_here = |name: &&String| here.iter().any(|backend| backend.name.as_str() == name.as_str());
     let Some(name) = names.iter().find(is_here) else {
         let message = format!("none of these backends is here: {}", names.join(", "));

@@ -1,6 +1,6 @@
 //! A stored image as the archive that engines load: `docker save`'s form, which docker and podman both read.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write};
 
 use perry_sandbox_reference::Digest;
 

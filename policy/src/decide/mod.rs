@@ -11,4 +11,4 @@ mod verdict;
 pub(crate) use backend::row_of;
 pub(crate) use ceiling::ceiling_of;
 pub(crate) use verdict::{Examined, examine};
-pub use verdict::{UsedException, Verdict, decide};
+pub use verdict::{UsedException, Verdict, accepted_levels, decide};

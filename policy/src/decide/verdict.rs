@@ -79,6 +79,20 @@ pub fn decide(
     examine(policy, request, evidence, image, host, now).verdict
 }
 
+/// The isolation levels that a request accepts, in the order in which they are tried: who knows it need not look for backends
+/// that would not be chosen. Empty where nothing is accepted.
+pub fn accepted_levels(
+    policy: &Policy,
+    request: &Request,
+    hostname: &str,
+    now: jiff::Timestamp,
+) -> Vec<IsolationLevel> {
+    let mut reasons = Reasons::new(policy.anchor());
+    let Some(entry) = entry_of(policy, request, &mut reasons) else { return Vec::new() };
+    let Some(applied) = ceiling_of(policy, request, &entry, &mut reasons) else { return Vec::new() };
+    levels(policy, &applied, hostname, now).into_iter().map(|accepted| accepted.level).collect()
+}
+
 /// A verdict with what an explanation shows besides.
 #[derive(Debug)]
 pub(crate) struct Examined {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use perry_sandbox_image::StoreError;
 use thiserror::Error;
 
 use super::ground::RootError;
@@ -9,6 +10,7 @@ use super::spec::{Spec, SpecError};
 use super::start::StartError;
 use super::steps::Step;
 use super::sys::Errno;
+use crate::backends::ToolError;
 use crate::secret::SecretError;
 
 /// Why a sandbox did not run. Nothing of it is left.
@@ -58,6 +60,15 @@ pub enum RunError {
         /// What the system said.
         source: io::Error,
     },
+    /// An engine or runtime of the host failed.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// Nobody would remove the sandbox if this process were killed.
+    #[error("cannot start the process that guards the sandbox: {0}")]
+    Guard(#[source] io::Error),
+    /// The image cannot be handed to the engine.
+    #[error("the engine cannot be given the image: {0}")]
+    Store(#[from] StoreError),
     /// Calls could not be answered any more.
     #[error("the recorder failed, and calls of the program with it: {0}")]
     Recorder(#[source] io::Error),
@@ -91,6 +102,9 @@ impl RunError {
             Self::Live(_) => "live",
             Self::StillRunning(_) => "still-running",
             Self::Output { .. } => "output",
+            Self::Tool(_) => "engine",
+            Self::Guard(_) => "guard",
+            Self::Store(_) => "image",
             Self::Recorder(_) => "recorder",
             Self::Supervision(_) => "supervision",
         }

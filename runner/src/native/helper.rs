@@ -28,10 +28,12 @@ pub(crate) enum Role {
     Detacher,
     /// Stays with one sandbox to its end.
     Supervisor,
+    /// Removes the sandbox of an engine when its runner is killed.
+    Guard,
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Launcher, Self::Detacher, Self::Supervisor];
+    const ALL: [Self; 4] = [Self::Launcher, Self::Detacher, Self::Supervisor, Self::Guard];
 
     /// The name that such a process is started with.
     const fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Role {
             Self::Launcher => "perry-sandbox-launcher",
             Self::Detacher => "perry-sandbox-detacher",
             Self::Supervisor => "perry-sandbox-supervisor",
+            Self::Guard => "perry-sandbox-guard",
         }
     }
 }
@@ -46,9 +49,11 @@ impl Role {
 /// Starts a program as a process of ours. It gets nothing of this process but the socket.
 ///
 /// SECURITY: a program that does not call the hook would run its own `main` again here, start another of itself, and so on
-/// without end. So a process with one of our names starts none.
+/// without end. So a process with one of our names starts none but the next in line.
 pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<Child> {
-    if named().is_some() && role != Role::Supervisor {
+    let by_ours =
+        |own| matches!((own, role), (Role::Detacher, Role::Supervisor) | (Role::Supervisor, Role::Guard));
+    if named().is_some_and(|own| !by_ours(own)) {
         let why =
             "this program was executed again to serve as a helper and did not call `helper_hook` first thing";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -131,6 +136,7 @@ fn serve_if_helper() -> Option<bool> {
         Role::Launcher => deaf().and_then(|()| serve(&control)),
         Role::Detacher => detach(control),
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
+        Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
     };
     Some(answer.is_ok())
 }

@@ -172,7 +172,7 @@ pub(crate) fn run_guest(
     send(&[report.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).map_err(StartError::Channel)?;
     drop((report, ends));
     let running = Running { remote: true, joined: true, rooms: 0, ..running };
-    let company = Company { counting: Counting::Others, observer: None, recorder: None, egress: None };
+    let company = Company::of(Counting::Others);
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, None)
 }

@@ -1,11 +1,9 @@
 //! The way from a plan into this backend.
 
-use std::fmt;
 use std::io;
 
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_policy::{ControlTable, LaunchPlan};
-use serde::Serialize;
 
 use super::cgroup::Group;
 use super::facts::room;
@@ -13,13 +11,14 @@ use super::failure::RunError;
 use super::ids::Ids;
 use super::launcher::Launcher;
 use super::owners;
-use super::plan::{PlanError, settings};
+use super::plan::settings;
 use super::recorder::Recorder;
 use super::run::{Finished, Place, run};
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec};
 use super::start::StartError;
 use super::warm::Warmth;
+use crate::demands::PlanError;
 use crate::io::Streams;
 use crate::launch::Surroundings;
 
@@ -73,8 +72,8 @@ impl Prepared {
         (&self.settings, &self.root)
     }
 
-    /// Says what would be done.
-    pub(crate) fn dry_run(&self) -> Result<DryRun, RunError> {
+    /// Says what would be done, line by line.
+    pub(crate) fn dry_run(&self) -> Result<Vec<String>, RunError> {
         let group = room().plan("NAME");
         let joined = group.as_ref().map(Group::joined);
         let spec = Spec::assemble(&self.settings, &Ground::survey(&self.settings, &self.root, joined)?)?;
@@ -82,12 +81,14 @@ impl Prepared {
             Ids::Range => "a range of ids that nobody else has".to_owned(),
             Ids::Single { uid, gid } => format!("user {uid} and group {gid} of the host, and no other id"),
         };
-        Ok(DryRun {
-            ids,
-            limits: if group.is_some() { "a cgroup" } else { "resource limits and the supervisor" },
-            owners: self.owners(spec.ids)?,
-            steps: spec.steps.iter().map(ToString::to_string).collect(),
-        })
+        let limits = if group.is_some() { "a cgroup" } else { "resource limits and the supervisor" };
+        let head = [
+            "clone3 with own user, mount, pid, network, ipc and uts namespaces".to_owned(),
+            format!("ids inside are {ids}; limits are held by {limits}"),
+        ];
+        let owners = self.owners(spec.ids)?;
+        let steps = (1..).zip(&spec.steps).map(|(number, step): (u32, _)| format!("{number:4}  {step}"));
+        Ok(head.into_iter().chain(owners).chain(steps).collect())
     }
 }
 
@@ -100,28 +101,5 @@ impl Prepared {
         let Settings { mounts, uid, gid, .. } = &self.settings;
         let each = mounts.iter().map(|mount| owners::describe(&mount.path, (*uid, *gid)));
         Ok(each.collect::<Result<_, _>>().map_err(StartError::Owners)?)
-    }
-}
-
-/// Exactly what would be executed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct DryRun {
-    /// Whose ids the sandbox's ids are.
-    pub ids: String,
-    /// What counts memory, processes and processor time.
-    pub limits: &'static str,
-    /// As root: whose the files of each mounted folder are inside.
-    pub owners: Vec<String>,
-    /// What the new process does, in order.
-    pub steps: Vec<String>,
-}
-
-impl fmt::Display for DryRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "clone3 with own user, mount, pid, network, ipc and uts namespaces")?;
-        writeln!(f, "ids inside are {}; limits are held by {}", self.ids, self.limits)?;
-        self.owners.iter().try_for_each(|owners| writeln!(f, "{owners}"))?;
-        (1..).zip(&self.steps).try_for_each(|(number, step): (u32, _)| writeln!(f, "{number:4}  {step}"))
     }
 }

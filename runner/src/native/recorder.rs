@@ -16,9 +16,10 @@ use nix::unistd::pipe2;
 use perry_sandbox_profiles::bpf::{self, Answer, BpfProgram};
 use perry_sandbox_profiles::{Arch, Run, SeccompProfile, SyscallAttempt};
 
-use super::plan::{PlanError, words};
+use super::plan::words;
 use super::spec::RecordingFilter;
 use super::sys::{next_notice, reply};
+use crate::demands::PlanError;
 
 /// The recorder of one run.
 #[derive(Debug)]

@@ -137,7 +137,8 @@ pub(super) fn stay(
 ) -> Result<Finished, RunError> {
     let counting = group.map_or(Counting::Us, Counting::Kernel);
     let egress = Some(&settings.egress).filter(|grants| !grants.is_empty());
-    let company = Company { counting, observer: place.observer, recorder: place.recorder, egress };
+    let company =
+        Company { counting, observer: place.observer, recorder: place.recorder, egress, hands: None };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(spec, ended, group)
 }
@@ -201,7 +202,7 @@ fn bytes_and_source(stdin: Input) -> (Vec<u8>, Option<OwnedFd>) {
 
 impl Running {
     /// Nothing has started yet, and nothing goes in or out. It will show so many file systems of its own.
-    pub(super) fn new(report: OwnedFd, rooms: usize) -> Self {
+    pub(crate) fn new(report: OwnedFd, rooms: usize) -> Self {
         Self {
             joined: false,
             process: None,
@@ -217,7 +218,7 @@ impl Running {
     }
 
     /// Puts the caller's streams to our ends of the pipes.
-    pub(super) fn plug(&mut self, [to, from, from_error]: [OwnedFd; 3], streams: Streams) {
+    pub(crate) fn plug(&mut self, [to, from, from_error]: [OwnedFd; 3], streams: Streams) {
         let (bytes, source) = bytes_and_source(streams.stdin);
         self.inward = Some(Pump::inward(bytes, source, to, None));
         self.outward =
@@ -226,7 +227,7 @@ impl Running {
 }
 
 /// Our ends of the three streams, which never block, and the sandbox's.
-pub(super) fn pipes() -> io::Result<([OwnedFd; 3], [OwnedFd; 3])> {
+pub(crate) fn pipes() -> io::Result<([OwnedFd; 3], [OwnedFd; 3])> {
     let [(stdin, to), (from, stdout), (from_error, stderr)] = [pipe()?, pipe()?, pipe()?];
     for ours in [&to, &from, &from_error] {
         never_block(ours)?;

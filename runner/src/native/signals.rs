@@ -10,6 +10,15 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use super::sys::signal_by_pidfd;
 
+/// Reaches a sandbox that another program of the host runs for us, whose process is not the sandbox's own.
+pub(crate) trait Hands: Sync {
+    /// Sends its program a signal. One that it does not catch ends it.
+    fn signal(&self, number: i32) -> Delivery;
+
+    /// Ends it and everything in it. Asked once or more; does not wait.
+    fn kill(&self);
+}
+
 /// What became of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
@@ -38,6 +47,12 @@ pub(crate) fn stand_in(pid: i32, pidfd: BorrowedFd<'_>, number: i32) -> Delivery
     // A process that is gone needs no signal.
     let _ = signal_by_pidfd(pidfd.as_raw_fd(), libc::SIGKILL);
     Delivery::EndedInstead
+}
+
+/// Whether a signal leaves this process alive that the kernel shields from it: it catches it, or it would end nobody.
+pub(crate) fn is_handled_by(pid: i32, number: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.is_empty() || !ends_by_default(number) || is_handled(&status, number)
 }
 
 /// Whether a mask of `/proc/PID/status` says that the signal is caught, ignored or held back.

@@ -16,7 +16,7 @@ use super::pump::{Pump, never_block};
 use super::recorder::Recorder;
 use super::report::{Report, read_report};
 use super::settings::Bounds;
-use super::signals::{Delivery, deliver, stand_in};
+use super::signals::{Delivery, Hands, deliver, stand_in};
 use super::strain::Strain;
 use super::sys::{Errno, Exit, NoBrokenPipeSignal, peek_exited, set_window, signal_by_pidfd, wait_exit};
 use crate::egress::{Door, EgressUse, Grants};
@@ -112,6 +112,15 @@ pub(crate) struct Company<'a> {
     pub(crate) recorder: Option<&'a Recorder>,
     /// What may be reached through a proxy.
     pub(crate) egress: Option<&'a Grants>,
+    /// Who reaches it, where its process only stands for it.
+    pub(crate) hands: Option<&'a dyn Hands>,
+}
+
+impl<'a> Company<'a> {
+    /// Nobody but who counts.
+    pub(crate) const fn of(counting: Counting<'a>) -> Self {
+        Self { counting, observer: None, recorder: None, egress: None, hands: None }
+    }
 }
 
 /// Runs the loop until the sandbox has ended and its output is passed on.
@@ -132,6 +141,7 @@ pub(crate) fn supervise(
         observer: company.observer,
         recorder: company.recorder,
         door: company.egress.map(Door::new),
+        hands: company.hands,
         started: Instant::now(),
         passed: 0,
         executed: false,
@@ -179,6 +189,7 @@ struct Watch<'a> {
     recorder: Option<&'a Recorder>,
     /// The only way out.
     door: Option<Door>,
+    hands: Option<&'a dyn Hands>,
     meter: Meter,
     strain: Strain,
     counting: Counting<'a>,
@@ -434,6 +445,14 @@ impl Watch<'_> {
 
     fn signal(&mut self, number: i32, act: fn(i32, BorrowedFd<'_>, i32) -> Delivery) {
         let Some((pid, pidfd)) = &self.running.process else { return };
+        if let Some(hands) = self.hands {
+            if number == libc::SIGKILL {
+                hands.kill();
+            } else if hands.signal(number) == Delivery::EndedInstead {
+                self.ended.as_if.get_or_insert(number);
+            }
+            return;
+        }
         if !peek_exited(pidfd.as_fd()) && act(*pid, pidfd.as_fd(), number) == Delivery::EndedInstead {
             self.ended.as_if.get_or_insert(number);
         }
@@ -490,7 +509,9 @@ impl Watch<'_> {
 
     /// Kills process 1; the kernel takes everything else in its pid namespace along, daemons too.
     fn kill(&self) {
-        if let Some((_, pidfd)) = &self.running.process {
+        if let Some(hands) = self.hands {
+            hands.kill();
+        } else if let Some((_, pidfd)) = &self.running.process {
             // Gone already is what we want.
             let _: Result<(), Errno> = signal_by_pidfd(pidfd.as_raw_fd(), libc::SIGKILL);
         }

@@ -19,6 +19,7 @@ fn surroundings(runtime: &Path) -> Surroundings<'_> {
         secrets: None,
         window: (24, 80),
         clock: jiff::Timestamp::now,
+        engines: None,
     }
 }
 

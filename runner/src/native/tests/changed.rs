@@ -28,7 +28,7 @@ pub(super) fn ended(
     given.others = others(settings, values).unwrap();
     let child = start(&spec, given, |_| Ok(())).unwrap();
     running.process = Some((child.pid, child.pidfd));
-    let company = Company { counting: Counting::Us, observer: None, recorder: None, egress: None };
+    let company = Company::of(Counting::Us);
     (spec, supervise(running, &settings.limits, None, company).unwrap())
 }
 

@@ -120,6 +120,9 @@ fn names_what_failed(error: &RunError) {
         | RunError::Spec(_)
         | RunError::ProgramNotFound(_)
         | RunError::Live(_)
+        | RunError::Tool(_)
+        | RunError::Guard(_)
+        | RunError::Store(_)
         | RunError::Recorder(_)
         | RunError::StillRunning(_)
         | RunError::Output { .. } => panic!("an error of another kind: {error}"),
@@ -183,7 +186,7 @@ fn through_a_launcher(settings: &Settings, folder: &RootFolder) -> Result<End, R
             sent.map_err(|error| RunError::Start(StartError::Channel(error)))?;
             drop(given);
             running.remote = true;
-            let company = Company { counting: Counting::Us, observer: None, recorder: None, egress: None };
+            let company = Company::of(Counting::Us);
             let ended = supervise(running, &settings.limits, None, company);
             leave(&ours).ok();
             conclude(&spec, ended.map_err(RunError::Supervision)?, None).map(|done| done.end)
@@ -234,7 +237,7 @@ fn made_ahead_and_called(
         }
         running.heard.push(report);
     }
-    let company = Company { counting: Counting::Us, observer: None, recorder: None, egress: None };
+    let company = Company::of(Counting::Us);
     let ended = supervise(running, &settings.limits, None, company).map_err(RunError::Supervision)?;
     conclude(&spec, ended, None).map(|done| done.end)
 }

@@ -76,7 +76,7 @@ pub(in super::super) fn assault(cuts: &[Cut]) -> Option<Verdicts> {
     running.process = Some((child.pid, child.pidfd));
     // The kernel's walls are looked at here; the supervisor's own limits have tests of their own.
     settings.limits.memory = u64::MAX;
-    let company = Company { counting: Counting::Others, observer: None, recorder: None, egress: None };
+    let company = Company::of(Counting::Others);
     let ended = supervise(running, &settings.limits, None, company).unwrap();
     let step = ended.failed.map(|(step, errno)| (spec.steps.get(usize::try_from(step).unwrap()), errno));
     assert!(step.is_none(), "{step:?}");

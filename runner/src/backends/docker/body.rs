@@ -1,0 +1,154 @@
+//! What a container is made of, in the engine's own words: every field that weakens is said, whatever its default.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use perry_sandbox_image::ImageConfig;
+use perry_sandbox_policy::{Control, LaunchPlan};
+use perry_sandbox_profiles::{
+    Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
+    to_oci_json,
+};
+use serde_json::{Value, json};
+
+use super::super::images::engine_id;
+use crate::demands::PlanError;
+
+/// The most files of a tmpfs.
+const FILES: u32 = 4096;
+
+/// The body of the question that makes it.
+pub(super) fn body(
+    plan: &LaunchPlan,
+    config: &ImageConfig,
+    folder: &Path,
+    name: &str,
+    arch: Arch,
+) -> Result<Value, PlanError> {
+    refuse_volumes(config)?;
+    let process = &plan.process;
+    Ok(json!({
+        "Image": engine_id(plan)?,
+        "User": format!("{}:{}", process.user.uid, process.user.gid),
+        "Env": environment(plan, config),
+        "Entrypoint": process.argv,
+        "Cmd": [],
+        "WorkingDir": process.cwd,
+        "Hostname": "sandbox",
+        "Domainname": "",
+        "Tty": false,
+        "OpenStdin": true,
+        "StdinOnce": true,
+        "AttachStdin": true,
+        "AttachStdout": true,
+        "AttachStderr": true,
+        "NetworkDisabled": true,
+        "Healthcheck": { "Test": ["NONE"] },
+        "StopSignal": "SIGKILL",
+        "Labels": { "perry-sandbox.run": name },
+        "HostConfig": host_config(plan, folder, arch),
+    }))
+}
+
+/// SECURITY: a volume that the image declares is a folder on the host's disk that can be written without bound and executed
+/// from, under a read-only root as well; the engine has no way to leave it out.
+fn refuse_volumes(config: &ImageConfig) -> Result<(), PlanError> {
+    let Some(volume) = config.volumes.first() else { return Ok(()) };
+    Err(PlanError::NotEnforceable {
+        backend: "docker",
+        control: Control::ReadOnlyRoot,
+        why: format!(
+            "the image declares the volume `{volume}`, which docker would make writable, without bound, on the host's disk"
+        ),
+        remedy: Some("use an image without VOLUME, or the backend `native` or `podman`".to_owned()),
+    })
+}
+
+/// The plan's variables, and no other: a name without a value takes the image's own away, and the engine's.
+fn environment(plan: &LaunchPlan, config: &ImageConfig) -> Vec<String> {
+    let ours = &plan.process.env;
+    let of_image = config.env.iter().map(|text| text.split('=').next().unwrap_or_default());
+    let unset: BTreeSet<&str> = of_image.chain(["HOSTNAME", "PATH"]).collect();
+    let home = ours.get("HOME").is_none_or(String::is_empty).then(|| "HOME=/".to_owned());
+    let set = ours.iter().filter(|(name, value)| *name != "HOME" || !value.is_empty());
+    let set = set.map(|(name, value)| format!("{name}={value}")).chain(home);
+    let gone =
+        unset.into_iter().filter(|name| !name.is_empty() && *name != "HOME" && !ours.contains_key(*name));
+    set.chain(gone.map(str::to_owned)).collect()
+}
+
+fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
+    let limits = &plan.limits;
+    let memory = limits.memory.bytes();
+    let tmp = plan.tmp.bytes().min(limits.disk.bytes());
+    let shm = tmp.div_euclid(4);
+    let tmpfs = |size: u64| format!("rw,nosuid,nodev,noexec,size={size},mode=1777,nr_inodes={FILES}");
+    let masked: Vec<&str> = masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
+    let read_only: Vec<&str> = read_only_paths().iter().map(ReadOnlyPath::path).collect();
+    let ulimit = |name: &str, value: u64| json!({ "Name": name, "Soft": value, "Hard": value });
+    let secrets = plan.secrets.iter().map(|secret| {
+        json!({
+            "Type": "bind", "Source": folder.join("secrets").join(secret.as_str()),
+            "Target": format!("/run/secrets/{secret}"), "ReadOnly": true,
+            "BindOptions": { "Propagation": "rprivate", "NonRecursive": true },
+        })
+    });
+    json!({
+        "NetworkMode": "none",
+        "ReadonlyRootfs": true,
+        "Privileged": false,
+        "CapDrop": ["ALL"],
+        "CapAdd": plan.linux_caps.iter().map(LinuxCap::name).collect::<Vec<_>>(),
+        "SecurityOpt": ["no-new-privileges", format!("seccomp={}", profile(&plan.seccomp, arch))],
+        "MaskedPaths": masked,
+        "ReadonlyPaths": read_only,
+        "IpcMode": "private",
+        "PidMode": "",
+        "UTSMode": "",
+        "UsernsMode": "",
+        "CgroupnsMode": "private",
+        "ShmSize": shm,
+        "Tmpfs": {
+            "/tmp": tmpfs(tmp.saturating_sub(shm)),
+            "/dev/shm": tmpfs(shm),
+            "/dev": "ro,nosuid,noexec,dev,size=65536,mode=755",
+        },
+        "Ulimits": [
+            ulimit("nofile", u64::from(limits.open_files.get())),
+            ulimit("nproc", u64::from(limits.pids.get())),
+            ulimit("fsize", limits.disk.bytes()),
+            ulimit("core", 0),
+            ulimit("memlock", 65_536),
+            ulimit("msgqueue", 0),
+        ],
+        "Memory": memory,
+        "MemorySwap": memory,
+        "NanoCpus": u64::from(limits.cpu.0.get()).saturating_mul(1_000_000),
+        "PidsLimit": limits.pids.get(),
+        "LogConfig": { "Type": "none", "Config": {} },
+        "Init": false,
+        "AutoRemove": false,
+        "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
+        "Binds": [],
+        "Mounts": secrets.collect::<Vec<_>>(),
+        "PublishAllPorts": false,
+        "OomKillDisable": false,
+    })
+}
+
+/// Our profile as text. Engines before 23 drop the answer to calls that are not listed and give EPERM, with which threads and
+/// new processes of every newer C library fail: so each of those calls is listed with its answer.
+fn profile(profile: &SeccompProfile, arch: Arch) -> Value {
+    let mut written = to_oci_json(profile, arch);
+    let errno = written.get("defaultErrnoRet").cloned();
+    let unknown: Vec<&str> = Syscall::all()
+        .filter(|call| call.number(arch).is_some() && profile.admission(arch, *call).is_none())
+        .map(Syscall::name)
+        .collect();
+    if let (Some(errno), Some(rules)) = (errno, written.get_mut("syscalls").and_then(Value::as_array_mut))
+        && !unknown.is_empty()
+    {
+        rules.push(json!({ "names": unknown, "action": "SCMP_ACT_ERRNO", "errnoRet": errno }));
+    }
+    written
+}

@@ -1,0 +1,7 @@
+//! Whatever speaks the Docker Engine API: a container made over its socket, since its command line can neither mask paths nor
+//! keep the image's variables out, and joined by its client.
+
+mod body;
+mod engine;
+
+pub(super) use engine::{Docker, Socket};

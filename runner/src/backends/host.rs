@@ -1,0 +1,83 @@
+//! Where engines of this host are looked for, and what they need of the environment to be reached.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The part of the environment that decides which engine is reached, as its caller has read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostTools {
+    folders: Vec<PathBuf>,
+    variables: BTreeMap<String, String>,
+    memory: Option<PathBuf>,
+}
+
+/// What an engine's client needs to find its store, its daemon and the user's session. Proxies are not among it, nor is what
+/// could hold a secret.
+const NEEDED: [&str; 12] = [
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "HOME",
+    "PATH",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+];
+
+impl HostTools {
+    /// Takes what is needed of the environment. Relative folders of `PATH` do not count.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        let variables: BTreeMap<String, String> =
+            NEEDED.iter().filter_map(|name| Some(((*name).to_owned(), lookup(name)?))).collect();
+        let path = variables.get("PATH").map(String::as_str).unwrap_or_default();
+        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
+        Self { folders, variables, memory: None }
+    }
+
+    /// What was found is kept in this file, in a folder of the caller's own.
+    #[must_use]
+    pub fn remembering(self, file: PathBuf) -> Self {
+        Self { memory: Some(file), ..self }
+    }
+
+    pub(super) fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    pub(super) fn memory(&self) -> Option<&PathBuf> {
+        self.memory.as_ref()
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// The environment of an engine's client: words are in the language that we read.
+    pub(super) fn environment(&self) -> BTreeMap<String, String> {
+        let mut variables = self.variables.clone();
+        variables.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
+        variables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_finds_an_engine_is_taken() {
+        let all = |name: &str| match name {
+            "PATH" => Some("/usr/bin:relative:/bin".to_owned()),
+            "HTTPS_PROXY" | "AWS_SECRET_ACCESS_KEY" | "CONTAINER_HOST" => Some("x".to_owned()),
+            _ => None,
+        };
+        let tools = HostTools::read(&all);
+        assert_eq!(tools.folders(), [PathBuf::from("/usr/bin"), PathBuf::from("/bin")]);
+        let names: Vec<_> = tools.environment().into_keys().collect();
+        assert_eq!(names, ["LC_ALL", "PATH"]);
+    }
+}

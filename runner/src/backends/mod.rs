@@ -1,0 +1,28 @@
+//! Backends beside the embedded one: programs of the host that run a sandbox for us.
+//!
+//! A plan becomes a [`Script`](script::Script), by a pure function of each backend; one piece of code carries scripts out.
+
+mod docker;
+mod end;
+mod guard;
+mod host;
+mod http;
+mod images;
+mod place;
+mod podman;
+mod prepared;
+mod program;
+mod run;
+mod runsc;
+mod script;
+mod survey;
+mod table;
+mod tool;
+
+pub(crate) use guard::guard;
+pub use host::HostTools;
+pub use prepared::Engines;
+pub(crate) use prepared::Prepared;
+pub(crate) use run::Around;
+pub use survey::{AbsentBackend, Backends};
+pub use tool::ToolError;

@@ -1,0 +1,158 @@
+//! What one sandbox of an engine has on the host beside the engine's own: a folder with its files and with what removes it.
+//!
+//! The folder's lock is held by the runner. The kernel drops it when the runner dies, however it dies; so a folder whose lock
+//! can be had belongs to nobody, and whoever finds it ends and removes the sandbox: the guard at once, else the next start.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::script::Script;
+use super::tool::ToolError;
+use crate::native::check_owner;
+use crate::secret::Secrets;
+
+/// What ends the name of such a folder.
+const SUFFIX: &str = "run";
+const SCRIPT: &str = "script.json";
+const LOCK: &str = "lock";
+const SECRETS: &str = "secrets";
+/// The longest script that is read back.
+const LONGEST: u64 = 8 << 20;
+/// How long an engine may take to remove a sandbox.
+pub(super) const REMOVAL: Duration = Duration::from_secs(30);
+
+/// The folder of one sandbox. Removed, with the sandbox, when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: PathBuf,
+    /// Holds the lock.
+    _lock: File,
+    script: Script,
+    /// Whether the engine has nothing of it any more.
+    gone: bool,
+}
+
+/// Where the folder of a sandbox with this name is.
+pub(super) fn folder(runtime: &Path, name: &str) -> PathBuf {
+    runtime.join(format!("{name}.{SUFFIX}"))
+}
+
+fn private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let flags = libc::O_NOFOLLOW;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(path)?;
+    file.write_all(bytes)
+}
+
+impl Place {
+    /// Makes it. What removes the sandbox is there before anything else.
+    pub(super) fn make(script: &Script, runtime: &Path, secrets: Option<&Secrets>) -> io::Result<Self> {
+        DirBuilder::new().mode(0o700).recursive(true).create(runtime)?;
+        check_owner(runtime)?;
+        private(&script.folder)?;
+        let lock = script.folder.join(LOCK);
+        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock)?;
+        lock.try_lock().map_err(io::Error::other)?;
+        let place = Self { folder: script.folder.clone(), _lock: lock, script: script.clone(), gone: true };
+        write(&script.folder.join(SCRIPT), &serde_json::to_vec(script)?)?;
+        for (name, text) in &script.files {
+            write(&script.folder.join(name), text.as_bytes())?;
+        }
+        place.write_secrets(script, secrets)?;
+        Ok(place)
+    }
+
+    /// Their values, which only the sandbox's user and root can read.
+    fn write_secrets(&self, script: &Script, secrets: Option<&Secrets>) -> io::Result<()> {
+        if script.secrets.is_empty() {
+            return Ok(());
+        }
+        let folder = self.folder.join(SECRETS);
+        private(&folder)?;
+        for name in &script.secrets {
+            let value =
+                secrets.and_then(|secrets| secrets.descriptor(name)).ok_or(io::ErrorKind::NotFound)?;
+            let path = folder.join(name.as_str());
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path)?;
+            let mut value = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&value)))?;
+            io::copy(&mut value, &mut file)?;
+            if let Some((uid, gid)) = script.owner {
+                fchown(&file, Some(uid), Some(gid))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on the engine may have something of it.
+    pub(super) fn used(&mut self) {
+        self.gone = false;
+    }
+
+    /// The engine has removed it by itself.
+    pub(super) fn is_gone(&mut self) {
+        self.gone = true;
+    }
+
+    /// Removes what the engine has of it.
+    pub(super) fn clear(&mut self) -> Result<(), ToolError> {
+        if !self.gone {
+            self.script.discard(REMOVAL)?;
+            self.gone = true;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What cannot be removed is tried again by the next start, which finds the folder.
+        if self.clear().is_ok() {
+            drop(fs::remove_dir_all(&self.folder));
+        }
+    }
+}
+
+/// Ends and removes what dead runners left. What cannot be removed stays, for the next start.
+pub(super) fn sweep(runtime: &Path) {
+    if check_owner(runtime).is_err() {
+        return;
+    }
+    for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == SUFFIX) {
+            drop(abandoned(&path));
+        }
+    }
+}
+
+/// Ends and removes a sandbox whose runner is dead; answers whether it was one.
+///
+/// SECURITY: what is done stands in the folder. It is done only where nobody else could have written it.
+pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
+    check_owner(folder)?;
+    let lock = match OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(folder.join(LOCK)) {
+        Ok(lock) => lock,
+        // Its runner died in the middle of making it, or is removing it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if lock.try_lock().is_err() {
+        return Ok(false);
+    }
+    let mut text = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(folder.join(SCRIPT));
+    if let Ok(file) = file {
+        file.take(LONGEST).read_to_end(&mut text)?;
+        let script: Script = serde_json::from_slice(&text)?;
+        script.discard(REMOVAL).map_err(io::Error::other)?;
+    }
+    fs::remove_dir_all(folder)?;
+    Ok(true)
+}

@@ -1,0 +1,423 @@
+//! podman: a hardened `podman run`, of an image that we have given it, on flags of ours only.
+//!
+//! podman's own configuration (`containers.conf`) may add folders, devices, hooks and variables to every container, whatever
+//! its arguments say. So it runs with a configuration of ours in its place; only its store is the user's.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, MountAccess};
+use perry_sandbox_profiles::{Arch, MaskedPath, Runtime, masked_paths, to_oci_json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::host::HostTools;
+use super::images::engine_id;
+use super::place;
+use super::script::{Action, Backend, PID_FILE, SIGNAL, Script};
+use super::survey::{Absence, PATIENCE};
+use super::table::{self, by, nobody};
+use super::tool::{Call, find};
+use crate::demands::PlanError;
+use crate::native::{RANGE_BASE, RANGE_LENGTH, check_owner};
+
+/// What installs it, on the systems that most people have.
+const INSTALL: &str = "install podman: `apt-get install podman`, `dnf install podman`";
+/// A machine with both kinds of cgroups has the second one here.
+const UNIFIED: &str = "/sys/fs/cgroup/unified";
+
+/// A podman that has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Podman {
+    program: PathBuf,
+    env: BTreeMap<String, String>,
+    info: Info,
+}
+
+/// What it says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Info {
+    version: String,
+    rootless: bool,
+    seccomp: bool,
+    architecture: String,
+    runtime: PathBuf,
+    cgroup_manager: String,
+    controllers: Vec<String>,
+    driver: String,
+    /// Changes whenever its images do.
+    images: PathBuf,
+}
+
+impl Podman {
+    /// Asks it what it is.
+    pub(super) fn probe(tools: &HostTools) -> Result<Self, Absence> {
+        let program = find("podman", tools.folders()).map_err(|why| Absence::nowhere(&why, INSTALL))?;
+        let env = tools.environment();
+        let call = Call::new(&program, ["info", "--format", "json"]).with_env(&env);
+        let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some("see `podman info`")))?;
+        let mut info = read_info(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), None))?;
+        // crun does not start anything on a machine with both kinds of cgroups.
+        if is_called(&info.runtime, "crun") && Path::new(UNIFIED).exists() {
+            let remedy = "install runc, which runs on such a machine";
+            let why = "its runtime crun refuses a machine with both kinds of cgroups";
+            info.runtime = find("runc", tools.folders()).map_err(|_| Absence::dead(&why, Some(remedy)))?;
+        }
+        Ok(Self { program, env, info })
+    }
+
+    pub(super) fn rests_on(&self) -> Vec<&Path> {
+        vec![&self.program, &self.info.runtime]
+    }
+
+    /// What it enforces here.
+    pub(super) fn facts(&self) -> Option<BackendFacts> {
+        let version = if self.info.rootless {
+            format!("{} rootless", self.info.version)
+        } else {
+            self.info.version.clone()
+        };
+        let architectures = vec![self.info.architecture.clone()];
+        table::facts(Backend::Podman, &version, IsolationLevel::Oci, architectures, self.controls())
+    }
+
+    fn controls(&self) -> ControlTable {
+        let mut table = table::nothing("podman is not asked for this yet");
+        for (control, who) in HELD {
+            table.set(control, by(who));
+        }
+        let counted = [
+            (Control::MemoryExact, "memory", "cgroup memory limit, without swap"),
+            (Control::Cpu, "cpu", "cgroup cpu quota"),
+            (Control::Pids, "pids", "cgroup pids limit"),
+        ];
+        for (control, controller, who) in counted {
+            let has = self.info.controllers.iter().any(|name| name == controller);
+            let why = format!("podman has no `{controller}` cgroup here and would go on without the limit");
+            let remedy = "delegate the cgroup controllers to the user's session (cgroup v2, systemd), run as root, or use the backend `native`";
+            table.set(control, if has { by(who) } else { nobody(&why, Some(remedy)) });
+        }
+        if !self.info.seccomp {
+            table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
+        }
+        table
+    }
+
+    /// What changes whenever its images do.
+    pub(super) fn images(&self) -> &Path {
+        &self.info.images
+    }
+
+    /// A call with our configuration in the place of its own.
+    pub(super) fn call(&self, runtime: &Path, words: &[&str]) -> Call {
+        let home = home(runtime);
+        let mut call = Call::new(&self.program, ["--log-level=fatal"]).with_env(&self.env);
+        call.args.push(format!("--runtime={}", self.info.runtime.display()));
+        call.args.push(format!("--cgroup-manager={}", self.info.cgroup_manager));
+        call.args.push(format!("--hooks-dir={}", home.join(HOOKS).display()));
+        // A driver that knows no such option refuses it.
+        if self.info.driver == "overlay" {
+            call.args.push("--storage-opt=overlay.mountopt=nosuid,nodev".to_owned());
+        }
+        call.args.extend(words.iter().map(|word| (*word).to_owned()));
+        call.env.insert("CONTAINERS_CONF".to_owned(), home.join(CONF).display().to_string());
+        call
+    }
+
+    /// Writes the configuration that its calls have.
+    pub(super) fn furnish(runtime: &Path) -> io::Result<()> {
+        let home = home(runtime);
+        DirBuilder::new().mode(0o700).recursive(true).create(&home)?;
+        check_owner(&home)?;
+        let conf = home.join(CONF);
+        if fs::read_to_string(&conf).is_ok_and(|text| text == CONF_TEXT) {
+            return Ok(());
+        }
+        let early = home.join(format!("{CONF}.{}", std::process::id()));
+        fs::write(&early, CONF_TEXT)?;
+        fs::rename(early, conf)
+    }
+
+    /// What is executed for a plan.
+    pub(super) fn script(&self, plan: &LaunchPlan, runtime: &Path, name: &str) -> Result<Script, PlanError> {
+        let folder = place::folder(runtime, name);
+        let arch = Arch::host().ok_or(PlanError::Arch)?;
+        self.check_runtime(plan, arch)?;
+        let profile = to_oci_json(&plan.seccomp, arch).to_string();
+        let mut words = self.words(plan, &folder, name)?;
+        words.extend(["--".to_owned(), engine_id(plan)?]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let of = |words: &[&str]| Action::Call(self.call(runtime, words));
+        let user = plan.process.user;
+        Ok(Script {
+            backend: Backend::Podman,
+            name: name.to_owned(),
+            files: [(SECCOMP.to_owned(), profile)].into(),
+            secrets: plan.secrets.clone(),
+            owner: (!self.info.rootless)
+                .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid))),
+            create: None,
+            confirm: None,
+            run: self.call(runtime, &words),
+            signal: of(&["kill", "--signal", SIGNAL, name]),
+            state: None,
+            end: None,
+            remove: of(&["rm", "--force", "--ignore", "--time", "0", "--volumes", name]),
+            folder,
+        })
+    }
+
+    /// A profile that refuses what the runtime does between loading it and starting the program starts nothing.
+    fn check_runtime(&self, plan: &LaunchPlan, arch: Arch) -> Result<(), PlanError> {
+        let name = self.info.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let missing =
+            Runtime::find(&name).map(|runtime| runtime.missing_from(&plan.seccomp, arch)).unwrap_or_default();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let calls: Vec<&str> = missing.iter().map(|call| call.name()).collect();
+        Err(PlanError::Seccomp(format!(
+            "{name} itself needs {}, which the profile refuses",
+            calls.join(", ")
+        )))
+    }
+
+    fn words(&self, plan: &LaunchPlan, folder: &Path, name: &str) -> Result<Vec<String>, PlanError> {
+        let (process, limits) = (&plan.process, &plan.limits);
+        let mut words: Vec<String> = FIXED.split_whitespace().map(str::to_owned).collect();
+        let mut flag = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        flag("--name", name.to_owned());
+        flag("--pidfile", folder.join(PID_FILE).display().to_string());
+        flag("--label", format!("perry-sandbox.run={name}"));
+        flag("--security-opt", format!("seccomp={}", folder.join(SECCOMP).display()));
+        let masked: Vec<&str> =
+            masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
+        flag("--security-opt", format!("mask={}", masked.join(":")));
+        if !self.info.rootless {
+            flag("--uidmap", format!("0:{RANGE_BASE}:{RANGE_LENGTH}"));
+        }
+        for cap in plan.linux_caps.iter() {
+            flag("--cap-add", cap.name().to_owned());
+        }
+        flag("--user", format!("{}:{}", process.user.uid, process.user.gid));
+        flag("--workdir", process.cwd.clone());
+        // podman sets these two where nobody does, and nothing else.
+        for (variable, value) in [("HOME", "/"), ("HOSTNAME", "sandbox")] {
+            if process.env.get(variable).is_none_or(String::is_empty) {
+                flag("--env", format!("{variable}={value}"));
+            }
+        }
+        for (variable, value) in
+            process.env.iter().filter(|(name, value)| *name != "HOME" || !value.is_empty())
+        {
+            flag("--env", format!("{variable}={value}"));
+        }
+        let disk = limits.disk.bytes();
+        let tmp = plan.tmp.bytes().min(disk);
+        let shm = tmp.div_euclid(4);
+        flag("--shm-size", format!("{shm}b"));
+        let size = tmp.saturating_sub(shm);
+        // The folder keeps the mode that it has in the image; it is the user's own all the same.
+        flag("--tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
+        for (limit, value) in [
+            ("nofile", u64::from(limits.open_files.get())),
+            ("nproc", u64::from(limits.pids.get())),
+            ("fsize", disk),
+            ("core", 0),
+            ("memlock", 65_536),
+            ("msgqueue", 0),
+        ] {
+            flag("--ulimit", format!("{limit}={value}:{value}"));
+        }
+        flag("--memory", format!("{}b", limits.memory.bytes()));
+        flag("--memory-swap", format!("{}b", limits.memory.bytes()));
+        let milli = limits.cpu.0.get();
+        flag("--cpus", format!("{}.{:03}", milli.div_euclid(1000), milli.rem_euclid(1000)));
+        flag("--pids-limit", limits.pids.get().to_string());
+        for mount in &plan.mounts {
+            flag("--mount", bind(&mount.path, &mount.path, mount.access)?);
+        }
+        for secret in &plan.secrets {
+            let source = folder.join("secrets").join(secret.as_str()).display().to_string();
+            flag("--mount", bind(&source, &format!("/run/secrets/{secret}"), MountAccess::Read)?);
+        }
+        let argv =
+            serde_json::to_string(&process.argv).map_err(|error| PlanError::Seccomp(error.to_string()))?;
+        flag("--entrypoint", argv);
+        Ok(words)
+    }
+}
+
+/// Where its configuration of ours is.
+fn home(runtime: &Path) -> PathBuf {
+    runtime.join("podman")
+}
+
+/// One folder or file of the host inside.
+///
+/// SECURITY: the format has no way to write a comma, so a path with one could add options of its own.
+fn bind(source: &str, target: &str, access: MountAccess) -> Result<String, PlanError> {
+    if [source, target].iter().any(|path| path.contains([',', '"', '\n', '='])) {
+        return Err(PlanError::NotEnforceable {
+            backend: "podman",
+            control: Control::MountsRead,
+            why: format!(
+                "podman cannot be given the path `{source}`: it has a comma, quote, equals sign or line break"
+            ),
+            remedy: Some("use another path, or the backend `native`".to_owned()),
+        });
+    }
+    let exec = if access == MountAccess::Execute { "" } else { ",noexec" };
+    Ok(format!(
+        "type=bind,src={source},dst={target},ro=true,bind-propagation=private,bind-nonrecursive=true,nosuid,nodev{exec}"
+    ))
+}
+
+fn is_called(program: &Path, name: &str) -> bool {
+    program.file_name().is_some_and(|found| found == name)
+}
+
+/// Reads `podman info --format json`.
+fn read_info(bytes: &[u8]) -> Result<Info, String> {
+    let info: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
+    let at = |path: &str| info.pointer(path).ok_or_else(|| format!("it has no `{path}`"));
+    let text =
+        |path: &str| at(path)?.as_str().map(str::to_owned).ok_or_else(|| format!("`{path}` is not text"));
+    let truth = |path: &str| at(path)?.as_bool().ok_or_else(|| format!("`{path}` is neither true nor false"));
+    if truth("/host/serviceIsRemote")? {
+        return Err("it is a client of another machine".to_owned());
+    }
+    let absolute = |path: &str| {
+        let found = PathBuf::from(text(path)?);
+        if found.is_absolute() { Ok(found) } else { Err(format!("`{path}` is not an absolute path")) }
+    };
+    let plain = |path: &str| {
+        let found = text(path)?;
+        let fits = |char: char| char.is_ascii_alphanumeric() || "._+~-".contains(char);
+        if (1..=64).contains(&found.len()) && found.chars().all(fits) && !found.starts_with('-') {
+            Ok(found)
+        } else {
+            Err(format!("`{path}` is not a word"))
+        }
+    };
+    let controllers = info.pointer("/host/cgroupControllers").and_then(Value::as_array);
+    let controllers = controllers.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let driver = plain("/store/graphDriverName")?;
+    let images = absolute("/store/graphRoot")?.join(format!("{driver}-images/images.json"));
+    Ok(Info {
+        version: plain("/version/Version")?,
+        rootless: truth("/host/security/rootless")?,
+        seccomp: truth("/host/security/seccompEnabled")?,
+        architecture: plain("/host/arch")?,
+        runtime: absolute("/host/ociRuntime/path")?,
+        cgroup_manager: plain("/host/cgroupManager")?,
+        controllers: controllers.collect(),
+        driver,
+        images,
+    })
+}
+
+const CONF: &str = "containers.conf";
+const SECCOMP: &str = "seccomp.json";
+/// Where its hooks would be: there is no such folder.
+const HOOKS: &str = "no-hooks";
+/// Nothing of the user's or the system's own: in there could be folders, devices, hooks and variables for every container.
+const CONF_TEXT: &str = "\
+[containers]
+default_sysctls = []
+env = []
+http_proxy = false
+
+[engine]
+events_logger = \"none\"
+hooks_dir = []
+";
+
+/// What is the same for every plan.
+const FIXED: &str = "run --rm --pull never --network none --read-only --read-only-tmpfs=false --image-volume ignore \
+    --cap-drop ALL --security-opt no-new-privileges --http-proxy=false --unsetenv-all --ipc private --pid private \
+    --uts private --cgroupns private --hostname sandbox --no-hosts --passwd=false --umask 0022 \
+    --tmpfs /dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver none --sig-proxy=false --init=false --systemd=false \
+    --no-healthcheck --stop-signal SIGKILL --stop-timeout 0 --interactive";
+
+/// What is held wherever it runs.
+const HELD: [(Control, &str); 18] = [
+    (Control::Namespaces, "podman's runtime (kernel namespaces)"),
+    (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
+    (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
+    (Control::Seccomp, "podman's runtime (the plan's filter)"),
+    (Control::MaskedPaths, "podman's runtime (covered by /dev/null or an empty folder)"),
+    (Control::RemovedAtExit, "podman (--rm), and a process of ours that removes what a killed runner left"),
+    (Control::NoNetwork, "network namespace"),
+    (Control::ReadOnlyRoot, "read-only mount"),
+    (Control::Tmp, "tmpfs with a size; the memory limit bounds the number of files"),
+    (Control::MountsRead, "bind mount (read-only, nosuid, nodev, noexec); a mount below it is not shown"),
+    (Control::MountsExec, "bind mount (read-only, nosuid, nodev); a mount below it is not shown"),
+    (Control::Env, "podman (the plan's variables, HOME and HOSTNAME, and no other)"),
+    (
+        Control::Secrets,
+        "files that only the sandbox's user and root of the host can read, in a folder of the runner's own",
+    ),
+    (Control::User, "podman's runtime"),
+    (Control::Wall, "supervisor"),
+    (Control::Output, "supervisor"),
+    (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),
+    (Control::OpenFiles, "RLIMIT_NOFILE"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &[u8] = include_bytes!("recorded/podman-4.3.1-info-root.json");
+
+    fn info(change: impl FnOnce(&mut Value)) -> Result<Info, String> {
+        let mut info: Value = serde_json::from_slice(INFO).unwrap();
+        change(&mut info);
+        read_info(info.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_podman_says_of_itself_is_read() {
+        let info = info(|_| ()).unwrap();
+        assert_eq!((info.version.as_str(), info.rootless, info.seccomp), ("4.3.1", false, true));
+        assert!(info.controllers.iter().any(|name| name == "memory"));
+        assert!(info.images.ends_with("overlay-images/images.json"), "{info:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_believed_is_no_podman() {
+        assert!(read_info(b"").is_err() && read_info(b"[]").is_err());
+        assert!(info(|info| info["host"]["serviceIsRemote"] = true.into()).is_err());
+        assert!(info(|info| info["host"]["cgroupManager"] = "--privileged".into()).is_err());
+        assert!(info(|info| info["host"]["ociRuntime"]["path"] = "runc".into()).is_err());
+        assert!(info(|info| info["version"]["Version"] = "4\u{1b}[31m".into()).is_err());
+    }
+
+    fn podman(change: impl FnOnce(&mut Info)) -> Podman {
+        let mut info = info(|_| ()).unwrap();
+        change(&mut info);
+        Podman { program: "/usr/bin/podman".into(), env: BTreeMap::new(), info }
+    }
+
+    #[test]
+    fn a_limit_without_its_cgroup_is_not_promised() {
+        let held = |podman: Podman, control| podman.controls().enforcer(control).is_some();
+        for control in [Control::MemoryExact, Control::Cpu, Control::Pids] {
+            assert!(held(podman(|_| ()), control));
+            assert!(!held(podman(|info| info.controllers.clear()), control));
+        }
+        assert!(!held(podman(|info| info.seccomp = false), Control::Seccomp));
+        assert!(!held(podman(|_| ()), Control::Egress) && !held(podman(|_| ()), Control::EphemeralRoot));
+    }
+
+    #[test]
+    fn a_path_cannot_add_options() {
+        assert!(bind("/a,rw", "/a,rw", MountAccess::Read).is_err());
+        assert!(bind("/a", "/a", MountAccess::Read).unwrap().ends_with("nosuid,nodev,noexec"));
+        assert!(bind("/a", "/a", MountAccess::Execute).unwrap().ends_with("nosuid,nodev"));
+    }
+}

@@ -1,0 +1,186 @@
+//! One sandbox of an engine from its script to its end: the same streams, limits of time and output, signals and clean-up as
+//! for one of our own.
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Scope;
+use std::time::Duration;
+
+use super::end::{Conclusion, conclude};
+use super::guard::Guard;
+use super::place::{Place, REMOVAL, sweep};
+use super::script::Script;
+use super::tool::ToolError;
+use crate::io::{Commands, Streams};
+use crate::native::{
+    Bounds, Company, Counting, Delivery, Ended, Finished, Hands, Observer, RunError, Running, await_readable,
+    is_handled_by, open_pidfd, peek_exited, pipes, signal_by_pidfd, supervise,
+};
+use crate::outcome::{End, Limit, Measured, Usage};
+use crate::secret::Secrets;
+
+/// How long an engine may take to pass a signal on.
+const SIGNALLING: Duration = Duration::from_secs(10);
+/// How long an engine's client may live on after its sandbox was removed.
+const LAST: Duration = Duration::from_secs(5);
+
+/// What a run needs beside its script.
+pub(crate) struct Around<'a> {
+    /// The folder of live sandboxes.
+    pub(crate) runtime: &'a Path,
+    /// Values of the script's secrets.
+    pub(crate) secrets: Option<&'a Secrets>,
+    /// Who is told how it goes on.
+    pub(crate) observer: Option<&'a dyn Observer>,
+    /// What has to be done before anything runs.
+    pub(crate) before: &'a (dyn Fn() -> io::Result<()> + Sync),
+}
+
+impl std::fmt::Debug for Around<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Around").field("runtime", &self.runtime).finish_non_exhaustive()
+    }
+}
+
+/// The folder goes before the guard does: one that finds it takes its runner for dead.
+struct Berth {
+    place: Place,
+    guard: Guard,
+}
+
+/// Runs a sandbox to its end; `bring` gives the engine its image.
+pub(crate) fn run(
+    script: &Script,
+    bounds: &Bounds,
+    streams: Streams,
+    commands: Option<&Commands>,
+    around: &Around<'_>,
+    bring: &dyn Fn() -> Result<(), RunError>,
+) -> Result<Finished, RunError> {
+    sweep(around.runtime);
+    let place = Place::make(script, around.runtime, around.secrets).map_err(RunError::Live)?;
+    let guard = Guard::start(&script.folder).map_err(RunError::Guard)?;
+    let mut berth = Berth { place, guard };
+    (around.before)().map_err(RunError::Supervision)?;
+    bring()?;
+    berth.guard.ready().map_err(RunError::Guard)?;
+    berth.place.used();
+    if let Some(create) = &script.create {
+        create.take(REMOVAL)?;
+    }
+    if let Some(confirm) = &script.confirm {
+        confirm.check(REMOVAL)?;
+    }
+    let (running, process) = start(script, streams)?;
+    if let (Some(observer), Some((pid, pidfd))) = (around.observer, &running.process) {
+        observer.started(*pid, pidfd.as_fd(), None);
+    }
+    let ended = std::thread::scope(|scope| {
+        let hands = Reach { script, scope, process: process.as_fd(), killed: AtomicBool::new(false) };
+        let company =
+            Company { observer: around.observer, hands: Some(&hands), ..Company::of(Counting::Others) };
+        supervise(running, bounds, commands, company)
+    });
+    let ended = ended.map_err(RunError::Supervision)?;
+    let finished = finish(script, ended)?;
+    if script.is_removed_by_itself() && !finished.was_killed {
+        berth.place.is_gone();
+    }
+    berth.place.clear()?;
+    Ok(finished.outcome)
+}
+
+/// Starts the engine's client with pipes of ours, and no terminal.
+fn start(script: &Script, streams: Streams) -> Result<(Running, OwnedFd), RunError> {
+    let failed = |source| ToolError::Start { program: script.run.program.clone(), source };
+    let (report, closed) = UnixStream::pair().map_err(failed)?;
+    // Nobody reports: the client runs as soon as it is there.
+    drop(closed);
+    let mut running = Running::new(report.into(), 0);
+    let (ours, [stdin, stdout, stderr]) = pipes().map_err(failed)?;
+    running.plug(ours, streams);
+    let mut command = script.run.command();
+    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    let child = command.spawn().map_err(failed)?;
+    // It is collected by its descriptor.
+    let pidfd = open_pidfd(child.id()).map_err(|errno| failed(errno.into()))?;
+    let process = pidfd.try_clone().map_err(failed)?;
+    running.process = i32::try_from(child.id()).ok().map(|pid| (pid, pidfd));
+    Ok((running, process))
+}
+
+/// Reaches the sandbox through its engine, without keeping the supervision waiting.
+struct Reach<'scope, 'env> {
+    script: &'env Script,
+    scope: &'scope Scope<'scope, 'env>,
+    process: BorrowedFd<'env>,
+    killed: AtomicBool,
+}
+
+impl Hands for Reach<'_, '_> {
+    fn signal(&self, number: i32) -> Delivery {
+        // The kernel shields process 1 of a namespace from what it does not catch; outside, that would end it.
+        if let Some(pid) = self.script.program()
+            && !is_handled_by(pid, number)
+        {
+            self.kill();
+            return Delivery::EndedInstead;
+        }
+        let action = self.script.signal.with_signal(number);
+        // One that has ended meanwhile needs no signal.
+        self.scope.spawn(move || drop(action.take(SIGNALLING)));
+        Delivery::Sent
+    }
+
+    fn kill(&self) {
+        if self.killed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (script, process) = (self.script, self.process);
+        self.scope.spawn(move || {
+            // What fails here is tried again, and told, when the run is over.
+            drop(script.end.as_ref().unwrap_or(&script.remove).take(REMOVAL));
+            let _ended = await_readable(process, LAST);
+            if !peek_exited(process) {
+                let _ = signal_by_pidfd(process.as_raw_fd(), libc::SIGKILL);
+            }
+        });
+    }
+}
+
+struct Done {
+    outcome: Finished,
+    was_killed: bool,
+}
+
+/// What the client's end says about the program's.
+fn finish(script: &Script, ended: Ended) -> Result<Done, RunError> {
+    if let Some((stream, source)) = ended.unwritable {
+        return Err(RunError::Output { stream, source });
+    }
+    let Some(exit) = ended.exit else {
+        return Err(RunError::Supervision(io::ErrorKind::UnexpectedEof.into()));
+    };
+    let was_killed = ended.limit.is_some() || ended.as_if.is_some() || exit.signal.is_some();
+    let (end, limit) = match (ended.limit, ended.as_if) {
+        (Some(limit), _) => (End::Killed(libc::SIGKILL), Some(limit)),
+        (None, Some(signal)) => (End::Killed(signal), None),
+        (None, None) => match conclude(script, &exit, &ended.stderr)? {
+            Conclusion::Ended(end) => (end, None),
+            Conclusion::OutOfMemory => (End::Killed(libc::SIGKILL), Some(Limit::Memory)),
+        },
+    };
+    let usage = Usage {
+        wall: ended.wall,
+        user: Duration::ZERO,
+        system: Duration::ZERO,
+        peak_memory: 0,
+        peak_measured: Measured::Unknown,
+    };
+    let (stdout, stderr, output) = (ended.stdout, ended.stderr, ended.output);
+    Ok(Done { outcome: Finished { end, limit, stdout, stderr, usage, output, egress: None }, was_killed })
+}

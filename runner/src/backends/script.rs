@@ -1,0 +1,211 @@
+//! What is done on the host for one sandbox, as data: made by a pure function from a plan, printed by a dry run, and carried
+//! out by one piece of code for all backends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use perry_sandbox_policy::SecretName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::http::Exchange;
+use super::tool::{Call, ToolError};
+
+/// Where podman writes which process of the host the program is, in a sandbox's folder.
+pub(crate) const PID_FILE: &str = "pid";
+/// Stands for the number of a signal in what [`Script::signal`] says.
+pub(crate) const SIGNAL: &str = "{signal}";
+
+/// Everything about one sandbox of a backend that is a program of the host. Names and words of it are chosen before anything
+/// starts, and the engine decides nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Script {
+    /// Whose it is.
+    pub(crate) backend: Backend,
+    /// What the engine calls the sandbox.
+    pub(crate) name: String,
+    /// A folder of its own, for its owner only: made first, and removed last.
+    pub(crate) folder: PathBuf,
+    /// Text files in there.
+    pub(crate) files: BTreeMap<String, String>,
+    /// Secrets that lie in there as `secrets/NAME` while it runs.
+    pub(crate) secrets: Vec<SecretName>,
+    /// Whose these are inside: they are given to that user of the host where it is another.
+    pub(crate) owner: Option<(u32, u32)>,
+    /// What makes it, before it is started.
+    pub(crate) create: Option<Action>,
+    /// What the engine must say of it then.
+    pub(crate) confirm: Option<Confirm>,
+    /// Starts it, and stays with it: its streams are the sandbox's.
+    pub(crate) run: Call,
+    /// Sends its program the signal [`SIGNAL`].
+    pub(crate) signal: Action,
+    /// Says how it ended, before it is removed.
+    pub(crate) state: Option<Action>,
+    /// Ends it, where that has to come before it is removed.
+    pub(crate) end: Option<Action>,
+    /// Removes it with all that the engine has of it, and ends it, where `end` does not.
+    pub(crate) remove: Action,
+}
+
+/// Backends that are programs of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Backend {
+    /// podman, as root or not.
+    Podman,
+    /// Whatever speaks the Docker Engine API.
+    Docker,
+    /// gVisor, by its own OCI runtime.
+    Runsc,
+}
+
+impl Backend {
+    /// The name in plans and on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Podman => "podman",
+            Self::Docker => "docker",
+            Self::Runsc => "runsc",
+        }
+    }
+}
+
+/// One thing that is asked of an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Action {
+    /// By a program of the host.
+    Call(Call),
+    /// By its socket.
+    Ask(Exchange),
+}
+
+/// Engines take fields that they do not know and leave them out. So one is asked what it has made of the question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confirm {
+    pub(crate) ask: Exchange,
+    /// What was asked for; its `HostConfig` must be the container's.
+    pub(crate) expected: Value,
+}
+
+const HOST_CONFIG: &str = "HostConfig";
+
+impl Confirm {
+    /// Asks; a field that is not what it should be is an error.
+    pub(crate) fn check(&self, within: Duration) -> Result<(), ToolError> {
+        let body = self.ask.answer(within)?;
+        let found: Value =
+            serde_json::from_slice(&body).map_err(|error| self.ask.unusable(error.to_string()))?;
+        let of = |name: &str| found.get(HOST_CONFIG).and_then(|all| all.get(name)).unwrap_or(&Value::Null);
+        let fields = self.expected.get(HOST_CONFIG).and_then(Value::as_object).into_iter().flatten();
+        let other = fields.filter(|(name, wanted)| !is_same(wanted, of(name)));
+        let names: Vec<&str> = other.map(|(name, _)| name.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        Err(self.ask.unusable(format!(
+            "the engine has left out or changed {}, so nothing is started",
+            names.join(", ")
+        )))
+    }
+}
+
+/// Whether an engine has kept a value: nothing and emptiness are the same to it.
+fn is_same(wanted: &Value, found: &Value) -> bool {
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Bool(truth) => !truth,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Number(_) => false,
+    };
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            wanted.iter().all(|(name, value)| is_same(value, found.get(name).unwrap_or(&Value::Null)))
+        }
+        (Value::Array(wanted), Value::Array(found)) => {
+            wanted.len() == found.len() && wanted.iter().zip(found).all(|(one, other)| is_same(one, other))
+        }
+        _ => wanted == found || is_empty(wanted) && is_empty(found),
+    }
+}
+
+impl Action {
+    /// Does it, and gives what was answered. What is not there is an answer of its own.
+    pub(crate) fn take(&self, within: Duration) -> Result<Vec<u8>, ToolError> {
+        match self {
+            Self::Call(call) => Ok(call.answer(within)?.stdout),
+            Self::Ask(exchange) => exchange.answer(within),
+        }
+    }
+
+    /// With the number of a signal in the place that it has.
+    pub(crate) fn with_signal(&self, number: i32) -> Self {
+        let put = |text: &String| text.replace(SIGNAL, &number.to_string());
+        match self {
+            Self::Call(call) => {
+                Self::Call(Call { args: call.args.iter().map(put).collect(), ..call.clone() })
+            }
+            Self::Ask(ask) => Self::Ask(Exchange { target: put(&ask.target), ..ask.clone() }),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(call) => f.write_str(&call.line()),
+            Self::Ask(exchange) => exchange.fmt(f),
+        }
+    }
+}
+
+impl Script {
+    /// Whether the engine leaves nothing of a sandbox whose program ended by itself.
+    pub(crate) const fn is_removed_by_itself(&self) -> bool {
+        matches!(self.backend, Backend::Podman | Backend::Runsc)
+    }
+
+    /// Ends it and removes it; one that is not there is what we want.
+    pub(crate) fn discard(&self, within: Duration) -> Result<(), ToolError> {
+        if let Some(end) = &self.end {
+            // One that has ended already is what we want as well.
+            drop(end.take(within));
+        }
+        match &self.remove {
+            Action::Call(_) => self.remove.take(within).map(drop),
+            Action::Ask(ask) => {
+                let reply = ask.ask(within)?;
+                if matches!(reply.status, 200..300 | 404) { Ok(()) } else { Err(ask.failed(&reply)) }
+            }
+        }
+    }
+
+    /// The program's process as the host sees it, where its engine says so.
+    pub(crate) fn program(&self) -> Option<i32> {
+        let text = std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?;
+        text.trim().parse().ok().filter(|pid| *pid > 1)
+    }
+
+    /// What is done, in order, for people.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        let folder = self.folder.display();
+        let mut steps = vec![format!("make the folder {folder}, for its owner only")];
+        for (name, text) in &self.files {
+            steps.push(format!("write {folder}/{name}:"));
+            steps.extend(text.lines().map(|line| format!("    {line}")));
+        }
+        steps.extend(
+            self.secrets.iter().map(|name| format!("write {folder}/secrets/{name}: its value is not shown")),
+        );
+        steps.extend(self.create.iter().map(ToString::to_string));
+        steps.push(self.run.line());
+        steps.extend(self.end.iter().map(|action| format!("to end it: {action}")));
+        steps.extend(self.state.iter().map(|action| format!("at its end: {action}")));
+        steps.push(format!("at its end, and when this program is killed: {}", self.remove));
+        steps
+    }
+}

@@ -1,0 +1,38 @@
+//! What all tables of controls have in common.
+
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, Enforcement, IsolationLevel};
+
+use super::script::Backend;
+
+/// All controls, none of them held.
+pub(super) fn nothing(why: &str) -> ControlTable {
+    Control::ALL.into_iter().map(|control| (control, nobody(why, Some(OTHER)))).collect()
+}
+
+/// What helps where one backend does not hold something.
+pub(super) const OTHER: &str = "ask for less, or use another backend: see `perry-sandbox backends`";
+
+pub(super) fn by(who: &str) -> Enforcement {
+    Enforcement::By(who.to_owned())
+}
+
+pub(super) fn nobody(why: &str, remedy: Option<&str>) -> Enforcement {
+    Enforcement::Nobody { why: why.to_owned(), remedy: remedy.map(str::to_owned) }
+}
+
+/// The facts of a backend at one level.
+pub(super) fn facts(
+    backend: Backend,
+    version: &str,
+    level: IsolationLevel,
+    architectures: Vec<String>,
+    controls: ControlTable,
+) -> Option<BackendFacts> {
+    Some(BackendFacts {
+        name: backend.name().parse().ok()?,
+        version: version.to_owned(),
+        levels: vec![level],
+        architectures,
+        controls,
+    })
+}

@@ -1,0 +1,121 @@
+//! What a plan demands of a backend, and whether that backend holds all of it: asked before anything starts.
+
+use perry_sandbox_policy::{
+    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, RootfsMode,
+    Terminal,
+};
+use thiserror::Error;
+
+use crate::native::DeviceError;
+
+/// Why a plan is not for this backend on this host. Nothing was started.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The plan names another backend.
+    #[error("the plan is for the backend `{planned}`, not for `{here}`")]
+    Backend {
+        /// What the plan names.
+        planned: String,
+        /// Who was asked.
+        here: &'static str,
+    },
+    /// A line of the plan that nobody would hold.
+    #[error("the {backend} backend cannot enforce `{control}` here: {why}{}", remedy.as_deref().map(|text| format!("; {text}")).unwrap_or_default())]
+    NotEnforceable {
+        /// Who was asked.
+        backend: &'static str,
+        /// The line.
+        control: Control,
+        /// Why not.
+        why: String,
+        /// What would help.
+        remedy: Option<String>,
+    },
+    /// The seccomp profile cannot be compiled.
+    #[error("the plan's seccomp profile cannot be compiled: {0}")]
+    Seccomp(String),
+    /// The image's root folder cannot be opened.
+    #[error("cannot open the image's root folder: {0}")]
+    RootFolder(String),
+    /// A device that is not given.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A place to connect to that cannot be read.
+    #[error(transparent)]
+    Egress(#[from] PatternError),
+    /// This processor is not known to the seccomp compiler.
+    #[error("there is no seccomp table for this processor: x86_64 and aarch64 are known")]
+    Arch,
+}
+
+/// Refuses a plan for another backend, and one with a line that this backend does not hold.
+pub(crate) fn check_plan(
+    backend: &'static str,
+    plan: &LaunchPlan,
+    table: &ControlTable,
+) -> Result<(), PlanError> {
+    if plan.backend.as_str() != backend {
+        return Err(PlanError::Backend { planned: plan.backend.to_string(), here: backend });
+    }
+    demanded(plan).into_iter().try_for_each(|control| check(backend, control, table))
+}
+
+/// Every control that this plan needs: its own lines, and what its fields say whatever the lines say.
+fn demanded(plan: &LaunchPlan) -> Vec<Control> {
+    let mut all: Vec<Control> = plan.lines.iter().map(|line| line.control).collect();
+    all.extend([
+        Control::Namespaces,
+        Control::LinuxCaps,
+        Control::NoNewPrivileges,
+        Control::Seccomp,
+        Control::MaskedPaths,
+        Control::RemovedAtExit,
+        Control::Tmp,
+        Control::Env,
+        Control::User,
+        Control::Cpu,
+        Control::Pids,
+        Control::Wall,
+        Control::Output,
+        Control::Disk,
+        Control::OpenFiles,
+    ]);
+    all.push(match plan.rootfs {
+        RootfsMode::ReadOnly => Control::ReadOnlyRoot,
+        RootfsMode::Ephemeral => Control::EphemeralRoot,
+    });
+    all.push(match plan.memory_enforcement {
+        MemoryEnforcement::Exact => Control::MemoryExact,
+        MemoryEnforcement::Watched => Control::MemoryWatched,
+    });
+    all.push(match plan.network {
+        Network::None => Control::NoNetwork,
+        Network::Egress(_) => Control::Egress,
+    });
+    let asked = [
+        (plan.mounts.iter().any(|mount| mount.access == MountAccess::Read), Control::MountsRead),
+        (plan.mounts.iter().any(|mount| mount.access == MountAccess::Write), Control::MountsWrite),
+        (plan.mounts.iter().any(|mount| mount.access == MountAccess::Execute), Control::MountsExec),
+        (!plan.secrets.is_empty(), Control::Secrets),
+        (!plan.devices.is_empty(), Control::Devices),
+        (plan.process.terminal == Terminal::Own, Control::Terminal),
+    ];
+    all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn check(backend: &'static str, control: Control, table: &ControlTable) -> Result<(), PlanError> {
+    if table.enforcer(control).is_some() {
+        return Ok(());
+    }
+    let (why, remedy) = table.refusal(control).unwrap_or(("it is not in the table", None));
+    Err(PlanError::NotEnforceable {
+        backend,
+        control,
+        why: why.to_owned(),
+        remedy: remedy.map(str::to_owned),
+    })
+}
