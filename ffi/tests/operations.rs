@@ -73,7 +73,7 @@ fn a_denial_has_a_code_and_every_reason() {
     assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "DENIED");
     let args = json!({ "name": "busybox" });
     assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "DENIED");
-    let args = with(own.busybox(&["true"]), json!({ "backend": "podman" }));
+    let args = with(own.busybox(&["true"]), json!({ "backend": "nobodys" }));
     assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "NOT_AVAILABLE");
 }
 

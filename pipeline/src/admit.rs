@@ -244,7 +244,8 @@ impl Admitted<'_> {
         let health = probe.map(|(probe, check)| HealthStart { check, plan: probe.plan });
         let Begin { stdin, again, secrets, window } = begin;
         let trail = self.trail.as_ref();
-        let options = StartOptions { stdin, trail, again, secrets, window, restart, health };
+        let options =
+            StartOptions { stdin, trail, again, secrets, window, restart, health, engines: self.engines() };
         Ok(sandboxes.start(id, self.plan, &self.decided.verified, rootfs, options)?)
     }
 

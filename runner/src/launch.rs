@@ -200,7 +200,7 @@ pub(crate) fn launch_from(
 
 /// A plan that has been checked against the backend that it names.
 enum Work<'a> {
-    Native(native::Prepared),
+    Native(Box<native::Prepared>),
     Engine(Box<backends::Prepared<'a>>),
 }
 
@@ -216,7 +216,7 @@ impl<'a> Work<'a> {
             )?)));
         }
         let facts = native::probe().ok_or(LaunchError::NoBackend)?;
-        Ok(Self::Native(native::Prepared::new(plan, rootfs, &facts.controls)?))
+        Ok(Self::Native(Box::new(native::Prepared::new(plan, rootfs, &facts.controls)?)))
     }
 }
 

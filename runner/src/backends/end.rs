@@ -84,8 +84,8 @@ fn read_state(state: &Value) -> Result<Conclusion, Wrong> {
     if state.get("Running").and_then(Value::as_bool) != Some(false) {
         return Err(Wrong::Answer("its client has ended before the sandbox, which is removed"));
     }
-    // It also says so of one whose child was ended, and which ended well by itself.
-    if state.get("OOMKilled").and_then(Value::as_bool) == Some(true) && code != 0 {
+    // It also says so of one whose child was ended, and which ended by itself.
+    if state.get("OOMKilled").and_then(Value::as_bool) == Some(true) && code == 137 {
         return Ok(Conclusion::OutOfMemory);
     }
     Ok(ended(code))
@@ -94,7 +94,7 @@ fn read_state(state: &Value) -> Result<Conclusion, Wrong> {
 /// podman gives its own failures codes that programs use too. It writes the program's process down when that has started, and
 /// only then is the code the program's.
 fn of_podman(script: &Script, code: i32, stderr: &[u8]) -> Result<Conclusion, RunError> {
-    if script.program().is_some() {
+    if script.has_started() {
         return Ok(ended(code));
     }
     // Nothing of the program's can be among its words, for there was none.
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(read(json!({ "ExitCode": 7 })), Ok(Conclusion::Ended(End::Exited(7))));
         assert_eq!(read(json!({ "ExitCode": 143 })), Ok(Conclusion::Ended(End::Killed(15))));
         assert_eq!(read(json!({ "ExitCode": 137, "OOMKilled": true })), Ok(Conclusion::OutOfMemory));
-        assert_eq!(read(json!({ "OOMKilled": true })), Ok(Conclusion::Ended(End::Exited(0))));
+        assert_eq!(read(json!({ "ExitCode": 5, "OOMKilled": true })), Ok(Conclusion::Ended(End::Exited(5))));
         assert!(matches!(read(json!({ "ExitCode": 127, "StartedAt": NEVER })), Err(Wrong::Engine(_))));
         let error = read(json!({ "ExitCode": 127, "Error": "no \u{1b}[31msuch file" }));
         assert_eq!(error, Err(Wrong::Engine("no \u{fffd}[31msuch file".to_owned())));

@@ -23,6 +23,7 @@ pub(crate) use guard::guard;
 pub use host::HostTools;
 pub use prepared::Engines;
 pub(crate) use prepared::Prepared;
-pub(crate) use run::Around;
+pub(crate) use run::{Around, run};
+pub(crate) use script::Script;
 pub use survey::{AbsentBackend, Backends};
 pub use tool::ToolError;

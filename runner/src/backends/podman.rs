@@ -229,6 +229,7 @@ impl Podman {
             ("core", 0),
             ("memlock", 65_536),
             ("msgqueue", 0),
+            ("sigpending", 1024),
         ] {
             flag("--ulimit", format!("{limit}={value}:{value}"));
         }

@@ -1,6 +1,7 @@
 //! The way from a plan into a backend that is a program of the host.
 
 use std::io;
+use std::path::Path;
 
 use perry_sandbox_image::{Rootfs, Store};
 use perry_sandbox_policy::LaunchPlan;
@@ -43,7 +44,7 @@ impl<'a> Prepared<'a> {
         image: &'a VerifiedImage,
         rootfs: &Rootfs,
         engines: Engines<'a>,
-        runtime: &std::path::Path,
+        runtime: &Path,
     ) -> Result<Self, PlanError> {
         let unknown =
             || PlanError::Backend { planned: plan.backend.to_string(), here: "what is alive on this host" };
@@ -69,6 +70,24 @@ impl<'a> Prepared<'a> {
         Ok(Self { script, bounds: bounds(plan), means, store: engines.store, image, id, program })
     }
 
+    /// Gives the engine the image, unless it has it, for a process that runs the script.
+    pub(crate) fn bring(&self, runtime: &Path) -> Result<(), RunError> {
+        self.program.check()?;
+        let runtime = std::path::absolute(runtime).map_err(RunError::Live)?;
+        let content = (self.store, self.image);
+        match self.means {
+            Means::Podman(podman) => into_podman(podman, content, &self.id, &runtime),
+            Means::Docker(docker) => into_docker(docker.socket(), content, &self.id),
+            // It runs our own tree.
+            Means::Runsc(_) => Ok(()),
+        }
+    }
+
+    /// What is executed.
+    pub(crate) const fn script(&self) -> &Script {
+        &self.script
+    }
+
     /// Runs it.
     pub(crate) fn run(
         &self,
@@ -76,17 +95,7 @@ impl<'a> Prepared<'a> {
         commands: Option<&Commands>,
         around: &Around<'_>,
     ) -> Result<Finished, RunError> {
-        self.program.check()?;
-        let runtime = std::path::absolute(around.runtime).map_err(RunError::Live)?;
-        run(&self.script, &self.bounds, streams, commands, around, &|| {
-            let content = (self.store, self.image);
-            match self.means {
-                Means::Podman(podman) => into_podman(podman, content, &self.id, &runtime),
-                Means::Docker(docker) => into_docker(docker.socket(), content, &self.id),
-                // It runs our own tree.
-                Means::Runsc(_) => Ok(()),
-            }
-        })
+        run(&self.script, &self.bounds, streams, commands, around, &|| self.bring(around.runtime))
     }
 
     /// What would be executed, line by line.

@@ -75,12 +75,18 @@ pub(crate) fn run(
     if let Some(confirm) = &script.confirm {
         confirm.check(REMOVAL)?;
     }
-    let (running, process) = start(script, streams)?;
+    let (running, process, silence) = start(script, streams)?;
     if let (Some(observer), Some((pid, pidfd))) = (around.observer, &running.process) {
         observer.started(*pid, pidfd.as_fd(), None);
     }
     let ended = std::thread::scope(|scope| {
         let hands = Reach { script, scope, process: process.as_fd(), killed: AtomicBool::new(false) };
+        let process = process.as_fd();
+        // Nobody speaks on the report; its end says that the program runs.
+        scope.spawn(move || {
+            await_start(script, process);
+            drop(silence);
+        });
         let company =
             Company { observer: around.observer, hands: Some(&hands), ..Company::of(Counting::Others) };
         supervise(running, bounds, commands, company)
@@ -95,11 +101,9 @@ pub(crate) fn run(
 }
 
 /// Starts the engine's client with pipes of ours, and no terminal.
-fn start(script: &Script, streams: Streams) -> Result<(Running, OwnedFd), RunError> {
+fn start(script: &Script, streams: Streams) -> Result<(Running, OwnedFd, UnixStream), RunError> {
     let failed = |source| ToolError::Start { program: script.run.program.clone(), source };
-    let (report, closed) = UnixStream::pair().map_err(failed)?;
-    // Nobody reports: the client runs as soon as it is there.
-    drop(closed);
+    let (report, silence) = UnixStream::pair().map_err(failed)?;
     let mut running = Running::new(report.into(), 0);
     let (ours, [stdin, stdout, stderr]) = pipes().map_err(failed)?;
     running.plug(ours, streams);
@@ -110,7 +114,16 @@ fn start(script: &Script, streams: Streams) -> Result<(Running, OwnedFd), RunErr
     let pidfd = open_pidfd(child.id()).map_err(|errno| failed(errno.into()))?;
     let process = pidfd.try_clone().map_err(failed)?;
     running.process = i32::try_from(child.id()).ok().map(|pid| (pid, pidfd));
-    Ok((running, process))
+    Ok((running, process, silence))
+}
+
+/// Waits until the program has been started, or will not be any more.
+fn await_start(script: &Script, process: BorrowedFd<'_>) {
+    let mut pause = Duration::from_millis(2);
+    while !script.has_started() && !peek_exited(process) {
+        std::thread::sleep(pause);
+        pause = pause.saturating_mul(2).min(Duration::from_millis(50));
+    }
 }
 
 /// Reaches the sandbox through its engine, without keeping the supervision waiting.

@@ -20,6 +20,8 @@ use crate::demands::PlanError;
 
 /// What runsc writes about its own failures, in a sandbox's folder.
 pub(super) const LOG: &str = "runsc.log";
+/// Where it keeps what it knows of the sandbox, in its folder.
+pub(super) const STATE: &str = "state";
 /// What it writes when its kernel stops, which is how it takes a host that gives it nothing more.
 const PANIC: &str = "runsc.panic";
 /// No network, our filter, nothing of the host's sockets and pipes, no writing to the image's folder, and a kernel that is
@@ -105,7 +107,7 @@ impl Runsc {
         let folder = place::folder(runtime, name);
         let shown = folder.display().to_string();
         let flags = |command: &[&str]| {
-            let mut args = vec![format!("--root={shown}/state"), format!("--log={shown}/{LOG}")];
+            let mut args = vec![format!("--root={shown}/{STATE}"), format!("--log={shown}/{LOG}")];
             args.push(format!("--panic-log={shown}/{PANIC}"));
             args.extend(FLAGS.split_whitespace().map(str::to_owned));
             args.extend((!self.root).then(|| "--rootless".to_owned()));

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::http::Exchange;
 use super::tool::{Call, ToolError};
+use crate::native::Process;
 
 /// Where podman writes which process of the host the program is, in a sandbox's folder.
 pub(crate) const PID_FILE: &str = "pid";
@@ -163,6 +164,15 @@ impl fmt::Display for Action {
     }
 }
 
+/// How long an engine may take to say how a sandbox is.
+const SAYING: Duration = Duration::from_secs(5);
+
+/// Whether a Docker engine has started a container, now or before.
+fn is_started(container: &Value) -> bool {
+    let started = container.pointer("/State/StartedAt").and_then(Value::as_str);
+    started.is_some_and(|started| !started.starts_with("0001-"))
+}
+
 impl Script {
     /// Whether the engine leaves nothing of a sandbox whose program ended by itself.
     pub(crate) const fn is_removed_by_itself(&self) -> bool {
@@ -184,10 +194,35 @@ impl Script {
         }
     }
 
-    /// The program's process as the host sees it, where its engine says so.
+    /// Whether its program has been started, as far as its engine says without being kept waiting.
+    pub(crate) fn has_started(&self) -> bool {
+        match self.backend {
+            Backend::Podman => self.folder.join(PID_FILE).exists(),
+            Backend::Runsc => {
+                self.folder.join(super::runsc::STATE).read_dir().is_ok_and(|mut it| it.next().is_some())
+            }
+            Backend::Docker => {
+                let state = self.state.as_ref().and_then(|state| state.take(SAYING).ok()).unwrap_or_default();
+                serde_json::from_slice(&state).is_ok_and(|state: Value| is_started(&state))
+            }
+        }
+    }
+
+    /// The program's process as the host sees it, where its engine says so: one of another machine's is none of ours.
     pub(crate) fn program(&self) -> Option<i32> {
-        let text = std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?;
-        text.trim().parse().ok().filter(|pid| *pid > 1)
+        let number = match self.backend {
+            Backend::Podman => {
+                std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()?
+            }
+            Backend::Docker => {
+                let state: Value = serde_json::from_slice(&self.state.as_ref()?.take(SAYING).ok()?).ok()?;
+                i32::try_from(state.pointer("/State/Pid")?.as_i64()?).ok()?
+            }
+            // Its kernel does not shield process 1.
+            Backend::Runsc => return None,
+        };
+        let process = Process::of(u32::try_from(number).ok()?)?;
+        process.is_first().then_some(number)
     }
 
     /// What is done, in order, for people.

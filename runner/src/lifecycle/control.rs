@@ -17,6 +17,7 @@ use super::error::FailureKind;
 use super::health::HealthOrder;
 use super::id::SandboxId;
 use super::restart::Restart;
+use crate::backends::Script;
 use crate::native::{Process, Settings, is_ours, open_pidfd, peek_exited};
 
 /// The socket's name in a sandbox's folder.
@@ -27,6 +28,8 @@ const SOCKET: &str = "control";
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) settings: Settings,
+    /// What is executed where an engine of the host runs it, and not we.
+    pub(super) engine: Option<Script>,
     /// Where the image's root folder is.
     pub(super) root: PathBuf,
     pub(super) runtime: PathBuf,

@@ -87,6 +87,14 @@ pub enum LifecycleError {
         /// The digest that was given.
         given: String,
     },
+    /// Programs join sandboxes of the embedded backend only.
+    #[error(
+        "a program cannot join a sandbox of the backend `{backend}` under the same walls, nor check its health from inside: use the backend `native` for that"
+    )]
+    NotJoined {
+        /// Whose sandbox it is.
+        backend: String,
+    },
     /// A plan that differs where it must not.
     #[error(
         "the sandbox {id} runs under another plan: {what}; a program that joins it may differ in arguments, variables, folder, streams, wall time and output only"

@@ -75,6 +75,9 @@ impl Sandboxes {
         if own != *running {
             return Err(other("its tier, user, filter, grants or limits are not those of this plan"));
         }
+        if plan.backend.as_str() != native::NAME {
+            return Err(LifecycleError::NotJoined { backend: plan.backend.to_string() });
+        }
         let facts = native::probe().ok_or(LaunchError::NoBackend)?;
         let settings = native::settings(plan, &facts.controls).map_err(LaunchError::from)?;
         let ask = Ask::Join(AskedJoin {

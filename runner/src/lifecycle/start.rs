@@ -21,9 +21,13 @@ use super::record::{Record, SandboxInfo, SandboxStatus, State};
 use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
+use crate::backends::{self, Engines, Script};
+use crate::demands::PlanError;
 use crate::io::Input;
 use crate::launch::{LaunchError, same_image, same_secrets};
-use crate::native::{self, Prepared, Process, Role, reap, receive, send, signal_by_pidfd, start_helper};
+use crate::native::{
+    self, Prepared, Process, Role, RootFolder, Settings, reap, receive, send, signal_by_pidfd, start_helper,
+};
 use crate::secret::Secrets;
 use crate::trail::{Event, RunEnd, RunStart, Trail};
 
@@ -43,6 +47,8 @@ pub struct StartOptions<'a> {
     pub window: (u16, u16),
     /// Which ends its supervisor does not take for the last.
     pub restart: Restart,
+    /// Backends beside the embedded one, as for [`launch`](crate::launch).
+    pub engines: Option<Engines<'a>>,
     /// Who says whether it is well.
     pub health: Option<HealthStart<'a>>,
 }
@@ -56,6 +62,7 @@ impl Default for StartOptions<'_> {
             secrets: None,
             window: (24, 80),
             restart: Restart::No,
+            engines: None,
             health: None,
         }
     }
@@ -74,6 +81,13 @@ impl Default for Stop {
     fn default() -> Self {
         Self { signal: None, grace: Duration::from_secs(10) }
     }
+}
+
+/// What a plan comes to.
+struct Work {
+    settings: Settings,
+    root: RootFolder,
+    engine: Option<Script>,
 }
 
 fn supervisor(what: &'static str) -> impl FnOnce(io::Error) -> LifecycleError {
@@ -113,8 +127,7 @@ impl Sandboxes {
         }
         same_image(plan, image)?;
         same_secrets(plan, options.secrets).map_err(LaunchError::from)?;
-        let facts = native::probe().ok_or(LaunchError::NoBackend)?;
-        let prepared = Prepared::new(plan, rootfs, &facts.controls).map_err(LaunchError::from)?;
+        let work = self.work((plan, image, rootfs), options.engines, options.health.is_some())?;
         let health = options.health.map(|health| health_order(id, plan, image, &health)).transpose()?;
         let digest = plan.digest();
         let mut trail = None;
@@ -123,9 +136,10 @@ impl Sandboxes {
             let mark = open.append((self.clock)(), &event).map_err(LaunchError::from)?;
             trail = Some((open, mark.sequence));
         }
-        let (settings, root) = prepared.parts();
+        let Work { settings, root, engine } = work;
         let order = Order {
-            settings: settings.clone(),
+            settings,
+            engine,
             root: root.path.clone(),
             runtime: self.runtime.clone(),
             id: id.clone(),
@@ -155,6 +169,31 @@ impl Sandboxes {
             trail.append((self.clock)(), &Event::RunEnd(end)).map_err(LaunchError::from)?;
         }
         answer.map_err(|(error, _)| error)
+    }
+
+    /// Checks every line of the plan, and says what the supervisor is to do. An engine has the image then.
+    fn work(
+        &self,
+        (plan, image, rootfs): (&LaunchPlan, &VerifiedImage, &Rootfs),
+        engines: Option<Engines<'_>>,
+        is_checked: bool,
+    ) -> Result<Work, LifecycleError> {
+        let Some(engines) = engines.filter(|_| plan.backend.as_str() != native::NAME) else {
+            let facts = native::probe().ok_or(LaunchError::NoBackend)?;
+            let prepared = Prepared::new(plan, rootfs, &facts.controls).map_err(LaunchError::from)?;
+            let (settings, root) = prepared.into_parts();
+            return Ok(Work { settings, root, engine: None });
+        };
+        if is_checked {
+            return Err(LifecycleError::NotJoined { backend: plan.backend.to_string() });
+        }
+        let prepared = backends::Prepared::new(plan, image, rootfs, engines, &self.runtime);
+        let prepared = prepared.map_err(LaunchError::from)?;
+        let unreadable = |error: io::Error| LaunchError::from(PlanError::RootFolder(error.to_string()));
+        let root = RootFolder::of(rootfs).map_err(unreadable)?;
+        let settings = native::settings_of(plan).map_err(LaunchError::from)?;
+        prepared.bring(&self.runtime).map_err(LaunchError::from)?;
+        Ok(Work { settings, root, engine: Some(prepared.script().clone()) })
     }
 
     /// Gives a new supervisor its order. An error says whether the end of the run is still to be written down.

@@ -58,7 +58,7 @@ pub(crate) use live::{check_owner, reap};
 pub use measure::time_of_steps;
 pub(crate) use message::{is_ours, receive, send};
 pub(crate) use observer::Observer;
-pub(crate) use plan::{bounds, settings};
+pub(crate) use plan::{bounds, settings, settings_of};
 pub(crate) use prepared::Prepared;
 pub(crate) use process::Process;
 pub(crate) use recorder::Recorder;

@@ -13,6 +13,11 @@ use crate::egress::Grants;
 /// Checks every line of the plan against the table and turns the plan into settings.
 pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settings, PlanError> {
     check_plan(super::facts::NAME, plan, table)?;
+    settings_of(plan)
+}
+
+/// The settings of a plan that has been checked against the backend that it names.
+pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
     let disk = plan.limits.disk.bytes();
     let tmp = plan.tmp.bytes().min(disk);
     let below_proc = |path: &str| path.strip_prefix("/proc/").map(str::to_owned);

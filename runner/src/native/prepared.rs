@@ -36,13 +36,11 @@ impl Prepared {
     pub(crate) fn new(plan: &LaunchPlan, rootfs: &Rootfs, table: &ControlTable) -> Result<Self, PlanError> {
         let settings = settings(plan, table)?;
         let unreadable = |error: io::Error| PlanError::RootFolder(error.to_string());
-        let folder = rootfs.dir().try_clone_to_owned().map_err(unreadable)?;
-        // Links on the way to the store are followed here, once; the child opens the result without following any.
-        let path = rootfs.path().canonicalize().map_err(unreadable)?;
+        let root = RootFolder::of(rootfs).map_err(unreadable)?;
         let count = plan.warm.and_then(|warm| usize::try_from(warm.get()).ok());
         let warmth = count.map(|count| Ok(Warmth { count, lock: rootfs.hold()? }));
         let warmth = warmth.transpose().map_err(unreadable)?;
-        Ok(Self { settings, root: RootFolder { path, folder }, warmth })
+        Ok(Self { settings, root, warmth })
     }
 
     /// Runs it, once `before` is done.
@@ -68,8 +66,8 @@ impl Prepared {
     }
 
     /// What a process elsewhere needs to run it.
-    pub(crate) const fn parts(&self) -> (&Settings, &RootFolder) {
-        (&self.settings, &self.root)
+    pub(crate) fn into_parts(self) -> (Settings, RootFolder) {
+        (self.settings, self.root)
     }
 
     /// Says what would be done, line by line.
@@ -89,6 +87,15 @@ impl Prepared {
         let owners = self.owners(spec.ids)?;
         let steps = (1..).zip(&spec.steps).map(|(number, step): (u32, _)| format!("{number:4}  {step}"));
         Ok(head.into_iter().chain(owners).chain(steps).collect())
+    }
+}
+
+impl RootFolder {
+    /// The image's tree in the store.
+    pub(crate) fn of(rootfs: &Rootfs) -> io::Result<Self> {
+        let folder = rootfs.dir().try_clone_to_owned()?;
+        // Links on the way to the store are followed here, once; the child opens the result without following any.
+        Ok(Self { path: rootfs.path().canonicalize()?, folder })
     }
 }
 

@@ -120,6 +120,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
             ulimit("core", 0),
             ulimit("memlock", 65_536),
             ulimit("msgqueue", 0),
+            ulimit("sigpending", 1024),
         ],
         "Memory": memory,
         "MemorySwap": memory,
