@@ -82,7 +82,10 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
     let memory = limits.memory.bytes();
     let tmp = plan.tmp.bytes().min(limits.disk.bytes());
     let shm = tmp.div_euclid(4);
-    let tmpfs = |size: u64| format!("rw,nosuid,nodev,noexec,size={size},mode=1777,nr_inodes={FILES}");
+    let user = plan.process.user;
+    // The folder keeps the mode that it has in the image; it is the user's own all the same.
+    let owned = format!("mode=1777,uid={},gid={},nr_inodes={FILES}", user.uid, user.gid);
+    let tmpfs = |size: u64| format!("rw,nosuid,nodev,noexec,size={size},{owned}");
     let masked: Vec<&str> = masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
     let read_only: Vec<&str> = read_only_paths().iter().map(ReadOnlyPath::path).collect();
     let ulimit = |name: &str, value: u64| json!({ "Name": name, "Soft": value, "Hard": value });
