@@ -168,6 +168,7 @@ fn bundle(plan: &LaunchPlan, tree: &Path, name: &str) -> Result<Value, PlanError
                 limit("RLIMIT_CORE", 0),
                 limit("RLIMIT_MEMLOCK", 65_536),
                 limit("RLIMIT_MSGQUEUE", 0),
+                limit("RLIMIT_SIGPENDING", 1024),
             ],
             "noNewPrivileges": true,
         },
