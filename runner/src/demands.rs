@@ -44,6 +44,11 @@ pub enum PlanError {
     /// A place to connect to that cannot be read.
     #[error(transparent)]
     Egress(#[from] PatternError),
+    /// A working folder where the backend has none.
+    #[error(
+        "the plan's working folder is `{0}`, and a WebAssembly module has none: use an image whose working folder is `/`"
+    )]
+    WorkingFolder(String),
     /// This processor is not known to the seccomp compiler.
     #[error("there is no seccomp table for this processor: x86_64 and aarch64 are known")]
     Arch,

@@ -56,6 +56,10 @@
 //!
 //! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.
 
+// What the tests of this crate share with those in `tests/` names it as everyone does.
+#[cfg(all(test, feature = "wasm"))]
+extern crate self as perry_sandbox_runner;
+
 mod backends;
 mod c_library;
 mod demands;
@@ -68,6 +72,12 @@ mod outcome;
 mod record;
 mod secret;
 mod trail;
+#[cfg(feature = "wasm")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "nothing launches a module yet: only its process is served")
+)]
+mod wasm;
 
 pub use backends::{AbsentBackend, Backends, Engines, HostTools, ToolError};
 pub use c_library::c_library;

@@ -30,10 +30,20 @@ pub(crate) enum Role {
     Supervisor,
     /// Removes the sandbox of an engine when its runner is killed.
     Guard,
+    /// Runs one WebAssembly module.
+    #[cfg(feature = "wasm")]
+    Module,
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Launcher, Self::Detacher, Self::Supervisor, Self::Guard];
+    const ALL: &[Self] = &[
+        Self::Launcher,
+        Self::Detacher,
+        Self::Supervisor,
+        Self::Guard,
+        #[cfg(feature = "wasm")]
+        Self::Module,
+    ];
 
     /// The name that such a process is started with.
     const fn name(self) -> &'static str {
@@ -42,6 +52,8 @@ impl Role {
             Self::Detacher => "perry-sandbox-detacher",
             Self::Supervisor => "perry-sandbox-supervisor",
             Self::Guard => "perry-sandbox-guard",
+            #[cfg(feature = "wasm")]
+            Self::Module => "perry-sandbox-module",
         }
     }
 }
@@ -78,7 +90,7 @@ fn named() -> Option<Role> {
     let mut text = [0; 64];
     let length = File::open("/proc/self/cmdline").and_then(|mut file| file.read(&mut text)).ok()?;
     let name = text.get(..length)?.split(|byte| *byte == 0).next()?;
-    Role::ALL.into_iter().find(|role| role.name().as_bytes() == name)
+    Role::ALL.iter().copied().find(|role| role.name().as_bytes() == name)
 }
 
 /// What this process was started as, and its socket.
@@ -137,6 +149,8 @@ fn serve_if_helper() -> Option<bool> {
         Role::Detacher => detach(control),
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
         Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
+        #[cfg(feature = "wasm")]
+        Role::Module => crate::wasm::serve(&control),
     };
     Some(answer.is_ok())
 }

@@ -74,3 +74,18 @@ pub(crate) use sys::Exit;
 pub(crate) use sys::{NoBrokenPipeSignal, open_inside, open_pidfd, peek_exited, signal_by_pidfd, wait_exit};
 pub use text::TextError;
 pub(crate) use wait::await_readable;
+
+// What the process of a WebAssembly module is made of.
+#[cfg(feature = "wasm")]
+pub(crate) use self::{
+    cgroup::Room,
+    ids::Ids,
+    owners::{show_folder, show_image},
+    plan::words,
+    settings::HostFolder,
+    steps::Step,
+    sys::{
+        Errno, MountAttributes, clone_host, clone_tree, exit_now, filter_every_thread, leave_host, new_tmpfs,
+        open_beneath, restrict_self, set_attributes, set_attributes_below,
+    },
+};

@@ -61,6 +61,27 @@ pub(super) fn describe(path: &str, user: Owner) -> io::Result<String> {
 
 /// A user namespace in which `owner` on the disk is `user` of the sandbox. It is held by the descriptor alone.
 fn namespace(owner: Owner, user: Owner) -> io::Result<OwnedFd> {
+    held(|pid| {
+        let ((uid, gid), (to, group)) = (owner, user);
+        fs::write(format!("/proc/{pid}/uid_map"), format!("{uid} {} 1\n", Ids::outside(to)))?;
+        fs::write(format!("/proc/{pid}/gid_map"), format!("{gid} {} 1\n", Ids::outside(group)))
+    })
+}
+
+/// Shows a detached mount of a host folder as a sandbox of root sees it, where the file system can.
+#[cfg(feature = "wasm")]
+pub(crate) fn show_folder(tree: BorrowedFd<'_>, user: Owner) -> io::Result<()> {
+    is_mapped(tree, namespace(owner_of(tree)?, user)?.as_fd()).map(drop)
+}
+
+/// Shows a detached mount of an image with the ids that its files have in a sandbox of root, where the file system can.
+#[cfg(feature = "wasm")]
+pub(crate) fn show_image(tree: BorrowedFd<'_>, user: Owner) -> io::Result<()> {
+    is_mapped(tree, held(|pid| Ids::Range.write(pid, user))?.as_fd()).map(drop)
+}
+
+/// A user namespace with the ids that are written for its only process.
+fn held(write: impl FnOnce(i32) -> io::Result<()>) -> io::Result<OwnedFd> {
     let (gate, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
     let mut descriptors = [-1; SLOTS];
     if let Some(place) = descriptors.get_mut(Slot::Gate.index()) {
@@ -75,14 +96,9 @@ fn namespace(owner: Owner, user: Owner) -> io::Result<OwnedFd> {
         descriptors,
     };
     let child = clone_into(&request)?;
-    let opened = open(child.pid, owner, user);
+    let pid = child.pid;
+    let opened = write(pid).and_then(|()| Ok(File::open(format!("/proc/{pid}/ns/user"))?.into()));
     abandon(&child);
     drop(gate);
     opened
-}
-
-fn open(pid: i32, (uid, gid): Owner, (to, group): Owner) -> io::Result<OwnedFd> {
-    fs::write(format!("/proc/{pid}/uid_map"), format!("{uid} {} 1\n", Ids::outside(to)))?;
-    fs::write(format!("/proc/{pid}/gid_map"), format!("{gid} {} 1\n", Ids::outside(group)))?;
-    Ok(File::open(format!("/proc/{pid}/ns/user"))?.into())
 }

@@ -81,7 +81,7 @@ fn filter(plan: &LaunchPlan) -> Result<Vec<u64>, PlanError> {
 }
 
 /// A filter with one word per instruction.
-pub(super) fn words(program: &bpf::BpfProgram) -> Vec<u64> {
+pub(crate) fn words(program: &bpf::BpfProgram) -> Vec<u64> {
     let bytes = program.to_bytes();
     bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }

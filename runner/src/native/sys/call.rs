@@ -216,6 +216,16 @@ pub(super) fn set_filter(program: &[u64], flags: u64) -> Result<usize> {
     unsafe { sys(libc::SYS_seccomp, [int(mode), int(flags as i64), shared(&program), NONE, NONE]) }
 }
 
+/// Loads a filter into every thread of this process, or into none.
+#[cfg(feature = "wasm")]
+pub(crate) fn filter_every_thread(program: &[u64]) -> Result<()> {
+    match set_filter(program, libc::SECCOMP_FILTER_FLAG_TSYNC)? {
+        0 => Ok(()),
+        // The number of a thread that has filters of its own.
+        _ => Err(Errno(libc::ESRCH)),
+    }
+}
+
 /// Replaces the process image; returns only on failure.
 ///
 /// # Safety

@@ -504,7 +504,7 @@ fn make_filesystem(
 }
 
 /// Steps that need no descriptor: each takes something away from this process.
-fn restrict_self(step: &Step) -> Result<()> {
+pub(crate) fn restrict_self(step: &Step) -> Result<()> {
     match step {
         Step::HostName { name } => call::set_hostname(name.as_c()),
         Step::LoopbackUp => call::loopback_up(),

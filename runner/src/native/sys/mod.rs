@@ -34,3 +34,10 @@ pub(crate) use parent::{
     peek_exited, set_window, wait_exit,
 };
 pub(crate) use probe::try_namespaces;
+
+#[cfg(feature = "wasm")]
+pub(crate) use self::{
+    call::filter_every_thread,
+    child::restrict_self,
+    mount::{leave_host, set_attributes_below},
+};

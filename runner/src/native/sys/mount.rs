@@ -143,6 +143,24 @@ pub(crate) fn set_attributes(tree: BorrowedFd<'_>, attributes: MountAttributes) 
     add_attributes(tree.as_raw_fd(), attributes, false)
 }
 
+/// [`set_attributes`] for a mount with all below it.
+#[cfg(feature = "wasm")]
+pub(crate) fn set_attributes_below(tree: BorrowedFd<'_>, attributes: MountAttributes) -> Result<()> {
+    add_attributes(tree.as_raw_fd(), attributes, true)
+}
+
+/// Makes a detached mount the root of this process, which has a mount namespace of its own. Of the host's files it keeps
+/// what it has open.
+#[cfg(feature = "wasm")]
+pub(crate) fn leave_host(root: BorrowedFd<'_>) -> Result<()> {
+    make_private()?;
+    // As for a sandbox: never on "/" itself.
+    let place = own(open_host(c"/proc")?);
+    move_onto(root.as_raw_fd(), place.as_raw_fd())?;
+    super::call::plain(super::call::Plain::Fchdir, [i64::from(root.as_raw_fd()), 0, 0])?;
+    pivot_here()
+}
+
 /// Shows the files of a detached mount with the ids of a user namespace.
 pub(crate) fn map_tree(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()> {
     map(tree, user_namespace, EMPTY_PATH)
