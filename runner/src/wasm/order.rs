@@ -34,7 +34,7 @@ pub(crate) struct WasmOrder {
     pub(crate) mounts: Vec<HostFolder>,
     /// Secrets that it sees below `/run/secrets`.
     pub(crate) secrets: Vec<SecretName>,
-    /// How many cgroups it joins. The caller that made some sets it; its limit of processes must leave room for [`THREADS`].
+    /// How many cgroups it joins. The caller that made some sets it.
     pub(crate) joins: usize,
     /// All limits.
     pub(crate) limits: Bounds,
@@ -46,6 +46,14 @@ pub(crate) struct WasmOrder {
 
 /// How many threads the process has beside the one that runs the module.
 pub(crate) const THREADS: u32 = 2;
+
+impl WasmOrder {
+    /// The limits of a cgroup that the process joins: it has threads, and a module has none.
+    pub(crate) fn bounds_of_group(&self) -> Bounds {
+        let pids = self.limits.pids.saturating_add(THREADS);
+        Bounds { pids, ..self.limits }
+    }
+}
 
 /// How many descriptors come before those for cgroups.
 pub(super) const FIRST_DESCRIPTORS: usize = 4;

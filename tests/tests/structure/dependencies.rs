@@ -113,8 +113,15 @@ const FOREIGN: &[&str] = &["aws_lc_"];
 #[test]
 fn what_is_shipped_has_no_foreign_library_whose_symbols_could_clash() {
     // `cargo metadata` also draws arrows to packages that no feature turns on, so the walk is `cargo tree`'s.
-    let mut tree =
-        vec!["tree", "--workspace", "--edges=normal", "--target=all", "--prefix=none", "--format={p}"];
+    let mut tree = vec![
+        "tree",
+        "--workspace",
+        "--all-features",
+        "--edges=normal",
+        "--target=all",
+        "--prefix=none",
+        "--format={p}",
+    ];
     let dev_only: Vec<_> = DEV_ONLY.iter().map(|name| format!("--exclude={PREFIX}{name}")).collect();
     tree.extend(dev_only.iter().map(String::as_str));
     let shipped = cargo(&tree);

@@ -1,9 +1,11 @@
 //! What a module can use up.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use super::trial::Trial;
 use super::words::{loops, module, waits};
+use crate::native::{Bounds, room};
 use crate::outcome::{End, Limit};
 
 const KILLED: End = End::Killed(libc::SIGKILL);
@@ -123,6 +125,42 @@ fn files_in_tmp_count_as_memory() {
     trial.order.limits.disk = 1 << 30;
     trial.order.tmp = 512 << 20;
     assert_eq!(trial.run().end(), (KILLED, Some(Limit::Memory)));
+}
+
+/// With a cgroup the kernel holds the limit for the whole process: here the watcher would hold a larger one.
+#[test]
+fn a_cgroup_counts_the_whole_process() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let Some(group) = room().plan(&format!("wasm-test-{}", std::process::id())) else {
+        perry_sandbox_testkit::skip("no cgroup can be made here");
+        return;
+    };
+    let mut trial = Trial::new(&grows(true));
+    group.make(&Bounds { memory: 64 << 20, ..trial.order.bounds_of_group() }).unwrap();
+    trial.groups = group.joins().unwrap();
+    trial.order.joins = trial.groups.len();
+    let came = trial.run();
+    let hit = group.memory_was_hit();
+    assert!(group.remove());
+    assert!(hit && came.answer.is_none(), "{came:?}");
+    assert_eq!(came.status.signal(), Some(libc::SIGKILL));
+    assert!(trial.order.joins > 0);
+}
+
+/// A compiler that needs more than there is ends its process, in this way or that.
+#[test]
+fn a_module_that_is_too_much_for_the_compiler_is_not_run() {
+    let body = "(local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(200_000);
+    let large = format!(r#"(module (func (local i32) {body}) (func (export "_start")))"#);
+    let mut trial = Trial::new(&wat::parse_str(large).unwrap());
+    trial.order.limits.memory = 8 << 20;
+    let came = trial.run();
+    match &came.answer {
+        Some(_) => assert_eq!(came.end(), (KILLED, Some(Limit::Memory))),
+        None => assert!(came.status.signal().is_some(), "{came:?}"),
+    }
 }
 
 #[test]

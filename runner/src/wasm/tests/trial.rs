@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -23,6 +23,7 @@ use crate::wasm::{WasmAnswer, WasmOrder, WasmSignal};
 pub(super) struct Trial {
     pub(super) order: WasmOrder,
     pub(super) image: TempDir,
+    pub(super) groups: Vec<OwnedFd>,
     pub(super) secrets: Vec<File>,
 }
 
@@ -81,7 +82,7 @@ impl Trial {
             compiling,
             running,
         };
-        Self { order, image, secrets: Vec::new() }
+        Self { order, image, groups: Vec::new(), secrets: Vec::new() }
     }
 
     pub(super) fn start(&self) -> Running {
@@ -91,7 +92,8 @@ impl Trial {
             [pipe().unwrap(), pipe().unwrap(), pipe().unwrap()];
         let image: OwnedFd = File::open(self.image.path()).unwrap().into();
         let mut descriptors = vec![stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), image.as_fd()];
-        descriptors.extend(self.secrets.iter().map(std::os::fd::AsFd::as_fd));
+        descriptors.extend(self.groups.iter().map(AsFd::as_fd));
+        descriptors.extend(self.secrets.iter().map(AsFd::as_fd));
         send(&control, &serde_json::to_vec(&self.order).unwrap(), &descriptors).unwrap();
         let read = |from: OwnedFd| {
             spawn(move || {
