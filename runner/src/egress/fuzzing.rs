@@ -1,7 +1,8 @@
-//! Entry point of the fuzz target: every reader of what a sandbox sends to the proxy.
+//! Entry points of the fuzz targets: every reader of what a sandbox sends to the proxy, and of what a guest sends.
 
 use super::judge::Grants;
 use super::{dns, hello, request, socks};
+pub use crate::microvm::microvm;
 
 /// Reads some bytes in each way, and looks at what must hold whatever they are.
 ///

@@ -30,6 +30,8 @@ pub(crate) enum Role {
     Supervisor,
     /// Removes the sandbox of an engine when its runner is killed.
     Guard,
+    /// Starts the monitor of one microvm, and stays with it.
+    Machine,
     /// Runs one WebAssembly module.
     #[cfg(feature = "wasm")]
     Module,
@@ -41,6 +43,7 @@ impl Role {
         Self::Detacher,
         Self::Supervisor,
         Self::Guard,
+        Self::Machine,
         #[cfg(feature = "wasm")]
         Self::Module,
     ];
@@ -51,6 +54,7 @@ impl Role {
             Self::Launcher => "perry-sandbox-launcher",
             Self::Detacher => "perry-sandbox-detacher",
             Self::Supervisor => "perry-sandbox-supervisor",
+            Self::Machine => "perry-sandbox-machine",
             Self::Guard => "perry-sandbox-guard",
             #[cfg(feature = "wasm")]
             Self::Module => "perry-sandbox-module",
@@ -63,9 +67,14 @@ impl Role {
 /// SECURITY: a program that does not call the hook would run its own `main` again here, start another of itself, and so on
 /// without end. So a process with one of our names starts none but the next in line.
 pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<Child> {
-    let by_ours =
-        |own| matches!((own, role), (Role::Detacher, Role::Supervisor) | (Role::Supervisor, Role::Guard));
-    if named().is_some_and(|own| !by_ours(own)) {
+    let next = match named() {
+        None => true,
+        Some(Role::Detacher) => role == Role::Supervisor,
+        // One sandbox each, and none of these starts anything.
+        Some(Role::Supervisor) => !matches!(role, Role::Launcher | Role::Detacher | Role::Supervisor),
+        Some(_) => false,
+    };
+    if !next {
         let why =
             "this program was executed again to serve as a helper and did not call `helper_hook` first thing";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -148,6 +157,7 @@ fn serve_if_helper() -> Option<bool> {
         Role::Launcher => deaf().and_then(|()| serve(&control)),
         Role::Detacher => detach(control),
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
+        Role::Machine => deaf().and_then(|()| crate::microvm::serve(&control)),
         Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
         #[cfg(feature = "wasm")]
         Role::Module => crate::wasm::serve(&control),

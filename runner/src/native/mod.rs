@@ -39,7 +39,7 @@ mod wait;
 mod warm;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use cgroup::Group;
 pub use devices::DeviceError;
@@ -49,7 +49,7 @@ pub use failure::{RunError, SetupError};
 pub use ground::RootError;
 pub(crate) use helper::{Role, start as start_helper};
 pub use helper::{helper_hook, launcher_main};
-pub(crate) use ids::{RANGE_BASE, RANGE_LENGTH};
+pub(crate) use ids::{Ids, RANGE_BASE, RANGE_LENGTH};
 pub(crate) use join::{Guest, Joined, Target, end_session, join, run_guest};
 pub use launcher::Launcher;
 pub(crate) use launcher::{tell_exited, tell_refused, tell_started};
@@ -61,6 +61,7 @@ pub(crate) use observer::Observer;
 pub(crate) use plan::{bounds, settings, settings_of};
 pub(crate) use prepared::Prepared;
 pub(crate) use process::Process;
+pub(crate) use pump::{Outlet, source_of};
 pub(crate) use recorder::Recorder;
 pub(crate) use run::pipes;
 pub(crate) use run::{Finished, Place, run};
@@ -71,7 +72,10 @@ pub(crate) use spec::candidates_of;
 pub use start::StartError;
 pub(crate) use supervise::{Company, Counting, Ended, Running, supervise};
 pub(crate) use sys::Exit;
-pub(crate) use sys::{NoBrokenPipeSignal, open_inside, open_pidfd, peek_exited, signal_by_pidfd, wait_exit};
+pub(crate) use sys::{
+    NoBrokenPipeSignal, Walls, open_inside, open_pidfd, peek_exited, signal_by_pidfd, spawn_walled,
+    try_namespaces, wait_exit,
+};
 pub use text::TextError;
 pub(crate) use wait::await_readable;
 
@@ -79,7 +83,6 @@ pub(crate) use wait::await_readable;
 #[cfg(feature = "wasm")]
 pub(crate) use self::{
     cgroup::Room,
-    ids::Ids,
     owners::{show_folder, show_image},
     plan::words,
     settings::HostFolder,

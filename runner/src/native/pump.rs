@@ -38,18 +38,43 @@ enum Way {
 
 /// Finds how to write to a descriptor of the caller. Its open file may be shared, with other processes or with the other
 /// stream of this sandbox: between polling and writing somebody else may have filled it.
-fn sink_of(to: OwnedFd) -> Sink {
+fn way_of(to: OwnedFd) -> (OwnedFd, Way) {
     let kind = kind_of(&to);
     if kind == SFlag::S_IFSOCK {
-        return Sink::Descriptor { to, way: Way::Socket };
+        return (to, Way::Socket);
     }
     if kind == SFlag::S_IFIFO || isatty(&to).unwrap_or(false) {
         return match opened_again(&to, OFlag::O_WRONLY) {
-            Ok(own) => Sink::Descriptor { to: own, way: Way::Ours },
-            Err(_) => Sink::Descriptor { to, way: Way::Callers },
+            Ok(own) => (own, Way::Ours),
+            Err(_) => (to, Way::Callers),
         };
     }
-    Sink::Descriptor { to, way: Way::Callers }
+    (to, Way::Callers)
+}
+
+/// A descriptor of the caller, for who has something to write and never waits.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    to: OwnedFd,
+    way: Way,
+}
+
+impl Outlet {
+    /// Looks how it can be written to.
+    pub(crate) fn new(to: OwnedFd) -> Self {
+        let (to, way) = way_of(to);
+        Self { to, way }
+    }
+
+    /// Writes what fits now.
+    pub(crate) fn offer(&self, bytes: &[u8]) -> nix::Result<usize> {
+        offer(&self.to, self.way, bytes)
+    }
+
+    /// To wait for it.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.to.as_fd()
+    }
 }
 
 /// A new open file of the same pipe or terminal, with flags of its own. Refused for a pipe that another user made.
@@ -59,7 +84,7 @@ fn opened_again(descriptor: &OwnedFd, access: OFlag) -> nix::Result<OwnedFd> {
 }
 
 /// A source of the caller that does not make the supervisor wait when somebody else reads from it too.
-fn source_of(from: OwnedFd) -> OwnedFd {
+pub(crate) fn source_of(from: OwnedFd) -> OwnedFd {
     if kind_of(&from) == SFlag::S_IFIFO { opened_again(&from, OFlag::O_RDONLY).unwrap_or(from) } else { from }
 }
 
@@ -108,7 +133,10 @@ impl Pump {
         let sink = match sink {
             Output::Discard => Sink::Discard,
             Output::Capture => Sink::Capture(Vec::new()),
-            Output::Descriptor(to) => sink_of(to),
+            Output::Descriptor(to) => {
+                let (to, way) = way_of(to);
+                Sink::Descriptor { to, way }
+            }
         };
         Self {
             source: Some(source),

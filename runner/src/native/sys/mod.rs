@@ -16,6 +16,7 @@ mod parent;
 mod probe;
 mod program;
 mod secret;
+mod spawn;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use call_room::{LONGEST_CALL, MOST_WORDS};
@@ -34,6 +35,7 @@ pub(crate) use parent::{
     peek_exited, set_window, wait_exit,
 };
 pub(crate) use probe::try_namespaces;
+pub(crate) use spawn::{Walls, spawn_walled};
 
 #[cfg(feature = "wasm")]
 pub(crate) use self::{

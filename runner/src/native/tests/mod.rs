@@ -20,6 +20,7 @@ mod warm;
 mod warm_ends;
 
 pub(super) use rootfs::bounds;
+pub(crate) use rootfs::{busybox, settings as settings_of_a_sandbox};
 
 use std::fs::File;
 use std::path::Path;

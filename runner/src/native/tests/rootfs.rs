@@ -31,7 +31,7 @@ pub(super) fn put_busybox(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-pub(super) fn busybox() -> TempDir {
+pub(crate) fn busybox() -> TempDir {
     let root = tempfile::Builder::new()
         .prefix("runner-root")
         .permissions(fs::Permissions::from_mode(0o755))
@@ -70,7 +70,7 @@ pub(in super::super) fn bounds() -> Bounds {
     }
 }
 
-pub(super) fn settings(argv: &[&str]) -> Settings {
+pub(crate) fn settings(argv: &[&str]) -> Settings {
     let below_proc = |path: &str| path.strip_prefix("/proc/").map(str::to_owned);
     Settings {
         argv: argv.iter().map(|part| (*part).to_owned()).collect(),

@@ -1,0 +1,56 @@
+//! Starts a program of the host as a process that ends with us and has as little as possible: a monitor of a virtual machine.
+#![expect(
+    unsafe_code,
+    reason = "what a new process does before exec cannot be said to the standard library in a safe way"
+)]
+
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command};
+
+use super::call::{Errno, NONE, Plain, Prctl, fd, int, plain, prctl, set_limit, sys};
+
+/// What is taken from a program that is started with [`spawn_walled`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walls {
+    /// Whether it gets user, network, ipc and uts namespaces of its own.
+    pub(crate) namespaces: bool,
+}
+
+/// Starts a program that dies with this thread's process, and keeps these descriptors open in it.
+///
+/// It can gain no privileges, write no file that can grow, and leave no image of its memory behind.
+pub(crate) fn spawn_walled(command: &mut Command, keep: Vec<RawFd>, walls: Walls) -> io::Result<Child> {
+    let parent = std::process::id();
+    let before = move || -> io::Result<()> {
+        prctl(Prctl::DieWithParent, i64::from(libc::SIGKILL))?;
+        // A parent that died before that is no longer the parent.
+        if std::os::unix::process::parent_id() != parent {
+            return Err(Errno(libc::ESRCH).into());
+        }
+        if walls.namespaces {
+            let all = libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+            plain(Plain::Unshare, [i64::from(all), 0, 0])?;
+        }
+        set_limit(libc::RLIMIT_CORE, 0, 0)?;
+        set_limit(libc::RLIMIT_FSIZE, 0, 0)?;
+        for descriptor in &keep {
+            stays_open(*descriptor)?;
+        }
+        Ok(prctl(Prctl::NoNewPrivileges, 1)?)
+    };
+    // JUSTIFICATION: std knows neither the signal of a parent's death nor namespaces.
+    // SAFETY: the closure makes system calls through wrappers that neither allocate nor lock, and touches no memory but its
+    // own; an error holds a number.
+    let command = unsafe { command.pre_exec(before) };
+    command.spawn()
+}
+
+/// Does not close it on exec.
+fn stays_open(descriptor: RawFd) -> Result<(), Errno> {
+    // JUSTIFICATION: raw, to stay clear of the C library between fork and exec.
+    // SAFETY: `F_SETFD` takes numbers.
+    unsafe { sys(libc::SYS_fcntl, [fd(descriptor), int(i64::from(libc::F_SETFD)), int(0), NONE, NONE]) }
+        .map(drop)
+}
