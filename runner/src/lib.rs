@@ -56,8 +56,8 @@
 //!
 //! Linux 5.12 or newer on `x86_64` or `aarch64`; tested on `x86_64`.
 
-// What the tests of this crate share with those in `tests/` names it as everyone does.
-#[cfg(all(test, feature = "wasm"))]
+// Integration tests and tests of our own share a file that names this crate.
+#[cfg(test)]
 extern crate self as perry_sandbox_runner;
 
 mod backends;
@@ -67,7 +67,6 @@ mod egress;
 mod io;
 mod launch;
 mod lifecycle;
-#[cfg_attr(not(test), expect(dead_code, reason = "`launch` does not choose among backends yet"))]
 mod microvm;
 mod native;
 mod outcome;

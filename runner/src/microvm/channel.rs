@@ -75,7 +75,7 @@ mod tests {
             any::<u32>().prop_map(Message::Room),
             "[ -~]{0,100}".prop_map(|why| Message::Failed(Cause::NotFound, why)),
             ended.prop_map(|(killed, [number, met], [user, system, peak])| {
-                let number = if killed { i32::from(number % 64) + 1 } else { i32::from(number) };
+                let number = if killed { i32::from(number % 64).max(1) } else { i32::from(number) };
                 Message::Ended(Ended { killed, number, met, user, system, peak })
             }),
             bytes().prop_map(Message::Stdin),

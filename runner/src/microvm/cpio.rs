@@ -147,9 +147,9 @@ impl<W: Write> Writer<W> {
         while rest > 0 {
             let wanted = usize::try_from(rest).unwrap_or(PIECE).min(PIECE);
             let piece = piece.get_mut(..wanted).unwrap_or_default();
-            content.read_exact(piece).map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => CpioError::Changed,
-                _ => CpioError::Io(error),
+            content.read_exact(piece).map_err(|error| {
+                let ended = error.kind() == io::ErrorKind::UnexpectedEof;
+                if ended { CpioError::Changed } else { CpioError::Io(error) }
             })?;
             self.put(piece)?;
             rest = rest.saturating_sub(u64::try_from(wanted).unwrap_or(rest));
@@ -198,10 +198,7 @@ impl<W: Write> Writer<W> {
         let Header { inode, links, size, device: (major, minor), .. } = header;
         let (uid, gid) = about.owner;
         let fields = [inode, mode, uid, gid, links, about.modified, size, 0, 0, major, minor, long, 0];
-        let mut text = String::from("070701");
-        for field in fields {
-            text.push_str(&format!("{field:08x}"));
-        }
+        let text = fields.iter().fold(String::from("070701"), |text, field| format!("{text}{field:08x}"));
         self.put(text.as_bytes())?;
         self.put(name)?;
         self.put(&[0])?;

@@ -28,9 +28,12 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use facts::facts;
 pub use fuzzing::microvm;
-pub(crate) use machine::{Choice, machine};
-pub(crate) use order::order;
-pub(crate) use report::VmReport;
 pub(crate) use serve::serve;
+#[expect(unused_imports, reason = "`launch` does not choose among backends yet")]
+pub(crate) use {
+    facts::facts,
+    machine::{Choice, Machine, Missing, machine},
+    order::{VmOrder, order},
+    report::{FailureKind, VmFailure, VmReport},
+};

@@ -62,7 +62,7 @@ pub(crate) enum FailureKind {
 
 impl VmReport {
     /// Nothing ran.
-    pub(crate) fn failed(kind: FailureKind, why: impl ToString) -> Self {
+    pub(crate) fn failed(kind: FailureKind, why: &dyn ToString) -> Self {
         Self { failure: Some(VmFailure { kind, why: why.to_string() }), ..Self::default() }
     }
 }

@@ -27,21 +27,21 @@ fn run(control: &UnixStream, bytes: &[u8], descriptors: Vec<OwnedFd>) -> Option<
     let begun = Instant::now();
     let order: VmOrder = match serde_json::from_slice(bytes) {
         Ok(order) => order,
-        Err(error) => return Some(VmReport::failed(FailureKind::Order, error)),
+        Err(error) => return Some(VmReport::failed(FailureKind::Order, &error)),
     };
     let Ok([stdin, stdout, stderr, root]) = <[OwnedFd; 4]>::try_from(descriptors) else {
-        return Some(VmReport::failed(FailureKind::Order, "an order has four descriptors"));
+        return Some(VmReport::failed(FailureKind::Order, &"an order has four descriptors"));
     };
     let (disk, totals) = match memory_disk(&order, root.as_fd()) {
         Ok(made) => made,
-        Err(error) => return Some(VmReport::failed(FailureKind::Image, error)),
+        Err(error) => return Some(VmReport::failed(FailureKind::Image, &error)),
     };
     drop(root);
     let monitor = match Monitor::start(&order, &disk, order.size(totals)) {
         Ok(monitor) => monitor,
         Err(error) => {
             let why = format!("cannot start {}: {error}", order.machine.program.display());
-            return Some(VmReport::failed(FailureKind::Monitor, why));
+            return Some(VmReport::failed(FailureKind::Monitor, &why));
         }
     };
     drop(disk);

@@ -240,11 +240,9 @@ impl<'a> Session<'a> {
     }
 
     fn port(&mut self) {
-        if !self.outbox.is_empty() {
-            if let Ok(length) = (&self.monitor.port).write(&self.outbox) {
-                self.outbox.drain(..length.min(self.outbox.len()));
-            }
-        }
+        let sent = if self.outbox.is_empty() { Ok(0) } else { (&self.monitor.port).write(&self.outbox) };
+        // One that cannot be written to is gone, or takes it later.
+        self.outbox.drain(..sent.unwrap_or(0).min(self.outbox.len()));
         if self.outputs.iter().all(Output::has_room) {
             self.hear();
         }

@@ -59,5 +59,3 @@ impl Numbers {
 
 /// What a task starts with.
 pub(crate) const MAGIC: &[u8; 8] = b"PSVMTSK1";
-/// The longest task: arguments and environment are at most what the kernel takes for one exec.
-pub(crate) const LONGEST: usize = 8 << 20;

@@ -3,8 +3,15 @@
 use std::path::Path;
 
 /// The only folders with unsafe code.
-/// The last one is the program that attacks from inside a sandbox; it is part of no product.
-const FOLDERS: &[&str] = &["runner/src/native/sys", "ffi/src/c", "perry/src/abi", "testkit/src/checker"];
+/// The guest is a program of its own, process 1 of a microvm, and can use no crate. The last one is the program that attacks
+/// from inside a sandbox; it is part of no product.
+const FOLDERS: &[&str] = &[
+    "runner/src/native/sys",
+    "runner/src/microvm/guest",
+    "ffi/src/c",
+    "perry/src/abi",
+    "testkit/src/checker",
+];
 
 fn has_unsafe_block(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();

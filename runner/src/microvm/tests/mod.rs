@@ -4,6 +4,7 @@ mod archive;
 mod ends;
 mod inside;
 mod orders;
+mod processes;
 mod streams;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use perry_sandbox_testkit::{peer, skip};
+use tempfile::TempDir;
 
 use super::machine::{Choice, Machine, machine};
 use super::order::VmOrder;
@@ -49,6 +51,8 @@ struct Running {
     stdout: PipeReader,
     stderr: PipeReader,
     helper: JoinHandle<std::io::Result<()>>,
+    /// The image is read until the machine has started.
+    _root: Option<TempDir>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -61,7 +65,8 @@ struct Ran {
 /// Starts a program of a busybox root in a machine.
 fn start(settings: Settings) -> Option<Running> {
     let root = busybox();
-    start_in(root.path(), settings)
+    let running = start_in(root.path(), settings)?;
+    Some(Running { _root: Some(root), ..running })
 }
 
 fn start_in(root: &Path, settings: Settings) -> Option<Running> {
@@ -75,7 +80,15 @@ fn start_in(root: &Path, settings: Settings) -> Option<Running> {
     // The order is longer than a socket holds: somebody must take it.
     let helper = std::thread::spawn(move || serve(&theirs));
     send(&control, &serde_json::to_vec(&order).unwrap(), &given).unwrap();
-    Some(Running { control, stdin: Some(to), stdout: from, stderr: from_error, helper, _turn: turn })
+    Some(Running {
+        control,
+        stdin: Some(to),
+        stdout: from,
+        stderr: from_error,
+        helper,
+        _root: None,
+        _turn: turn,
+    })
 }
 
 impl Running {
@@ -111,6 +124,5 @@ impl Running {
 fn run(argv: &[&str], input: &[u8], change: impl FnOnce(&mut Settings)) -> Option<Ran> {
     let mut settings = settings_of_a_sandbox(argv);
     change(&mut settings);
-    let root = busybox();
-    Some(start_in(root.path(), settings)?.finish(input))
+    Some(start(settings)?.finish(input))
 }

@@ -69,7 +69,7 @@ pub(super) fn sandbox_with(
     streams: Streams,
     commands: Option<&Commands>,
 ) -> Result<Finished, RunError> {
-    let root = rootfs::busybox();
+    let root = busybox();
     sandbox_in(root.path(), settings, streams, commands)
 }
 
