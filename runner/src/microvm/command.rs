@@ -77,6 +77,7 @@ mod tests {
             accelerator,
             filtered,
             namespaces: true,
+            landlock: true,
         }
     }
 

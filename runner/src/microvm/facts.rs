@@ -60,7 +60,8 @@ fn wall(machine: &Machine) -> String {
     } else {
         ", QEMU without a filter"
     });
-    wall.push_str(if machine.namespaces { " and in namespaces without a network" } else { "" });
+    wall.push_str(if machine.namespaces { ", in namespaces without a network" } else { "" });
+    wall.push_str(if machine.landlock { ", without the host's files (Landlock)" } else { "" });
     wall
 }
 
@@ -120,6 +121,7 @@ mod tests {
             accelerator,
             filtered,
             namespaces,
+            landlock: namespaces,
         }
     }
 
@@ -144,7 +146,7 @@ mod tests {
         let who = |machine: Machine| wall(&machine);
         assert_eq!(
             who(found(Accelerator::Kvm, true, true)),
-            "a kernel of its own in QEMU 7.2.22 with KVM, QEMU under its seccomp filter and in namespaces without a network"
+            "a kernel of its own in QEMU 7.2.22 with KVM, QEMU under its seccomp filter, in namespaces without a network, without the host's files (Landlock)"
         );
         assert!(
             who(found(Accelerator::Tcg, false, false)).ends_with("emulation (TCG), QEMU without a filter")

@@ -49,6 +49,8 @@ pub(crate) struct Machine {
     pub(crate) filtered: bool,
     /// Whether it gets namespaces of its own.
     pub(crate) namespaces: bool,
+    /// Whether Landlock keeps it from the host's files.
+    pub(crate) landlock: bool,
 }
 
 /// Why there is no microvm on this host.
@@ -136,7 +138,8 @@ pub(crate) fn machine(choice: &Choice) -> Result<Machine, Missing> {
         Err(why) => return Err(Missing::Accelerator(why)),
     };
     let namespaces = crate::native::try_namespaces().is_ok();
-    Ok(Machine { program, version, kernel, accelerator, filtered, namespaces })
+    let landlock = crate::native::has_domains();
+    Ok(Machine { program, version, kernel, accelerator, filtered, namespaces, landlock })
 }
 
 /// Whether the processor itself can run a guest. A /dev/kvm alone says little: with other modules behind it (PVM) a stock

@@ -6,12 +6,39 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use super::command::{Size, arguments};
-use super::machine::Accelerator;
+use super::machine::{Accelerator, Machine};
 use super::order::VmOrder;
-use crate::native::{Ids, RANGE_BASE, RANGE_LENGTH, Walls, open_pidfd, spawn_walled};
+use crate::native::{
+    Domain, Ids, RANGE_BASE, RANGE_LENGTH, Walls, domain_of_monitor, open_pidfd, spawn_walled,
+};
+
+/// Memory of the monitor itself, with the code that it translates to.
+const OWN_MEMORY: u64 = 768 << 20;
+
+/// Where programs have their libraries and data.
+const SYSTEM: [&str; 5] = ["/usr", "/lib", "/lib64", "/nix/store", "/gnu/store"];
+
+/// What the monitor may touch of the host's files: programs and libraries, to read them; the kernel; the accelerator.
+fn domain(machine: &Machine) -> Option<Domain> {
+    if !machine.landlock {
+        return None;
+    }
+    let there = |path: &Path| path.canonicalize().ok();
+    // Beside `bin` a program has its own data.
+    let own = machine.program.parent().and_then(Path::parent).filter(|folder| folder.parent().is_some());
+    let folders: Vec<_> =
+        SYSTEM.iter().map(Path::new).chain(own).filter_map(there).filter(|path| path.is_dir()).collect();
+    let files = [machine.program.as_path(), &machine.kernel, Path::new("/etc/ld.so.cache")];
+    let files: Vec<_> = files.into_iter().filter_map(there).collect();
+    let devices = [Path::new("/dev/kvm")];
+    let devices = devices.into_iter().filter(|_| machine.accelerator == Accelerator::Kvm);
+    let devices: Vec<_> = devices.filter_map(there).collect();
+    domain_of_monitor(&folders, &files, &devices)
+}
 
 /// A monitor that runs.
 #[derive(Debug)]
@@ -46,7 +73,11 @@ impl Monitor {
             let (uid, gid) = nobody_else(order.machine.accelerator);
             command.uid(uid).gid(gid);
         }
-        let walls = Walls { namespaces: order.machine.namespaces };
+        let walls = Walls {
+            namespaces: order.machine.namespaces,
+            memory: size.mebibytes.saturating_mul(1 << 20).saturating_add(OWN_MEMORY),
+            domain: domain(&order.machine),
+        };
         let mut child = spawn_walled(&mut command, vec![kept.0, kept.1], walls)?;
         let words = child.stderr.take();
         match open_pidfd(child.id()) {

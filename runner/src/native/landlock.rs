@@ -8,6 +8,7 @@
 //! `/proc/self/exe` brings the host's file in (CVE-2019-5736). The kernel itself asks Landlock about every file that it
 //! executes, also about interpreters and loaders.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,52 @@ pub(super) fn abi() -> u32 {
 /// Whether the kernel holds processes apart as well.
 pub(super) const fn scopes(abi: u32) -> bool {
     abi >= SCOPES_ABI
+}
+
+/// What a program of the host may touch that is not a sandbox itself: the monitor of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Domain {
+    /// `LANDLOCK_ACCESS_FS_*`: denied but where a rule allows it.
+    pub(crate) handled: u64,
+    /// `LANDLOCK_SCOPE_*`.
+    pub(crate) scoped: u64,
+    /// Where what is allowed.
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// `LANDLOCK_ACCESS_FS_READ_FILE` and `LANDLOCK_ACCESS_FS_READ_DIR`.
+const READ_FILE: u64 = 1 << 2;
+const READ_DIR: u64 = 1 << 3;
+
+/// Lets a program read and execute what is in these folders, read these files, use these devices, and nothing else. Nothing
+/// where the kernel has no Landlock.
+pub(crate) fn domain_of_monitor(
+    folders: &[PathBuf],
+    files: &[PathBuf],
+    devices: &[PathBuf],
+) -> Option<Domain> {
+    let abi = abi();
+    if abi < FIRST_ABI {
+        return None;
+    }
+    let rule = |path: &PathBuf, rights| {
+        let path = Text::try_from(path.to_str()?.to_owned()).ok()?;
+        Some(Rule { path, rights })
+    };
+    let folders = folders.iter().filter_map(|path| rule(path, EXECUTE | READ_FILE | READ_DIR));
+    let files = files.iter().filter_map(|path| rule(path, EXECUTE | READ_FILE));
+    let devices = devices.iter().filter_map(|path| rule(path, READ_FILE | WRITE_FILE));
+    let write = WRITE_FILE | CHANGE_FOLDERS | MAKE_DEVICES | if abi >= 3 { TRUNCATE } else { 0 };
+    Some(Domain {
+        handled: EXECUTE | READ_FILE | READ_DIR | REFER | write,
+        scoped: if scopes(abi) { SCOPES } else { 0 },
+        rules: folders.chain(files).chain(devices).collect(),
+    })
+}
+
+/// Whether [`domain_of_monitor`] gives one here.
+pub(crate) fn has_domains() -> bool {
+    abi() >= FIRST_ABI
 }
 
 /// The step for a sandbox's own program; nothing where the kernel has no Landlock.

@@ -51,6 +51,7 @@ pub(crate) use helper::{Role, start as start_helper};
 pub use helper::{helper_hook, launcher_main};
 pub(crate) use ids::{Ids, RANGE_BASE, RANGE_LENGTH};
 pub(crate) use join::{Guest, Joined, Target, end_session, join, run_guest};
+pub(crate) use landlock::{Domain, domain_of_monitor, has_domains};
 pub use launcher::Launcher;
 pub(crate) use launcher::{tell_exited, tell_refused, tell_started};
 pub(crate) use live::{check_owner, reap};

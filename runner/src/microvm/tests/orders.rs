@@ -25,6 +25,7 @@ fn machine() -> Machine {
         accelerator: Accelerator::Tcg,
         filtered: true,
         namespaces: true,
+        landlock: true,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -10,6 +11,9 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use super::{ONE, busybox, machine_here, settings_of_a_sandbox};
+use crate::microvm::command::Size;
+use crate::microvm::machine::{Accelerator, Machine};
+use crate::microvm::monitor::Monitor;
 use crate::microvm::order::VmOrder;
 use crate::native::{Role, send, start_helper};
 
@@ -66,6 +70,7 @@ fn the_monitor_has_nothing_of_its_callers() {
     let limit = |name: &str| limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert_eq!(limit("Max core file size").matches(" 0 ").count(), 2, "{limits}");
     assert_eq!(limit("Max file size").matches(" 0 ").count(), 2, "{limits}");
+    assert!(!limit("Max data size").contains("unlimited"), "{limits}");
     assert_eq!(read("environ"), "");
     let ours = |name: &str| fs::read_link(format!("/proc/self/ns/{name}")).unwrap();
     for name in ["user", "net", "ipc", "uts"] {
@@ -95,6 +100,49 @@ fn a_helper_that_is_killed_takes_its_machine_with_it() {
         assert!(killed.elapsed() < Duration::from_secs(5), "the monitor lives on");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// What a program says that stands in the place of the monitor, and whether it could remove a file that all may remove.
+fn taken_over(script: &str, landlock: bool) -> (String, bool) {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let (victim, program) = (place.path().join("victim"), place.path().join("bin/monitor"));
+    fs::create_dir(place.path().join("bin")).unwrap();
+    fs::write(&victim, "x").unwrap();
+    fs::write(&program, format!("#!/bin/sh\nvictim={}\n{script}\n", victim.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let kernel = victim.clone();
+    let (version, accelerator) = ("1".to_owned(), Accelerator::Tcg);
+    let machine =
+        Machine { program, version, kernel, accelerator, filtered: true, namespaces: true, landlock };
+    let order = VmOrder { machine, settings: settings_of_a_sandbox(&["true"]) };
+    let disk = tempfile::tempfile().unwrap();
+    let monitor = Monitor::start(&order, &disk, Size { mebibytes: 64, processors: 1 }).unwrap();
+    monitor.port.set_nonblocking(false).unwrap();
+    let mut text = String::new();
+    (&monitor.port).read_to_string(&mut text).unwrap();
+    (text, !victim.exists())
+}
+
+#[test]
+fn a_monitor_that_is_taken_over_touches_nothing_of_the_host() {
+    if !crate::native::has_domains() {
+        return perry_sandbox_testkit::skip("this kernel has no Landlock");
+    }
+    let script = "exec 2>&1; cat /etc/passwd; ls /etc; cat /proc/1/status; ls /proc; rm -f $victim; (: > $victim.new); kill -0 $PPID && echo killed; echo end";
+    let (text, removed) = taken_over(script, true);
+    assert!(!removed && text.ends_with("end\n"), "{text}");
+    assert_eq!(text.matches("ermission denied").count(), 6, "{text}");
+    assert!(!text.contains("root:") && !text.contains("killed"), "{text}");
+    let (text, removed) = taken_over(script, false);
+    assert!(removed && text.contains("root:"), "without this wall both can be done: {text}");
+    let (text, _) =
+        taken_over("exec 2>&1; cat /proc/net/dev | tail -n +3; id -u; env | grep -v ^PWD=", false);
+    assert!(
+        text.contains("lo:") && text.lines().count() == 2,
+        "only an idle loopback, and no variable: {text}"
+    );
+    assert!(text.ends_with("65534\n"), "nobody in its namespace: {text}");
 }
 
 /// As an ordinary user, from a copy of this program: only root can try both in one run.

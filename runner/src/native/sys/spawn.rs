@@ -10,12 +10,18 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
 use super::call::{Errno, NONE, Plain, Prctl, fd, int, plain, prctl, set_limit, sys};
+use super::landlock;
+use crate::native::landlock::Domain;
 
 /// What is taken from a program that is started with [`spawn_walled`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Walls {
     /// Whether it gets user, network, ipc and uts namespaces of its own.
     pub(crate) namespaces: bool,
+    /// The most memory of its own, in bytes.
+    pub(crate) memory: u64,
+    /// What it may touch of the host's files.
+    pub(crate) domain: Option<Domain>,
 }
 
 /// Starts a program that dies with this thread's process, and keeps these descriptors open in it.
@@ -35,10 +41,15 @@ pub(crate) fn spawn_walled(command: &mut Command, keep: Vec<RawFd>, walls: Walls
         }
         set_limit(libc::RLIMIT_CORE, 0, 0)?;
         set_limit(libc::RLIMIT_FSIZE, 0, 0)?;
+        set_limit(libc::RLIMIT_DATA, walls.memory, walls.memory)?;
         for descriptor in &keep {
             stays_open(*descriptor)?;
         }
-        Ok(prctl(Prctl::NoNewPrivileges, 1)?)
+        prctl(Prctl::NoNewPrivileges, 1)?;
+        if let Some(Domain { handled, scoped, rules }) = &walls.domain {
+            landlock::confine(*handled, *scoped, rules)?;
+        }
+        Ok(())
     };
     // JUSTIFICATION: std knows neither the signal of a parent's death nor namespaces.
     // SAFETY: the closure makes system calls through wrappers that neither allocate nor lock, and touches no memory but its
