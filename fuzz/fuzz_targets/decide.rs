@@ -144,6 +144,7 @@ fn backend() -> BackendFacts {
         version: "1".to_owned(),
         levels: vec![IsolationLevel::Oci],
         architectures: vec!["amd64".to_owned()],
+        emulation: perry_sandbox_policy::Emulation::None,
         controls: all.into_iter().map(|control| (control, Enforcement::By(control.to_string()))).collect(),
     }
 }

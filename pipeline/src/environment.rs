@@ -86,7 +86,9 @@ impl Environment {
             .map(PathBuf::from)
             .or_else(|| home.as_ref().map(|home| home.join(".docker")))
             .map(|dir| dir.join("config.json"));
+        let kernels = [data_dir.join("microvm/vmlinux"), PathBuf::from("/usr/lib/perry-sandbox/vmlinux")];
         let tools = HostTools::read(&text).remembering(runtime_dir.join("backends.json"));
+        let tools = tools.with_kernels(kernels.into());
         let hostname =
             nix::unistd::gethostname().map_err(|errno| EnvironmentError::Hostname(errno.into()))?;
         Ok(Self {

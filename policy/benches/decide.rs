@@ -117,6 +117,7 @@ fn host() -> HostFacts {
         version: "1".into(),
         levels: vec![IsolationLevel::Oci],
         architectures: vec!["amd64".into()],
+        emulation: perry_sandbox_policy::Emulation::None,
         controls,
     };
     HostFacts { hostname: "h".into(), uid: 1000, backends: vec![backend] }

@@ -213,8 +213,30 @@ pub struct BackendFacts {
     pub levels: Vec<IsolationLevel>,
     /// The architectures whose programs it runs, in the words of image indexes: `amd64`, `arm64`, `wasm`.
     pub architectures: Vec<String>,
+    /// Who runs the program's instructions.
+    #[serde(skip_serializing_if = "Emulation::is_none")]
+    pub emulation: Emulation,
     /// What it enforces here.
     pub controls: ControlTable,
+}
+
+/// Who runs the program's instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Emulation {
+    /// The processor.
+    #[default]
+    None,
+    /// Software that is not made to keep anybody in: QEMU's own security policy does not count its translator as a wall. Only
+    /// an exception of the policy accepts it.
+    Software,
+}
+
+impl Emulation {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
 }
 
 /// Everything about the host that a decision may depend on.

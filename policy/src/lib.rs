@@ -85,7 +85,7 @@ mod window;
 
 pub use at::At;
 pub use ceiling::{Ceiling, Isolation, UserRule};
-pub use control::{BackendFacts, Control, ControlTable, Enforcement, HostFacts};
+pub use control::{BackendFacts, Control, ControlTable, Emulation, Enforcement, HostFacts};
 pub use decide::{UsedException, Verdict, accepted_levels, decide};
 pub use denial::{Denial, DenyCode, DenyKind, DenyReason, NonEmpty};
 pub use deny_list::{Denied, DenyEntry, DenyFacts, DenyList, serial_text};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ceiling::Ceiling;
-use crate::control::{BackendFacts, Control, HostFacts};
+use crate::control::{BackendFacts, Control, Emulation, HostFacts};
 use crate::denial::{DenyCode, DenyReason, Reasons};
 use crate::isolation::IsolationLevel;
 use crate::plan::{MemoryEnforcement, PlanLine, RootfsMode};
@@ -64,7 +64,8 @@ pub(crate) fn choose<'a>(
     for level in levels.iter().filter(|accepted| (accepted.level == IsolationLevel::Wasm) == is_wasm) {
         let gives = |backend: &&BackendFacts| backend.levels.contains(&level.level) && fits(backend);
         for backend in host.backends.iter().filter(gives) {
-            match held(backend, *level, ceiling, demands) {
+            let Some(level) = as_run_by(backend, *level) else { continue };
+            match held(backend, level, ceiling, demands) {
                 Ok(choice) => return Found::Whole(choice),
                 Err(lacking) => drop(nearest.get_or_insert((level.level, backend, lacking))),
             }
@@ -80,6 +81,16 @@ pub(crate) fn choose<'a>(
     Found::Part(backend, level, held)
 }
 
+/// SECURITY: a translator is not made to keep anybody in. Where one runs the program's instructions, the level is accepted by
+/// nothing but an exception, which the plan then shows.
+const fn as_run_by<'a>(backend: &BackendFacts, level: AcceptedLevel<'a>) -> Option<AcceptedLevel<'a>> {
+    match (backend.emulation, level.emulation) {
+        (Emulation::None, _) => Some(level),
+        (Emulation::Software, Some(exception)) => Some(AcceptedLevel { exception: Some(exception), ..level }),
+        (Emulation::Software, None) => None,
+    }
+}
+
 fn unavailable(
     levels: &[AcceptedLevel<'_>],
     architecture: &str,
@@ -91,7 +102,11 @@ fn unavailable(
         .backends
         .iter()
         .flat_map(|backend| {
-            let what = format!("{} for {}", backend.name, backend.architectures.join(" and "));
+            let emulated = match backend.emulation {
+                Emulation::None => "",
+                Emulation::Software => ", emulated, which only an exception accepts",
+            };
+            let what = format!("{} for {}{emulated}", backend.name, backend.architectures.join(" and "));
             backend.levels.iter().map(move |level| format!("{level} ({what})"))
         })
         .collect();

@@ -83,6 +83,8 @@ fn tightened<'a>(mut known: Applied<'a>, name: &'a TierName, ceiling: &'a Ceilin
 pub(crate) struct AcceptedLevel<'a> {
     pub(crate) level: IsolationLevel,
     pub(crate) exception: Option<(&'a str, &'a Exception)>,
+    /// The exception that accepts this level where the program's instructions are emulated.
+    pub(crate) emulation: Option<(&'a str, &'a Exception)>,
 }
 
 /// The accepted levels in the order in which they are tried. Levels that only an exception accepts come last.
@@ -94,7 +96,7 @@ pub(crate) fn levels<'a>(
 ) -> Vec<AcceptedLevel<'a>> {
     let order = applied.ceiling.isolation.order();
     let mut levels: Vec<AcceptedLevel<'a>> =
-        order.into_iter().map(|level| AcceptedLevel { level, exception: None }).collect();
+        order.into_iter().map(|level| AcceptedLevel { level, exception: None, emulation: None }).collect();
     let active: Vec<(&str, &Exception)> = policy
         .parts
         .exceptions
@@ -104,6 +106,16 @@ pub(crate) fn levels<'a>(
         .collect();
     if active.is_empty() {
         return levels;
+    }
+    let covering = |level: IsolationLevel| {
+        let mut all = active.iter();
+        let covers = |exception: &Exception| {
+            applied.tiers.contains(&&exception.tier) && exception.isolation.contains(&level)
+        };
+        all.find(|(_, exception)| covers(exception)).copied()
+    };
+    for known in &mut levels {
+        known.emulation = covering(known.level);
     }
     let mut excepted: BTreeSet<IsolationLevel> = IsolationLevel::ALL.into_iter().collect();
     for name in &applied.tiers {
@@ -117,10 +129,8 @@ pub(crate) fn levels<'a>(
     }
     for level in excepted.into_iter().rev() {
         if !levels.iter().any(|known| known.level == level) {
-            let exception = active.iter().find(|(_, exception)| {
-                applied.tiers.contains(&&exception.tier) && exception.isolation.contains(&level)
-            });
-            levels.push(AcceptedLevel { level, exception: exception.copied() });
+            let exception = covering(level);
+            levels.push(AcceptedLevel { level, exception, emulation: exception });
         }
     }
     levels

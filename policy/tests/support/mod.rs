@@ -223,6 +223,7 @@ pub(crate) fn backend(name: &str, levels: &[IsolationLevel], lacking: &[Control]
         version: "1.0".into(),
         levels: levels.to_vec(),
         architectures: ["amd64", "arm64", "wasm"].map(str::to_owned).to_vec(),
+        emulation: perry_sandbox_policy::Emulation::None,
         controls: controls(lacking),
     }
 }

@@ -34,6 +34,8 @@ pub(super) fn conclude(script: &Script, exit: &Exit, stderr: &[u8]) -> Result<Co
         Backend::Docker => of_state(script),
         Backend::Podman => of_podman(script, code, stderr),
         Backend::Runsc => of_runsc(script, code),
+        // They are no scripts.
+        Backend::Microvm | Backend::Wasm => Ok(ended(code)),
     }
 }
 

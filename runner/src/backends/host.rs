@@ -9,6 +9,7 @@ pub struct HostTools {
     folders: Vec<PathBuf>,
     variables: BTreeMap<String, String>,
     memory: Option<PathBuf>,
+    kernels: Vec<PathBuf>,
 }
 
 /// What an engine's client needs to find its store, its daemon and the user's session. Proxies are not among it, nor is what
@@ -35,13 +36,23 @@ impl HostTools {
             NEEDED.iter().filter_map(|name| Some(((*name).to_owned(), lookup(name)?))).collect();
         let path = variables.get("PATH").map(String::as_str).unwrap_or_default();
         let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
-        Self { folders, variables, memory: None }
+        Self { folders, variables, memory: None, kernels: Vec::new() }
     }
 
     /// What was found is kept in this file, in a folder of the caller's own.
     #[must_use]
     pub fn remembering(self, file: PathBuf) -> Self {
         Self { memory: Some(file), ..self }
+    }
+
+    /// Kernel images for virtual machines, the preferred first.
+    #[must_use]
+    pub fn with_kernels(self, kernels: Vec<PathBuf>) -> Self {
+        Self { kernels, ..self }
+    }
+
+    pub(super) fn kernels(&self) -> &[PathBuf] {
+        &self.kernels
     }
 
     pub(super) fn folders(&self) -> &[PathBuf] {

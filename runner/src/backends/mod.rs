@@ -3,11 +3,13 @@
 //! A plan becomes a [`Script`](script::Script), by a pure function of each backend; one piece of code carries scripts out.
 
 mod docker;
+mod embedded;
 mod end;
 mod guard;
 mod host;
 mod http;
 mod images;
+mod own;
 mod place;
 mod podman;
 mod prepared;
@@ -22,8 +24,7 @@ mod tool;
 pub(crate) use guard::guard;
 pub use host::HostTools;
 pub use prepared::Engines;
-pub(crate) use prepared::Prepared;
-pub(crate) use run::{Around, run};
-pub(crate) use script::Script;
+pub(crate) use prepared::{Prepared, Work};
+pub(crate) use run::Around;
 pub use survey::{AbsentBackend, Backends};
 pub use tool::ToolError;

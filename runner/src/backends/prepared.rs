@@ -1,20 +1,22 @@
 //! The way from a plan into a backend that is a program of the host.
 
-use std::io;
 use std::path::Path;
 
 use perry_sandbox_image::{Rootfs, Store};
 use perry_sandbox_policy::LaunchPlan;
 use perry_sandbox_verifier::VerifiedImage;
+use serde::{Deserialize, Serialize};
 
 use super::images::{engine_id, into_docker, into_podman};
+use super::own::{Own, run_own};
 use super::program::Program;
 use super::run::{Around, run};
 use super::script::Script;
 use super::survey::{Backends, Means};
 use crate::demands::{PlanError, check_plan};
 use crate::io::{Commands, Streams};
-use crate::native::{Bounds, Finished, RunError, bounds, fresh_name};
+use crate::microvm;
+use crate::native::{Bounds, Finished, RootFolder, RunError, bounds, fresh_name};
 
 /// What a plan for another backend than the embedded one needs.
 #[derive(Debug, Clone, Copy)]
@@ -25,16 +27,43 @@ pub struct Engines<'a> {
     pub store: &'a Store,
 }
 
-/// A plan that has been checked against an engine of this host, and turned into what is executed.
+/// A plan that has been checked against a backend of this host, and turned into what is executed.
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
-    script: Script,
+    work: Work,
     bounds: Bounds,
+    root: RootFolder,
     means: &'a Means,
     store: &'a Store,
     image: &'a VerifiedImage,
     id: String,
     program: Program,
+}
+
+/// What is executed, as data: a supervisor process gets it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// By an engine or runtime of the host.
+    Script(Box<Script>),
+    /// By a process of ours.
+    Own(Own),
+}
+
+impl Work {
+    /// Runs it to its end; `bring` gives an engine its image.
+    pub(crate) fn run(
+        &self,
+        (bounds, root): (&Bounds, &RootFolder),
+        streams: Streams,
+        commands: Option<&Commands>,
+        around: &Around<'_>,
+        bring: &dyn Fn() -> Result<(), RunError>,
+    ) -> Result<Finished, RunError> {
+        match self {
+            Self::Script(script) => run(script, bounds, streams, commands, around, bring),
+            Self::Own(own) => run_own(own, bounds, root, (streams, commands), around),
+        }
+    }
 }
 
 impl<'a> Prepared<'a> {
@@ -54,38 +83,53 @@ impl<'a> Prepared<'a> {
         let unreadable = |error: &dyn ToString| PlanError::RootFolder(error.to_string());
         let name = format!("perry-sandbox-{}", fresh_name());
         let runtime = std::path::absolute(runtime).map_err(|error| unreadable(&error))?;
-        let script = match means {
-            Means::Podman(podman) => podman.script(plan, &runtime, &name)?,
+        let root = RootFolder::of(rootfs).map_err(|error| unreadable(&error))?;
+        let script = |script: Script| Work::Script(Box::new(script));
+        let work = match means {
+            Means::Podman(podman) => script(podman.script(plan, &runtime, &name)?),
             Means::Docker(docker) => {
                 let config = image.image().config(&engines.store.contents());
-                docker.script(plan, &config.map_err(|error| unreadable(&error))?, &runtime, &name)?
+                script(docker.script(plan, &config.map_err(|error| unreadable(&error))?, &runtime, &name)?)
             }
-            Means::Runsc(runsc) => {
-                let tree = rootfs.path().canonicalize().map_err(|error: io::Error| unreadable(&error))?;
-                runsc.script(plan, &tree, &runtime, &name)?
+            Means::Runsc(runsc) => script(runsc.script(plan, &root.path, &runtime, &name)?),
+            Means::Microvm(machine) => {
+                Work::Own(Own::Machine(Box::new(microvm::order(plan, &facts.controls, machine)?)))
             }
+            #[cfg(feature = "wasm")]
+            Means::Wasm => {
+                Work::Own(Own::Module(Box::new(crate::wasm::order(plan, &facts.controls, rootfs)?)))
+            }
+            #[cfg(not(feature = "wasm"))]
+            Means::Wasm => return Err(unknown()),
         };
         let id = engine_id(plan)?;
         let program = Program::find(plan, rootfs);
-        Ok(Self { script, bounds: bounds(plan), means, store: engines.store, image, id, program })
+        Ok(Self { work, bounds: bounds(plan), root, means, store: engines.store, image, id, program })
     }
 
-    /// Gives the engine the image, unless it has it, for a process that runs the script.
+    /// Gives an engine the image, unless it has it; for a process that does the rest.
     pub(crate) fn bring(&self, runtime: &Path) -> Result<(), RunError> {
-        self.program.check()?;
-        let runtime = std::path::absolute(runtime).map_err(RunError::Live)?;
         let content = (self.store, self.image);
         match self.means {
-            Means::Podman(podman) => into_podman(podman, content, &self.id, &runtime),
-            Means::Docker(docker) => into_docker(docker.socket(), content, &self.id),
+            Means::Podman(podman) => {
+                self.program.check()?;
+                let runtime = std::path::absolute(runtime).map_err(RunError::Live)?;
+                into_podman(podman, content, &self.id, &runtime)
+            }
+            Means::Docker(docker) => {
+                self.program.check()?;
+                into_docker(docker.socket(), content, &self.id)
+            }
             // It runs our own tree.
-            Means::Runsc(_) => Ok(()),
+            Means::Runsc(_) => self.program.check(),
+            // They look for themselves.
+            Means::Microvm(_) | Means::Wasm => Ok(()),
         }
     }
 
     /// What is executed.
-    pub(crate) const fn script(&self) -> &Script {
-        &self.script
+    pub(crate) const fn work(&self) -> &Work {
+        &self.work
     }
 
     /// Runs it.
@@ -95,11 +139,15 @@ impl<'a> Prepared<'a> {
         commands: Option<&Commands>,
         around: &Around<'_>,
     ) -> Result<Finished, RunError> {
-        run(&self.script, &self.bounds, streams, commands, around, &|| self.bring(around.runtime))
+        let bring = || self.bring(around.runtime);
+        self.work.run((&self.bounds, &self.root), streams, commands, around, &bring)
     }
 
     /// What would be executed, line by line.
     pub(crate) fn steps(&self) -> Vec<String> {
-        self.script.steps()
+        match &self.work {
+            Work::Script(script) => script.steps(),
+            Work::Own(own) => own.steps(),
+        }
     }
 }

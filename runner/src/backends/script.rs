@@ -61,6 +61,10 @@ pub(crate) enum Backend {
     Docker,
     /// gVisor, by its own OCI runtime.
     Runsc,
+    /// A virtual machine of QEMU.
+    Microvm,
+    /// wasmtime, in a process of ours.
+    Wasm,
 }
 
 impl Backend {
@@ -70,6 +74,8 @@ impl Backend {
             Self::Podman => "podman",
             Self::Docker => "docker",
             Self::Runsc => "runsc",
+            Self::Microvm => "microvm",
+            Self::Wasm => "wasm",
         }
     }
 }
@@ -201,6 +207,8 @@ impl Script {
             Backend::Runsc => {
                 self.folder.join(super::runsc::STATE).read_dir().is_ok_and(|mut it| it.next().is_some())
             }
+            // They are no scripts.
+            Backend::Microvm | Backend::Wasm => true,
             Backend::Docker => {
                 let state = self.state.as_ref().and_then(|state| state.take(SAYING).ok()).unwrap_or_default();
                 serde_json::from_slice(&state).is_ok_and(|state: Value| is_started(&state))
@@ -219,7 +227,7 @@ impl Script {
                 i32::try_from(state.pointer("/State/Pid")?.as_i64()?).ok()?
             }
             // Its kernel does not shield process 1.
-            Backend::Runsc => return None,
+            Backend::Runsc | Backend::Microvm | Backend::Wasm => return None,
         };
         let process = Process::of(u32::try_from(number).ok()?)?;
         process.is_first().then_some(number)

@@ -11,10 +11,12 @@ use perry_sandbox_policy::BackendFacts;
 use serde::{Deserialize, Serialize};
 
 use super::docker::Docker;
+use super::embedded;
 use super::host::HostTools;
 use super::podman::Podman;
 use super::runsc::Runsc;
 use super::script::Backend;
+use crate::microvm::Machine;
 use crate::native::{check_owner, probe};
 
 /// How long a backend may take to show that it is alive.
@@ -27,7 +29,8 @@ const DOUBTED: Duration = Duration::from_secs(30);
 const LONGEST: u64 = 1 << 20;
 
 /// Backends in the order in which they are tried, for each level: the embedded one, then what needs no daemon.
-const ORDER: [Backend; 3] = [Backend::Podman, Backend::Docker, Backend::Runsc];
+const ORDER: [Backend; 5] =
+    [Backend::Podman, Backend::Docker, Backend::Runsc, Backend::Microvm, Backend::Wasm];
 
 /// What this host has.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +63,8 @@ pub(super) enum Means {
     Podman(Podman),
     Docker(Docker),
     Runsc(Runsc),
+    Microvm(Machine),
+    Wasm,
 }
 
 /// Why a probe found nothing alive.
@@ -150,6 +155,8 @@ impl Means {
             Self::Podman(_) => Backend::Podman,
             Self::Docker(_) => Backend::Docker,
             Self::Runsc(_) => Backend::Runsc,
+            Self::Microvm(_) => Backend::Microvm,
+            Self::Wasm => Backend::Wasm,
         }
     }
 
@@ -158,6 +165,8 @@ impl Means {
             Self::Podman(podman) => podman.facts(),
             Self::Docker(docker) => docker.facts(),
             Self::Runsc(runsc) => runsc.facts(),
+            Self::Microvm(machine) => embedded::machine_facts(machine),
+            Self::Wasm => embedded::module_facts(),
         }
     }
 
@@ -167,6 +176,8 @@ impl Means {
             Self::Podman(podman) => podman.rests_on(),
             Self::Docker(docker) => docker.rests_on(),
             Self::Runsc(runsc) => runsc.rests_on(),
+            Self::Microvm(machine) => vec![&machine.program, &machine.kernel],
+            Self::Wasm => Vec::new(),
         }
     }
 }
@@ -176,6 +187,8 @@ fn probe_one(tools: &HostTools, backend: Backend) -> Result<Means, Absence> {
         Backend::Podman => Podman::probe(tools).map(Means::Podman),
         Backend::Docker => Docker::probe(tools).map(Means::Docker),
         Backend::Runsc => Runsc::probe(tools).map(Means::Runsc),
+        Backend::Microvm => embedded::probe_machine(tools).map(Means::Microvm),
+        Backend::Wasm => embedded::probe_module().map(|()| Means::Wasm),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What all tables of controls have in common.
 
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, Enforcement, IsolationLevel};
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, Emulation, Enforcement, IsolationLevel};
 
 use super::script::Backend;
 
@@ -33,6 +33,7 @@ pub(super) fn facts(
         version: version.to_owned(),
         levels: vec![level],
         architectures,
+        emulation: Emulation::None,
         controls,
     })
 }

@@ -17,7 +17,7 @@ use super::error::FailureKind;
 use super::health::HealthOrder;
 use super::id::SandboxId;
 use super::restart::Restart;
-use crate::backends::Script;
+use crate::backends::Work;
 use crate::native::{Process, Settings, is_ours, open_pidfd, peek_exited};
 
 /// The socket's name in a sandbox's folder.
@@ -29,7 +29,7 @@ const SOCKET: &str = "control";
 pub(super) struct Order {
     pub(super) settings: Settings,
     /// What is executed where an engine of the host runs it, and not we.
-    pub(super) engine: Option<Script>,
+    pub(super) engine: Option<Work>,
     /// Where the image's root folder is.
     pub(super) root: PathBuf,
     pub(super) runtime: PathBuf,

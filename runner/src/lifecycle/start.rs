@@ -21,7 +21,7 @@ use super::record::{Record, SandboxInfo, SandboxStatus, State};
 use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
-use crate::backends::{self, Engines, Script};
+use crate::backends::{self, Engines};
 use crate::demands::PlanError;
 use crate::io::Input;
 use crate::launch::{LaunchError, same_image, same_secrets};
@@ -87,7 +87,7 @@ impl Default for Stop {
 struct Work {
     settings: Settings,
     root: RootFolder,
-    engine: Option<Script>,
+    engine: Option<backends::Work>,
 }
 
 fn supervisor(what: &'static str) -> impl FnOnce(io::Error) -> LifecycleError {
@@ -193,7 +193,7 @@ impl Sandboxes {
         let root = RootFolder::of(rootfs).map_err(unreadable)?;
         let settings = native::settings_of(plan).map_err(LaunchError::from)?;
         prepared.bring(&self.runtime).map_err(LaunchError::from)?;
-        Ok(Work { settings, root, engine: Some(prepared.script().clone()) })
+        Ok(Work { settings, root, engine: Some(prepared.work().clone()) })
     }
 
     /// Gives a new supervisor its order. An error says whether the end of the run is still to be written down.

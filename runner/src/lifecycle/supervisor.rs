@@ -20,7 +20,7 @@ use super::log::{LogStream, LogWriter};
 use super::post::{FAREWELL, Post, answer};
 use super::record::{Finish, Record, State};
 use super::restart::BackOff;
-use crate::backends::{self, Around};
+use crate::backends::Around;
 use crate::io::{Commands, Input, Output, Streams, remote};
 use crate::native::{Finished, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
 use crate::secret::Secrets;
@@ -132,11 +132,11 @@ fn run_all(
         let finished = match streams(input.take(), &outputs) {
             Ok(streams) => match &post.order.engine {
                 None => run(&settings, root, streams, Some(commands), &place),
-                Some(script) => {
+                Some(work) => {
                     // The caller has given the engine the image, and has written the first line.
                     let (runtime, secrets) = (post.order.runtime.as_path(), Some(secrets));
                     let around = Around { runtime, secrets, observer: Some(post), before: &|| Ok(()) };
-                    backends::run(script, &settings.limits, streams, Some(commands), &around, &|| Ok(()))
+                    work.run((&settings.limits, root), streams, Some(commands), &around, &|| Ok(()))
                 }
             },
             Err(source) => Err(RunError::Supervision(source)),

@@ -1,7 +1,9 @@
 //! What this backend can enforce on this host: what the guest's own kernel holds, what the monitor holds, and what nobody
 //! holds, with why.
 
-use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enforcement, IsolationLevel};
+use perry_sandbox_policy::{
+    BackendFacts, BackendName, Control, ControlTable, Emulation, Enforcement, IsolationLevel,
+};
 use perry_sandbox_reference::Platform;
 
 use super::machine::{Accelerator, Choice, Machine, Missing, machine};
@@ -23,6 +25,7 @@ pub(crate) fn facts(choice: &Choice) -> Option<BackendFacts> {
         version,
         levels: vec![IsolationLevel::Microvm],
         architectures: vec![Platform::host().architecture().to_owned()],
+        emulation: Emulation::None,
         controls: table(&found),
     })
 }

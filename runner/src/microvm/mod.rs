@@ -30,10 +30,9 @@ mod tests;
 
 pub use fuzzing::microvm;
 pub(crate) use serve::serve;
-#[expect(unused_imports, reason = "`launch` does not choose among backends yet")]
 pub(crate) use {
-    facts::facts,
-    machine::{Choice, Machine, Missing, machine},
+    facts::table,
+    machine::{Accelerator, Choice, Machine, Missing, machine},
     order::{VmOrder, order},
-    report::{FailureKind, VmFailure, VmReport},
+    report::{FailureKind, VmReport},
 };

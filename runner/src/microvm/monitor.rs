@@ -78,7 +78,7 @@ impl Monitor {
             memory: size.mebibytes.saturating_mul(1 << 20).saturating_add(OWN_MEMORY),
             domain: domain(&order.machine),
         };
-        let mut child = spawn_walled(&mut command, vec![kept.0, kept.1], walls)?;
+        let mut child = spawn_walled(&mut command, vec![kept.0, kept.1], &walls)?;
         let words = child.stderr.take();
         match open_pidfd(child.id()) {
             Ok(pidfd) => Ok(Self { child, pidfd, port, words }),

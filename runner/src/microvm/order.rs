@@ -3,7 +3,7 @@
 use perry_sandbox_policy::{ControlTable, LaunchPlan};
 use serde::{Deserialize, Serialize};
 
-use super::command::Size;
+use super::command::{Size, arguments};
 use super::cpio::Totals;
 use super::facts::NAME;
 use super::machine::Machine;
@@ -21,7 +21,6 @@ pub(crate) struct VmOrder {
 }
 
 /// Checks every line of the plan against the table, and turns it into an order.
-#[cfg_attr(not(test), expect(dead_code, reason = "`launch` does not choose among backends yet"))]
 pub(crate) fn order(
     plan: &LaunchPlan,
     table: &ControlTable,
@@ -38,6 +37,20 @@ const KERNEL: u64 = 96 << 20;
 const MEBIBYTE: u64 = 1 << 20;
 
 impl VmOrder {
+    /// What is done, in order, for people.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        // How large it is depends on the image, which is not read here; the descriptors are the monitor's own.
+        let size = self.size(Totals::default());
+        let words = arguments(&self.machine, (3, 4), size, self.writable());
+        vec![
+            "start this program again, as the process that stays with the machine".to_owned(),
+            "copy the image into a disk in memory, with our own process 1".to_owned(),
+            format!("{} {}", self.machine.program.display(), words.join(" ")),
+            format!("and so much memory more as the image takes; kernel {}", self.machine.kernel.display()),
+            format!("inside, under the walls of the native backend: {:?}", self.settings.argv),
+        ]
+    }
+
     /// Whether the root can be written.
     pub(crate) const fn writable(&self) -> bool {
         self.settings.ephemeral.is_some()

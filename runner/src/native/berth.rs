@@ -11,14 +11,14 @@ use super::settings::Bounds;
 
 /// Both are removed when it is dropped; groups that are slow to go stay in the record, for the next start.
 #[derive(Debug)]
-pub(super) struct Berth {
+pub(crate) struct Berth {
     live: Live,
     group: Option<Group>,
 }
 
 impl Berth {
     /// Makes room for one more sandbox.
-    pub(super) fn take(folder: &Path, room: &Room, bounds: &Bounds) -> Result<Self, RunError> {
+    pub(crate) fn take(folder: &Path, room: &Room, bounds: &Bounds) -> Result<Self, RunError> {
         let name = fresh_name();
         let group = room.plan(&name);
         if bounds.memory_exact && group.is_none() {
@@ -33,7 +33,7 @@ impl Berth {
     }
 
     /// The cgroups, where there are any.
-    pub(super) const fn group(&self) -> Option<&Group> {
+    pub(crate) const fn group(&self) -> Option<&Group> {
         self.group.as_ref()
     }
 

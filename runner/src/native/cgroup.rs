@@ -177,6 +177,12 @@ impl Group {
         self.folders.iter().map(|folder| Ok(open(folder)?.into())).collect()
     }
 
+    /// The files by which a whole process joins them.
+    pub(crate) fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        let open = |folder: &PathBuf| fs::File::options().write(true).open(folder.join("cgroup.procs"));
+        self.folders.iter().map(|folder| Ok(open(folder)?.into())).collect()
+    }
+
     /// Puts one more process under the limits.
     pub(crate) fn add(&self, pid: i32) -> io::Result<()> {
         self.folders.iter().try_for_each(|folder| put(&folder.join("cgroup.procs"), &pid.to_string()))

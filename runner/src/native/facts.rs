@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::OnceLock;
 
 use nix::unistd::Pid;
-use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enforcement, IsolationLevel};
+use perry_sandbox_policy::{
+    BackendFacts, BackendName, Control, ControlTable, Emulation, Enforcement, IsolationLevel,
+};
 use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
@@ -29,6 +31,7 @@ pub fn probe() -> Option<&'static BackendFacts> {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 levels: vec![IsolationLevel::Oci],
                 architectures: vec![Platform::host().architecture().to_owned()],
+                emulation: Emulation::None,
                 controls: table(namespaces(), room()),
             })
         })

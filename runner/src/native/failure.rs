@@ -66,6 +66,9 @@ pub enum RunError {
     /// Nobody would remove the sandbox if this process were killed.
     #[error("cannot start the process that guards the sandbox: {0}")]
     Guard(#[source] io::Error),
+    /// A process of ours that runs the program did not.
+    #[error("the process that runs the program failed: {0}")]
+    Helper(#[source] io::Error),
     /// The image cannot be handed to the engine.
     #[error("the engine cannot be given the image: {0}")]
     Store(#[from] StoreError),
@@ -104,6 +107,7 @@ impl RunError {
             Self::Output { .. } => "output",
             Self::Tool(_) => "engine",
             Self::Guard(_) => "guard",
+            Self::Helper(_) => "helper",
             Self::Store(_) => "image",
             Self::Recorder(_) => "recorder",
             Self::Supervision(_) => "supervision",

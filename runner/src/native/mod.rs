@@ -41,6 +41,7 @@ mod warm;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use berth::Berth;
 pub(crate) use cgroup::Group;
 pub use devices::DeviceError;
 pub use facts::probe;

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use perry_sandbox_policy::{BackendFacts, BackendName, Control, ControlTable, Enforcement, IsolationLevel};
+use perry_sandbox_policy::{
+    BackendFacts, BackendName, Control, ControlTable, Emulation, Enforcement, IsolationLevel,
+};
 
 use crate::native::{self, Room, room};
 
@@ -26,6 +28,7 @@ pub(crate) fn facts() -> Option<&'static BackendFacts> {
                 version: format!("wasmtime {VERSION}"),
                 levels: vec![IsolationLevel::Wasm],
                 architectures: vec![ARCHITECTURE.to_owned()],
+                emulation: Emulation::None,
                 controls: table(namespaces().as_ref(), room()),
             })
         })

@@ -48,6 +48,21 @@ pub(crate) struct WasmOrder {
 pub(crate) const THREADS: u32 = 2;
 
 impl WasmOrder {
+    /// What is done, in order, for people.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        let mut steps = vec![
+            "start this program again, as the process of the module".to_owned(),
+            format!(
+                "confine it: own namespaces, user {} and group {}, no rights, a filter",
+                self.uid, self.gid
+            ),
+            format!("show it the image at / for reading, and {} bytes of memory at /tmp", self.tmp),
+        ];
+        steps.extend(self.mounts.iter().map(|mount| format!("show it {}", mount.path)));
+        steps.push(format!("compile and run {}", self.candidates.join(" or ")));
+        steps
+    }
+
     /// The limits of a cgroup that the process joins: it has threads, and a module has none.
     pub(crate) fn bounds_of_group(&self) -> Bounds {
         let pids = self.limits.pids.saturating_add(THREADS);

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use perry_sandbox_policy::{Control, IsolationLevel, LaunchPlan, Mount, MountAccess, Network, Terminal};
 use proptest::prelude::*;
 
+use crate::demands::PlanError;
 use crate::microvm::cpio::Totals;
 use crate::microvm::facts::{facts, table};
 use crate::microvm::machine::{Accelerator, Choice, Machine, Missing};
 use crate::microvm::order::{VmOrder, order};
 use crate::microvm::read;
 use crate::microvm::task::{Numbers, Task};
-use crate::native::PlanError;
 use crate::native::tests::settings_of_a_sandbox;
 
 #[path = "../../../tests/support/spine.rs"]
@@ -111,7 +111,9 @@ fn a_plan_for_another_backend_or_a_host_without_a_machine_is_refused() {
     let mut other = plan();
     other.backend = "native".parse().unwrap();
     let here = table(&Ok(machine()));
-    assert!(matches!(order(&other, &here, &machine()), Err(PlanError::Backend(name)) if name == "native"));
+    assert!(
+        matches!(order(&other, &here, &machine()), Err(PlanError::Backend { planned, .. }) if planned == "native")
+    );
     let nowhere = table(&Err(Missing::Accelerator("no module")));
     assert!(matches!(order(&plan(), &nowhere, &machine()), Err(PlanError::NotEnforceable { .. })));
 }

@@ -11,7 +11,7 @@
 
 use core::ffi::CStr;
 use core::mem::size_of;
-use std::os::fd::RawFd;
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use super::call::{self, NONE, Result, fd, int, shared, sys};
 use super::mount;
@@ -40,6 +40,27 @@ pub(crate) fn landlock_abi() -> u32 {
 /// Denies from here on what is `handled`, but where a rule allows it, and to reach out of the domain by what is `scoped`.
 /// Needs `no_new_privs`.
 pub(super) fn confine(handled: u64, scoped: u64, rules: &[Rule]) -> Result<()> {
+    let domain = make(handled, scoped, rules)?;
+    let answer = enter(domain);
+    call::close(domain);
+    answer
+}
+
+/// Makes a domain for another process, which may not be able to reach what the rules name.
+pub(super) fn domain(handled: u64, scoped: u64, rules: &[Rule]) -> Result<OwnedFd> {
+    // JUSTIFICATION: the kernel has just made this descriptor; somebody must own it.
+    // SAFETY: it is new, so nobody else closes it.
+    make(handled, scoped, rules).map(|domain| unsafe { OwnedFd::from_raw_fd(domain) })
+}
+
+/// Is held by a domain from here on. Needs `no_new_privs`.
+pub(super) fn enter(domain: RawFd) -> Result<()> {
+    // JUSTIFICATION: neither std nor nix has Landlock, and nothing here may allocate.
+    // SAFETY: takes numbers only.
+    unsafe { sys(libc::SYS_landlock_restrict_self, [fd(domain), int(0), NONE, NONE, NONE]) }.map(drop)
+}
+
+fn make(handled: u64, scoped: u64, rules: &[Rule]) -> Result<RawFd> {
     // A kernel that knows fewer fields takes the longer structure as long as the rest is zero.
     let attributes: [u64; 3] = [handled, 0, scoped];
     let size = int(size_of::<[u64; 3]>() as i64);
@@ -49,13 +70,10 @@ pub(super) fn confine(handled: u64, scoped: u64, rules: &[Rule]) -> Result<()> {
         unsafe { sys(libc::SYS_landlock_create_ruleset, [shared(&attributes), size, int(0), NONE, NONE]) };
     let domain = made? as RawFd;
     let allowed = rules.iter().try_for_each(|rule| allow(domain, rule.path.as_c(), rule.rights));
-    let answer = allowed.and_then(|()| {
-        // JUSTIFICATION: as above.
-        // SAFETY: takes numbers only.
-        unsafe { sys(libc::SYS_landlock_restrict_self, [fd(domain), int(0), NONE, NONE, NONE]) }.map(drop)
-    });
-    call::close(domain);
-    answer
+    if allowed.is_err() {
+        call::close(domain);
+    }
+    allowed.map(|()| domain)
 }
 
 fn allow(domain: RawFd, path: &CStr, rights: u64) -> Result<()> {

@@ -5,7 +5,7 @@
 )]
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
@@ -27,27 +27,31 @@ pub(crate) struct Walls {
 /// Starts a program that dies with this thread's process, and keeps these descriptors open in it.
 ///
 /// It can gain no privileges, write no file that can grow, and leave no image of its memory behind.
-pub(crate) fn spawn_walled(command: &mut Command, keep: Vec<RawFd>, walls: Walls) -> io::Result<Child> {
+pub(crate) fn spawn_walled(command: &mut Command, keep: Vec<RawFd>, walls: &Walls) -> io::Result<Child> {
     let parent = std::process::id();
+    // Made here: as another user it may reach nothing of what the rules name.
+    let made = |domain: &Domain| landlock::domain(domain.handled, domain.scoped, &domain.rules);
+    let domain = walls.domain.as_ref().map(made).transpose()?;
+    let (namespaces, memory) = (walls.namespaces, walls.memory);
     let before = move || -> io::Result<()> {
         prctl(Prctl::DieWithParent, i64::from(libc::SIGKILL))?;
         // A parent that died before that is no longer the parent.
         if std::os::unix::process::parent_id() != parent {
             return Err(Errno(libc::ESRCH).into());
         }
-        if walls.namespaces {
+        if namespaces {
             let all = libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
             plain(Plain::Unshare, [i64::from(all), 0, 0])?;
         }
         set_limit(libc::RLIMIT_CORE, 0, 0)?;
         set_limit(libc::RLIMIT_FSIZE, 0, 0)?;
-        set_limit(libc::RLIMIT_DATA, walls.memory, walls.memory)?;
+        set_limit(libc::RLIMIT_DATA, memory, memory)?;
         for descriptor in &keep {
             stays_open(*descriptor)?;
         }
         prctl(Prctl::NoNewPrivileges, 1)?;
-        if let Some(Domain { handled, scoped, rules }) = &walls.domain {
-            landlock::confine(*handled, *scoped, rules)?;
+        if let Some(domain) = &domain {
+            landlock::enter(domain.as_raw_fd())?;
         }
         Ok(())
     };

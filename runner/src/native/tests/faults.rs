@@ -122,6 +122,7 @@ fn names_what_failed(error: &RunError) {
         | RunError::Live(_)
         | RunError::Tool(_)
         | RunError::Guard(_)
+        | RunError::Helper(_)
         | RunError::Store(_)
         | RunError::Recorder(_)
         | RunError::StillRunning(_)
