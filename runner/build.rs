@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn compile(program: &Path) -> Result<(), Box<dyn Error>> {
     let variable = |name: &str| std::env::var_os(name);
     let mut command = Command::new(variable("RUSTC").unwrap_or_else(|| "rustc".into()));
-    command.args(["--edition=2024", "--crate-name=perry_sandbox_guest", "--crate-type=bin", "-Dwarnings"]);
+    command.args(["--edition=2024", "--crate-name=perry_sandbox_guest", "--crate-type=bin"]);
     command.args(["-Copt-level=s", "-Clto=fat", "-Ccodegen-units=1", "-Cpanic=abort", "-Cstrip=symbols"]);
     command.args(["-Ctarget-feature=+crt-static", "-Crelocation-model=static"]);
     if let Some(target) = variable("TARGET") {

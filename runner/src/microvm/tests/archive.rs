@@ -178,7 +178,11 @@ fn bytes_and_files_are_bounded() {
     for number in 0..50 {
         fs::write(root.path().join(format!("bin/many{number}")), "").unwrap();
     }
-    assert!(with(whole * 9, 49).unwrap_err().to_string().contains("more than 49 files"));
+    let error = with(whole * 9, 49).unwrap_err().to_string();
+    assert!(
+        error.contains("cannot put /bin of the image") && error.contains("more than 49 files"),
+        "{error}"
+    );
 }
 
 #[test]

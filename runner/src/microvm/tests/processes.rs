@@ -49,6 +49,19 @@ fn started() -> Option<(Child, UnixStream, u32)> {
     Some((helper, control, children.trim().parse().unwrap()))
 }
 
+/// The build script lets warnings pass: a newer compiler must not take the backend away.
+#[test]
+fn the_guests_program_compiles_without_a_warning() {
+    let place = tempfile::tempdir().unwrap();
+    let output = Command::new("rustc")
+        .args(["--edition=2024", "-Dwarnings", "-Cpanic=abort", "--emit=metadata", "-o"])
+        .arg(place.path().join("guest"))
+        .arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/microvm/guest/main.rs"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn is_gone(pid: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     state.is_empty() || state.contains(") Z ")
