@@ -29,8 +29,7 @@ impl Channel {
             return if self.noise.len() > MOST_NOISE { Err(Broken) } else { Ok(Vec::new()) };
         };
         self.greeted = true;
-        let frames = self.noise.split_off(place.saturating_add(GREETING.len()));
-        self.noise.truncate(place);
+        let frames = self.noise.get(place.saturating_add(GREETING.len())..).unwrap_or_default().to_vec();
         self.forget();
         self.reader.read(&frames)
     }

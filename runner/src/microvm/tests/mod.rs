@@ -2,6 +2,7 @@
 
 mod archive;
 mod ends;
+mod hostile;
 mod inside;
 mod orders;
 mod processes;
@@ -70,25 +71,21 @@ fn start(settings: Settings) -> Option<Running> {
 }
 
 fn start_in(root: &Path, settings: Settings) -> Option<Running> {
+    Some(start_with(machine_here()?, root, settings))
+}
+
+fn start_with(machine: &Machine, root: &Path, settings: Settings) -> Running {
     let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let order = VmOrder { machine: machine_here()?.clone(), settings };
+    let order = VmOrder { machine: machine.clone(), settings };
     let (control, theirs) = UnixStream::pair().unwrap();
     let root = OwnedFd::from(File::open(root).unwrap());
-    let ((stdin, to), (from, stdout), (from_error, stderr)) =
-        (pipe().unwrap(), pipe().unwrap(), pipe().unwrap());
+    let ((stdin, to), (from, stdout)) = (pipe().unwrap(), pipe().unwrap());
+    let (from_error, stderr) = pipe().unwrap();
     let given = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), root.as_fd()];
     // The order is longer than a socket holds: somebody must take it.
     let helper = std::thread::spawn(move || serve(&theirs));
     send(&control, &serde_json::to_vec(&order).unwrap(), &given).unwrap();
-    Some(Running {
-        control,
-        stdin: Some(to),
-        stdout: from,
-        stderr: from_error,
-        helper,
-        _root: None,
-        _turn: turn,
-    })
+    Running { control, stdin: Some(to), stdout: from, stderr: from_error, helper, _root: None, _turn: turn }
 }
 
 impl Running {
