@@ -124,11 +124,13 @@ fn it_ends_with_its_runner() {
     let trial = Trial::new(&waits());
     let mut running = trial.start();
     std::thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
     drop(running.control.take());
     let stdin = running.stdin.take();
     let came = running.came();
     drop(stdin);
     assert!(came.answer.is_none() && !came.status.success(), "{came:?}");
+    assert!(started.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
