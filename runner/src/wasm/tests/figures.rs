@@ -1,10 +1,15 @@
 //! How long it takes. Printed; held against bounds that only a mistake exceeds.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
+use nix::unistd::pipe;
+
+use super::super::confine::Trees;
 use super::super::{execute, module};
 use super::trial::Trial;
 use super::words;
+use crate::outcome::End;
 
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
@@ -47,4 +52,28 @@ fn a_module_is_compiled_and_linked() {
     let [engines, modules, links] = times.map(median);
     println!("engine {engines:?}, compile {modules:?}, link {links:?}, medians of 20");
     assert!(modules < Duration::from_secs(3), "{modules:?}");
+}
+
+#[test]
+fn an_instance_is_made_and_runs() {
+    let trial = Trial::new(&[]);
+    let engine = module::engine().unwrap();
+    let compiled = module::compile(&engine, &words::module(r#"(func (export "_start"))"#)).unwrap();
+    let linked = execute::link(&engine, &compiled).unwrap();
+    let runtime = execute::runtime().unwrap();
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let ends = [pipe().unwrap(), pipe().unwrap(), pipe().unwrap()];
+        let [(stdin, _to), (_from, stdout), (_from_error, stderr)] = ends;
+        let folder = || File::open(trial.image.path()).unwrap().into();
+        let trees = Trees { image: folder(), tmp: folder(), folders: Vec::new(), secrets: None };
+        let guest = execute::guest(&trial.order, [stdin, stdout, stderr], &trees, &runtime).unwrap();
+        let started = Instant::now();
+        let answer = execute::run(&engine, &linked, guest, &runtime);
+        times.push(started.elapsed());
+        assert_eq!(answer.end, Some(End::Exited(0)));
+    }
+    let median = median(times);
+    println!("store, instance, run and drop, median of 50: {median:?}");
+    assert!(median < Duration::from_secs(1), "{median:?}");
 }
