@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use super::super::images::engine_id;
 use crate::demands::PlanError;
 
+/// The most processes of the host's user that the sandbox's is. All sandboxes share that number, so it is far above what any
+/// of them gets: the control group holds the plan's.
+const PROCESSES: u64 = 1 << 16;
 /// The most files of a tmpfs.
 const FILES: u32 = 4096;
 
@@ -118,7 +121,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         },
         "Ulimits": [
             ulimit("nofile", u64::from(limits.open_files.get())),
-            ulimit("nproc", u64::from(limits.pids.get())),
+            ulimit("nproc", PROCESSES),
             ulimit("fsize", limits.disk.bytes()),
             ulimit("core", 0),
             ulimit("memlock", 65_536),
