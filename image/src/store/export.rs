@@ -1,19 +1,29 @@
-//! A stored image as the archive that engines load: `docker save`'s form, which docker and podman both read.
+//! A stored image as the archive that engines load: `docker save`'s form, which docker and podman both read, and the image
+//! layout of the OCI, which containerd and Apple's `container` read.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write};
 
 use perry_sandbox_reference::Digest;
+use serde_json::json;
 
 use super::error::StoreError;
 use super::open::Store;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, media_type};
+use crate::layout::REF_NAME;
 use crate::limits::MAX_CONFIG;
 use crate::resolve::ResolvedImage;
-use crate::source::{Source as _, read_blob};
+use crate::source::{ReadError, Source as _, read_blob};
 use crate::unpack::{Budget, LayerStream, layer_error};
 
 /// Files of a tar archive are padded to this.
 const BLOCK: u64 = 512;
+/// What says of an archive that it is an image layout.
+const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// What containerd and Apple's `container` read an image's whole name from.
+const WHOLE_NAME: &str = "io.containerd.image.name";
+/// The longest name in an archive's header.
+const LONGEST_NAME: usize = 100;
 /// The configuration's name in there.
 const CONFIG: &str = "config.json";
 /// How much of a layer is in memory at one time.
@@ -33,7 +43,7 @@ impl Store {
         let config = read_blob(&source, image.config_digest(), None, MAX_CONFIG)?;
         // Engines find content by what it is, whatever the names.
         let layers: Vec<String> = (0..diff_ids.len()).map(|number| format!("{number}.tar")).collect();
-        let listing = serde_json::json!([{ "Config": CONFIG, "RepoTags": [name], "Layers": layers }]);
+        let listing = json!([{ "Config": CONFIG, "RepoTags": [name], "Layers": layers }]);
         let refused = |error| StoreError::Export { name: name.to_owned(), source: error };
         file(out, "manifest.json", listing.to_string().as_bytes()).map_err(refused)?;
         file(out, CONFIG, &config).map_err(refused)?;
@@ -44,6 +54,59 @@ impl Store {
             pad(out, length).map_err(refused)?;
         }
         out.write_all(&[0; 1024]).and_then(|()| out.flush()).map_err(refused)
+    }
+
+    /// Writes the image as an archive of an image layout, which an engine loads under `name`. Manifest, configuration and
+    /// layers are in there byte for byte as they were verified: so the digest that the engine knows it by is the digest of
+    /// the manifest.
+    ///
+    /// # Errors
+    /// As [`Store::export`].
+    pub fn export_layout(
+        &self,
+        image: &ResolvedImage,
+        name: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), StoreError> {
+        let refused = |error| StoreError::Export { name: name.to_owned(), source: error };
+        let none = || refused(io::ErrorKind::InvalidInput.into());
+        let bytes = image.manifest_bytes();
+        let mut top = image.path().last().cloned().ok_or_else(none)?;
+        top.size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        top.annotations = [WHOLE_NAME, REF_NAME].map(|key| (key.to_owned(), name.to_owned())).into();
+        let index = json!({
+            "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [top.to_json()],
+        });
+        file(out, "oci-layout", LAYOUT).map_err(refused)?;
+        file(out, "index.json", index.to_string().as_bytes()).map_err(refused)?;
+        file(out, &place(&top.digest).map_err(refused)?, bytes).map_err(refused)?;
+        // A layer may be there twice, and is written once.
+        let mut written = BTreeSet::new();
+        for content in std::iter::once(&image.manifest().config).chain(image.layers()) {
+            if written.insert(&content.digest) {
+                self.blob(content, out)?;
+            }
+        }
+        out.write_all(&[0; 1024]).and_then(|()| out.flush()).map_err(refused)
+    }
+
+    /// Writes content as it is stored. It is checked while it is read.
+    fn blob(&self, content: &Descriptor, out: &mut dyn Write) -> Result<(), StoreError> {
+        let name = content.digest.to_string();
+        let refused = |source| StoreError::Export { name: name.clone(), source };
+        let header = header(&place(&content.digest).map_err(refused)?, content.size);
+        let source = self.contents();
+        let mut blob = source.blob(&content.digest, Some(content.size), content.size)?;
+        out.write_all(&header).map_err(refused)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = blob.read(&mut piece).map_err(|error| ReadError::from_io(name.clone(), error))?;
+            if read == 0 {
+                break;
+            }
+            out.write_all(piece.get(..read).unwrap_or_default()).map_err(refused)?;
+        }
+        pad(out, content.size).map_err(refused)
     }
 
     /// Writes a layer without its packing, and says how long it is.
@@ -71,6 +134,15 @@ impl Store {
         stream.finish(diff_id)?;
         Ok(length)
     }
+}
+
+/// Where content is in an image layout.
+fn place(digest: &Digest) -> io::Result<String> {
+    let place = format!("blobs/{}", digest.as_str().replacen(':', "/", 1));
+    if place.len() > LONGEST_NAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "its digest is too long for an archive"));
+    }
+    Ok(place)
 }
 
 fn file(out: &mut dyn Write, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -155,6 +227,47 @@ mod tests {
         let ids = image.config(&store.contents()).unwrap().diff_ids;
         let found: Vec<Digest> = files[2..].iter().map(|(_, layer)| Digest::of(layer)).collect();
         assert_eq!(found, ids);
+    }
+
+    #[test]
+    fn an_image_layout_names_the_verified_manifest_and_has_all_that_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let image = example(&store);
+        let mut bytes = Vec::new();
+        store.export_layout(&image, "localhost/x:y", &mut bytes).unwrap();
+        let out = folder.path().join("layout");
+        let mut archive = TarReader::new(bytes.as_slice());
+        while let Some(entry) = archive.next_entry().unwrap() {
+            let path = out.join(String::from_utf8(entry.name).unwrap());
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mut content = Vec::new();
+            archive.read_to_end(&mut content).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        let layout = Layout::open(&out).unwrap();
+        let named = layout.entries()[0].annotations.get(WHOLE_NAME);
+        assert_eq!(named.map(String::as_str), Some("localhost/x:y"));
+        let platform = "linux/amd64".parse().unwrap();
+        let found = crate::resolve::resolve(&layout, &Wanted::Only, &platform).unwrap();
+        assert_eq!(found.manifest_digest(), image.manifest_digest());
+        let second = Store::open(&folder.path().join("second")).unwrap();
+        second.pull(&layout, &found, "x", &Silent).unwrap();
+    }
+
+    #[test]
+    fn a_changed_layer_ends_a_layout_before_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let image = example(&store);
+        let blob = folder.path().join("store/blobs/sha256").join(image.layers()[0].digest.hex());
+        let mut content = std::fs::read(&blob).unwrap();
+        let last = content.len() - 20;
+        content[last] ^= 1;
+        std::fs::write(&blob, content).unwrap();
+        let mut bytes = Vec::new();
+        assert!(store.export_layout(&image, "localhost/x:y", &mut bytes).is_err());
+        assert!(!bytes.ends_with(&[0; 1024]), "no engine takes it for whole");
     }
 
     #[test]
