@@ -80,7 +80,9 @@ mod trail;
 )]
 mod wasm;
 
-pub use backends::{AbsentBackend, Backends, Engines, HostTools, ToolError};
+pub use backends::{
+    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, ToolError,
+};
 pub use c_library::c_library;
 pub use demands::PlanError;
 #[doc(hidden)]

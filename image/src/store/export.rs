@@ -248,6 +248,8 @@ mod tests {
         let layout = Layout::open(&out).unwrap();
         let named = layout.entries()[0].annotations.get(WHOLE_NAME);
         assert_eq!(named.map(String::as_str), Some("localhost/x:y"));
+        let length = u64::try_from(image.manifest_bytes().len()).unwrap();
+        assert_eq!(layout.entries()[0].size, length);
         let platform = "linux/amd64".parse().unwrap();
         let found = crate::resolve::resolve(&layout, &Wanted::Only, &platform).unwrap();
         assert_eq!(found.manifest_digest(), image.manifest_digest());

@@ -31,11 +31,16 @@ pub(super) fn conclude(script: &Script, exit: &Exit, stderr: &[u8]) -> Result<Co
         return Err(failed(script, words));
     };
     match script.backend {
-        Backend::Docker => of_state(script),
+        Backend::Docker
+        | Backend::Nerdctl
+        | Backend::Orbstack
+        | Backend::Colima
+        | Backend::RancherDesktop
+        | Backend::Lima => of_state(script),
+        // It gives its own failures the code 1, as programs do. It makes the sandbox in a step before, where most of them are.
+        Backend::Apple | Backend::Microvm | Backend::Wasm => Ok(ended(code)),
         Backend::Podman => of_podman(script, code, stderr),
         Backend::Runsc => of_runsc(script, code),
-        // They are no scripts.
-        Backend::Microvm | Backend::Wasm => Ok(ended(code)),
     }
 }
 
@@ -56,7 +61,7 @@ fn asked(script: &Script) -> Result<Option<Vec<u8>>, RunError> {
     Ok(script.state.as_ref().map(|action| action.take(SAYING)).transpose()?)
 }
 
-/// What a Docker engine has recorded says more than its client's exit code.
+/// What an engine has recorded says more than its client's exit code.
 fn of_state(script: &Script) -> Result<Conclusion, RunError> {
     let body = asked(script)?.unwrap_or_default();
     let unusable = |why: &str| ToolError::Answer {
@@ -64,7 +69,16 @@ fn of_state(script: &Script) -> Result<Conclusion, RunError> {
         why: why.to_owned(),
     };
     let state: Value = serde_json::from_slice(&body).map_err(|error| unusable(&error.to_string()))?;
-    read_state(state.get("State").unwrap_or(&Value::Null)).map_err(|wrong| match wrong {
+    let read = match &script.state {
+        // nerdctl says when one has ended, and not whether it had begun: one that had not is `created`.
+        Some(Action::Call(_)) => match state.get("Status").and_then(Value::as_str) {
+            Some("exited") => read_state(&state),
+            Some(status) => Err(Wrong::Engine(format!("it is {}", plain(status.as_bytes())))),
+            None => Err(Wrong::Answer("it has no status")),
+        },
+        Some(Action::Ask(_)) | None => read_state(state.get("State").unwrap_or(&Value::Null)),
+    };
+    read.map_err(|wrong| match wrong {
         Wrong::Answer(why) => unusable(why).into(),
         Wrong::Engine(words) => failed(script, words),
     })

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::order::{ContainerMode, System};
+
 /// The part of the environment that decides which engine is reached, as its caller has read it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostTools {
@@ -10,11 +12,16 @@ pub struct HostTools {
     variables: BTreeMap<String, String>,
     memory: Option<PathBuf>,
     kernels: Vec<PathBuf>,
+    mode: ContainerMode,
+    system: System,
 }
 
 /// What an engine's client needs to find its store, its daemon and the user's session. Proxies are not among it, nor is what
 /// could hold a secret.
-const NEEDED: [&str; 12] = [
+const NEEDED: [&str; 16] = [
+    "COLIMA_HOME",
+    "COLIMA_PROFILE",
+    "CONTAINERD_ADDRESS",
     "CONTAINERS_CONF",
     "CONTAINERS_STORAGE_CONF",
     "DBUS_SESSION_BUS_ADDRESS",
@@ -22,6 +29,7 @@ const NEEDED: [&str; 12] = [
     "DOCKER_CONTEXT",
     "DOCKER_HOST",
     "HOME",
+    "LIMA_HOME",
     "PATH",
     "TMPDIR",
     "XDG_CONFIG_HOME",
@@ -36,7 +44,41 @@ impl HostTools {
             NEEDED.iter().filter_map(|name| Some(((*name).to_owned(), lookup(name)?))).collect();
         let path = variables.get("PATH").map(String::as_str).unwrap_or_default();
         let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
-        Self { folders, variables, memory: None, kernels: Vec::new() }
+        Self {
+            folders,
+            variables,
+            memory: None,
+            mode: ContainerMode::default(),
+            system: System::here(),
+            kernels: Vec::new(),
+        }
+    }
+
+    /// Which kind of engine is preferred.
+    #[must_use]
+    pub fn preferring(self, mode: ContainerMode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// As on another kind of system.
+    #[cfg(test)]
+    pub(super) fn on(self, system: System) -> Self {
+        Self { system, ..self }
+    }
+
+    /// Which kind of engine is preferred.
+    pub const fn mode(&self) -> ContainerMode {
+        self.mode
+    }
+
+    pub(super) const fn system(&self) -> System {
+        self.system
+    }
+
+    /// A folder of the user's own.
+    pub(super) fn at_home(&self, path: &str) -> Option<PathBuf> {
+        let home = PathBuf::from(self.variable("HOME")?);
+        home.is_absolute().then(|| home.join(path))
     }
 
     /// What was found is kept in this file, in a folder of the caller's own.

@@ -2,6 +2,8 @@
 //!
 //! A plan becomes a [`Script`](script::Script), by a pure function of each backend; one piece of code carries scripts out.
 
+mod apple;
+mod brought;
 mod docker;
 mod embedded;
 mod end;
@@ -9,6 +11,9 @@ mod guard;
 mod host;
 mod http;
 mod images;
+mod machines;
+mod nerdctl;
+mod order;
 mod own;
 mod place;
 mod podman;
@@ -19,10 +24,13 @@ mod runsc;
 mod script;
 mod survey;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tool;
 
 pub(crate) use guard::guard;
 pub use host::HostTools;
+pub use order::{ContainerMode, ContainerModeError};
 pub use prepared::Engines;
 pub(crate) use prepared::{Prepared, Work};
 pub(crate) use run::Around;

@@ -7,7 +7,7 @@ use perry_sandbox_policy::LaunchPlan;
 use perry_sandbox_verifier::VerifiedImage;
 use serde::{Deserialize, Serialize};
 
-use super::images::{engine_id, into_docker, into_podman};
+use super::images::{engine_id, into_apple, into_docker, into_nerdctl, into_podman, manifest_hex};
 use super::own::{Own, run_own};
 use super::program::Program;
 use super::run::{Around, run};
@@ -85,12 +85,12 @@ impl<'a> Prepared<'a> {
         let runtime = std::path::absolute(runtime).map_err(|error| unreadable(&error))?;
         let root = RootFolder::of(rootfs).map_err(|error| unreadable(&error))?;
         let script = |script: Script| Work::Script(Box::new(script));
+        let config = || image.image().config(&engines.store.contents()).map_err(|error| unreadable(&error));
         let work = match means {
             Means::Podman(podman) => script(podman.script(plan, &runtime, &name)?),
-            Means::Docker(docker) => {
-                let config = image.image().config(&engines.store.contents());
-                script(docker.script(plan, &config.map_err(|error| unreadable(&error))?, &runtime, &name)?)
-            }
+            Means::Docker(docker) => script(docker.script(plan, &config()?, &runtime, &name)?),
+            Means::Nerdctl(nerdctl) => script(nerdctl.script(plan, &config()?, &runtime, &name)?),
+            Means::Apple(apple) => script(apple.script(plan, &config()?, &runtime, &name)?),
             Means::Runsc(runsc) => script(runsc.script(plan, &root.path, &runtime, &name)?),
             Means::Microvm(machine) => {
                 Work::Own(Own::Machine(Box::new(microvm::order(plan, &facts.controls, machine)?)))
@@ -102,7 +102,12 @@ impl<'a> Prepared<'a> {
             #[cfg(not(feature = "wasm"))]
             Means::Wasm => return Err(unknown()),
         };
-        let id = engine_id(plan)?;
+        let id = match means {
+            Means::Nerdctl(_) | Means::Apple(_) => manifest_hex(plan)?,
+            Means::Podman(_) | Means::Docker(_) | Means::Runsc(_) | Means::Microvm(_) | Means::Wasm => {
+                engine_id(plan)?
+            }
+        };
         let program = Program::find(plan, rootfs);
         Ok(Self { work, bounds: bounds(plan), root, means, store: engines.store, image, id, program })
     }
@@ -119,6 +124,14 @@ impl<'a> Prepared<'a> {
             Means::Docker(docker) => {
                 self.program.check()?;
                 into_docker(docker.socket(), content, &self.id)
+            }
+            Means::Nerdctl(nerdctl) => {
+                self.program.check()?;
+                into_nerdctl(nerdctl, content, &self.id)
+            }
+            Means::Apple(apple) => {
+                self.program.check()?;
+                into_apple(apple, content, &self.id)
             }
             // It runs our own tree.
             Means::Runsc(_) => self.program.check(),

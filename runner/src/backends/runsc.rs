@@ -112,7 +112,7 @@ impl Runsc {
             args.extend(FLAGS.split_whitespace().map(str::to_owned));
             args.extend((!self.root).then(|| "--rootless".to_owned()));
             args.extend(command.iter().map(|word| (*word).to_owned()));
-            Call { program: self.program.clone(), args, env: self.env.clone() }
+            Call { program: self.program.clone(), args, env: self.env.clone(), lead: 0 }
         };
         let config = serde_json::to_string_pretty(&bundle(plan, tree, name)?);
         let config = config.map_err(|error| PlanError::Seccomp(error.to_string()))?;

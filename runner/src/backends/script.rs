@@ -59,6 +59,18 @@ pub(crate) enum Backend {
     Podman,
     /// Whatever speaks the Docker Engine API.
     Docker,
+    /// containerd on this host, by nerdctl.
+    Nerdctl,
+    /// Apple's `container`: a machine for each container.
+    Apple,
+    /// The Docker engine of `OrbStack`.
+    Orbstack,
+    /// Colima's Docker engine, or its containerd.
+    Colima,
+    /// Rancher Desktop's Docker engine, or its containerd.
+    RancherDesktop,
+    /// containerd in a machine of Lima's.
+    Lima,
     /// gVisor, by its own OCI runtime.
     Runsc,
     /// A virtual machine of QEMU.
@@ -73,6 +85,12 @@ impl Backend {
         match self {
             Self::Podman => "podman",
             Self::Docker => "docker",
+            Self::Nerdctl => "nerdctl",
+            Self::Apple => "apple",
+            Self::Orbstack => "orbstack",
+            Self::Colima => "colima",
+            Self::RancherDesktop => "rancher-desktop",
+            Self::Lima => "lima",
             Self::Runsc => "runsc",
             Self::Microvm => "microvm",
             Self::Wasm => "wasm",
@@ -140,6 +158,10 @@ fn is_same(wanted: &Value, found: &Value) -> bool {
     }
 }
 
+fn contains(text: &[u8], words: &str) -> bool {
+    String::from_utf8_lossy(text).contains(words)
+}
+
 impl Action {
     /// Does it, and gives what was answered. What is not there is an answer of its own.
     pub(crate) fn take(&self, within: Duration) -> Result<Vec<u8>, ToolError> {
@@ -192,7 +214,11 @@ impl Script {
             drop(end.take(within));
         }
         match &self.remove {
-            Action::Call(_) => self.remove.take(within).map(drop),
+            Action::Call(call) => {
+                let said = call.run(within, None)?;
+                let gone = self.gone().is_some_and(|words| contains(&said.stderr, words));
+                if said.code == Some(0) || gone { Ok(()) } else { Err(call.failed(&said)) }
+            }
             Action::Ask(ask) => {
                 let reply = ask.ask(within)?;
                 if matches!(reply.status, 200..300 | 404) { Ok(()) } else { Err(ask.failed(&reply)) }
@@ -209,10 +235,33 @@ impl Script {
             }
             // They are no scripts.
             Backend::Microvm | Backend::Wasm => true,
-            Backend::Docker => {
+            Backend::Docker
+            | Backend::Nerdctl
+            | Backend::Orbstack
+            | Backend::Colima
+            | Backend::RancherDesktop
+            | Backend::Lima => {
                 let state = self.state.as_ref().and_then(|state| state.take(SAYING).ok()).unwrap_or_default();
                 serde_json::from_slice(&state).is_ok_and(|state: Value| is_started(&state))
             }
+            // It says so to nobody.
+            Backend::Apple => true,
+        }
+    }
+
+    /// How an engine's client says that there is no such sandbox, where it has no way to be asked not to mind.
+    const fn gone(&self) -> Option<&'static str> {
+        match self.backend {
+            Backend::Nerdctl | Backend::Colima | Backend::RancherDesktop | Backend::Lima => {
+                Some("no such container")
+            }
+            Backend::Apple => Some("notFound"),
+            Backend::Podman
+            | Backend::Docker
+            | Backend::Orbstack
+            | Backend::Runsc
+            | Backend::Microvm
+            | Backend::Wasm => None,
         }
     }
 
@@ -226,8 +275,16 @@ impl Script {
                 let state: Value = serde_json::from_slice(&self.state.as_ref()?.take(SAYING).ok()?).ok()?;
                 i32::try_from(state.pointer("/State/Pid")?.as_i64()?).ok()?
             }
-            // Its kernel does not shield process 1.
-            Backend::Runsc | Backend::Microvm | Backend::Wasm => return None,
+            // Kernels of their own: their processes are none of this host's, and gVisor does not shield process 1.
+            Backend::Nerdctl
+            | Backend::Apple
+            | Backend::Orbstack
+            | Backend::Colima
+            | Backend::RancherDesktop
+            | Backend::Lima
+            | Backend::Runsc
+            | Backend::Microvm
+            | Backend::Wasm => return None,
         };
         let process = Process::of(u32::try_from(number).ok()?)?;
         process.is_first().then_some(number)

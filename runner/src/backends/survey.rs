@@ -10,9 +10,13 @@ use perry_sandbox_image::FileStamp;
 use perry_sandbox_policy::BackendFacts;
 use serde::{Deserialize, Serialize};
 
+use super::apple::Apple;
 use super::docker::Docker;
 use super::embedded;
 use super::host::HostTools;
+use super::machines::{colima, lima, orbstack, rancher_desktop};
+use super::nerdctl::Nerdctl;
+use super::order::{Candidate, ContainerMode, System, order};
 use super::podman::Podman;
 use super::runsc::Runsc;
 use super::script::Backend;
@@ -28,14 +32,12 @@ const DOUBTED: Duration = Duration::from_secs(30);
 /// The longest memory that is read.
 const LONGEST: u64 = 1 << 20;
 
-/// Backends in the order in which they are tried, for each level: the embedded one, then what needs no daemon.
-const ORDER: [Backend; 5] =
-    [Backend::Podman, Backend::Docker, Backend::Runsc, Backend::Microvm, Backend::Wasm];
-
 /// What this host has.
 #[derive(Debug, Clone, Default)]
 pub struct Backends {
     seen: Vec<(Backend, Seen)>,
+    mode: ContainerMode,
+    system: System,
 }
 
 /// Why a backend cannot be used here.
@@ -62,6 +64,8 @@ pub(super) enum Seen {
 pub(super) enum Means {
     Podman(Podman),
     Docker(Docker),
+    Nerdctl(Nerdctl),
+    Apple(Apple),
     Runsc(Runsc),
     Microvm(Machine),
     Wasm,
@@ -91,13 +95,17 @@ impl Absence {
 impl Backends {
     /// The names of all backends of this version, the preferred first.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        std::iter::once("native").chain(ORDER.into_iter().map(Backend::name))
+        order(System::here(), ContainerMode::default()).into_iter().map(Candidate::name)
     }
 
     /// Looks at all backends, or at one by its name; what was found a short time ago is believed.
     pub fn survey(tools: &HostTools, only: Option<&str>) -> Self {
+        let all = order(tools.system(), tools.mode()).into_iter().filter_map(|candidate| match candidate {
+            Candidate::Native => None,
+            Candidate::Program(backend) => Some(backend),
+        });
         let wanted: Vec<Backend> =
-            ORDER.into_iter().filter(|backend| only.is_none_or(|name| name == backend.name())).collect();
+            all.filter(|backend| only.is_none_or(|name| name == backend.name())).collect();
         let mut memory = Memory::read(tools);
         let unknown: Vec<Backend> =
             wanted.iter().copied().filter(|backend| memory.recall(*backend).is_none()).collect();
@@ -108,7 +116,7 @@ impl Backends {
             memory.write(tools);
         }
         let seen = wanted.into_iter().filter_map(|backend| Some((backend, memory.recall(backend)?)));
-        Self { seen: seen.collect() }
+        Self { seen: seen.collect(), mode: tools.mode(), system: tools.system() }
     }
 
     /// Looks at all backends, whatever was found before.
@@ -122,11 +130,12 @@ impl Backends {
 
     /// What the live ones enforce, the preferred first. The embedded one is among them.
     pub fn facts(&self) -> Vec<BackendFacts> {
-        let alive = self.seen.iter().filter_map(|(_, seen)| match seen {
-            Seen::Alive(means) => means.facts(),
-            Seen::Absent { .. } => None,
+        let all = order(self.system, self.mode).into_iter();
+        let facts = all.filter_map(|candidate| match candidate {
+            Candidate::Native => probe().cloned(),
+            Candidate::Program(backend) => self.means(backend.name())?.facts(),
         });
-        probe().cloned().into_iter().chain(alive).collect()
+        facts.collect()
     }
 
     /// Those that cannot be used here.
@@ -153,7 +162,9 @@ impl Means {
     pub(super) const fn backend(&self) -> Backend {
         match self {
             Self::Podman(_) => Backend::Podman,
-            Self::Docker(_) => Backend::Docker,
+            Self::Docker(docker) => docker.backend(),
+            Self::Nerdctl(nerdctl) => nerdctl.backend(),
+            Self::Apple(_) => Backend::Apple,
             Self::Runsc(_) => Backend::Runsc,
             Self::Microvm(_) => Backend::Microvm,
             Self::Wasm => Backend::Wasm,
@@ -164,6 +175,8 @@ impl Means {
         match self {
             Self::Podman(podman) => podman.facts(),
             Self::Docker(docker) => docker.facts(),
+            Self::Nerdctl(nerdctl) => nerdctl.facts(),
+            Self::Apple(apple) => apple.facts(),
             Self::Runsc(runsc) => runsc.facts(),
             Self::Microvm(machine) => embedded::machine_facts(machine),
             Self::Wasm => embedded::module_facts(),
@@ -175,6 +188,8 @@ impl Means {
         match self {
             Self::Podman(podman) => podman.rests_on(),
             Self::Docker(docker) => docker.rests_on(),
+            Self::Nerdctl(nerdctl) => nerdctl.rests_on(),
+            Self::Apple(apple) => apple.rests_on(),
             Self::Runsc(runsc) => runsc.rests_on(),
             Self::Microvm(machine) => vec![&machine.program, &machine.kernel],
             Self::Wasm => Vec::new(),
@@ -186,6 +201,12 @@ fn probe_one(tools: &HostTools, backend: Backend) -> Result<Means, Absence> {
     match backend {
         Backend::Podman => Podman::probe(tools).map(Means::Podman),
         Backend::Docker => Docker::probe(tools).map(Means::Docker),
+        Backend::Nerdctl => Nerdctl::probe(tools).map(Means::Nerdctl),
+        Backend::Apple => Apple::probe(tools).map(Means::Apple),
+        Backend::Orbstack => orbstack(tools).map(Means::Docker),
+        Backend::Colima => colima(tools),
+        Backend::RancherDesktop => rancher_desktop(tools),
+        Backend::Lima => lima(tools).map(Means::Nerdctl),
         Backend::Runsc => Runsc::probe(tools).map(Means::Runsc),
         Backend::Microvm => embedded::probe_machine(tools).map(Means::Microvm),
         Backend::Wasm => embedded::probe_module().map(|()| Means::Wasm),

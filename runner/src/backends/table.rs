@@ -12,6 +12,18 @@ pub(super) fn nothing(why: &str) -> ControlTable {
 /// What helps where one backend does not hold something.
 pub(super) const OTHER: &str = "ask for less, or use another backend: see `perry-sandbox backends`";
 
+/// What is said of a backend that nobody has tried, since no machine of ours has it.
+pub(super) const UNTRIED: &str = "not run on the real thing";
+
+/// The same table, which says of all that is held that nobody has tried it.
+pub(super) fn untried(table: &ControlTable) -> ControlTable {
+    let said = |enforcement: &Enforcement| match enforcement {
+        Enforcement::By(who) => by(&format!("{who}; {UNTRIED}")),
+        Enforcement::Nobody { .. } => enforcement.clone(),
+    };
+    table.iter().map(|(control, enforcement)| (control, said(enforcement))).collect()
+}
+
 pub(super) fn by(who: &str) -> Enforcement {
     Enforcement::By(who.to_owned())
 }

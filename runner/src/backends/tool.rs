@@ -79,6 +79,9 @@ pub(crate) struct Call {
     pub(crate) args: Vec<String>,
     /// Its environment; nothing else of ours gets there.
     pub(crate) env: BTreeMap<String, String>,
+    /// How many arguments only lead to the program that is meant, as one inside a machine.
+    #[serde(default)]
+    pub(crate) lead: usize,
 }
 
 /// What a program said, and how it ended.
@@ -93,7 +96,7 @@ impl Call {
     /// A call of this program.
     pub(crate) fn new<'a>(program: &Path, args: impl IntoIterator<Item = &'a str>) -> Self {
         let args = args.into_iter().map(str::to_owned).collect();
-        Self { program: program.to_owned(), args, env: BTreeMap::new() }
+        Self { program: program.to_owned(), args, env: BTreeMap::new(), lead: 0 }
     }
 
     /// In this environment.
@@ -193,7 +196,8 @@ impl Call {
     /// Program and first words, for errors: never all of them, which may be long.
     pub(crate) fn short(&self) -> String {
         let name = self.program.file_name().unwrap_or_default().to_string_lossy();
-        let plainest = self.args.iter().filter(|arg| !arg.starts_with('-')).take(2).map(String::as_str);
+        let meant = self.args.iter().skip(self.lead);
+        let plainest = meant.filter(|arg| !arg.starts_with('-')).take(2).map(String::as_str);
         let words: Vec<&str> = std::iter::once(name.as_ref()).chain(plainest).collect();
         plain(words.join(" ").as_bytes())
     }
@@ -372,6 +376,18 @@ mod tests {
         assert_eq!(find("podman", &folders), Err(NotFound::NotOurs(path.clone())));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(find("podman", &folders), Ok(path));
+    }
+
+    #[test]
+    fn what_leads_to_a_program_is_not_what_is_said_of_it() {
+        let mut call =
+            Call::new(Path::new("/bin/limactl"), ["shell", "default", "nerdctl", "-n=x", "rm", "y"]);
+        assert_eq!(call.short(), "limactl shell default");
+        call.lead = 3;
+        assert_eq!(call.short(), "limactl rm y");
+        assert_eq!(call.line(), "/bin/limactl shell default nerdctl -n=x rm y");
+        call.lead = 100;
+        assert_eq!(call.short(), "limactl");
     }
 
     #[test]

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::{Control, LaunchPlan};
+use perry_sandbox_policy::LaunchPlan;
 use perry_sandbox_profiles::{
     Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
     to_oci_json,
 };
 use serde_json::{Value, json};
 
+use super::super::brought::refuse_volumes;
 use super::super::images::engine_id;
+use super::super::script::Backend;
 use crate::demands::PlanError;
 
 /// The most processes of the host's user that the sandbox's is. All sandboxes share that number, so it is far above what any
@@ -22,13 +24,14 @@ const FILES: u32 = 4096;
 
 /// The body of the question that makes it.
 pub(super) fn body(
+    backend: Backend,
     plan: &LaunchPlan,
     config: &ImageConfig,
     folder: &Path,
     name: &str,
     arch: Arch,
 ) -> Result<Value, PlanError> {
-    refuse_volumes(config)?;
+    refuse_volumes(backend, config)?;
     let process = &plan.process;
     Ok(json!({
         "Image": engine_id(plan)?,
@@ -51,20 +54,6 @@ pub(super) fn body(
         "Labels": { "perry-sandbox.run": name },
         "HostConfig": host_config(plan, folder, arch),
     }))
-}
-
-/// SECURITY: a volume that the image declares is a folder on the host's disk that can be written without bound and executed
-/// from, under a read-only root as well; the engine has no way to leave it out.
-fn refuse_volumes(config: &ImageConfig) -> Result<(), PlanError> {
-    let Some(volume) = config.volumes.first() else { return Ok(()) };
-    Err(PlanError::NotEnforceable {
-        backend: "docker",
-        control: Control::ReadOnlyRoot,
-        why: format!(
-            "the image declares the volume `{volume}`, which docker would make writable, without bound, on the host's disk"
-        ),
-        remedy: Some("use an image without VOLUME, or the backend `native` or `podman`".to_owned()),
-    })
 }
 
 /// The plan's variables, and no other: a name without a value takes the image's own away, and the engine's.

@@ -1,13 +1,13 @@
 //! The engine: where it listens, what it is, and what it is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_image::ImageConfig;
 use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan};
 use perry_sandbox_profiles::Arch;
+use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::super::host::HostTools;
 use super::super::http::Exchange;
@@ -17,6 +17,7 @@ use super::super::survey::{Absence, PATIENCE};
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
 use super::body::body;
+use super::info::{Info, Trait, read_info};
 use crate::demands::PlanError;
 
 /// What installs it, on the systems that most people have.
@@ -28,6 +29,8 @@ const API: &str = "/v1.40";
 /// An engine that has answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Docker {
+    /// Whose engine it is.
+    backend: Backend,
     client: PathBuf,
     env: BTreeMap<String, String>,
     socket: Socket,
@@ -37,27 +40,6 @@ pub(in super::super) struct Docker {
 /// Where an engine listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Socket(pub(in super::super) PathBuf);
-
-/// What it says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Info {
-    version: String,
-    architecture: String,
-    traits: BTreeSet<Trait>,
-}
-
-/// What an engine has, or is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Trait {
-    Memory,
-    Cpu,
-    Pids,
-    Seccomp,
-    /// It belongs to an ordinary user.
-    Rootless,
-    /// It maps users to others of the host.
-    OwnIds,
-}
 
 impl Socket {
     /// A question to it.
@@ -72,12 +54,38 @@ impl Docker {
         let client = find("docker", tools.folders()).map_err(|why| Absence::nowhere(&why, INSTALL))?;
         let env = tools.environment();
         let socket = socket(tools, &client, &env)?;
-        let ask = socket.exchange("GET", "/info");
         let remedy =
             "start the engine: `systemctl start docker`; to use it you must be root or in the group `docker`";
+        Self::at(Backend::Docker, client, env, socket, remedy)
+    }
+
+    /// Asks the engine at a socket what it is.
+    pub(in super::super) fn at(
+        backend: Backend,
+        client: PathBuf,
+        env: BTreeMap<String, String>,
+        socket: Socket,
+        remedy: &str,
+    ) -> Result<Self, Absence> {
+        let ask = socket.exchange("GET", "/info");
         let body = ask.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(remedy)))?;
         let info = read_info(&body).map_err(|why| Absence::dead(&ask.unusable(why), None))?;
-        Ok(Self { client, env, socket, info })
+        let found = Self { backend, client, env, socket, info };
+        // A filter is made for this host's processor.
+        if found.is_in_a_machine() && found.info.architecture != Platform::host().architecture() {
+            let why = format!("its machine is {}, and this host is not", found.info.architecture);
+            return Err(Absence::dead(&why, Some("make a machine of this host's own architecture")));
+        }
+        Ok(found)
+    }
+
+    pub(in super::super) const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Whether the engine runs in a machine of its own beside this host.
+    fn is_in_a_machine(&self) -> bool {
+        self.backend != Backend::Docker
     }
 
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
@@ -97,7 +105,7 @@ impl Docker {
             self.info.version.clone()
         };
         let architectures = vec![self.info.architecture.clone()];
-        table::facts(Backend::Docker, &version, IsolationLevel::Oci, architectures, self.controls())
+        table::facts(self.backend, &version, IsolationLevel::Oci, architectures, self.controls())
     }
 
     fn controls(&self) -> ControlTable {
@@ -121,11 +129,15 @@ impl Docker {
                 "the engine maps users to others of the host, so nobody could read a secret's file but root";
             table.set(Control::Secrets, nobody(why, Some(table::OTHER)));
         }
+        if self.is_in_a_machine() {
+            let why = "the engine's machine does not see who owns a file of this host, so a secret could be read by others inside";
+            table.set(Control::Secrets, nobody(why, Some(table::OTHER)));
+        }
         for control in [Control::MountsRead, Control::MountsWrite, Control::MountsExec] {
             let why = "docker cannot mount a folder nosuid, nodev and noexec";
             table.set(control, nobody(why, Some("use the backend `native` or `podman`")));
         }
-        table
+        if self.is_in_a_machine() { table::untried(&table) } else { table }
     }
 
     /// What is asked and executed for a plan.
@@ -138,7 +150,7 @@ impl Docker {
     ) -> Result<Script, PlanError> {
         let folder = place::folder(runtime, name);
         let arch = Arch::host().ok_or(PlanError::Arch)?;
-        let body = body(plan, config, &folder, name, arch)?;
+        let body = body(self.backend, plan, config, &folder, name, arch)?;
         let mut create = self.socket.exchange("POST", &format!("/containers/create?name={name}"));
         create.body = Some(body.to_string());
         let look = self.socket.exchange("GET", &format!("/containers/{name}/json"));
@@ -150,7 +162,7 @@ impl Docker {
         run.env.insert("DOCKER_CONFIG".to_owned(), folder.display().to_string());
         let user = plan.process.user;
         Ok(Script {
-            backend: Backend::Docker,
+            backend: self.backend,
             name: name.to_owned(),
             files: BTreeMap::new(),
             secrets: plan.secrets.clone(),
@@ -188,49 +200,6 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
     })
 }
 
-/// Reads the answer to `GET /info`.
-fn read_info(bytes: &[u8]) -> Result<Info, String> {
-    let info: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
-    let text =
-        |name: &str| info.get(name).and_then(Value::as_str).ok_or_else(|| format!("it has no `{name}`"));
-    if text("OSType")? != "linux" {
-        return Err("its containers are not Linux's".to_owned());
-    }
-    let status = info.get("DriverStatus").map(Value::to_string).unwrap_or_default();
-    if status.contains("io.containerd.snapshotter") {
-        return Err("it keeps images in containerd's store, where an image has no id of its own content; turn the feature `containerd-snapshotter` off".to_owned());
-    }
-    let version = text("ServerVersion")?;
-    let fits = |char: char| char.is_ascii_alphanumeric() || "._+~-".contains(char);
-    if version.is_empty() || version.len() > 64 || !version.chars().all(fits) {
-        return Err("its version is not a word".to_owned());
-    }
-    let options = info.get("SecurityOptions").and_then(Value::as_array);
-    let has = |name: &str| {
-        let wanted = format!("name={name}");
-        let mut words = options.into_iter().flatten().filter_map(Value::as_str);
-        words.any(|option| option.split(',').any(|part| part == wanted))
-    };
-    let truth = |name: &str| info.get(name).and_then(Value::as_bool) == Some(true);
-    let traits = [
-        (truth("MemoryLimit"), Trait::Memory),
-        (truth("CpuCfsQuota"), Trait::Cpu),
-        (truth("PidsLimit"), Trait::Pids),
-        (has("seccomp"), Trait::Seccomp),
-        (has("rootless"), Trait::Rootless),
-        (has("userns"), Trait::OwnIds),
-    ];
-    Ok(Info {
-        version: version.to_owned(),
-        architecture: match text("Architecture")? {
-            "x86_64" => "amd64".to_owned(),
-            "aarch64" => "arm64".to_owned(),
-            other => other.chars().take(32).collect(),
-        },
-        traits: traits.into_iter().filter_map(|(has, it)| has.then_some(it)).collect(),
-    })
-}
-
 /// What is held wherever it runs.
 const HELD: [(Control, &str); 15] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
@@ -256,25 +225,16 @@ const HELD: [(Control, &str); 15] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     const INFO: &[u8] = include_bytes!("../recorded/docker-20.10.24-info.json");
 
-    fn info(change: impl FnOnce(&mut Value)) -> Result<Info, String> {
+    fn docker(backend: Backend, change: impl FnOnce(&mut Value)) -> Docker {
         let mut info: Value = serde_json::from_slice(INFO).unwrap();
         change(&mut info);
-        read_info(info.to_string().as_bytes())
-    }
-
-    fn docker(info: Info) -> Docker {
+        let info = read_info(info.to_string().as_bytes()).unwrap();
         let socket = Socket("/var/run/docker.sock".into());
-        Docker { client: "/usr/bin/docker".into(), env: BTreeMap::new(), socket, info }
-    }
-
-    #[test]
-    fn what_the_engine_says_of_itself_is_read() {
-        let info = info(|_| ()).unwrap();
-        assert_eq!((info.version.as_str(), info.architecture.as_str()), ("20.10.24+dfsg1", "amd64"));
-        assert_eq!(info.traits, [Trait::Memory, Trait::Cpu, Trait::Pids, Trait::Seccomp].into());
+        Docker { backend, client: "/usr/bin/docker".into(), env: BTreeMap::new(), socket, info }
     }
 
     #[test]
@@ -288,17 +248,17 @@ mod tests {
             (|info| info["SecurityOptions"] = serde_json::json!(["name=userns"]), Control::Secrets),
         ];
         for (change, control) in changes {
-            let table = docker(info(change).unwrap()).controls();
+            let table = docker(Backend::Docker, change).controls();
             assert!(table.enforcer(control).is_none(), "{control}");
         }
     }
 
     #[test]
-    fn an_engine_that_cannot_run_by_content_or_is_no_linux_is_none() {
-        let store = serde_json::json!([["driver-type", "io.containerd.snapshotter.v1"]]);
-        assert!(info(|info| info["DriverStatus"] = store).is_err());
-        assert!(info(|info| info["OSType"] = "windows".into()).is_err());
-        assert!(info(|info| info["ServerVersion"] = "x\u{1b}[2J".into()).is_err());
-        assert!(read_info(b"{}").is_err() && read_info(b"").is_err());
+    fn an_engine_in_a_machine_promises_no_secrets_and_says_that_nobody_has_tried_it() {
+        let table = docker(Backend::Orbstack, |_| ()).controls();
+        assert!(table.enforcer(Control::Secrets).is_none());
+        assert!(table.enforcer(Control::MaskedPaths).unwrap().contains(table::UNTRIED));
+        let table = docker(Backend::Docker, |_| ()).controls();
+        assert!(!table.enforcer(Control::MaskedPaths).unwrap().contains(table::UNTRIED));
     }
 }

@@ -3,5 +3,7 @@
 
 mod body;
 mod engine;
+mod info;
 
 pub(super) use engine::{Docker, Socket};
+pub(super) use info::{Info, Trait, read_info};

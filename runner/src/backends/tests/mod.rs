@@ -1,0 +1,8 @@
+//! Engines that no machine of ours has, as programs that fail on any word that they do not expect.
+
+mod argv;
+mod ends;
+mod fake;
+mod images;
+mod plan;
+mod probes;
