@@ -17,7 +17,7 @@ use super::super::survey::{Absence, PATIENCE};
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
 use super::body::body;
-use super::info::{Info, Trait, read_info};
+use super::info::{Info, Trait, kernel, read_info};
 use crate::demands::PlanError;
 
 /// What installs it, on the systems that most people have.
@@ -69,7 +69,7 @@ impl Docker {
     ) -> Result<Self, Absence> {
         let ask = socket.exchange("GET", "/info");
         let body = ask.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(remedy)))?;
-        let info = read_info(&body).map_err(|why| Absence::dead(&ask.unusable(why), None))?;
+        let info = read_info(&body, &kernel()).map_err(|why| Absence::dead(&ask.unusable(why), None))?;
         let found = Self { backend, client, env, socket, info };
         // A filter is made for this host's processor.
         if found.is_in_a_machine() && found.info.architecture != Platform::host().architecture() {
@@ -85,7 +85,7 @@ impl Docker {
 
     /// Whether the engine runs in a machine of its own beside this host.
     fn is_in_a_machine(&self) -> bool {
-        self.backend != Backend::Docker
+        self.backend != Backend::Docker || self.info.traits.contains(&Trait::Elsewhere)
     }
 
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
@@ -137,7 +137,7 @@ impl Docker {
             let why = "docker cannot mount a folder nosuid, nodev and noexec";
             table.set(control, nobody(why, Some("use the backend `native` or `podman`")));
         }
-        if self.is_in_a_machine() { table::untried(&table) } else { table }
+        if self.backend == Backend::Docker { table } else { table::untried(&table) }
     }
 
     /// What is asked and executed for a plan.
@@ -232,7 +232,8 @@ mod tests {
     fn docker(backend: Backend, change: impl FnOnce(&mut Value)) -> Docker {
         let mut info: Value = serde_json::from_slice(INFO).unwrap();
         change(&mut info);
-        let info = read_info(info.to_string().as_bytes()).unwrap();
+        let kernel = info["KernelVersion"].as_str().unwrap_or_default().to_owned();
+        let info = read_info(info.to_string().as_bytes(), &kernel).unwrap();
         let socket = Socket("/var/run/docker.sock".into());
         Docker { backend, client: "/usr/bin/docker".into(), env: BTreeMap::new(), socket, info }
     }
@@ -240,7 +241,8 @@ mod tests {
     #[test]
     fn what_the_engine_cannot_hold_is_not_promised() {
         type Change = fn(&mut Value);
-        let changes: [(Change, Control); 5] = [
+        let changes: [(Change, Control); 6] = [
+            (|info| drop(info.as_object_mut().unwrap().remove("KernelVersion")), Control::Secrets),
             (|info| info["MemoryLimit"] = false.into(), Control::MemoryExact),
             (|info| info["CpuCfsQuota"] = false.into(), Control::Cpu),
             (|info| drop(info.as_object_mut().unwrap().remove("PidsLimit")), Control::Pids),

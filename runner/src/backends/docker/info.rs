@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use nix::sys::utsname::uname;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,10 +25,17 @@ pub(in super::super) enum Trait {
     Rootless,
     /// It maps users to others of the host.
     OwnIds,
+    /// It runs on another kernel than we do: in a machine, whatever its socket says.
+    Elsewhere,
 }
 
-/// Reads the answer to `GET /info`.
-pub(in super::super) fn read_info(bytes: &[u8]) -> Result<Info, String> {
+/// The kernel's release, as engines say it.
+pub(in super::super) fn kernel() -> String {
+    uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Reads the answer to `GET /info`; `kernel` is the release of our own.
+pub(in super::super) fn read_info(bytes: &[u8], kernel: &str) -> Result<Info, String> {
     let info: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
     let text =
         |name: &str| info.get(name).and_then(Value::as_str).ok_or_else(|| format!("it has no `{name}`"));
@@ -57,6 +65,7 @@ pub(in super::super) fn read_info(bytes: &[u8]) -> Result<Info, String> {
         (has("seccomp"), Trait::Seccomp),
         (has("rootless"), Trait::Rootless),
         (has("userns"), Trait::OwnIds),
+        (kernel.is_empty() || text("KernelVersion") != Ok(kernel), Trait::Elsewhere),
     ];
     Ok(Info {
         version: version.to_owned(),
@@ -75,10 +84,13 @@ mod tests {
 
     const INFO: &[u8] = include_bytes!("../recorded/docker-20.10.24-info.json");
 
+    /// What the recorded engine ran on.
+    const KERNEL: &str = "6.18.44-fc-v657";
+
     fn info(change: impl FnOnce(&mut Value)) -> Result<Info, String> {
         let mut info: Value = serde_json::from_slice(INFO).unwrap();
         change(&mut info);
-        read_info(info.to_string().as_bytes())
+        read_info(info.to_string().as_bytes(), KERNEL)
     }
 
     #[test]
@@ -86,6 +98,8 @@ mod tests {
         let info = info(|_| ()).unwrap();
         assert_eq!((info.version.as_str(), info.architecture.as_str()), ("20.10.24+dfsg1", "amd64"));
         assert_eq!(info.traits, [Trait::Memory, Trait::Cpu, Trait::Pids, Trait::Seccomp].into());
+        assert!(read_info(INFO, "5.10.0").unwrap().traits.contains(&Trait::Elsewhere));
+        assert!(read_info(INFO, "").unwrap().traits.contains(&Trait::Elsewhere));
     }
 
     #[test]
@@ -94,6 +108,6 @@ mod tests {
         assert!(info(|info| info["DriverStatus"] = store).is_err());
         assert!(info(|info| info["OSType"] = "windows".into()).is_err());
         assert!(info(|info| info["ServerVersion"] = "x\u{1b}[2J".into()).is_err());
-        assert!(read_info(b"{}").is_err() && read_info(b"").is_err());
+        assert!(read_info(b"{}", KERNEL).is_err() && read_info(b"", KERNEL).is_err());
     }
 }

@@ -6,4 +6,4 @@ mod engine;
 mod info;
 
 pub(super) use engine::{Docker, Socket};
-pub(super) use info::{Info, Trait, read_info};
+pub(super) use info::{Info, Trait, kernel, read_info};

@@ -11,7 +11,7 @@ use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
 
 use super::super::brought::{refuse_variables, refuse_volumes};
-use super::super::docker::{Info, Trait, read_info};
+use super::super::docker::{Info, Trait, kernel, read_info};
 use super::super::host::HostTools;
 use super::super::images::manifest_hex;
 use super::super::place;
@@ -77,7 +77,8 @@ impl Nerdctl {
         // The answer has the form of Docker's (pkg/inspecttypes/dockercompat/info.go).
         let call = way.call(&env, ["info", "--format={{json .}}"].map(str::to_owned));
         let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(remedy)))?;
-        let info = read_info(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), None))?;
+        let info =
+            read_info(&said.stdout, &kernel()).map_err(|why| Absence::dead(&call.unusable(why), None))?;
         let found = Self { backend, way, env, info };
         // A filter is made for this host's processor.
         if found.is_in_a_machine() && found.info.architecture != Platform::host().architecture() {
@@ -95,8 +96,8 @@ impl Nerdctl {
         vec![&self.way.program]
     }
 
-    const fn is_in_a_machine(&self) -> bool {
-        !self.way.lead.is_empty()
+    fn is_in_a_machine(&self) -> bool {
+        !self.way.lead.is_empty() || self.info.traits.contains(&Trait::Elsewhere)
     }
 
     /// What is asked of it.

@@ -9,6 +9,7 @@ use perry_sandbox_reference::Platform;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::super::docker::kernel;
 use super::super::host::HostTools;
 use super::super::order::System;
 
@@ -153,5 +154,6 @@ fn of_this_host(recorded: &[u8]) -> String {
     let mut info: Value = serde_json::from_slice(recorded).unwrap();
     let name = if Platform::host().architecture() == "amd64" { "x86_64" } else { "aarch64" };
     info["Architecture"] = name.into();
+    info["KernelVersion"] = kernel().into();
     info.to_string()
 }
