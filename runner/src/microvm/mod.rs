@@ -11,6 +11,7 @@ mod facts;
 mod frame;
 mod fuzzing;
 mod guest_program;
+mod limit;
 mod machine;
 mod monitor;
 mod order;

@@ -10,7 +10,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Deserialize;
 
 use super::channel::{Channel, printable};
-use super::frame::{Cause, Ended, MOST, Message, WINDOW, met};
+use super::frame::{Cause, Ended, MOST, Message, WINDOW};
+use super::limit::limit_of;
 use super::machine::Accelerator;
 use super::monitor::Monitor;
 use super::order::VmOrder;
@@ -385,36 +386,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A refused process, byte or file ends nobody, and is named only where the program did not end with success.
-fn limit_of(ended: Ended) -> Option<Limit> {
-    let has = |bit: u8| ended.met & bit != 0;
-    let succeeded = !ended.killed && ended.number == 0;
-    let all = [
-        (has(met::MEMORY), Limit::Memory),
-        (has(met::CPU), Limit::Cpu),
-        (has(met::DISK) && !succeeded, Limit::Disk),
-        (has(met::PIDS) && !succeeded, Limit::Pids),
-    ];
-    all.into_iter().find(|(is_met, _)| *is_met).map(|(_, limit)| limit)
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_is_named_where_it_ended_the_program_or_the_program_failed() {
-        let limit =
-            |killed, number, met| limit_of(Ended { killed, number, met, user: 0, system: 0, peak: 0 });
-        assert_eq!(limit(true, 9, met::MEMORY | met::PIDS), Some(Limit::Memory));
-        assert_eq!(limit(true, 24, met::CPU), Some(Limit::Cpu));
-        assert_eq!(limit(false, 0, met::PIDS | met::DISK), None);
-        assert_eq!(limit(false, 1, met::PIDS), Some(Limit::Pids));
-        assert_eq!(limit(true, 25, met::DISK), Some(Limit::Disk));
-        assert_eq!(limit(false, 1, 0), None);
-    }
 }

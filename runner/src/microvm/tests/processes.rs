@@ -79,6 +79,9 @@ fn the_monitor_has_nothing_of_its_callers() {
     assert_eq!(line("CapEff:"), "0000000000000000");
     let uids = line("Uid:");
     assert!(!uids.split_whitespace().any(|uid| uid == "0"), "{uids}");
+    if nix::unistd::geteuid().is_root() {
+        assert_eq!(line("Groups:"), "", "no group of root's");
+    }
     let limits = read("limits");
     let limit = |name: &str| limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert_eq!(limit("Max core file size").matches(" 0 ").count(), 2, "{limits}");
