@@ -233,8 +233,6 @@ impl Script {
             Backend::Runsc => {
                 self.folder.join(super::runsc::STATE).read_dir().is_ok_and(|mut it| it.next().is_some())
             }
-            // They are no scripts.
-            Backend::Microvm | Backend::Wasm => true,
             Backend::Docker
             | Backend::Nerdctl
             | Backend::Orbstack
@@ -244,8 +242,8 @@ impl Script {
                 let state = self.state.as_ref().and_then(|state| state.take(SAYING).ok()).unwrap_or_default();
                 serde_json::from_slice(&state).is_ok_and(|state: Value| is_started(&state))
             }
-            // It says so to nobody.
-            Backend::Apple => true,
+            // Apple's says so to nobody, and the others are no scripts.
+            Backend::Apple | Backend::Microvm | Backend::Wasm => true,
         }
     }
 
