@@ -81,7 +81,7 @@ mod trail;
 mod wasm;
 
 pub use backends::{
-    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, ToolError,
+    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError,
 };
 pub use c_library::c_library;
 pub use demands::PlanError;

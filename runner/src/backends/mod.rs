@@ -11,6 +11,7 @@ mod guard;
 mod host;
 mod http;
 mod images;
+mod install;
 mod machines;
 mod nerdctl;
 mod order;
@@ -30,6 +31,7 @@ mod tool;
 
 pub(crate) use guard::guard;
 pub use host::HostTools;
+pub use install::InstallCommand;
 pub use order::{ContainerMode, ContainerModeError};
 pub use prepared::Engines;
 pub(crate) use prepared::{Prepared, Work};

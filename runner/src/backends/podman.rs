@@ -24,8 +24,8 @@ use super::tool::{Call, find};
 use crate::demands::PlanError;
 use crate::native::{RANGE_BASE, RANGE_LENGTH, check_owner};
 
-/// What installs it, on the systems that most people have.
-const INSTALL: &str = "install podman: `apt-get install podman`, `dnf install podman`";
+/// What installs it where its package is not known.
+const INSTALL: &str = "install podman: https://podman.io/docs/installation";
 /// A machine with both kinds of cgroups has the second one here.
 const UNIFIED: &str = "/sys/fs/cgroup/unified";
 

@@ -14,6 +14,7 @@ use super::apple::Apple;
 use super::docker::Docker;
 use super::embedded;
 use super::host::HostTools;
+use super::install::InstallCommand;
 use super::machines::{colima, lima, orbstack, rancher_desktop};
 use super::nerdctl::Nerdctl;
 use super::order::{Candidate, ContainerMode, System, order};
@@ -224,8 +225,13 @@ fn probe_all(tools: &HostTools, backends: &[Backend]) -> Vec<(Backend, Seen, Dur
             .into_iter()
             .map(|(backend, thread)| match thread.join() {
                 Ok(Ok(means)) => (backend, Seen::Alive(means), BELIEVED),
-                Ok(Err(Absence { why, remedy, installed })) => {
-                    (backend, Seen::Absent { why, remedy }, if installed { DOUBTED } else { Duration::ZERO })
+                Ok(Err(Absence { why, remedy, installed: true })) => {
+                    (backend, Seen::Absent { why, remedy }, DOUBTED)
+                }
+                Ok(Err(Absence { why, remedy, installed: false })) => {
+                    let install = InstallCommand::here(backend.name(), tools);
+                    let install = install.map(|command| format!("install it: `{command}`"));
+                    (backend, Seen::Absent { why, remedy: install.or(remedy) }, Duration::ZERO)
                 }
                 Err(_) => {
                     let seen = Seen::Absent { why: "its probe failed".to_owned(), remedy: None };

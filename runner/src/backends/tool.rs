@@ -252,7 +252,7 @@ pub(crate) fn plain(bytes: &[u8]) -> String {
     if line.is_empty() { "it said nothing".to_owned() } else { line.to_owned() }
 }
 
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let harmless = |char: char| char.is_ascii_alphanumeric() || "-_=/.:,@+%".contains(char);
     if !word.is_empty() && word.chars().all(harmless) {
         word.to_owned()

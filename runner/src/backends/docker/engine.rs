@@ -20,9 +20,8 @@ use super::body::body;
 use super::info::{Info, Trait, kernel, read_info};
 use crate::demands::PlanError;
 
-/// What installs it, on the systems that most people have.
-const INSTALL: &str =
-    "install docker: `apt-get install docker.io`, or https://docs.docker.com/engine/install/";
+/// What installs it where its package is not known.
+const INSTALL: &str = "install docker: https://docs.docker.com/engine/install/";
 /// The oldest interface that can mask paths, which every engine since 2019 has.
 const API: &str = "/v1.40";
 

@@ -14,20 +14,20 @@ use crate::outcome::End;
 const OURS: &str = "--namespace=perry-sandbox";
 
 /// What is concluded where the client ends with 1, and this is what is recorded.
-fn recorded(state: &str) -> Result<Conclusion, RunError> {
-    let scene = Stage::new();
+fn recorded(answer: &str) -> Result<Conclusion, RunError> {
+    let stage = Stage::new();
     let calls = [
         Expected::call(&[OURS, "info", "--format={{json .}}"], nerdctl_info()),
-        Expected::call(&[OURS, "container", "inspect", "--format={{json .State}}", "name"], state),
+        Expected::call(&[OURS, "container", "inspect", "--format={{json .State}}", "name"], answer),
     ];
-    scene.program("nerdctl", &calls);
-    let nerdctl = Nerdctl::probe(&scene.tools(System::Other)).unwrap();
+    stage.program("nerdctl", &calls);
+    let nerdctl = Nerdctl::probe(&stage.tools(System::Other)).unwrap();
     let planned = planned();
     let script = nerdctl.script(&planned.plan, &planned.config, Path::new("/run/p"), "name").unwrap();
     let (user, system) = (Duration::ZERO, Duration::ZERO);
     let exit = Exit { code: Some(1), signal: None, user, system, largest_process: 0 };
     let concluded = conclude(&script, &exit, b"");
-    assert_eq!(scene.calls("nerdctl"), calls.len());
+    assert_eq!(stage.calls("nerdctl"), calls.len());
     concluded
 }
 

@@ -7,7 +7,7 @@ use perry_sandbox_policy::{Control, IsolationLevel};
 use super::super::apple::Apple;
 use super::super::machines::{colima, lima, orbstack, rancher_desktop};
 use super::super::nerdctl::Nerdctl;
-use super::super::order::System;
+use super::super::order::{ContainerMode, System};
 use super::super::survey::{Absence, Backends, Means};
 use super::super::table::UNTRIED;
 use super::fake::{Expected, Stage, docker_info, nerdctl_info};
@@ -167,6 +167,23 @@ fn apple_is_a_machine_for_each_and_only_on_a_mac() {
     assert_eq!(stage.calls("container"), 0, "another system's program of this name is not started");
 }
 
+#[test]
+fn what_has_a_server_comes_before_what_has_none_where_that_is_wanted() {
+    let names = |mode| {
+        let stage = Stage::new();
+        stage.program("nerdctl", &[Expected::call(&[OURS, "info", INFO], nerdctl_info())]);
+        let found = Backends::survey(&stage.tools(System::Other).preferring(mode), Some("nerdctl"));
+        found.facts().iter().map(|backend| backend.name.to_string()).collect::<Vec<_>>()
+    };
+    let native = crate::native::probe().map(|backend| backend.name.to_string());
+    let wanted = |first: Option<&str>, last: Option<&str>| {
+        first.into_iter().chain(last).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let native = native.as_deref();
+    assert_eq!(names(ContainerMode::LocalFirst), wanted(native, Some("nerdctl")));
+    assert_eq!(names(ContainerMode::ServerFirst), wanted(Some("nerdctl"), native));
+}
+
 type Probe = fn(&Stage) -> Option<Absence>;
 
 /// Each program, and its probe.
@@ -222,7 +239,10 @@ fn what_is_nowhere_is_absent_with_what_would_bring_it() {
     let names: Vec<&str> = found.absent().into_iter().map(|absent| absent.name).collect();
     let macs = ["apple", "orbstack", "colima", "rancher-desktop", "lima"];
     assert_eq!(names.get(..5), Some(&macs[..]), "what is made for a Mac comes first there");
-    assert!(found.absent().iter().all(|absent| absent.remedy.is_some()), "{:?}", found.absent());
+    let absent = found.absent();
+    let lima = absent.iter().find(|absent| absent.name == "lima").and_then(|absent| absent.remedy.as_deref());
+    assert_eq!(lima, Some("install it: `brew install lima`"));
+    assert!(absent.iter().all(|absent| absent.remedy.is_some()), "{absent:?}");
 }
 
 #[test]
