@@ -3,7 +3,7 @@
 use std::fmt;
 
 use perry_sandbox_image::{ReadError, ResolveError, StoreError};
-use perry_sandbox_pipeline::{Class, FileError, PipelineError};
+use perry_sandbox_pipeline::{Class, EnvironmentError, FileError, PipelineError};
 use perry_sandbox_runner::SecretError;
 
 use crate::exit::Exit;
@@ -51,7 +51,8 @@ fn class_of(error: &anyhow::Error) -> Option<Class> {
     if let Some(error) = error.downcast_ref::<PipelineError>() {
         return Some(error.class());
     }
-    if error.is::<FileError>() {
+    let is_no_mode = matches!(error.downcast_ref::<EnvironmentError>(), Some(EnvironmentError::Mode(_)));
+    if error.is::<FileError>() || is_no_mode {
         return Some(Class::Usage);
     }
     let kinds = [

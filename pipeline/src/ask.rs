@@ -137,6 +137,11 @@ impl Pipeline {
         &self.environment
     }
 
+    /// The backend that the environment pins, if it does.
+    pub fn pinned_backend(&self) -> Option<&str> {
+        host::pinned(None, &self.host, &self.environment)
+    }
+
     /// Opens the place that an image's name stands for.
     ///
     /// # Errors
@@ -279,7 +284,7 @@ impl Pipeline {
         };
         let Looked { source, verified, config } = looked;
         terms.check(verified.image())?;
-        let pinned = host::pinned(wish.backend.as_deref(), &self.environment);
+        let pinned = host::pinned(wish.backend.as_deref(), &self.host, &self.environment);
         let mut defaults = defaults(&config);
         if let Some(dir) = terms.working_dir {
             defaults.working_dir = Some(dir.to_owned());

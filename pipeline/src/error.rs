@@ -220,6 +220,7 @@ impl PipelineError {
             | Self::ImageName(_)
             | Self::Reference(_)
             | Self::Signer(_)
+            | Self::Environment(EnvironmentError::Mode(_))
             | Self::NoCommand => Class::Usage,
             Self::OtherPolicy { .. }
             | Self::NoPolicy

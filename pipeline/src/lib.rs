@@ -53,7 +53,9 @@ pub use files::{FileError, into_text, read, read_trusted};
 pub use host::{backends, backends_anew};
 pub use perry_sandbox_image::Silent;
 pub use perry_sandbox_runner::Streams;
-pub use perry_sandbox_runner::{AbsentBackend, Backends, HostTools, probe as embedded_backend};
+pub use perry_sandbox_runner::{
+    AbsentBackend, Backends, ContainerMode, HostTools, InstallCommand, probe as embedded_backend,
+};
 pub use policies::{
     LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
 };

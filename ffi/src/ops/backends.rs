@@ -1,6 +1,8 @@
 //! Which walls are here, and which one a wish would get.
 
-use perry_sandbox_pipeline::{AbsentBackend, Answer, Backends, Class, Wish, backends, embedded_backend};
+use perry_sandbox_pipeline::{
+    AbsentBackend, Answer, Backends, Class, ContainerMode, Wish, backends, embedded_backend,
+};
 use perry_sandbox_policy::{BackendFacts, Verdict};
 use serde_json::{Value, json};
 
@@ -20,12 +22,16 @@ pub(crate) struct Select(Wish);
 /// The backend that a wish without one of its own gets.
 pub(super) fn current(engine: &Engine) -> Result<String, Fault> {
     let pipeline = engine.pipeline()?;
-    let pinned = engine.pinned_backend().or_else(|| pipeline.environment().backend.clone());
-    // The embedded one comes first; engines are asked only for one that is not it.
-    let native = embedded_backend().cloned();
+    let pinned = engine.pinned_backend().or_else(|| pipeline.pinned_backend().map(str::to_owned));
+    let tools = &pipeline.environment().tools;
+    // Where the embedded one comes first, engines are asked only for one that is not it.
+    let native_first = tools.mode() == ContainerMode::LocalFirst;
     let here = match &pinned {
-        Some(name) if name != "native" => backends(&pipeline.environment().tools),
-        _ => native.into_iter().collect(),
+        Some(name) if name == "native" => embedded_backend().cloned().into_iter().collect(),
+        None if native_first && embedded_backend().is_some() => {
+            embedded_backend().cloned().into_iter().collect()
+        }
+        Some(_) | None => backends(tools),
     };
     let found = here.iter().find(|backend| pinned.as_ref().is_none_or(|name| *name == backend.name.as_str()));
     let found = found.map(|backend| json(&backend.name.as_str()));
