@@ -59,12 +59,27 @@ pub(crate) enum LogCommand {
     },
 }
 
+const BACKENDS_HELP: &str = "\
+Examples:
+  perry-sandbox backends
+  perry-sandbox backends --install podman
+
+PERRY_CONTAINER_BACKEND names backends, separated by commas: the first that is alive is used.
+PERRY_CONTAINER_MODE says which are preferred: local-first (default), or server-first, which are those with a daemon or a
+machine of their own.
+With PERRY_NO_INSTALL_PROMPT set, --install asks nothing and runs nothing.";
+
 /// Arguments of `backends`.
 #[derive(Debug, Args)]
+#[command(after_help = BACKENDS_HELP)]
 pub(crate) struct BackendsArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Show the command that installs this backend here, and run it if you say so on a terminal
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub(crate) install: Option<String>,
 }
 
 const DOCTOR_EXAMPLES: &str = "\

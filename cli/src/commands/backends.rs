@@ -4,12 +4,16 @@ use perry_sandbox_pipeline::{AbsentBackend, Environment, backends_anew};
 use perry_sandbox_policy::{BackendFacts, Enforcement};
 use serde_json::json;
 
+use super::install::install;
 use crate::args::BackendsArgs;
 use crate::exit::Exit;
 use crate::output;
 
 /// Runs the command.
 pub(crate) fn backends(args: &BackendsArgs, environment: &Environment) -> anyhow::Result<Exit> {
+    if let Some(name) = &args.install {
+        return install(name, environment);
+    }
     let (alive, absent) = backends_anew(&environment.tools);
     if args.json {
         let report = json!({ "schema": "perry-sandbox/backends/v1", "backends": alive, "absent": absent });

@@ -6,6 +6,7 @@ mod completions;
 mod doctor;
 mod explain;
 mod image;
+mod install;
 mod log;
 mod policy;
 mod profile;

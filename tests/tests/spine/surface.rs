@@ -246,6 +246,19 @@ fn doctor_and_backends_say_what_holds_here() {
 }
 
 #[test]
+fn a_backend_is_installed_by_nobody_who_was_not_asked() {
+    let home = Home::new(As::Ordinary);
+    assert_eq!(home.run(&["backends", "--install", "typo"]).code, 2);
+    assert_eq!(home.run(&["backends", "--install", "podman", "--json"]).code, 2);
+    let here = home.run(&["backends", "--install", "native"]);
+    assert_eq!((here.code, here.stdout.trim()), (0, "native is here already"), "{here:?}");
+    // Nothing has a terminal here. Only a Mac has a package of this one.
+    let absent = home.run(&["backends", "--install", "lima"]);
+    assert_eq!(absent.code, 122, "{absent:?}");
+    assert!(absent.stderr.contains("lima"), "{absent:?}");
+}
+
+#[test]
 fn verify_by_hand_explains_itself() {
     let home = Home::new(As::Ordinary);
     let good = home.run(&["verify", "--key", KEY, IMAGE]);
