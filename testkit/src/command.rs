@@ -72,6 +72,18 @@ impl Home {
         self.path().join("data")
     }
 
+    /// Writes a file of the home's user.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn give(&self, name: &str, bytes: &[u8]) {
+        let file = self.path().join(name);
+        std::fs::write(&file, bytes).expect("the home can be written");
+        if self.drops() {
+            std::os::unix::fs::chown(file, Some(ORDINARY), Some(ORDINARY)).expect("it is given away");
+        }
+    }
+
     /// Starts the command, ready for more arguments.
     pub fn command<A: AsRef<std::ffi::OsStr>>(&self, args: &[A]) -> Command {
         let mut command = self.prepared(&self.program());

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::bad_input::refused;
 use crate::cosign::{cosign, each_cosign};
-use crate::made::{archive, write};
 use crate::{IMAGE, KEY, users};
+use perry_sandbox_testkit::made::{archive, write};
 
 const ARCHIVE: &str = "docker-archive:made.tar";
 

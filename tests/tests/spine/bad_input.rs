@@ -7,9 +7,9 @@ use perry_sandbox_testkit::tarball::Tarball;
 use perry_sandbox_testkit::{As, Home, Ran};
 use serde_json::json;
 
-use crate::gates::{blob, parts};
-use crate::made::{MADE, content, write};
 use crate::{IMAGE, KEY, POLICY, run_in};
+use perry_sandbox_testkit::example::{blob, parts};
+use perry_sandbox_testkit::made::{MADE, content, write};
 
 pub(crate) fn refused(ran: &Ran, code: i32, says: &[&str]) {
     assert_eq!(ran.code, code, "{ran:?}");

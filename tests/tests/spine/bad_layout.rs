@@ -7,7 +7,7 @@ use perry_sandbox_testkit::{As, Home};
 use serde_json::{Value, json};
 
 use crate::bad_input::refused;
-use crate::made::{MADE, MADE_KEY, content, write, write_signed};
+use perry_sandbox_testkit::made::{MADE, MADE_KEY, content, write, write_signed};
 
 /// One byte more than a manifest or an index may have.
 const TOO_LARGE: usize = (4 << 20) + 1;

@@ -1,46 +1,14 @@
 //! Nothing runs that is not verified: one byte anywhere, another key, no signature.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use perry_sandbox_testkit::example::{Parts, blob, json, parts};
 use perry_sandbox_testkit::{As, Home, Ran};
 
 use crate::{IMAGE, KEY, POLICY, run_in};
 
 /// A sound key that did not sign the example.
 const OTHER_KEY: &str = "examples/hello/other.pub";
-
-pub(crate) fn blob(home: &Home, digest: &str) -> PathBuf {
-    let hex = digest.strip_prefix("sha256:").expect("a sha256 digest");
-    home.path().join("examples/hello/image/blobs/sha256").join(hex)
-}
-
-pub(crate) fn json(path: &Path) -> serde_json::Value {
-    serde_json::from_slice(&std::fs::read(path).expect("a blob can be read")).expect("a manifest is JSON")
-}
-
-/// The digests of the example's index, its manifest for this machine, that manifest's layer, and the signature.
-pub(crate) struct Parts {
-    index: String,
-    pub(crate) manifest: String,
-    pub(crate) layer: String,
-    signature_manifest: String,
-    signature_payload: String,
-}
-
-pub(crate) fn parts(home: &Home) -> Parts {
-    let text = |value: &serde_json::Value| value.as_str().expect("a digest").to_owned();
-    let layout = json(&home.path().join("examples/hello/image/index.json"));
-    let index = text(&layout["manifests"][0]["digest"]);
-    let signature_manifest = text(&layout["manifests"][1]["digest"]);
-    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    let children = json(&blob(home, &index));
-    let child = children["manifests"].as_array().expect("an index lists manifests").iter();
-    let mine = child.into_iter().find(|child| child["platform"]["architecture"] == arch);
-    let manifest = text(&mine.expect("the example has this platform")["digest"]);
-    let layer = text(&json(&blob(home, &manifest))["layers"][0]["digest"]);
-    let signature_payload = text(&json(&blob(home, &signature_manifest))["layers"][0]["digest"]);
-    Parts { index, manifest, layer, signature_manifest, signature_payload }
-}
 
 fn flip_byte(file: &Path, at: usize) {
     let mut bytes = std::fs::read(file).expect("the blob can be read");

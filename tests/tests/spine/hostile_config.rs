@@ -4,8 +4,8 @@ use perry_sandbox_testkit::tarball::Tarball;
 use perry_sandbox_testkit::{As, Home, Ran};
 use serde_json::{Value, json};
 
-use crate::made::{MADE, MADE_KEY, content, write_signed};
 use crate::users;
+use perry_sandbox_testkit::made::{MADE, MADE_KEY, content, write_signed};
 
 /// Runs the command that the configuration itself names.
 fn run(user: As, top: Tarball, config: &Value) -> Ran {

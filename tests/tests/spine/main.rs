@@ -12,7 +12,6 @@ mod grants;
 mod hostile_config;
 mod inside;
 mod leftovers;
-mod made;
 mod process;
 mod profiles;
 mod readme;

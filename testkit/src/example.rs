@@ -1,0 +1,58 @@
+//! The parts of the example image, in a home's copy of it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::Home;
+
+/// Where a home's copy of the example image has this blob.
+///
+/// # Panics
+/// The digest is none.
+pub fn blob(home: &Home, digest: &str) -> PathBuf {
+    let hex = digest.strip_prefix("sha256:").expect("a sha256 digest");
+    home.path().join("examples/hello/image/blobs/sha256").join(hex)
+}
+
+/// Reads a manifest.
+///
+/// # Panics
+/// There is none.
+pub fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).expect("a blob can be read")).expect("a manifest is JSON")
+}
+
+/// Digests of the example image.
+#[derive(Debug)]
+pub struct Parts {
+    /// The index of all platforms.
+    pub index: String,
+    /// The manifest for this machine.
+    pub manifest: String,
+    /// Its layer.
+    pub layer: String,
+    /// The manifest of the signature.
+    pub signature_manifest: String,
+    /// What is signed.
+    pub signature_payload: String,
+}
+
+/// Finds them in a home's copy.
+///
+/// # Panics
+/// The example is not what it was.
+pub fn parts(home: &Home) -> Parts {
+    let text = |value: &Value| value.as_str().expect("a digest").to_owned();
+    let layout = json(&home.path().join("examples/hello/image/index.json"));
+    let index = text(&layout["manifests"][0]["digest"]);
+    let signature_manifest = text(&layout["manifests"][1]["digest"]);
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let children = json(&blob(home, &index));
+    let child = children["manifests"].as_array().expect("an index lists manifests").iter();
+    let mine = child.into_iter().find(|child| child["platform"]["architecture"] == arch);
+    let manifest = text(&mine.expect("the example has this platform")["digest"]);
+    let layer = text(&json(&blob(home, &manifest))["layers"][0]["digest"]);
+    let signature_payload = text(&json(&blob(home, &signature_manifest))["layers"][0]["digest"]);
+    Parts { index, manifest, layer, signature_manifest, signature_payload }
+}

@@ -1,0 +1,158 @@
+//! Engines of this process's own: a store for podman, a docker daemon in namespaces of its own, and what is fetched of gVisor.
+//!
+//! A shell holds all of it. It reads from a pipe that only the end of this process closes, however this process ends; then it
+//! ends the daemon, with which its namespaces and all in them go, and removes what is left on disk.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use perry_sandbox_testkit::{is_root, peer, skip};
+use serde_json::Value;
+
+/// Where programs are looked for beside what was fetched.
+const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Ends what this process started, when this process has ended. `$0` is the folder, `$1` the name of the control group.
+const KEEPER: &str = r#"trap '' HUP INT TERM
+if command -v dockerd >/dev/null; then
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc \
+    dockerd --data-root "$0/docker" --exec-root "$0/exec" -p "$0/dockerd.pid" -H "unix://$0/docker.sock" \
+    --bridge=none --iptables=false --ip6tables=false --cgroup-parent "/$1" --log-level warn >"$0/dockerd.log" 2>&1 &
+  daemon=$!
+fi
+cat >/dev/null
+[ -n "$daemon" ] && kill -KILL "$daemon" && wait "$daemon"
+umount -l "$0/podman/root/overlay" 2>/dev/null
+for try in 1 2 3 4 5; do rm -rf "$0" 2>/dev/null && break; sleep 1; done
+find /sys/fs/cgroup -depth -type d -path "*/$1*" -exec rmdir {} + 2>/dev/null"#;
+
+/// What this process has of its own.
+#[derive(Debug)]
+pub struct Engines {
+    folder: PathBuf,
+    group: String,
+    /// Its input is never written to, and closed by the end of this process.
+    _keeper: Child,
+}
+
+/// They are made once.
+pub fn engines() -> &'static Engines {
+    static ENGINES: OnceLock<Engines> = OnceLock::new();
+    ENGINES.get_or_init(Engines::start)
+}
+
+impl Engines {
+    fn start() -> Self {
+        let name = format!("perry-sandbox-tests-{}", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&name).tempdir().expect("a temporary folder").keep();
+        // Podman and docker of this machine go on without: both have everything below this folder.
+        for place in ["bin", "tmp", "podman"] {
+            fs::create_dir(folder.join(place)).expect("a folder of ours");
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let store = folder.join("podman").display().to_string();
+        let conf = format!(
+            "[storage]\ndriver = \"overlay\"\ngraphroot = \"{store}/root\"\nrunroot = \"{store}/run\"\n"
+        );
+        fs::write(folder.join("storage.conf"), conf).expect("a file of ours");
+        if let Some(runsc) = peer("runsc") {
+            std::os::unix::fs::symlink(runsc, folder.join("bin/runsc")).expect("a link of ours");
+        }
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", KEEPER]).arg(&folder).arg(&name);
+        keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let keeper = keeper.spawn().expect("sh starts");
+        Self { folder, group: name, _keeper: keeper }
+    }
+
+    /// What a backend's tools need of the environment.
+    pub fn environment(&self) -> [(&'static str, String); 4] {
+        let folder = self.folder.display();
+        [
+            ("PATH", format!("{folder}/bin:{FOLDERS}")),
+            ("DOCKER_HOST", format!("unix://{folder}/docker.sock")),
+            ("CONTAINERS_STORAGE_CONF", format!("{folder}/storage.conf")),
+            ("TMPDIR", format!("{folder}/tmp")),
+        ]
+    }
+
+    /// Everything of theirs on disk: podman's store is `podman` in it, and docker's `docker`.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
+    /// The control group below which docker puts its own.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// What podman of our store says.
+    pub fn podman(&self, words: &[&str]) -> String {
+        let said = Command::new("podman").args(words).env_clear().envs(self.environment()).output();
+        let said = said.expect("podman starts");
+        assert!(said.status.success(), "podman {words:?}: {said:?}");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    }
+
+    /// What our docker daemon answers.
+    pub fn docker(&self, target: &str) -> Value {
+        let body = self.ask(target).expect("the daemon answers");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{target}: {error} in {body}"))
+    }
+
+    fn ask(&self, target: &str) -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(self.folder.join("docker.sock"))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        // Of HTTP/1.0 there are no chunks.
+        write!(stream, "GET {target} HTTP/1.0\r\nHost: docker\r\n\r\n")?;
+        let mut all = String::new();
+        stream.read_to_string(&mut all)?;
+        let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
+        assert!(head.contains(" 200 "), "GET {target}: {all}");
+        Ok(body.to_owned())
+    }
+}
+
+/// Whether a backend is there; said aloud where it is not.
+pub fn is_present(backend: &'static str) -> bool {
+    static PRESENT: [OnceLock<Option<String>>; 3] = [const { OnceLock::new() }; 3];
+    let (at, look): (usize, fn() -> Option<String>) = match backend {
+        "native" => return true,
+        "podman" => (0, || missing(&["podman", "runc"])),
+        "docker" => (1, || missing(&["docker", "dockerd", "containerd", "runc", "setpriv"]).or_else(dead)),
+        "runsc" => (2, || peer("runsc").is_none().then(|| "set PERRY_SANDBOX_PEERS".to_owned())),
+        other => panic!("no backend {other}"),
+    };
+    let why = PRESENT[at].get_or_init(|| {
+        if is_root() { look() } else { Some("its own engines of these tests need root".to_owned()) }
+    });
+    if let Some(why) = why {
+        skip(&format!("no {backend}: {why}"));
+    }
+    why.is_none()
+}
+
+fn missing(programs: &[&str]) -> Option<String> {
+    let is_there =
+        |program: &&&str| !FOLDERS.split(':').any(|folder| Path::new(folder).join(program).is_file());
+    programs.iter().find(is_there).map(|program| format!("there is no {program}"))
+}
+
+/// Waits for our daemon; gives what it says where it does not come.
+fn dead() -> Option<String> {
+    let (ours, begun) = (engines(), Instant::now());
+    while begun.elapsed() < Duration::from_secs(60) {
+        if ours.ask("/_ping").is_ok() {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let log = fs::read_to_string(ours.folder.join("dockerd.log")).unwrap_or_default();
+    Some(format!("its daemon does not come up: {log}"))
+}
