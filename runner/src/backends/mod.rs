@@ -4,6 +4,7 @@
 
 mod apple;
 mod brought;
+mod caught;
 mod docker;
 mod embedded;
 mod end;

@@ -163,6 +163,7 @@ impl Podman {
             confirm: None,
             run: self.call(runtime, &words),
             signal: of(&["kill", "--signal", SIGNAL, name]),
+            caught: None,
             state: None,
             end: None,
             remove: of(&["rm", "--force", "--ignore", "--time", "0", "--volumes", name]),

@@ -137,9 +137,12 @@ struct Reach<'scope, 'env> {
 impl Hands for Reach<'_, '_> {
     fn signal(&self, number: i32) -> Delivery {
         // The kernel shields process 1 of a namespace from what it does not catch; outside, that would end it.
-        if let Some(pid) = self.script.program()
-            && !is_handled_by(pid, number)
-        {
+        let acts = match (self.script.program(), &self.script.caught) {
+            (Some(pid), _) => is_handled_by(pid, number),
+            (None, Some(caught)) => caught.has(number),
+            (None, None) => true,
+        };
+        if !acts {
             self.kill();
             return Delivery::EndedInstead;
         }

@@ -126,6 +126,7 @@ impl Runsc {
             confirm: None,
             run: flags(&["run", "--bundle", &shown, name]),
             signal: Action::Call(flags(&["kill", name, SIGNAL])),
+            caught: None,
             state: None,
             end: Some(Action::Call(flags(&["kill", name, "KILL"]))),
             remove: Action::Call(flags(&["delete", "--force", name])),

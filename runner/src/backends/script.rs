@@ -10,6 +10,7 @@ use perry_sandbox_policy::SecretName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::caught::Caught;
 use super::http::Exchange;
 use super::tool::{Call, ToolError};
 use crate::native::Process;
@@ -43,6 +44,8 @@ pub(crate) struct Script {
     pub(crate) run: Call,
     /// Sends its program the signal [`SIGNAL`].
     pub(crate) signal: Action,
+    /// Says what it does with signals, where [`Script::program`] does not.
+    pub(crate) caught: Option<Caught>,
     /// Says how it ended, before it is removed.
     pub(crate) state: Option<Action>,
     /// Ends it, where that has to come before it is removed.
@@ -263,27 +266,12 @@ impl Script {
         }
     }
 
-    /// The program's process as the host sees it, where its engine says so: one of another machine's is none of ours.
+    /// The program's process as the host sees it, where its engine runs below us and says so.
     pub(crate) fn program(&self) -> Option<i32> {
-        let number = match self.backend {
-            Backend::Podman => {
-                std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()?
-            }
-            Backend::Docker => {
-                let state: Value = serde_json::from_slice(&self.state.as_ref()?.take(SAYING).ok()?).ok()?;
-                i32::try_from(state.pointer("/State/Pid")?.as_i64()?).ok()?
-            }
-            // Kernels of their own: their processes are none of this host's, and gVisor does not shield process 1.
-            Backend::Nerdctl
-            | Backend::Apple
-            | Backend::Orbstack
-            | Backend::Colima
-            | Backend::RancherDesktop
-            | Backend::Lima
-            | Backend::Runsc
-            | Backend::Microvm
-            | Backend::Wasm => return None,
-        };
+        if self.backend != Backend::Podman {
+            return None;
+        }
+        let number = std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse::<i32>().ok()?;
         let process = Process::of(u32::try_from(number).ok()?)?;
         process.is_first().then_some(number)
     }

@@ -68,7 +68,7 @@ pub(crate) use recorder::Recorder;
 pub(crate) use run::pipes;
 pub(crate) use run::{Finished, Place, run};
 pub(crate) use settings::{Bounds, RootFolder, Settings};
-pub(crate) use signals::{Delivery, Hands, is_handled_by};
+pub(crate) use signals::{Delivery, Hands, is_handled_by, is_handled_with};
 pub use spec::SpecError;
 pub(crate) use spec::candidates_of;
 pub use start::StartError;

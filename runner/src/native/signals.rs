@@ -52,7 +52,12 @@ pub(crate) fn stand_in(pid: i32, pidfd: BorrowedFd<'_>, number: i32) -> Delivery
 /// Whether a signal leaves this process alive that the kernel shields from it: it catches it, or it would end nobody.
 pub(crate) fn is_handled_by(pid: i32, number: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.is_empty() || !ends_by_default(number) || is_handled(&status, number)
+    status.is_empty() || is_handled_with(&status, number)
+}
+
+/// The same for a process of which somebody else has told the masks, as lines of `/proc/PID/status`.
+pub(crate) fn is_handled_with(status: &str, number: i32) -> bool {
+    !ends_by_default(number) || is_handled(status, number)
 }
 
 /// Whether a mask of `/proc/PID/status` says that the signal is caught, ignored or held back.

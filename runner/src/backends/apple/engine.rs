@@ -90,6 +90,7 @@ impl Apple {
             owner: None,
             create: Some(Action::Call(self.call(&words))),
             confirm: None,
+            caught: None,
             run: self.call(&["start", "--attach", "--interactive", name]),
             signal: Action::Call(self.call(&["kill", &format!("--signal={SIGNAL}"), name])),
             state: None,

@@ -9,6 +9,7 @@ use perry_sandbox_profiles::Arch;
 use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
 
+use super::super::caught::{COLUMNS, Caught};
 use super::super::host::HostTools;
 use super::super::http::Exchange;
 use super::super::place;
@@ -172,6 +173,12 @@ impl Docker {
             signal: Action::Ask(
                 self.socket.exchange("POST", &format!("/containers/{name}/kill?signal={SIGNAL}")),
             ),
+            caught: Some(Caught {
+                state: look.clone(),
+                processes: self
+                    .socket
+                    .exchange("GET", &format!("/containers/{name}/top?ps_args=-eo%20{COLUMNS}")),
+            }),
             state: Some(Action::Ask(look)),
             end: None,
             remove: Action::Ask(self.socket.exchange("DELETE", &format!("/containers/{name}?force=1&v=1"))),

@@ -194,6 +194,7 @@ impl Nerdctl {
             owner: Some((user.uid, user.gid)),
             create: None,
             confirm: None,
+            caught: None,
             run,
             signal: Action::Call(self.call(&["kill", &format!("--signal={SIGNAL}"), name])),
             state: Some(Action::Call(state)),
