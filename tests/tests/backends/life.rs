@@ -174,9 +174,11 @@ fn sigterm_and_sigint_end_it() {
     let _turn = turn();
     for wall in engine_walls() {
         let home = wall.home();
-        for (name, code) in [("TERM", 143), ("INT", 130)] {
+        // A program that acts on the signal ends as it wants to.
+        for (name, trap, code) in [("TERM", "", 143), ("INT", "", 130), ("TERM", "trap 'exit 9' TERM;", 9)] {
             let marker = marker(wall, name);
-            let mut child = start(wall, &home, &[], &format!("echo ready; sleep 300; : {marker}"));
+            let wait = "i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done";
+            let mut child = start(wall, &home, &[], &format!("{trap} echo ready; {wait}; : {marker}"));
             until_ready(wall, &mut child);
             signal(&child, name);
             let (pid, ended) = (child.id(), child.wait_with_output().expect("it ends"));
