@@ -60,21 +60,26 @@ impl Role {
             Self::Module => "perry-sandbox-module",
         }
     }
+
+    /// Whether a process of this name may start one of another: whoever serves as one has called the hook.
+    const fn may_start(self, other: Self) -> bool {
+        match self {
+            Self::Detacher => matches!(other, Self::Supervisor),
+            // One sandbox each, and none of these starts anything.
+            Self::Supervisor => !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor),
+            Self::Launcher | Self::Guard | Self::Machine => false,
+            #[cfg(feature = "wasm")]
+            Self::Module => false,
+        }
+    }
 }
 
 /// Starts a program as a process of ours. It gets nothing of this process but the socket.
 ///
 /// SECURITY: a program that does not call the hook would run its own `main` again here, start another of itself, and so on
-/// without end. So a process with one of our names starts none but the next in line.
+/// without end. So a process with one of our names starts none but those that [`Role::may_start`] names.
 pub(crate) fn start(program: &Path, role: Role, control: OwnedFd) -> io::Result<Child> {
-    let next = match named() {
-        None => true,
-        Some(Role::Detacher) => role == Role::Supervisor,
-        // One sandbox each, and none of these starts anything.
-        Some(Role::Supervisor) => !matches!(role, Role::Launcher | Role::Detacher | Role::Supervisor),
-        Some(_) => false,
-    };
-    if !next {
+    if !named().is_none_or(|own| own.may_start(role)) {
         let why =
             "this program was executed again to serve as a helper and did not call `helper_hook` first thing";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -176,4 +181,23 @@ fn detach(control: UnixStream) -> io::Result<()> {
     nix::unistd::setsid()?;
     // Not waited for: it is to outlive this process.
     start(Path::new("/proc/self/exe"), Role::Supervisor, control.into()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_of_ours_starts_one_other_kind_or_none() {
+        let pairs = Role::ALL.iter().flat_map(|own| Role::ALL.iter().map(move |other| (*own, *other)));
+        let may: Vec<_> = pairs.filter(|(own, other)| own.may_start(*other)).collect();
+        assert!(may.contains(&(Role::Detacher, Role::Supervisor)), "{may:?}");
+        let others = may.into_iter().filter(|(own, _)| *own != Role::Detacher);
+        let starters: Vec<_> = others.filter(|(own, _)| *own != Role::Supervisor).collect();
+        assert_eq!(starters, [], "only a supervisor starts a sandbox");
+        // No way back: the line of those who start each other ends.
+        for own in [Role::Launcher, Role::Detacher, Role::Supervisor] {
+            assert!(!Role::Supervisor.may_start(own));
+        }
+    }
 }

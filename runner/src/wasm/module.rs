@@ -62,7 +62,7 @@ fn read_file(path: &str, file: File) -> Result<Vec<u8>, Failure> {
     if status.len() > LARGEST {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(status.len()).unwrap_or(0).saturating_add(1));
     let read = file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes);
     let length = read.map_err(|error| unreadable(&error))?;
     if u64::try_from(length).unwrap_or(u64::MAX) > LARGEST {
