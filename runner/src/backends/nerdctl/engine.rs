@@ -170,7 +170,8 @@ impl Nerdctl {
     }
 
     /// What is executed for a plan. The container stays until it is removed: only then does it say how it ended, where the
-    /// client's own code could be the client's own failure.
+    /// client's own code could be the client's own failure. A machine that does not share our folder finds no filter there, and
+    /// nothing starts.
     pub(in super::super) fn script(
         &self,
         plan: &LaunchPlan,
