@@ -72,12 +72,12 @@ mod native;
 mod outcome;
 mod record;
 mod secret;
+// A plan as the integration tests make one.
+#[cfg(test)]
+#[path = "../tests/support/spine.rs"]
+mod spine;
 mod trail;
 #[cfg(feature = "wasm")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "nothing launches a module yet: only its process is served")
-)]
 mod wasm;
 
 pub use backends::{

@@ -12,6 +12,9 @@ extern "C" fn constructor() {
 }
 
 mod lifecycle;
+#[cfg(feature = "wasm")]
+#[path = "support/modules.rs"]
+mod modules;
 #[path = "support/spine.rs"]
 mod spine;
 

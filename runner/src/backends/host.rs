@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::order::{ContainerMode, System};
+use super::survey::PATIENCE;
 
 /// The part of the environment that decides which engine is reached, as its caller has read it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +14,7 @@ pub struct HostTools {
     variables: BTreeMap<String, String>,
     memory: Option<PathBuf>,
     kernels: Vec<PathBuf>,
+    until: Option<Instant>,
     mode: ContainerMode,
     system: System,
 }
@@ -51,7 +54,18 @@ impl HostTools {
             mode: ContainerMode::default(),
             system: System::here(),
             kernels: Vec::new(),
+            until: None,
         }
+    }
+
+    /// For one that is probed from now on, whose answers may take so long all together.
+    pub(super) fn within(&self, patience: Duration) -> Self {
+        Self { until: Instant::now().checked_add(patience), ..self.clone() }
+    }
+
+    /// How long the next answer may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.until.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()))
     }
 
     /// Which kind of engine is preferred.

@@ -16,7 +16,7 @@ use crate::native::{
     Berth, Bounds, Company, Counting, Delivery, Ended, Finished, Group, Hands, Role, RootFolder, RunError,
     Running, open_pidfd, pipes, receive, room, send, signal_by_pidfd, start_helper, supervise,
 };
-use crate::outcome::{End, Measured, Usage};
+use crate::outcome::{End, Limit, Measured, Usage};
 #[cfg(feature = "wasm")]
 use crate::wasm::{FailureKind as ModuleFailure, WasmAnswer, WasmOrder};
 
@@ -151,7 +151,7 @@ impl Hands for Reach<'_> {
 #[derive(Default)]
 struct Said {
     end: Option<End>,
-    limit: Option<crate::outcome::Limit>,
+    limit: Option<Limit>,
     error: Option<RunError>,
     usage: Option<(Duration, Duration, u64)>,
 }
@@ -166,15 +166,22 @@ fn finish(own: &Own, ended: Ended, said: Option<&[u8]>, group: Option<&Group>) -
     let said = said.map(|text| read(own, text)).transpose()?;
     let killed = ended.limit.or_else(|| {
         let by_kernel = exit.signal == Some(libc::SIGKILL) && group.is_some_and(Group::memory_was_hit);
-        by_kernel.then_some(crate::outcome::Limit::Memory)
+        by_kernel.then_some(Limit::Memory)
     });
     let Said { end, limit, error, usage } = match (said, killed, exit.signal) {
         (_, Some(limit), _) => {
             Said { end: Some(End::Killed(libc::SIGKILL)), limit: Some(limit), ..Said::default() }
         }
         (Some(said), None, _) => said,
-        // Without a word it was ended by the kernel.
-        (None, None, Some(signal)) => Said { end: Some(End::Killed(signal)), ..Said::default() },
+        // Without a word it was ended by the kernel, which says by the signal what for.
+        (None, None, Some(signal)) => {
+            let limit = match signal {
+                libc::SIGXFSZ => Some(Limit::Disk),
+                libc::SIGXCPU => Some(Limit::Cpu),
+                _ => None,
+            };
+            Said { end: Some(End::Killed(signal)), limit, ..Said::default() }
+        }
         (None, None, None) => Said::default(),
     };
     if let Some(error) = error {

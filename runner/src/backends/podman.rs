@@ -18,7 +18,7 @@ use super::host::HostTools;
 use super::images::engine_id;
 use super::place;
 use super::script::{Action, Backend, PID_FILE, SIGNAL, Script};
-use super::survey::{Absence, PATIENCE};
+use super::survey::Absence;
 use super::table::{self, by, nobody};
 use super::tool::{Call, find};
 use crate::demands::PlanError;
@@ -58,7 +58,9 @@ impl Podman {
         let program = find("podman", tools.folders()).map_err(|why| Absence::nowhere(&why, INSTALL))?;
         let env = tools.environment();
         let call = Call::new(&program, ["info", "--format", "json"]).with_env(&env);
-        let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some("see `podman info`")))?;
+        let said = call
+            .answer(tools.patience())
+            .map_err(|error| Absence::dead(&error, Some("see `podman info`")))?;
         let mut info = read_info(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), None))?;
         // crun does not start anything on a machine with both kinds of cgroups.
         if is_called(&info.runtime, "crun") && Path::new(UNIFIED).exists() {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::host::HostTools;
 use super::place;
 use super::script::{Action, Backend, SIGNAL, Script};
-use super::survey::{Absence, PATIENCE};
+use super::survey::Absence;
 use super::table::{self, by, nobody};
 use super::tool::{Call, find};
 use crate::demands::PlanError;
@@ -52,7 +52,7 @@ impl Runsc {
             Absence::nowhere(&why, "install gVisor: https://gvisor.dev/docs/user_guide/install/")
         })?;
         let env = tools.environment();
-        let said = Call::new(&program, ["--version"]).with_env(&env).answer(PATIENCE);
+        let said = Call::new(&program, ["--version"]).with_env(&env).answer(tools.patience());
         let said = said.map_err(|error| Absence::dead(&error, None))?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         let version = read_version(&text).ok_or_else(|| {
@@ -61,7 +61,7 @@ impl Runsc {
         let root = geteuid().is_root();
         let rootless: &[&str] = if root { &[] } else { &["--rootless"] };
         let args = rootless.iter().copied().chain(["--network=none", "--ignore-cgroups", "do", "/bin/true"]);
-        let alive = Call::new(&program, args).with_env(&env).answer(PATIENCE);
+        let alive = Call::new(&program, args).with_env(&env).answer(tools.patience());
         alive.map_err(|error| Absence::dead(&error, Some("see `runsc do /bin/true`")))?;
         Ok(Self { program, version, env, root })
     }

@@ -219,7 +219,7 @@ fn probe_all(tools: &HostTools, backends: &[Backend]) -> Vec<(Backend, Seen, Dur
     std::thread::scope(|scope| {
         let asked: Vec<_> = backends
             .iter()
-            .map(|backend| (*backend, scope.spawn(move || probe_one(tools, *backend))))
+            .map(|backend| (*backend, scope.spawn(move || probe_one(&tools.within(PATIENCE), *backend))))
             .collect();
         asked
             .into_iter()

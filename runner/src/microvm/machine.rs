@@ -99,8 +99,8 @@ impl Missing {
 
 /// The monitor's name.
 const PROGRAM: &str = "qemu-system-x86_64";
-/// How long the monitor may think about a question.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the monitor may think about all questions together.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The monitor: its path, its version, and whether it has a filter for itself. Nothing where there is none.
 pub(crate) fn monitor(folders: &[PathBuf]) -> Result<(PathBuf, String, bool), Missing> {
@@ -108,14 +108,16 @@ pub(crate) fn monitor(folders: &[PathBuf]) -> Result<(PathBuf, String, bool), Mi
     let path = found.into_iter().find(|path| path.is_file()).ok_or(Missing::Program)?;
     let path = trusted(&path)?;
     let unusable = |why: &str| Missing::Unusable { path: path.clone(), why: why.to_owned() };
-    let version = ask(&path, &["--version"]).ok_or_else(|| unusable("it does not say its version"))?;
+    let now = Instant::now();
+    let until = now.checked_add(PATIENCE).unwrap_or(now);
+    let version = ask(&path, &["--version"], until).ok_or_else(|| unusable("it does not say its version"))?;
     let version = version.lines().next().and_then(|line| line.split("version ").nth(1)).unwrap_or_default();
     let version: String =
         version.chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').take(20).collect();
     // With its own filter on, where it has one: it then says whether it knows this kind of machine.
-    let with_filter = ask(&path, &["-sandbox", SANDBOX, "-machine", "help"]);
+    let with_filter = ask(&path, &["-sandbox", SANDBOX, "-machine", "help"], until);
     let filtered = with_filter.is_some();
-    let kinds = with_filter.or_else(|| ask(&path, &["-machine", "help"])).unwrap_or_default();
+    let kinds = with_filter.or_else(|| ask(&path, &["-machine", "help"], until)).unwrap_or_default();
     if !kinds.lines().any(|line| line.starts_with("microvm ")) {
         return Err(unusable("it knows no machine `microvm`"));
     }
@@ -169,15 +171,14 @@ fn trusted(path: &Path) -> Result<PathBuf, Missing> {
 }
 
 /// What the monitor answers; nothing when it fails, or says nothing for too long.
-fn ask(program: &Path, arguments: &[&str]) -> Option<String> {
+fn ask(program: &Path, arguments: &[&str], until: Instant) -> Option<String> {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
-    let started = Instant::now();
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break Some(status),
-            Ok(None) if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(2)),
+            Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
             Ok(None) | Err(_) => break None,
         }
     };

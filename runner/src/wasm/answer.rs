@@ -54,21 +54,6 @@ pub(crate) enum FailureKind {
     Trap,
 }
 
-impl FailureKind {
-    /// The name that the trail has for it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::ModuleNotFound => "module-not-found",
-            Self::ModuleUnreadable => "module-unreadable",
-            Self::ModuleTooLarge => "module-too-large",
-            Self::NotAModule => "not-a-module",
-            Self::ModuleUnfit => "module-unfit",
-            Self::Trap => "trap",
-        }
-    }
-}
-
 /// The longest text of a failure: parts of it are the image's.
 const LONGEST_TEXT: usize = 2000;
 

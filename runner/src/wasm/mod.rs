@@ -19,7 +19,13 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{Failure, FailureKind, WasmAnswer, WasmSignal};
-pub(crate) use facts::{NAME, facts};
-pub(crate) use order::{THREADS, WasmOrder, order};
+#[cfg(test)]
+pub(crate) use answer::{Failure, WasmSignal};
+pub(crate) use answer::{FailureKind, WasmAnswer};
+#[cfg(test)]
+pub(crate) use facts::NAME;
+pub(crate) use facts::facts;
+#[cfg(test)]
+pub(crate) use order::THREADS;
+pub(crate) use order::{WasmOrder, order};
 pub(crate) use serve::serve;

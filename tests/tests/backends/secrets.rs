@@ -21,7 +21,7 @@ fn home(wall: Wall) -> Home {
     home
 }
 
-fn arguments<'a>(wall: Wall, script: &'a str) -> Vec<&'a str> {
+fn arguments(wall: Wall, script: &str) -> Vec<&str> {
     let fixed = [
         "run",
         "--backend",

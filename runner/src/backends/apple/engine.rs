@@ -15,7 +15,7 @@ use super::super::images::{manifest_hex, manifest_name};
 use super::super::order::System;
 use super::super::place;
 use super::super::script::{Action, Backend, SIGNAL, Script};
-use super::super::survey::{Absence, PATIENCE};
+use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find, plain};
 use super::words::words;
@@ -43,7 +43,7 @@ impl Apple {
         let env = tools.environment();
         let call = Call::new(&program, ["system", "status", "--format", "json"]).with_env(&env);
         let start = Some("start it: `container system start`");
-        let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, start))?;
+        let said = call.answer(tools.patience()).map_err(|error| Absence::dead(&error, start))?;
         let version = read_status(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), start))?;
         if numbers(&version) < Some(OLDEST) {
             let why = format!("version {version} cannot be told which paths to hide; 1.2.1 can");

@@ -14,7 +14,7 @@ use super::super::host::HostTools;
 use super::super::http::Exchange;
 use super::super::place;
 use super::super::script::{Action, Backend, Confirm, SIGNAL, Script};
-use super::super::survey::{Absence, PATIENCE};
+use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
 use super::body::body;
@@ -52,25 +52,24 @@ impl Docker {
     /// Finds its socket, and asks it what it is.
     pub(in super::super) fn probe(tools: &HostTools) -> Result<Self, Absence> {
         let client = find("docker", tools.folders()).map_err(|why| Absence::nowhere(&why, INSTALL))?;
-        let env = tools.environment();
-        let socket = socket(tools, &client, &env)?;
+        let socket = socket(tools, &client, &tools.environment())?;
         let remedy =
             "start the engine: `systemctl start docker`; to use it you must be root or in the group `docker`";
-        Self::at(Backend::Docker, client, env, socket, remedy)
+        Self::at(Backend::Docker, client, tools, socket, remedy)
     }
 
     /// Asks the engine at a socket what it is.
     pub(in super::super) fn at(
         backend: Backend,
         client: PathBuf,
-        env: BTreeMap<String, String>,
+        tools: &HostTools,
         socket: Socket,
         remedy: &str,
     ) -> Result<Self, Absence> {
         let ask = socket.exchange("GET", "/info");
-        let body = ask.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(remedy)))?;
+        let body = ask.answer(tools.patience()).map_err(|error| Absence::dead(&error, Some(remedy)))?;
         let info = read_info(&body, &kernel()).map_err(|why| Absence::dead(&ask.unusable(why), None))?;
-        let found = Self { backend, client, env, socket, info };
+        let found = Self { backend, client, env: tools.environment(), socket, info };
         // A filter is made for this host's processor.
         if found.is_in_a_machine() && found.info.architecture != Platform::host().architecture() {
             let why = format!("its machine is {}, and this host is not", found.info.architecture);
@@ -193,7 +192,8 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
         host.to_owned()
     } else {
         let call = Call::new(client, ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
-        let said = call.with_env(env).answer(PATIENCE).map_err(|error| Absence::dead(&error, None))?;
+        let said =
+            call.with_env(env).answer(tools.patience()).map_err(|error| Absence::dead(&error, None))?;
         String::from_utf8_lossy(&said.stdout).trim().to_owned()
     };
     let path = host.strip_prefix("unix://").map(PathBuf::from).filter(|path| path.is_absolute());

@@ -8,7 +8,7 @@ use super::super::docker::{Docker, Socket};
 use super::super::host::HostTools;
 use super::super::nerdctl::{Nerdctl, Way};
 use super::super::script::Backend;
-use super::super::survey::{Absence, Means, PATIENCE};
+use super::super::survey::{Absence, Means};
 use super::super::tool::{Call, find, plain};
 
 /// What runs in the machine.
@@ -25,18 +25,18 @@ pub(in super::super) fn colima(tools: &HostTools) -> Result<Means, Absence> {
     let env = tools.environment();
     let call = Call::new(&program, ["status", "--json"]).with_env(&env);
     let start = "start it: `colima start`";
-    let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(start)))?;
+    let said = call.answer(tools.patience()).map_err(|error| Absence::dead(&error, Some(start)))?;
     match read_status(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), None))? {
         Inside::Docker(socket) => {
             let remedy = "install the client of its engine: `brew install docker`";
             let client = find("docker", tools.folders())
                 .map_err(|why| Absence::dead(&format!("docker: {why}"), Some(remedy)))?;
-            Docker::at(Backend::Colima, client, env, socket, start).map(Means::Docker)
+            Docker::at(Backend::Colima, client, tools, socket, start).map(Means::Docker)
         }
         Inside::Containerd => {
             // What comes after `--` is nerdctl's, and is run in the machine as root (Colima's cmd/nerdctl.go).
             let way = Way::through(program, &["nerdctl", "--"]);
-            Nerdctl::at(Backend::Colima, way, env, start).map(Means::Nerdctl)
+            Nerdctl::at(Backend::Colima, way, tools, start).map(Means::Nerdctl)
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::host::HostTools;
 use super::super::nerdctl::{Nerdctl, Way};
 use super::super::script::Backend;
-use super::super::survey::{Absence, PATIENCE};
+use super::super::survey::Absence;
 use super::super::tool::{Call, find};
 
 /// The most machines that are looked at.
@@ -20,11 +20,11 @@ pub(in super::super) fn lima(tools: &HostTools) -> Result<Nerdctl, Absence> {
     let env = tools.environment();
     let call = Call::new(&program, ["list", "--json"]).with_env(&env);
     let start = "start a machine: `limactl start`";
-    let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(start)))?;
+    let said = call.answer(tools.patience()).map_err(|error| Absence::dead(&error, Some(start)))?;
     let name = read_list(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), None))?;
     let name = name.ok_or_else(|| Absence::dead(&"none of its machines runs", Some(start)))?;
     // Its words are quoted for the machine's shell by limactl itself (cmd/limactl/shell.go).
-    Nerdctl::at(Backend::Lima, Way::through(program, &["shell", &name, "nerdctl"]), env, start)
+    Nerdctl::at(Backend::Lima, Way::through(program, &["shell", &name, "nerdctl"]), tools, start)
 }
 
 /// Reads `limactl list --json`, which is one object a line; gives the name of the first machine that runs.

@@ -26,5 +26,5 @@ pub(in super::super) fn orbstack(tools: &HostTools) -> Result<Docker, Absence> {
     let client =
         find("docker", &folders).map_err(|why| Absence::dead(&format!("docker: {why}"), Some(client)))?;
     let socket = tools.at_home(SOCKET).ok_or_else(|| Absence::dead(&"HOME is not set", Some("set HOME")))?;
-    Docker::at(Backend::Orbstack, client, tools.environment(), Socket(socket), "start it: `orb start`")
+    Docker::at(Backend::Orbstack, client, tools, Socket(socket), "start it: `orb start`")
 }

@@ -8,7 +8,7 @@ use super::super::docker::{Docker, Socket};
 use super::super::host::HostTools;
 use super::super::nerdctl::{Nerdctl, Way};
 use super::super::script::Backend;
-use super::super::survey::{Absence, Means, PATIENCE};
+use super::super::survey::{Absence, Means};
 use super::super::tool::{Call, find, plain};
 
 /// Where its programs are, in the user's own folder.
@@ -32,20 +32,20 @@ pub(in super::super) fn rancher_desktop(tools: &HostTools) -> Result<Means, Abse
     let env = tools.environment();
     let call = Call::new(&program, ["list-settings"]).with_env(&env);
     let start = "start it: `rdctl start`";
-    let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(start)))?;
+    let said = call.answer(tools.patience()).map_err(|error| Absence::dead(&error, Some(start)))?;
     match read_settings(&said.stdout).map_err(|why| Absence::dead(&call.unusable(why), None))? {
         Inside::Docker => {
             let client = client(&folders)?;
             let home = || Absence::dead(&"HOME is not set", Some("set HOME"));
             let socket = Socket(tools.at_home(SOCKET).ok_or_else(home)?);
-            Docker::at(Backend::RancherDesktop, client, env, socket, start).map(Means::Docker)
+            Docker::at(Backend::RancherDesktop, client, tools, socket, start).map(Means::Docker)
         }
         Inside::Containerd => {
             // As its own `nerdctl` does it: `rdctl shell` takes everything that follows as a command for the machine, where
             // containerd is root's.
             let way =
                 Way::through(program, &["shell", "sudo", "--preserve-env=CONTAINERD_ADDRESS", "nerdctl"]);
-            Nerdctl::at(Backend::RancherDesktop, way, env, start).map(Means::Nerdctl)
+            Nerdctl::at(Backend::RancherDesktop, way, tools, start).map(Means::Nerdctl)
         }
     }
 }

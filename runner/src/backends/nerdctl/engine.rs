@@ -16,7 +16,7 @@ use super::super::host::HostTools;
 use super::super::images::manifest_hex;
 use super::super::place;
 use super::super::script::{Action, Backend, SIGNAL, Script};
-use super::super::survey::{Absence, PATIENCE};
+use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
 use super::words::{SECCOMP, words};
@@ -64,19 +64,20 @@ impl Nerdctl {
         let install = "install nerdctl: https://github.com/containerd/nerdctl/releases";
         let program = find("nerdctl", tools.folders()).map_err(|why| Absence::nowhere(&why, install))?;
         let start = "start containerd: `systemctl start containerd` as root, or `containerd-rootless-setuptool.sh install`";
-        Self::at(Backend::Nerdctl, Way::through(program, &[]), tools.environment(), start)
+        Self::at(Backend::Nerdctl, Way::through(program, &[]), tools, start)
     }
 
     /// Asks the containerd that is reached this way what it is.
     pub(in super::super) fn at(
         backend: Backend,
         way: Way,
-        env: BTreeMap<String, String>,
+        tools: &HostTools,
         remedy: &str,
     ) -> Result<Self, Absence> {
         // The answer has the form of Docker's (pkg/inspecttypes/dockercompat/info.go).
+        let env = tools.environment();
         let call = way.call(&env, ["info", "--format={{json .}}"].map(str::to_owned));
-        let said = call.answer(PATIENCE).map_err(|error| Absence::dead(&error, Some(remedy)))?;
+        let said = call.answer(tools.patience()).map_err(|error| Absence::dead(&error, Some(remedy)))?;
         let info =
             read_info(&said.stdout, &kernel()).map_err(|why| Absence::dead(&call.unusable(why), None))?;
         let found = Self { backend, way, env, info };

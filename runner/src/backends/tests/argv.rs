@@ -22,7 +22,7 @@ fn nerdctl(backend: Backend, lead: &[&str]) -> Nerdctl {
     let words = [lead, &INFO].concat();
     let program = stage.program("client", &[Expected::call(&words, nerdctl_info())]);
     let tools = stage.tools(System::Other);
-    Nerdctl::at(backend, Way::through(program, lead), tools.environment(), "").unwrap()
+    Nerdctl::at(backend, Way::through(program, lead), &tools, "").unwrap()
 }
 
 fn apple() -> Apple {
@@ -200,8 +200,8 @@ fn a_sandbox_that_is_not_there_is_removed_and_any_other_failure_is_one() {
             Expected::failing(&[ours, "rm", "--force", "--volumes", "name"], err),
         ];
         let program = stage.program("nerdctl", &calls);
-        let env = stage.tools(System::Other).environment();
-        let nerdctl = Nerdctl::at(Backend::Nerdctl, Way::through(program, &[]), env, "").unwrap();
+        let tools = stage.tools(System::Other);
+        let nerdctl = Nerdctl::at(Backend::Nerdctl, Way::through(program, &[]), &tools, "").unwrap();
         let discarded = script(&nerdctl, &planned).discard(std::time::Duration::from_secs(20));
         assert_eq!(stage.calls("nerdctl"), 2);
         discarded

@@ -13,9 +13,7 @@ use crate::microvm::order::{VmOrder, order};
 use crate::microvm::read;
 use crate::microvm::task::{Numbers, Task};
 use crate::native::tests::settings_of_a_sandbox;
-
-#[path = "../../../tests/support/spine.rs"]
-mod spine;
+use crate::spine;
 
 fn machine() -> Machine {
     Machine {

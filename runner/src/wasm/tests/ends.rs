@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::trial::{Trial, as_ordinary_user};
 use super::words::{loops, module, waits};
 use crate::outcome::End;
+use crate::wasm::FailureKind;
 
 #[test]
 fn a_module_prints_and_exits_with_its_code() {
@@ -101,7 +102,7 @@ fn a_trap_is_an_abort_that_is_told_to_the_user() {
         assert_eq!(came.end(), (End::Killed(signal), None), "{came:?}");
         let failure = came.answer.unwrap().failure.unwrap();
         assert!(failure.text.contains(word) && came.stderr.contains(word), "{failure:?} {}", came.stderr);
-        assert_eq!(failure.kind.as_str(), "trap");
+        assert_eq!(failure.kind, FailureKind::Trap);
     }
 }
 

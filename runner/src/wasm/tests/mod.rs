@@ -7,9 +7,6 @@ mod files;
 mod limits;
 mod orders;
 mod refusals;
-#[path = "../../../tests/support/spine.rs"]
-#[expect(dead_code, reason = "an order is made, and nothing is launched")]
-mod spine;
 mod trial;
 mod words;
 

@@ -2,8 +2,8 @@
 
 use perry_sandbox_policy::{Control, LaunchPlan, Network, Terminal};
 
-use super::spine::{Spine, request, spine};
 use crate::demands::PlanError;
+use crate::spine::{Spine, request, spine};
 use crate::wasm::{NAME, WasmOrder, facts, order};
 
 /// A plan as the policy would make it for an image with a module.
