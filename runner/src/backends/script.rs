@@ -1,7 +1,7 @@
 //! What is done on the host for one sandbox, as data: made by a pure function from a plan, printed by a dry run, and carried
 //! out by one piece of code for all backends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -119,6 +119,8 @@ pub(crate) struct Confirm {
 }
 
 const HOST_CONFIG: &str = "HostConfig";
+/// What a container says of itself as it was asked.
+const OWN: [&str; 4] = ["User", "Entrypoint", "WorkingDir", "NetworkDisabled"];
 
 impl Confirm {
     /// Asks; a field that is not what it should be is an error.
@@ -126,17 +128,19 @@ impl Confirm {
         let body = self.ask.answer(within)?;
         let found: Value =
             serde_json::from_slice(&body).map_err(|error| self.ask.unusable(error.to_string()))?;
-        let of = |name: &str| found.get(HOST_CONFIG).and_then(|all| all.get(name)).unwrap_or(&Value::Null);
-        let fields = self.expected.get(HOST_CONFIG).and_then(Value::as_object).into_iter().flatten();
-        let other = fields.filter(|(name, wanted)| !is_same(wanted, of(name)));
-        let names: Vec<&str> = other.map(|(name, _)| name.as_str()).collect();
+        let of = |part: &str, name: &str| {
+            found.get(part).and_then(|all| all.get(name)).cloned().unwrap_or(Value::Null)
+        };
+        let host = self.expected.get(HOST_CONFIG).and_then(Value::as_object);
+        let host = host.into_iter().flatten().map(|(name, wanted)| (HOST_CONFIG, name.as_str(), wanted));
+        let own = OWN.iter().filter_map(|name| Some(("Config", *name, self.expected.get(*name)?)));
+        let others = host.chain(own).filter(|(part, name, wanted)| !is_same(wanted, &of(part, name)));
+        let names: Vec<&str> = others.map(|(_, name, _)| name).collect();
         if names.is_empty() {
             return Ok(());
         }
-        Err(self.ask.unusable(format!(
-            "the engine has left out or changed {}, so nothing is started",
-            names.join(", ")
-        )))
+        let why = format!("the engine has left out or changed {}, so nothing is started", names.join(", "));
+        Err(self.ask.unusable(why))
     }
 }
 
@@ -152,7 +156,10 @@ fn is_same(wanted: &Value, found: &Value) -> bool {
     };
     match (wanted, found) {
         (Value::Object(wanted), Value::Object(found)) => {
-            wanted.iter().all(|(name, value)| is_same(value, found.get(name).unwrap_or(&Value::Null)))
+            let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
+            let of =
+                |all: &serde_json::Map<String, Value>, name| all.get(name).cloned().unwrap_or(Value::Null);
+            names.into_iter().all(|name| is_same(&of(wanted, name), &of(found, name)))
         }
         (Value::Array(wanted), Value::Array(found)) => {
             wanted.len() == found.len() && wanted.iter().zip(found).all(|(one, other)| is_same(one, other))

@@ -35,7 +35,7 @@ pub enum ToolError {
         source: io::Error,
     },
     /// It did not answer in time, and was killed.
-    #[error("`{call}` did not answer within {}s and was killed: see whether its daemon is alive", within.as_secs_f32())]
+    #[error("`{call}` did not answer within {:.1}s and was killed: see whether its daemon is alive", within.as_secs_f32())]
     Hangs {
         /// What was called.
         call: String,

@@ -12,8 +12,8 @@ use crate::{IMAGE, KEY};
 /// Where root's sandboxes are written down.
 pub const RUNTIME: &str = "/run/perry-sandbox";
 /// Starts a program that sees a folder of its own there: `$0`, so that no other test sweeps it, or knows what it has found.
-const IN_ITS_OWN: &str =
-    "mkdir -p -m 700 \"$0\" /run/perry-sandbox && mount --bind \"$0\" /run/perry-sandbox && exec \"$@\"";
+const IN_ITS_OWN: &str = "/bin/mkdir -p -m 700 \"$0\" /run/perry-sandbox && \
+    /bin/mount --bind \"$0\" /run/perry-sandbox && exec \"$@\"";
 
 /// A backend, asked by a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,11 @@ pub fn engine_walls() -> Vec<Wall> {
 }
 
 impl Wall {
+    /// This backend, whether it is here or not, asked by whoever runs the tests or by an ordinary user.
+    pub const fn new(name: &'static str, user: As) -> Self {
+        Self { name, user }
+    }
+
     /// A home for its user.
     pub fn home(self) -> Home {
         Home::new(self.user)
@@ -48,8 +53,8 @@ impl Wall {
         if self.user != As::Me || !is_root() {
             return self.shared_command(home, args);
         }
-        let mut command = home.plain_command(Path::new("unshare"));
-        command.args(["--mount", "sh", "-c", IN_ITS_OWN]).arg(home.path().join("runtime"));
+        let mut command = home.plain_command(Path::new("/usr/bin/unshare"));
+        command.args(["--mount", "/bin/sh", "-c", IN_ITS_OWN]).arg(home.path().join("runtime"));
         command.arg(home.path().join("perry-sandbox")).arg("--data-dir").arg(home.data_dir()).args(args);
         command.envs(engines().environment());
         command
