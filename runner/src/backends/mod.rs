@@ -8,6 +8,7 @@ mod caught;
 mod docker;
 mod embedded;
 mod end;
+mod fuzzing;
 mod guard;
 mod host;
 mod http;
@@ -30,6 +31,7 @@ mod table;
 mod tests;
 mod tool;
 
+pub use fuzzing::engine;
 pub(crate) use guard::guard;
 pub use host::HostTools;
 pub use install::InstallCommand;

@@ -284,6 +284,11 @@ fn is_called(program: &Path, name: &str) -> bool {
     program.file_name().is_some_and(|found| found == name)
 }
 
+/// Whether that is what podman says of itself.
+pub(super) fn understands(bytes: &[u8]) -> bool {
+    read_info(bytes).is_ok()
+}
+
 /// Reads `podman info --format json`.
 fn read_info(bytes: &[u8]) -> Result<Info, String> {
     let info: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;

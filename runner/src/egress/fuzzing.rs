@@ -1,7 +1,9 @@
-//! Entry points of the fuzz targets: every reader of what a sandbox sends to the proxy, and of what a guest sends.
+//! Entry points of the fuzz targets: every reader of what a sandbox sends to the proxy, of what a guest sends, and of what an
+//! engine answers.
 
 use super::judge::Grants;
 use super::{dns, hello, request, socks};
+pub use crate::backends::engine;
 pub use crate::microvm::microvm;
 
 /// Reads some bytes in each way, and looks at what must hold whatever they are.
