@@ -16,6 +16,10 @@ use crate::secret::Secrets;
 
 /// What ends the name of such a folder.
 const SUFFIX: &str = "run";
+/// What ends it while it is being made.
+const EARLY: &str = "run-early";
+/// How long that may take, until it was left by somebody who is dead.
+const MAKING: Duration = Duration::from_secs(600);
 const SCRIPT: &str = "script.json";
 const LOCK: &str = "lock";
 const SECRETS: &str = "secrets";
@@ -28,8 +32,9 @@ pub(super) const REMOVAL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Place {
     folder: PathBuf,
-    /// Holds the lock.
-    _lock: File,
+    /// Held as long as this is.
+    #[cfg_attr(not(test), expect(dead_code, reason = "an open file that nobody reads"))]
+    lock: File,
     script: Script,
     /// Whether the engine has nothing of it any more.
     gone: bool,
@@ -56,38 +61,32 @@ impl Place {
     pub(super) fn make(script: &Script, runtime: &Path, secrets: Option<&Secrets>) -> io::Result<Self> {
         DirBuilder::new().mode(0o700).recursive(true).create(runtime)?;
         check_owner(runtime)?;
-        private(&script.folder)?;
-        let lock = script.folder.join(LOCK);
-        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock)?;
-        lock.try_lock().map_err(io::Error::other)?;
-        let place = Self { folder: script.folder.clone(), _lock: lock, script: script.clone(), gone: true };
-        write(&script.folder.join(SCRIPT), &serde_json::to_vec(script)?)?;
-        for (name, text) in &script.files {
-            write(&script.folder.join(name), text.as_bytes())?;
-        }
-        place.write_secrets(script, secrets)?;
-        Ok(place)
-    }
-
-    /// Their values, which only the sandbox's user and root can read.
-    fn write_secrets(&self, script: &Script, secrets: Option<&Secrets>) -> io::Result<()> {
-        if script.secrets.is_empty() {
-            return Ok(());
-        }
-        let folder = self.folder.join(SECRETS);
-        private(&folder)?;
-        for name in &script.secrets {
-            let value =
-                secrets.and_then(|secrets| secrets.descriptor(name)).ok_or(io::ErrorKind::NotFound)?;
-            let path = folder.join(name.as_str());
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path)?;
-            let mut value = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&value)))?;
-            io::copy(&mut value, &mut file)?;
-            if let Some((uid, gid)) = script.owner {
-                fchown(&file, Some(uid), Some(gid))?;
+        // Under another name first: nobody may find it before it is locked.
+        let early = script.folder.with_extension(EARLY);
+        private(&early)?;
+        let made = Self::fill(&early, script, secrets).and_then(|lock| {
+            fs::rename(&early, &script.folder)?;
+            Ok(lock)
+        });
+        match made {
+            Ok(lock) => Ok(Self { folder: script.folder.clone(), lock, script: script.clone(), gone: true }),
+            Err(error) => {
+                drop(fs::remove_dir_all(&early));
+                Err(error)
             }
         }
-        Ok(())
+    }
+
+    /// Locks it, and writes all that is in it.
+    fn fill(folder: &Path, script: &Script, secrets: Option<&Secrets>) -> io::Result<File> {
+        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(LOCK))?;
+        lock.try_lock().map_err(io::Error::other)?;
+        write(&folder.join(SCRIPT), &serde_json::to_vec(script)?)?;
+        for (name, text) in &script.files {
+            write(&folder.join(name), text.as_bytes())?;
+        }
+        write_secrets(folder, script, secrets)?;
+        Ok(lock)
     }
 
     /// From here on the engine may have something of it.
@@ -110,6 +109,26 @@ impl Place {
     }
 }
 
+/// Their values, which only the sandbox's user and root can read.
+fn write_secrets(folder: &Path, script: &Script, secrets: Option<&Secrets>) -> io::Result<()> {
+    if script.secrets.is_empty() {
+        return Ok(());
+    }
+    let folder = folder.join(SECRETS);
+    private(&folder)?;
+    for name in &script.secrets {
+        let value = secrets.and_then(|secrets| secrets.descriptor(name)).ok_or(io::ErrorKind::NotFound)?;
+        let path = folder.join(name.as_str());
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path)?;
+        let mut value = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&value)))?;
+        io::copy(&mut value, &mut file)?;
+        if let Some((uid, gid)) = script.owner {
+            fchown(&file, Some(uid), Some(gid))?;
+        }
+    }
+    Ok(())
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         // What cannot be removed is tried again by the next start, which finds the folder.
@@ -128,8 +147,16 @@ pub(super) fn sweep(runtime: &Path) {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == SUFFIX) {
             drop(abandoned(&path));
+        } else if path.extension().is_some_and(|extension| extension == EARLY) && is_older(&path, MAKING) {
+            // Nothing of it was ever started.
+            drop(fs::remove_dir_all(&path));
         }
     }
+}
+
+fn is_older(path: &Path, time: Duration) -> bool {
+    let changed = fs::symlink_metadata(path).and_then(|found| found.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > time))
 }
 
 /// Ends and removes a sandbox whose runner is dead; answers whether it was one.
@@ -155,4 +182,76 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
     }
     fs::remove_dir_all(folder)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::Action;
+    use super::super::script::Backend;
+    use super::super::tool::Call;
+    use super::*;
+
+    /// A script that removes its sandbox by writing a file.
+    fn script(runtime: &Path, name: &str) -> Script {
+        let call = |words: &[&str]| Call::new(Path::new("/bin/sh"), words.iter().copied());
+        let mark = format!("echo gone >{}", runtime.join("mark").display());
+        Script {
+            backend: Backend::Podman,
+            name: name.to_owned(),
+            folder: folder(runtime, name),
+            files: [("file".to_owned(), "text".to_owned())].into(),
+            secrets: Vec::new(),
+            owner: None,
+            create: None,
+            confirm: None,
+            caught: None,
+            run: call(&["-c", "true"]),
+            signal: Action::Call(call(&["-c", "true"])),
+            state: None,
+            end: None,
+            remove: Action::Call(call(&["-c", &mark])),
+        }
+    }
+
+    #[test]
+    fn one_whose_runner_lives_is_left_alone_and_one_whose_runner_is_dead_is_removed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let runtime = scratch.path().join("live");
+        let script = script(&runtime, "name");
+        let mut place = Place::make(&script, &runtime, None).unwrap();
+        place.used();
+        sweep(&runtime);
+        assert!(script.folder.join("file").exists() && !runtime.join("mark").exists());
+        // As a runner that is killed: its lock goes, and nothing else.
+        place.lock.unlock().unwrap();
+        sweep(&runtime);
+        assert!(!script.folder.exists() && runtime.join("mark").exists());
+        place.is_gone();
+    }
+
+    #[test]
+    fn what_is_being_made_is_found_by_nobody() {
+        let scratch = tempfile::tempdir().unwrap();
+        let runtime = scratch.path().join("live");
+        private(&runtime).unwrap();
+        let early = runtime.join("name").with_extension(EARLY);
+        private(&early).unwrap();
+        File::create(early.join(LOCK)).unwrap();
+        sweep(&runtime);
+        assert!(early.exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_names_nothing_that_is_done() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = tempfile::tempdir().unwrap();
+        let runtime = scratch.path().join("live");
+        let script = script(&runtime, "name");
+        let mut place = Place::make(&script, &runtime, None).unwrap();
+        place.lock.unlock().unwrap();
+        fs::set_permissions(&script.folder, fs::Permissions::from_mode(0o777)).unwrap();
+        sweep(&runtime);
+        assert!(!runtime.join("mark").exists());
+        place.is_gone();
+    }
 }
