@@ -114,8 +114,13 @@ pub(crate) fn levels<'a>(
         };
         all.find(|(_, exception)| covers(exception)).copied()
     };
+    // A tier that was asked for can only tighten: every one must be excepted, not only that.
+    let covered = |tier: &TierName, level: IsolationLevel| {
+        active.iter().any(|(_, exception)| exception.tier == *tier && exception.isolation.contains(&level))
+    };
     for known in &mut levels {
-        known.emulation = covering(known.level);
+        let by_all = applied.tiers.iter().all(|tier| covered(tier, known.level));
+        known.emulation = if by_all { covering(known.level) } else { None };
     }
     let mut excepted: BTreeSet<IsolationLevel> = IsolationLevel::ALL.into_iter().collect();
     for name in &applied.tiers {
@@ -130,7 +135,8 @@ pub(crate) fn levels<'a>(
     for level in excepted.into_iter().rev() {
         if !levels.iter().any(|known| known.level == level) {
             let exception = covering(level);
-            levels.push(AcceptedLevel { level, exception, emulation: exception });
+            let by_all = applied.tiers.iter().all(|tier| covered(tier, level));
+            levels.push(AcceptedLevel { level, exception, emulation: exception.filter(|_| by_all) });
         }
     }
     levels

@@ -59,6 +59,8 @@ impl Drop for Guard {
 
 /// What such a process does.
 pub(crate) fn guard(control: &UnixStream) -> io::Result<()> {
+    // What kills the runner's whole group is to leave this one alive.
+    nix::unistd::setsid()?;
     let Some((text, _)) = receive(control)? else { return Ok(()) };
     let folder: PathBuf = serde_json::from_slice(&text)?;
     io::Write::write_all(&mut &*control, READY)?;

@@ -6,11 +6,14 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, socket};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -110,8 +113,13 @@ impl Exchange {
 
     fn send(&self, within: Duration, head: &str, body: Feed<'_>) -> Result<Reply, ToolError> {
         let begun = Instant::now();
-        let stream = connect(&self.socket, within)
-            .map_err(|source| ToolError::Start { program: self.socket.clone(), source })?;
+        let stream = connect(&self.socket, within).map_err(|source| {
+            if source.kind() == io::ErrorKind::TimedOut {
+                ToolError::Hangs { call: self.short(), within }
+            } else {
+                ToolError::Start { program: self.socket.clone(), source }
+            }
+        })?;
         let (method, target) = (&self.method, &self.target);
         let head = format!("{method} {target} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n{head}\r\n");
         let exchanged = exchange(&stream, head.as_bytes(), body, (begun, within));
@@ -127,14 +135,33 @@ fn is_late(error: &io::Error) -> bool {
 }
 
 /// SECURITY: who answers there decides what a sandbox is. A socket of somebody else is not asked.
-fn connect(socket: &Path, within: Duration) -> io::Result<UnixStream> {
-    let found = fs::metadata(socket)?;
+fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
+    let found = fs::metadata(path)?;
     if !found.file_type().is_socket() || !is_trusted(found.uid(), found.mode()) {
         let why = "it is not a socket of root's or your own that others cannot write to";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
-    let stream = UnixStream::connect(socket)?;
+    let stream = connect_within(&UnixAddr::new(path)?, within)?;
     stream.set_write_timeout(Some(within))?;
+    Ok(stream)
+}
+
+/// The standard library waits without end where an engine takes no more connections.
+fn connect_within(address: &UnixAddr, within: Duration) -> io::Result<UnixStream> {
+    let begun = Instant::now();
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let stream = UnixStream::from(socket(AddressFamily::Unix, SockType::Stream, flags, None)?);
+    loop {
+        match nix::sys::socket::connect(stream.as_raw_fd(), address) {
+            Ok(()) => break,
+            Err(Errno::EAGAIN | Errno::EINTR) if begun.elapsed() < within => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    stream.set_nonblocking(false)?;
     Ok(stream)
 }
 
@@ -341,6 +368,21 @@ mod tests {
         let (_folder, path) = engine(b"", Duration::from_secs(30));
         let error = Exchange::new(&path, "GET", "/x").answer(Duration::from_millis(100)).unwrap_err();
         assert!(matches!(error, ToolError::Hangs { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_engine_that_takes_no_more_connections_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(one) = connect_within(&UnixAddr::new(&path).unwrap(), Duration::ZERO) {
+            waiting.push(one);
+        }
+        let begun = Instant::now();
+        let error = Exchange::new(&path, "GET", "/x").answer(Duration::from_millis(100)).unwrap_err();
+        assert!(matches!(error, ToolError::Hangs { .. }), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(5));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The verified image on its way into an engine: from our own store, under the name of its content, and never from anywhere else.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use perry_sandbox_image::{FileStamp, Store};
+use perry_sandbox_image::Store;
 use perry_sandbox_policy::{Control, LaunchPlan};
+use perry_sandbox_reference::Digest;
 use perry_sandbox_verifier::VerifiedImage;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::apple::Apple;
@@ -25,7 +28,7 @@ const LOADING: Duration = Duration::from_secs(900);
 
 /// What an engine calls the image: the digest of its configuration, which names its layers.
 ///
-/// INVARIANT: engines compute this from what they loaded, with SHA-256, so what runs under it is what was verified.
+/// Docker compares the layers with it whenever an image comes in, by whatever way. podman does so for archives only: see [`kept`].
 pub(super) fn engine_id(plan: &LaunchPlan) -> Result<String, PlanError> {
     let id = plan.config.to_string();
     if id.starts_with("sha256:") {
@@ -109,29 +112,76 @@ pub(super) fn into_podman(
     runtime: &Path,
 ) -> Result<(), RunError> {
     Podman::furnish(runtime).map_err(RunError::Live)?;
-    let known = runtime.join(format!("podman-{}.loaded", id.trim_start_matches("sha256:")));
-    let stamp = FileStamp::of(podman.images());
-    let remembered = fs::read(&known).ok().and_then(|text| serde_json::from_slice::<FileStamp>(&text).ok());
-    if stamp.is_some() && stamp == remembered {
-        return Ok(());
+    let config = content.1.image().config(&content.0.contents());
+    let diff_ids = config.map_err(|error| RunError::Store(error.into()))?.diff_ids;
+    let call = podman.call(runtime, &["load", "--quiet"]);
+    let (images, layers) = podman.records();
+    match kept(images, layers, id) {
+        Some(found) if found == diff_ids => return Ok(()),
+        Some(_) => return Err(call.unusable(OTHER_LAYERS).into()),
+        None => {}
     }
-    let there = podman.call(runtime, &["image", "exists", id]).run(LOOKING, None)?;
-    if there.code != Some(0) {
-        let call = podman.call(runtime, &["load", "--quiet"]);
-        let said = load(content, Form::DockerSave, id, |feed| call.run(LOADING, Some(feed)))?;
-        if said.code != Some(0) {
-            return Err(call.failed(&said).into());
+    let said = load(content, Form::DockerSave, id, |feed| call.run(LOADING, Some(feed)))?;
+    if said.code != Some(0) {
+        return Err(call.failed(&said).into());
+    }
+    match kept(images, layers, id) {
+        Some(found) if found == diff_ids => Ok(()),
+        Some(_) => Err(call.unusable(OTHER_LAYERS).into()),
+        None => Err(call.unusable(format!("it has loaded something else than {id}")).into()),
+    }
+}
+
+/// What is said of an image that somebody else has put there.
+const OTHER_LAYERS: &str = "podman has an image of this digest with other layers, which is not what was verified: remove it with `podman image rm`";
+/// The longest record of podman's that is read.
+const LONGEST: u64 = 64 << 20;
+
+/// The layers that podman has under this id, lowest first, as it hashed them when it unpacked them.
+///
+/// SECURITY: podman's id of an image is the digest of its configuration, and only when an archive is loaded are the layers
+/// compared with it: a registry may give other layers under the id of what was verified. So what is there is looked at before
+/// every run.
+fn kept(images: &Path, layers: &Path, id: &str) -> Option<Vec<Digest>> {
+    let images: Vec<KeptImage> = read(images)?;
+    let image = images.into_iter().find(|image| id.strip_prefix("sha256:") == Some(image.id.as_str()))?;
+    let layers: BTreeMap<String, KeptLayer> =
+        read::<Vec<KeptLayer>>(layers)?.into_iter().map(|layer| (layer.id.clone(), layer)).collect();
+    let (mut next, mut found) = (image.layer, Vec::new());
+    while let Some(layer) = next.take().filter(|id| !id.is_empty()).and_then(|id| layers.get(&id)) {
+        // One whose digest nobody wrote down is none that was verified.
+        found.push(layer.diff.as_deref()?.parse().ok()?);
+        if found.len() > layers.len() {
+            return None;
         }
-        let there = podman.call(runtime, &["image", "exists", id]);
-        there
-            .answer(LOOKING)
-            .map_err(|_| call.unusable(format!("it has loaded something else than {id}")))?;
+        next.clone_from(&layer.parent);
     }
-    // Read again: it changes with every image. Best effort, since whoever does not find it asks.
-    if let Some(stamp) = FileStamp::of(podman.images()) {
-        drop(serde_json::to_vec(&stamp).map(|text| fs::write(&known, text)));
-    }
-    Ok(())
+    found.reverse();
+    Some(found)
+}
+
+fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
+    let mut text = Vec::new();
+    fs::File::open(file).ok()?.take(LONGEST).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// A row of `images.json` of containers/storage.
+#[derive(Debug, Deserialize)]
+struct KeptImage {
+    id: String,
+    #[serde(default)]
+    layer: Option<String>,
+}
+
+/// A row of its `layers.json`.
+#[derive(Debug, Deserialize)]
+struct KeptLayer {
+    id: String,
+    #[serde(default)]
+    parent: Option<String>,
+    #[serde(default, rename = "diff-digest")]
+    diff: Option<String>,
 }
 
 /// Gives a Docker engine the image, unless it has it.
@@ -207,4 +257,44 @@ fn bring(
         return Ok(());
     }
     Err(call.unusable(format!("it has loaded something else than the manifest sha256:{hex}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(name: &str, text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::Builder::new().prefix(name).tempfile().unwrap();
+        fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_layers_that_podman_has_under_a_digest_are_what_counts() {
+        let (low, high) = (Digest::of(b"low"), Digest::of(b"high"));
+        let images = record("images", r#"[{"id":"aa","layer":"2"},{"id":"bb","layer":"1"},{"id":"cc"}]"#);
+        let layers = format!(
+            r#"[{{"id":"1","diff-digest":"{low}"}},{{"id":"2","parent":"1","diff-digest":"{high}"}}]"#
+        );
+        let layers = record("layers", &layers);
+        let kept = |id| kept(images.path(), layers.path(), id);
+        assert_eq!(kept("sha256:aa"), Some(vec![low.clone(), high]));
+        assert_eq!(kept("sha256:bb"), Some(vec![low]));
+        assert_eq!(kept("sha256:cc"), Some(Vec::new()), "no layers are none that were verified");
+        assert_eq!(kept("sha256:dd"), None);
+    }
+
+    #[test]
+    fn records_that_go_round_or_say_nothing_are_no_image() {
+        let images = record("images", r#"[{"id":"aa","layer":"1"}]"#);
+        let digest = Digest::of(b"x");
+        for layers in [
+            format!(r#"[{{"id":"1","parent":"1","diff-digest":"{digest}"}}]"#),
+            r#"[{"id":"1"}]"#.to_owned(),
+            "nothing".to_owned(),
+        ] {
+            let layers = record("layers", &layers);
+            assert_eq!(kept(images.path(), layers.path(), "sha256:aa"), None);
+        }
+    }
 }

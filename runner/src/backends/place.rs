@@ -21,8 +21,12 @@ const EARLY: &str = "run-early";
 /// How long that may take, until it was left by somebody who is dead.
 const MAKING: Duration = Duration::from_secs(600);
 const SCRIPT: &str = "script.json";
+/// How long a start waits for what others left.
+const SWEEPING: Duration = Duration::from_millis(500);
 const LOCK: &str = "lock";
 const SECRETS: &str = "secrets";
+/// How long an engine may go on making what its client has asked for and not waited for.
+const LATE: Duration = Duration::from_secs(2);
 /// The longest script that is read back.
 const LONGEST: u64 = 8 << 20;
 /// How long an engine may take to remove a sandbox.
@@ -133,13 +137,25 @@ impl Drop for Place {
     fn drop(&mut self) {
         // What cannot be removed is tried again by the next start, which finds the folder.
         if self.clear().is_ok() {
-            drop(fs::remove_dir_all(&self.folder));
+            drop(erase(&self.folder));
         }
     }
 }
 
+/// Ends and removes what dead runners left, and waits a moment for that: an engine that does not answer keeps no other waiting.
+pub(super) fn sweep_for_a_while(runtime: &Path) {
+    let (done, all) = std::sync::mpsc::channel();
+    let runtime = runtime.to_owned();
+    std::thread::spawn(move || {
+        sweep(&runtime);
+        // Nobody may wait any more.
+        let _sent = done.send(());
+    });
+    let _done = all.recv_timeout(SWEEPING);
+}
+
 /// Ends and removes what dead runners left. What cannot be removed stays, for the next start.
-pub(super) fn sweep(runtime: &Path) {
+fn sweep(runtime: &Path) {
     if check_owner(runtime).is_err() {
         return;
     }
@@ -152,6 +168,19 @@ pub(super) fn sweep(runtime: &Path) {
             drop(fs::remove_dir_all(&path));
         }
     }
+}
+
+/// Removes a folder: secrets first, and last the lock, by which it is found.
+fn erase(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder.join(SECRETS)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    for entry in fs::read_dir(folder)?.flatten().filter(|entry| entry.file_name() != LOCK) {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+    }
+    fs::remove_dir_all(folder)
 }
 
 fn is_older(path: &Path, time: Duration) -> bool {
@@ -167,7 +196,10 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
     let lock = match OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(folder.join(LOCK)) {
         Ok(lock) => lock,
         // Its runner died in the middle of making it, or is removing it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Of one that was being removed nothing is left but this.
+            return fs::remove_dir(folder).map(|()| true).or(Ok(false));
+        }
         Err(error) => return Err(error),
     };
     if lock.try_lock().is_err() {
@@ -179,8 +211,13 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
         file.take(LONGEST).read_to_end(&mut text)?;
         let script: Script = serde_json::from_slice(&text)?;
         script.discard(REMOVAL).map_err(io::Error::other)?;
+        if script.create.is_some() {
+            // Its engine may still have been making it when it was asked.
+            std::thread::sleep(LATE);
+            script.discard(REMOVAL).map_err(io::Error::other)?;
+        }
     }
-    fs::remove_dir_all(folder)?;
+    erase(folder)?;
     Ok(true)
 }
 

@@ -48,8 +48,9 @@ struct Info {
     cgroup_manager: String,
     controllers: Vec<String>,
     driver: String,
-    /// Changes whenever its images do.
+    /// What it has written down of its images, and of their layers.
     images: PathBuf,
+    layers: PathBuf,
 }
 
 impl Podman {
@@ -102,15 +103,19 @@ impl Podman {
             let remedy = "delegate the cgroup controllers to the user's session (cgroup v2, systemd), run as root, or use the backend `native`";
             table.set(control, if has { by(who) } else { nobody(&why, Some(remedy)) });
         }
+        if self.info.rootless {
+            let why = "the file of a secret would belong to root inside, and its user could not read it";
+            table.set(Control::Secrets, nobody(why, Some("run as root, or use the backend `native`")));
+        }
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
         }
         table
     }
 
-    /// What changes whenever its images do.
-    pub(super) fn images(&self) -> &Path {
-        &self.info.images
+    /// Where it writes down its images and their layers.
+    pub(super) fn records(&self) -> (&Path, &Path) {
+        (&self.info.images, &self.info.layers)
     }
 
     /// A call with our configuration in the place of its own.
@@ -120,6 +125,7 @@ impl Podman {
         call.args.push(format!("--runtime={}", self.info.runtime.display()));
         call.args.push(format!("--cgroup-manager={}", self.info.cgroup_manager));
         call.args.push(format!("--hooks-dir={}", home.join(HOOKS).display()));
+        call.args.push(format!("--default-mounts-file={}", home.join(NO_MOUNTS).display()));
         // A driver that knows no such option refuses it.
         if self.info.driver == "overlay" {
             call.args.push("--storage-opt=overlay.mountopt=nosuid,nodev".to_owned());
@@ -134,13 +140,15 @@ impl Podman {
         let home = home(runtime);
         DirBuilder::new().mode(0o700).recursive(true).create(&home)?;
         check_owner(&home)?;
-        let conf = home.join(CONF);
-        if fs::read_to_string(&conf).is_ok_and(|text| text == CONF_TEXT) {
-            return Ok(());
+        for (name, text) in [(CONF, CONF_TEXT), (NO_MOUNTS, "")] {
+            if fs::read_to_string(home.join(name)).is_ok_and(|found| found == text) {
+                continue;
+            }
+            let early = home.join(format!("{name}.{}", std::process::id()));
+            fs::write(&early, text)?;
+            fs::rename(early, home.join(name))?;
         }
-        let early = home.join(format!("{CONF}.{}", std::process::id()));
-        fs::write(&early, CONF_TEXT)?;
-        fs::rename(early, conf)
+        Ok(())
     }
 
     /// What is executed for a plan.
@@ -315,7 +323,9 @@ fn read_info(bytes: &[u8]) -> Result<Info, String> {
     let controllers = info.pointer("/host/cgroupControllers").and_then(Value::as_array);
     let controllers = controllers.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
     let driver = plain("/store/graphDriverName")?;
-    let images = absolute("/store/graphRoot")?.join(format!("{driver}-images/images.json"));
+    let root = absolute("/store/graphRoot")?;
+    let images = root.join(format!("{driver}-images/images.json"));
+    let layers = root.join(format!("{driver}-layers/layers.json"));
     Ok(Info {
         version: plain("/version/Version")?,
         rootless: truth("/host/security/rootless")?,
@@ -326,11 +336,14 @@ fn read_info(bytes: &[u8]) -> Result<Info, String> {
         controllers: controllers.collect(),
         driver,
         images,
+        layers,
     })
 }
 
 const CONF: &str = "containers.conf";
 const SECCOMP: &str = "seccomp.json";
+/// What it would mount into every container, from `mounts.conf` of the system or the user: nothing.
+const NO_MOUNTS: &str = "mounts.conf";
 /// Where its hooks would be: there is no such folder.
 const HOOKS: &str = "no-hooks";
 /// Nothing of the user's or the system's own: in there could be folders, devices, hooks and variables for every container.

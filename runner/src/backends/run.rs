@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::end::{Conclusion, conclude};
 use super::guard::Guard;
-use super::place::{Place, REMOVAL, sweep};
+use super::place::{Place, REMOVAL, sweep_for_a_while};
 use super::script::Script;
 use super::tool::ToolError;
 use crate::io::{Commands, Streams};
@@ -61,7 +61,7 @@ pub(crate) fn run(
     around: &Around<'_>,
     bring: &dyn Fn() -> Result<(), RunError>,
 ) -> Result<Finished, RunError> {
-    sweep(around.runtime);
+    sweep_for_a_while(around.runtime);
     let place = Place::make(script, around.runtime, around.secrets).map_err(RunError::Live)?;
     let guard = Guard::start(&script.folder).map_err(RunError::Guard)?;
     let mut berth = Berth { place, guard };

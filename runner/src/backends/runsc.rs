@@ -31,8 +31,8 @@ const FLAGS: &str = "--log-format=json --network=none --oci-seccomp --overlay2=n
 /// Threads and processes of the host that gVisor needs for itself, and for each process inside.
 const OWN_PROCESSES: u64 = 64;
 const EACH_PROCESS: u64 = 2;
-/// What gVisor's own kernel takes of the sandbox's memory.
-const OWN_MEMORY: u64 = 64 << 20;
+/// Without so much gVisor's own kernel, which is within the sandbox's limit, does not start (24 MiB, seen).
+const LEAST_MEMORY: u64 = 32 << 20;
 /// One period of the processor's share, in microseconds.
 const PERIOD: u64 = 100_000;
 
@@ -104,6 +104,14 @@ impl Runsc {
         runtime: &Path,
         name: &str,
     ) -> Result<Script, PlanError> {
+        if plan.limits.memory.bytes() < LEAST_MEMORY {
+            return Err(PlanError::NotEnforceable {
+                backend: "runsc",
+                control: Control::MemoryExact,
+                why: "gVisor's own kernel needs 32MiB of the sandbox's memory".to_owned(),
+                remedy: Some("allow more memory, or use the backend `native`".to_owned()),
+            });
+        }
         let folder = place::folder(runtime, name);
         let shown = folder.display().to_string();
         let flags = |command: &[&str]| {
@@ -180,7 +188,7 @@ fn bundle(plan: &LaunchPlan, tree: &Path, name: &str) -> Result<Value, PlanError
             "namespaces": namespaces,
             "cgroupsPath": format!("/{name}"),
             "resources": {
-                "memory": { "limit": memory.saturating_add(OWN_MEMORY), "swap": memory.saturating_add(OWN_MEMORY) },
+                "memory": { "limit": memory, "swap": memory },
                 "cpu": { "quota": quota, "period": PERIOD },
                 "pids": { "limit": pids.saturating_mul(EACH_PROCESS).saturating_add(OWN_PROCESSES) },
             },
@@ -246,7 +254,7 @@ const HELD: [(Control, &str); 18] = [
     (Control::Tmp, "gVisor (tmpfs with a size)"),
     (Control::Env, "bundle (the plan's variables and no other)"),
     (Control::User, "gVisor (its own user ids)"),
-    (Control::MemoryExact, "cgroup around gVisor, which gets 64MiB more for itself"),
+    (Control::MemoryExact, "cgroup around gVisor, whose own kernel is within the limit"),
     (Control::Cpu, "cgroup around gVisor"),
     (Control::Pids, "gVisor (RLIMIT_NPROC), and a cgroup around it"),
     (Control::Wall, "supervisor"),

@@ -120,7 +120,7 @@ pub(crate) struct Confirm {
 
 const HOST_CONFIG: &str = "HostConfig";
 /// What a container says of itself as it was asked.
-const OWN: [&str; 4] = ["User", "Entrypoint", "WorkingDir", "NetworkDisabled"];
+const OWN: [&str; 5] = ["User", "Entrypoint", "Cmd", "WorkingDir", "NetworkDisabled"];
 
 impl Confirm {
     /// Asks; a field that is not what it should be is an error.
@@ -134,6 +134,18 @@ impl Confirm {
         let host = self.expected.get(HOST_CONFIG).and_then(Value::as_object);
         let host = host.into_iter().flatten().map(|(name, wanted)| (HOST_CONFIG, name.as_str(), wanted));
         let own = OWN.iter().filter_map(|name| Some(("Config", *name, self.expected.get(*name)?)));
+        let set = |all: &Value| -> BTreeSet<String> {
+            let all = all.as_array().into_iter().flatten().filter_map(Value::as_str);
+            all.filter(|entry| entry.contains('=')).map(str::to_owned).collect()
+        };
+        if set(&of("Config", "Env")) != set(self.expected.get("Env").unwrap_or(&Value::Null)) {
+            return Err(self
+                .ask
+                .unusable("the engine has added or changed variables, so nothing is started"));
+        }
+        if found.get("Image") != self.expected.get("Image") {
+            return Err(self.ask.unusable("the engine has taken another image, so nothing is started"));
+        }
         let others = host.chain(own).filter(|(part, name, wanted)| !is_same(wanted, &of(part, name)));
         let names: Vec<&str> = others.map(|(_, name, _)| name).collect();
         if names.is_empty() {

@@ -273,7 +273,9 @@ pub(crate) fn find(name: &str, folders: &[PathBuf]) -> Result<PathBuf, NotFound>
         if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
             continue;
         }
-        if is_trusted(found.uid(), found.mode()) {
+        // Where others may put files, what is there now need not be what is called.
+        let open = fs::metadata(folder).is_ok_and(|it| it.mode() & 0o002 != 0);
+        if is_trusted(found.uid(), found.mode()) && found.mode() & 0o020 == 0 && !open {
             return Ok(path);
         }
         refused.get_or_insert(path);

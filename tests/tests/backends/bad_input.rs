@@ -142,7 +142,9 @@ fn an_engine_that_leaves_a_wall_out_starts_nothing_and_keeps_nothing() {
 
 #[test]
 fn an_engine_that_adds_what_nobody_asked_for_starts_nothing() {
-    let cases: [crate::fakes::Change; 4] = [
+    let cases: [crate::fakes::Change; 6] = [
+        |made| made["Config"]["Env"] = json!(["LD_PRELOAD=/x.so"]),
+        |made| made["Image"] = json!("sha256:00"),
         |made| made["HostConfig"]["Binds"] = json!(["/:/host"]),
         |made| made["HostConfig"]["Devices"] = json!([{ "PathOnHost": "/dev/mem" }]),
         |made| made["HostConfig"]["CapAdd"] = json!(["SYS_ADMIN"]),

@@ -169,7 +169,7 @@ impl Engine {
             ("GET", path) if path.contains("/containers/") => {
                 let state = json!({ "Running": false, "ExitCode": 0, "Error": "", "StartedAt": "2026-11-29T12:00:00Z" });
                 let body = self.created().unwrap_or_default();
-                let mut made = json!({ "Config": body, "HostConfig": body["HostConfig"], "State": state });
+                let mut made = json!({ "Config": body, "HostConfig": body["HostConfig"], "Image": body["Image"], "State": state });
                 change(&mut made);
                 (200, made)
             }

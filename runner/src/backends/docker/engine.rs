@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use perry_sandbox_image::ImageConfig;
 use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan};
 use perry_sandbox_profiles::Arch;
@@ -123,7 +124,10 @@ impl Docker {
             let why = "the engine says that it cannot hold this here, and would go on without";
             table.set(control, if has { by(who) } else { nobody(why, Some(table::OTHER)) });
         }
-        if self.info.traits.contains(&Trait::OwnIds) || self.info.traits.contains(&Trait::Rootless) {
+        if !geteuid().is_root()
+            || self.info.traits.contains(&Trait::OwnIds)
+            || self.info.traits.contains(&Trait::Rootless)
+        {
             let why =
                 "the engine maps users to others of the host, so nobody could read a secret's file but root";
             table.set(Control::Secrets, nobody(why, Some(table::OTHER)));
