@@ -1,9 +1,9 @@
 //! What may run, and every reason why something may not.
 
 use perry_sandbox_policy::{
-    CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts, ImageDefaults, ImageSubject,
-    IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy, RepositoryRule, Request,
-    RootfsMode, Signer, SignerIdentity, Target, Verdict, decide, decide_requirement, explain,
+    BackendFacts, CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts, ImageDefaults,
+    ImageSubject, IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy, RepositoryRule,
+    Request, RootfsMode, Signer, SignerIdentity, Target, Verdict, decide, decide_requirement, explain,
 };
 
 use crate::support::{
@@ -119,6 +119,34 @@ fn an_exception_widens_one_tier_on_one_host_until_its_last_day() {
     ]);
     let plan = allowed(run(&policy, &request, &evidence, &both));
     assert_eq!((plan.isolation, plan.exception), (IsolationLevel::Microvm, None));
+}
+
+#[test]
+fn what_is_emulated_needs_an_exception_for_every_tier_that_applies() {
+    let policy = acme();
+    let mut evidence = evidence(
+        Some("pdf-render"),
+        Some("registry.example/acme/pdf-render"),
+        vec![acme_signature(1), key_signature("plant-key", crate::support::PLANT_KEY)],
+    );
+    evidence.provenance = None;
+    let emulated = |name: &str, level| {
+        let emulation = perry_sandbox_policy::Emulation::Software;
+        host(vec![BackendFacts { emulation, ..backend(name, &[level], &[]) }])
+    };
+    let request = capability("eval-snippet");
+    let machine = run(&policy, &request, &evidence, &emulated("vm", IsolationLevel::Microvm));
+    assert_eq!(
+        codes(&machine),
+        [DenyCode::IsolationUnavailable],
+        "the tier accepts it, and no exception does"
+    );
+    let excepted = emulated("runsc", IsolationLevel::Gvisor);
+    let plan = allowed(run(&policy, &request, &evidence, &excepted));
+    assert_eq!(plan.exception.unwrap().id, "no-kvm-on-the-old-runner");
+    // A caller who names another tier can only tighten: the exception is not for that one.
+    let asked = Request { tier: Some("hardened".parse().unwrap()), ..request };
+    assert_eq!(codes(&run(&policy, &asked, &evidence, &excepted)), [DenyCode::IsolationUnavailable]);
 }
 
 #[test]

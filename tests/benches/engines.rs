@@ -98,7 +98,7 @@ impl Bare {
             } else if let (Some(text), Some((_, file))) = (line.strip_prefix("    "), bare.files.last_mut()) {
                 file.push_str(text);
                 file.push('\n');
-            } else if bare.words.is_empty() {
+            } else if bare.words.is_empty() && !line.starts_with("unless ") {
                 bare.words = words(line);
             }
         }

@@ -156,10 +156,22 @@ impl<'a> Prepared<'a> {
         self.work.run((&self.bounds, &self.root), streams, commands, around, &bring)
     }
 
+    /// What comes before the script: how an engine is given the image.
+    fn bringing(&self, script: &Script) -> Vec<String> {
+        let runtime = script.folder.parent().unwrap_or(&script.folder);
+        let unless = |what: &dyn std::fmt::Display| format!("unless it has the verified image: {what}");
+        match self.means {
+            Means::Podman(podman) => vec![unless(&podman.call(runtime, &["load", "--quiet"]).line())],
+            Means::Docker(docker) => vec![unless(&docker.socket().exchange("POST", "/images/load?quiet=1"))],
+            Means::Nerdctl(_) | Means::Apple(_) => vec![unless(&"the engine loads it from our store")],
+            Means::Runsc(_) | Means::Microvm(_) | Means::Wasm => Vec::new(),
+        }
+    }
+
     /// What would be executed, line by line.
     pub(crate) fn steps(&self) -> Vec<String> {
         match &self.work {
-            Work::Script(script) => script.steps(),
+            Work::Script(script) => self.bringing(script).into_iter().chain(script.steps()).collect(),
             Work::Own(own) => own.steps(),
         }
     }

@@ -307,7 +307,11 @@ impl Script {
             self.secrets.iter().map(|name| format!("write {folder}/secrets/{name}: its value is not shown")),
         );
         steps.extend(self.create.iter().map(ToString::to_string));
+        if let Some(confirm) = &self.confirm {
+            steps.push(format!("it must say then that it is what was asked for: {}", confirm.ask));
+        }
         steps.push(self.run.line());
+        steps.push(format!("for each signal: {}", self.signal));
         steps.extend(self.end.iter().map(|action| format!("to end it: {action}")));
         steps.extend(self.state.iter().map(|action| format!("at its end: {action}")));
         steps.push(format!("at its end, and when this program is killed: {}", self.remove));

@@ -67,6 +67,18 @@ fn a_version_that_nobody_knows_is_asked_all_the_same_and_its_no_is_a_failure() {
 }
 
 #[test]
+fn an_image_of_the_right_digest_with_other_layers_is_not_run() {
+    let fakes = Fakes::new("podman");
+    fakes.program("podman", &podman(INFO, "echo ran"));
+    let layers = fakes.file("store/overlay-layers/layers.json");
+    let other = json!([{ "id": "low", "diff-digest": format!("sha256:{}", "0".repeat(64)) }]);
+    fs::write(layers, other.to_string()).expect("the home can be written");
+    let ran = fakes.run(&[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (125, ""), "{ran:?}");
+    assert!(ran.stderr.contains("other layers"), "{ran:?}");
+}
+
+#[test]
 fn a_client_that_others_can_change_is_none() {
     let fakes = Fakes::new("podman");
     let file = fakes.program("podman", &podman(INFO, "exit 0"));

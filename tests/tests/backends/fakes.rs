@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use perry_sandbox_testkit::example::{blob, json, parts};
 use perry_sandbox_testkit::{As, Home, Ran, crate_root};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::wall::Wall;
 
@@ -32,6 +33,23 @@ esac"#
     )
 }
 
+/// Writes down what podman does of the example's image and its layer.
+fn keep(home: &Home) {
+    let manifest = json(&blob(home, &parts(home).manifest));
+    let config = manifest["config"]["digest"].as_str().expect("a digest");
+    let layer = json(&blob(home, config))["rootfs"]["diff_ids"][0].clone();
+    let store = home.path().join("store");
+    let id = config.trim_start_matches("sha256:");
+    for (name, text) in [
+        ("overlay-images/images.json", serde_json::json!([{ "id": id, "layer": "low" }])),
+        ("overlay-layers/layers.json", serde_json::json!([{ "id": "low", "diff-digest": layer }])),
+    ] {
+        let file = store.join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("the home can be written");
+        fs::write(file, text.to_string()).expect("the home can be written");
+    }
+}
+
 impl Fakes {
     /// For a backend that is pinned by [`Fakes::run`].
     pub fn new(backend: &'static str) -> Self {
@@ -40,11 +58,14 @@ impl Fakes {
         fs::create_dir(home.path().join("bin")).expect("the home can be written");
         for name in ["podman-4.3.1-info-root.json", "docker-20.10.24-info.json"] {
             let recorded = crate_root().join("runner/src/backends/recorded").join(name);
-            // Without a runtime that this machine may not be able to use.
+            // Without a runtime that this machine may not be able to use, and with a store of the home's own.
             let text = fs::read_to_string(recorded).expect("it is recorded");
             let text = text.replace("/usr/bin/crun", "/usr/sbin/runc");
+            let store = home.path().join("store").display().to_string();
+            let text = text.replace("/var/lib/containers/storage", &store);
             fs::write(home.path().join(name), text).expect("the home can be written");
         }
+        keep(&home);
         Self { wall, home }
     }
 
@@ -104,7 +125,7 @@ impl Fakes {
         let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
         let alive: Vec<_> =
             report["backends"].as_array().expect("a list").iter().map(|it| &it["name"]).collect();
-        assert!(alive.contains(&&json!("native")), "{report}");
+        assert!(alive.contains(&&serde_json::json!("native")), "{report}");
         let absent = report["absent"].as_array().expect("a list").iter().find(|it| it["name"] == backend);
         absent.cloned().unwrap_or_else(|| panic!("{backend} is not among the absent: {report}"))
     }
@@ -164,17 +185,19 @@ impl Engine {
             .push((what.clone(), String::from_utf8_lossy(&body).into()));
         let (status, answer) = match what.split_once(' ').unwrap_or_default() {
             ("GET", path) if path.ends_with("/info") => (200, info.clone()),
-            ("GET", path) if path.contains("/images/") => (200, json!({})),
-            ("POST", path) if path.contains("/create") => (201, json!({ "Id": "fake", "Warnings": [] })),
+            ("GET", path) if path.contains("/images/") => (200, serde_json::json!({})),
+            ("POST", path) if path.contains("/create") => {
+                (201, serde_json::json!({ "Id": "fake", "Warnings": [] }))
+            }
             ("GET", path) if path.contains("/containers/") => {
-                let state = json!({ "Running": false, "ExitCode": 0, "Error": "", "StartedAt": "2026-11-29T12:00:00Z" });
+                let state = serde_json::json!({ "Running": false, "ExitCode": 0, "Error": "", "StartedAt": "2026-11-29T12:00:00Z" });
                 let body = self.created().unwrap_or_default();
-                let mut made = json!({ "Config": body, "HostConfig": body["HostConfig"], "Image": body["Image"], "State": state });
+                let mut made = serde_json::json!({ "Config": body, "HostConfig": body["HostConfig"], "Image": body["Image"], "State": state });
                 change(&mut made);
                 (200, made)
             }
             ("DELETE", _) => (204, Value::Null),
-            _ => (404, json!({ "message": "no such page" })),
+            _ => (404, serde_json::json!({ "message": "no such page" })),
         };
         let text = if answer.is_null() { String::new() } else { answer.to_string() };
         // Whoever asked may have gone.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -98,7 +99,8 @@ fn start(wall: Wall, home: &Home, flags: &[&str], script: &str) -> Child {
     let mut command =
         wall.shared_command(home, &[&fixed[..], &["/bin/busybox", "sh", "-c", script]].concat());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the program starts")
+    // A group of its own, which a test kills as a whole.
+    command.process_group(0).spawn().expect("the program starts")
 }
 
 fn until_ready(wall: Wall, child: &mut Child) {
@@ -200,5 +202,21 @@ fn sigkill_of_the_runner_takes_the_sandbox_with_it() {
         let pid = child.id();
         drop(child.wait_with_output());
         nothing_is_left(wall, pid, &marker, "KILL");
+    }
+}
+
+#[test]
+fn sigkill_of_the_runners_whole_group_takes_the_sandbox_with_it() {
+    let _turn = turn();
+    for wall in engine_walls() {
+        let home = wall.home();
+        let marker = marker(wall, "GROUP");
+        let mut child = start(wall, &home, &[], &format!("echo ready; sleep 300; : {marker}"));
+        until_ready(wall, &mut child);
+        let pid = child.id();
+        let killed = Command::new("kill").args(["-KILL", "--", &format!("-{pid}")]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+        drop(child.wait_with_output());
+        nothing_is_left(wall, pid, &marker, "GROUP");
     }
 }
