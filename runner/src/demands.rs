@@ -102,6 +102,9 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Read), Control::MountsRead),
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Write), Control::MountsWrite),
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Execute), Control::MountsExec),
+        (!plan.networks.is_empty(), Control::ProjectNetworks),
+        (!plan.publish.is_empty(), Control::Publish),
+        (!plan.volumes.is_empty(), Control::Volumes),
         (!plan.secrets.is_empty(), Control::Secrets),
         (!plan.devices.is_empty(), Control::Devices),
         (plan.process.terminal == Terminal::Own, Control::Terminal),
@@ -123,4 +126,83 @@ fn check(backend: &'static str, control: Control, table: &ControlTable) -> Resul
         why: why.to_owned(),
         remedy: remedy.map(str::to_owned),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spine::{request, spine};
+    use perry_sandbox_policy::{Enforcement, Mount};
+
+    /// A plan without lines: what counts is what its fields say.
+    fn plan() -> LaunchPlan {
+        let mut plan = spine(&request(&["/bin/true"])).plan;
+        plan.lines.clear();
+        plan
+    }
+
+    /// One that asks for everything that can be asked for at once.
+    fn greedy() -> LaunchPlan {
+        let mut plan = plan();
+        let mount = |access| Mount { path: "/srv".to_owned(), access };
+        plan.mounts = [MountAccess::Read, MountAccess::Write, MountAccess::Execute].map(mount).into();
+        plan.secrets = vec!["token".parse().unwrap()];
+        plan.devices = vec!["/dev/fuse".to_owned()];
+        plan.networks = vec!["web".to_owned()];
+        plan.publish = vec!["127.0.0.1:80".to_owned()];
+        plan.volumes = vec!["data".to_owned()];
+        plan.network = Network::Egress(vec!["a.example:443".to_owned()]);
+        plan.rootfs = RootfsMode::Ephemeral;
+        plan.process.terminal = Terminal::Own;
+        plan.memory_enforcement = MemoryEnforcement::Exact;
+        plan
+    }
+
+    fn everything() -> ControlTable {
+        Control::ALL.into_iter().map(|control| (control, Enforcement::By("a test".to_owned()))).collect()
+    }
+
+    #[test]
+    fn a_plan_is_refused_when_any_line_of_it_is_not_held() {
+        for plan in [plan(), greedy()] {
+            assert_eq!(check_plan("native", &plan, &everything()), Ok(()));
+            for control in demanded(&plan) {
+                let why = "the test took it out".to_owned();
+                let mut table = everything();
+                table.set(control, Enforcement::Nobody { why: why.clone(), remedy: None });
+                let refused = PlanError::NotEnforceable { backend: "native", control, why, remedy: None };
+                assert_eq!(check_plan("native", &plan, &table), Err(refused));
+                let without = Control::ALL.into_iter().filter(|one| *one != control);
+                let table = without.map(|one| (one, Enforcement::By("a test".to_owned()))).collect();
+                let refused = check_plan("native", &plan, &table);
+                assert!(
+                    matches!(refused, Err(PlanError::NotEnforceable { control: named, .. }) if named == control)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_fields_ask_for_is_demanded_whatever_the_lines_say() {
+        // Of each pair a plan has one.
+        let plain = [Control::NoNetwork, Control::ReadOnlyRoot, Control::MemoryWatched];
+        let mut other = greedy();
+        let wanted: Vec<Control> =
+            Control::ALL.into_iter().filter(|control| !plain.contains(control)).collect();
+        assert_eq!(demanded(&other), wanted);
+        other.network = Network::None;
+        other.rootfs = RootfsMode::ReadOnly;
+        other.memory_enforcement = MemoryEnforcement::Watched;
+        let demanded = demanded(&other);
+        assert!(plain.iter().all(|control| demanded.contains(control)), "{demanded:?}");
+    }
+
+    #[test]
+    fn a_line_of_the_plan_is_demanded_as_well() {
+        let mut plan = spine(&request(&["/bin/true"])).plan;
+        let Some(line) = plan.lines.first_mut() else { panic!("a plan has lines") };
+        line.control = Control::Publish;
+        assert!(demanded(&plan).contains(&Control::Publish));
+        assert!(check_plan("podman", &plan, &everything()).is_err(), "it is for another backend");
+    }
 }
