@@ -215,7 +215,7 @@ impl fmt::Display for Action {
 }
 
 /// How long an engine may take to say how a sandbox is.
-const SAYING: Duration = Duration::from_secs(5);
+pub(super) const SAYING: Duration = Duration::from_secs(5);
 
 /// Whether a Docker engine has started a container, now or before.
 fn is_started(container: &Value) -> bool {

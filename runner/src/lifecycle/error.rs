@@ -87,13 +87,15 @@ pub enum LifecycleError {
         /// The digest that was given.
         given: String,
     },
-    /// Programs join sandboxes of the embedded backend only.
+    /// Programs join sandboxes whose processes this kernel runs, and by root where an engine has made them.
     #[error(
-        "a program cannot join a sandbox of the backend `{backend}` under the same walls, nor check its health from inside: use the backend `native` for that"
+        "a program cannot join a sandbox of the backend `{backend}` under the same walls, nor check its health from inside: {why}; use the backend `native` for that"
     )]
     NotJoined {
         /// Whose sandbox it is.
         backend: String,
+        /// Why not.
+        why: &'static str,
     },
     /// A plan that differs where it must not.
     #[error(

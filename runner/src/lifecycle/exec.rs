@@ -17,6 +17,7 @@ use super::record::State;
 use super::sandboxes::Sandboxes;
 use super::shape::shape;
 use super::start::runs;
+use crate::backends::can_be_joined;
 use crate::io::{Commands, Streams};
 use crate::launch::{LaunchError, Outcome, same_image};
 use crate::native::{
@@ -75,11 +76,15 @@ impl Sandboxes {
         if own != *running {
             return Err(other("its tier, user, filter, grants or limits are not those of this plan"));
         }
-        if plan.backend.as_str() != native::NAME {
-            return Err(LifecycleError::NotJoined { backend: plan.backend.to_string() });
-        }
-        let facts = native::probe().ok_or(LaunchError::NoBackend)?;
-        let settings = native::settings(plan, &facts.controls).map_err(LaunchError::from)?;
+        let settings = if plan.backend.as_str() == native::NAME {
+            let facts = native::probe().ok_or(LaunchError::NoBackend)?;
+            native::settings(plan, &facts.controls)
+        } else {
+            can_be_joined(plan.backend.as_str())
+                .map_err(|why| LifecycleError::NotJoined { backend: plan.backend.to_string(), why })?;
+            native::settings_of(plan)
+        };
+        let settings = settings.map_err(LaunchError::from)?;
         let ask = Ask::Join(AskedJoin {
             argv: settings.argv.clone(),
             env: settings.env.clone(),
@@ -136,8 +141,9 @@ pub(super) fn host_guest(caller: &UnixStream, post: &Post, asked: AskedJoin, des
     if asked.shape != post.order.shape || asked.manifest != post.order.manifest {
         return tell_refused(&report, "it runs under another plan or another image; ask again");
     }
-    let Some(target) = post.target() else {
-        return tell_refused(&report, "the sandbox has just ended, or has not begun");
+    let target = match post.target() {
+        Ok(target) => target,
+        Err(why) => return tell_refused(&report, &why),
     };
     let Ok(own_report) = report.try_clone() else {
         return tell_refused(

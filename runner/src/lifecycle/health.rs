@@ -119,7 +119,9 @@ pub(super) fn watch(post: &Post, order: &HealthOrder) {
 fn ask(post: &Post, order: &HealthOrder) -> Option<bool> {
     /// What it may write; nobody reads it.
     const OUTPUT: u64 = 64 << 10;
-    post.target()?;
+    if !post.is_running() {
+        return None;
+    }
     let (own, theirs) = UnixStream::pair().ok()?;
     let all = &post.order.settings;
     let limits = Bounds { wall: order.check.timeout.duration(), output: OUTPUT, ..all.limits };
@@ -145,7 +147,7 @@ fn ask(post: &Post, order: &HealthOrder) -> Option<bool> {
     });
     match answer {
         Ok(finished) => Some(finished.end == End::Exited(0) && finished.limit.is_none()),
-        Err(_) => post.target().map(|_| false),
+        Err(_) => post.is_running().then_some(false),
     }
 }
 

@@ -14,7 +14,7 @@ use super::folder::Held;
 use super::health::Health;
 use super::record::{Record, State};
 use crate::io::Remote;
-use crate::native::{Group, Observer, Target, send};
+use crate::native::{Group, Observer, Target, Users, send};
 
 /// How many may speak to one supervisor at the same time.
 const MOST_GUESTS: usize = 128;
@@ -105,14 +105,24 @@ impl Post {
         }
     }
 
+    /// Whether its program runs right now.
+    pub(super) fn is_running(&self) -> bool {
+        self.executed.load(Ordering::SeqCst) && !lock(&self.guests).ended
+    }
+
     /// Where a program can join, while the sandbox runs.
-    pub(super) fn target(&self) -> Option<Target> {
-        if !self.executed.load(Ordering::SeqCst) || lock(&self.guests).ended {
-            return None;
+    pub(super) fn target(&self) -> Result<Target, String> {
+        const NOT_NOW: &str = "the sandbox has just ended, or has not begun";
+        if !self.is_running() {
+            return Err(NOT_NOW.to_owned());
+        }
+        if let Some(work) = &self.order.engine {
+            return work.target();
         }
         let first = lock(&self.first);
-        let (pid, process, group) = first.as_ref()?;
-        Some(Target { pid: *pid, process: process.try_clone().ok()?, group: group.clone() })
+        let (pid, process, group) = first.as_ref().ok_or(NOT_NOW)?;
+        let process = process.try_clone().map_err(|error| error.to_string())?;
+        Ok(Target { pid: *pid, process, group: group.clone(), users: Users::Own })
     }
 
     /// Counts a process that has joined.

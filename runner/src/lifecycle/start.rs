@@ -21,7 +21,7 @@ use super::record::{Record, SandboxInfo, SandboxStatus, State};
 use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
-use crate::backends::{self, Engines};
+use crate::backends::{self, Engines, can_be_joined};
 use crate::demands::PlanError;
 use crate::io::Input;
 use crate::launch::{LaunchError, same_image, same_secrets};
@@ -185,7 +185,8 @@ impl Sandboxes {
             return Ok(Work { settings, root, engine: None });
         };
         if is_checked {
-            return Err(LifecycleError::NotJoined { backend: plan.backend.to_string() });
+            can_be_joined(plan.backend.as_str())
+                .map_err(|why| LifecycleError::NotJoined { backend: plan.backend.to_string(), why })?;
         }
         let prepared = backends::Prepared::new(plan, image, rootfs, engines, &self.runtime);
         let prepared = prepared.map_err(LaunchError::from)?;

@@ -56,22 +56,10 @@ impl Room {
 
 fn find_in(own: &str, mounts: &str) -> Room {
     let controller = |wanted: &str| {
-        own.lines().find_map(|line| {
-            let mut parts = line.splitn(3, ':');
-            let (_, list, path) = (parts.next()?, parts.next()?, parts.next()?);
-            list.split(',').any(|name| name == wanted).then(|| path.trim_start_matches('/').to_owned())
-        })
+        let mut groups = hierarchies(own);
+        groups.find_map(|(names, path)| names.split(',').any(|name| name == wanted).then_some(path))
     };
-    let mounted = |kind: &str, option: &str| {
-        mounts.lines().find_map(|line| {
-            let (left, right) = line.split_once(" - ")?;
-            let mut right = right.split(' ');
-            let (found, _, options) = (right.next()?, right.next()?, right.next()?);
-            let fits = found == kind && (option.is_empty() || options.split(',').any(|name| name == option));
-            fits.then(|| left.split(' ').nth(4).map(PathBuf::from)).flatten()
-        })
-    };
-    let v1 = |name: &str| Some(mounted("cgroup", name)?.join(controller(name)?));
+    let v1 = |name: &str| Some(mounted(mounts, "cgroup", name)?.join(controller(name)?));
     if let (Some(memory), Some(pids), Some(cpu)) = (v1("memory"), v1("pids"), v1("cpu")) {
         return if CONTROLLERS.iter().filter_map(|name| v1(name)).all(|folder| is_writable(&folder)) {
             Room::V1 { memory, pids, cpu }
@@ -82,11 +70,11 @@ fn find_in(own: &str, mounts: &str) -> Room {
             )
         };
     }
-    let Some((root, path)) = mounted("cgroup2", "").zip(controller("")) else {
+    let Some((root, path)) = mounted(mounts, "cgroup2", "").zip(controller("")) else {
         return nowhere("no cgroup file system is mounted", "mount cgroup v2 at /sys/fs/cgroup");
     };
     // A group that holds processes cannot have limited children, so a sandbox's group stands beside ours or higher up.
-    let above = Path::new(&path).ancestors().skip(1).map(|path| root.join(path));
+    let above = Path::new(path).ancestors().skip(1).map(|path| root.join(path));
     above.into_iter().find(|folder| is_delegated(folder)).map_or_else(
         || {
             nowhere(
@@ -96,6 +84,51 @@ fn find_in(own: &str, mounts: &str) -> Room {
         },
         Room::V2,
     )
+}
+
+/// A process's groups: the controllers of each hierarchy, none for v2, and the path below its root.
+fn hierarchies(own: &str) -> impl Iterator<Item = (&str, &str)> {
+    own.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (_, names, path) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((names, path.trim_start_matches('/')))
+    })
+}
+
+/// Where a hierarchy with this controller is mounted.
+fn mounted(mounts: &str, kind: &str, controller: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let (left, right) = line.split_once(" - ")?;
+        let mut right = right.split(' ');
+        let (found, _, options) = (right.next()?, right.next()?, right.next()?);
+        let has = controller.is_empty() || options.split(',').any(|name| name == controller);
+        (found == kind && has).then(|| left.split(' ').nth(4).map(PathBuf::from)).flatten()
+    })
+}
+
+/// All groups of a process. Without those that hold the limits it is in none that we could put somebody into.
+fn groups_in(own: &str, mounts: &str) -> Option<Group> {
+    let of = |names: &str, path: &str| {
+        let (kind, first) = match names.split(',').next() {
+            Some(first) if !first.is_empty() => ("cgroup", first),
+            _ => ("cgroup2", ""),
+        };
+        Some(mounted(mounts, kind, first)?.join(path))
+    };
+    // A process is in nobody's group at the root of a hierarchy, and a path that leads out of our view leads anywhere.
+    let is_its_own = |path: &str| !path.is_empty() && !path.split('/').any(|part| part == "..");
+    let with = |wanted: &str| {
+        let (names, path) =
+            hierarchies(own).find(|(names, _)| names.split(',').any(|name| name == wanted))?;
+        is_its_own(path).then(|| of(names, path)).flatten()
+    };
+    let Some(limiting) = CONTROLLERS.iter().map(|name| with(name)).collect::<Option<Vec<_>>>() else {
+        return Some(Group { v2: true, folders: vec![with("")?] });
+    };
+    let others =
+        hierarchies(own).filter(|(_, path)| is_its_own(path)).filter_map(|(names, path)| of(names, path));
+    let others: Vec<PathBuf> = others.filter(|folder| !limiting.contains(folder)).collect();
+    Some(Group { v2: false, folders: limiting.into_iter().chain(others).collect() })
 }
 
 fn nowhere(why: &str, remedy: &str) -> Room {
@@ -113,6 +146,16 @@ fn is_delegated(folder: &Path) -> bool {
 }
 
 impl Group {
+    /// The groups that somebody else has made around a process.
+    pub(crate) fn around(pid: i32) -> io::Result<Self> {
+        let own = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+        let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+        groups_in(&own, &mounts).ok_or_else(|| {
+            let why = format!("its control groups cannot be found: {}", own.replace('\n', " "));
+            io::Error::new(io::ErrorKind::NotFound, why)
+        })
+    }
+
     /// Makes the groups, with their limits. On failure nothing of them is left.
     pub(crate) fn make(&self, bounds: &Bounds) -> io::Result<()> {
         let made = self.folders.iter().try_for_each(fs::create_dir).and_then(|()| self.limit(bounds));

@@ -26,6 +26,16 @@ pub(crate) enum Ids {
     },
 }
 
+/// Whose the users of a sandbox are that a program joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Users {
+    /// Its own: it has a user namespace.
+    Own,
+    /// The host's: an engine has made none for it. What the kernel counts for a user, it counts over all such sandboxes.
+    Hosts,
+}
+
 impl Ids {
     /// Root of the host maps a range; root of a container, who does not own that range, is like anyone else.
     pub(crate) fn of_this_process() -> Self {

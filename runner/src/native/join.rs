@@ -12,6 +12,7 @@ use nix::sys::socket::{
 
 use super::cgroup::Group;
 use super::failure::RunError;
+use super::ids::Users;
 use super::memory::members;
 use super::run::{Finished, conclude, wire};
 use super::settings::Settings;
@@ -26,6 +27,10 @@ use super::sys::{
     wait_exit,
 };
 use crate::io::{Commands, Streams};
+
+/// The most processes of the host's user that the sandbox's is, where they are the host's. All sandboxes share that number, so
+/// it is far above what any of them gets: the control group holds the plan's.
+pub(crate) const PROCESSES_OF_A_HOST_USER: u32 = 1 << 16;
 
 /// What of a program that joins is its own.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) pid: i32,
     /// The sandbox's limits.
     pub(crate) group: Option<Group>,
+    /// Whose its users are.
+    pub(crate) users: Users,
 }
 
 /// The process that joins, or how it ended before it could.
@@ -60,7 +67,8 @@ pub(crate) fn join(
     (report, streams): (OwnedFd, [OwnedFd; 3]),
     count: impl FnOnce(i32),
 ) -> Result<Joined, RunError> {
-    let spec = Spec::join(&own(settings, guest), &Ground::of_this_process(target.group.is_some()))?;
+    let ground = Ground::of_this_process(target.group.is_some());
+    let spec = Spec::join(&own(settings, guest, target.users), &ground, target.users)?;
     let none = report.try_clone().map_err(StartError::Channel)?;
     let mut given = Given {
         streams: Some(streams),
@@ -104,8 +112,13 @@ pub(crate) fn join(
 }
 
 /// The settings of the sandbox with what is the guest's own.
-fn own(settings: &Settings, guest: Guest) -> Settings {
-    Settings { argv: guest.argv, env: guest.env, cwd: guest.cwd, ..settings.clone() }
+fn own(settings: &Settings, guest: Guest, users: Users) -> Settings {
+    let mut limits = settings.limits;
+    if users == Users::Hosts {
+        // Others are counted with it. The sandbox's control group holds its own number, and beside one a process more is set.
+        limits.pids = limits.pids.max(PROCESSES_OF_A_HOST_USER.saturating_sub(1));
+    }
+    Settings { argv: guest.argv, env: guest.env, cwd: guest.cwd, limits, ..settings.clone() }
 }
 
 /// What the entering process says of the one that goes on; nothing when it has died.
@@ -165,7 +178,7 @@ pub(crate) fn run_guest(
     send: impl FnOnce(&[BorrowedFd<'_>]) -> io::Result<()>,
 ) -> Result<Finished, RunError> {
     // Only to name a step that fails: the supervisor makes its own.
-    let spec = Spec::join(settings, &Ground::of_this_process(false))?;
+    let spec = Spec::join(settings, &Ground::of_this_process(false), Users::Own)?;
     let (running, report, ends) = wire(settings, streams, (24, 80)).map_err(StartError::Channel)?;
     let ends = ends.ok_or_else(|| StartError::Channel(io::ErrorKind::Unsupported.into()))?;
     let [stdin, stdout, stderr] = &ends;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::devices::{self, MAX_DEVICES};
-use super::ids::Ids;
+use super::ids::{Ids, Users};
 use super::landlock;
 use super::secrets;
 use super::settings::{HostFolder, Settings};
@@ -100,14 +100,14 @@ impl Spec {
     ///
     /// SECURITY: until exec it is a copy of a program of the host. It enters with nothing open that the sandbox could take
     /// from it, and cannot be traced (CVE-2016-9962, CVE-2019-5736); its folder is resolved inside (CVE-2024-21626).
-    pub(crate) fn join(settings: &Settings, ground: &Ground) -> Result<Self, SpecError> {
+    pub(crate) fn join(settings: &Settings, ground: &Ground, users: Users) -> Result<Self, SpecError> {
         check_folder(&settings.cwd)?;
         let mut steps = vec![
             Step::NotDumpable,
             Step::DieWithParent,
             Step::Streams,
             Step::CloseOthers,
-            Step::Join,
+            Step::Join { users },
             Step::Fork,
             Step::DieWithParent,
             Step::AwaitRelease,

@@ -5,6 +5,7 @@ use std::fmt;
 use perry_sandbox_policy::EGRESS_PROXY_PORT;
 use serde::{Deserialize, Serialize};
 
+use super::ids::Users;
 use super::landlock::Rule;
 use super::sys::MountAttributes;
 use super::text::Text;
@@ -222,7 +223,7 @@ pub(crate) enum Step {
     /// Close every descriptor but the streams and what the next steps need.
     CloseOthers,
     /// Enter all namespaces of the sandbox, by its first process's descriptor.
-    Join,
+    Join { users: Users },
     /// Go on as a process of its pid namespace, a child of our parent, which is told who we are.
     Fork,
     /// Refuse a program, or an interpreter of it, that lies in /proc: the host's programs can be reached there.
@@ -309,7 +310,12 @@ impl fmt::Display for Step {
             }
             Self::NotDumpable => f.write_str("cannot be traced or looked into"),
             Self::CloseOthers => f.write_str("close all descriptors but the streams and four of ours"),
-            Self::Join => f.write_str("enter all namespaces of the sandbox, by descriptor"),
+            Self::Join { users: Users::Own } => {
+                f.write_str("enter all namespaces of the sandbox, by descriptor")
+            }
+            Self::Join { users: Users::Hosts } => {
+                f.write_str("enter all namespaces of the sandbox but that of its users, by descriptor")
+            }
             Self::Fork => f.write_str("go on as a process of its pid namespace"),
             Self::CheckProgram { .. } => f.write_str("see that no program comes from /proc"),
             Self::Execute { candidates } => {

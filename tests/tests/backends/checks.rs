@@ -8,7 +8,7 @@ use perry_sandbox_testkit::bait::Bait;
 use perry_sandbox_testkit::layout::{Compression, Content, digest_of};
 use perry_sandbox_testkit::made::{MADE, MADE_KEY, write_signed};
 use perry_sandbox_testkit::tarball::Tarball;
-use perry_sandbox_testkit::{Home, Verdicts, checker};
+use perry_sandbox_testkit::{Home, Ran, Verdicts, checker};
 use serde_json::json;
 
 use crate::wall::{Wall, walls};
@@ -124,12 +124,25 @@ fn home(wall: Wall, checker: &Path) -> Home {
     home
 }
 
-fn judge(wall: Wall, checker: &Path, bait: &Bait<'_>) -> Verdicts {
+/// Asks every question inside, as the sandbox's own program or as one that joins it.
+fn judge(wall: Wall, checker: &Path, bait: &Bait<'_>, joins: bool) -> Verdicts {
     let home = home(wall, checker);
     let limits = ["pids=64", "files=256", "tmp=16777216", "each=67108864", "limits=ours"];
     let told: Vec<&str> = bait.arguments().iter().map(String::as_str).chain(limits).collect();
-    let fixed = [&["run", "--quiet", "--key", MADE_KEY], &LIMITS[..], &[MADE, "--", "/bin/checker"]].concat();
-    let ran = wall.ask(&home, &[&fixed[..], &told].concat());
+    let begin = [&["run", "--quiet", "--key", MADE_KEY], &LIMITS[..]].concat();
+    let ran = if joins {
+        let first = wall.ask(
+            &home,
+            &[&begin[..], &["--detach", "--name", "host", MADE, "--", "/bin/checker", "stay"]].concat(),
+        );
+        assert_eq!(first.code, 0, "{wall:?}: {first:?}");
+        let guest = [&["exec", "host", "--", "/bin/checker"], &told[..]].concat();
+        let ran = Ran::from(wall.command(&home, &guest).output().expect("the program starts"));
+        wall.command(&home, &["rm", "--force", "host"]).output().expect("the program starts");
+        ran
+    } else {
+        wall.ask(&home, &[&begin[..], &[MADE, "--", "/bin/checker"], &told].concat())
+    };
     let mut verdicts = Verdicts::read(ran.stdout.as_bytes());
     // The last try is for memory: it may be answered with the end of the sandbox.
     if !verdicts.names().contains("memory-of-one-process") {
@@ -139,22 +152,45 @@ fn judge(wall: Wall, checker: &Path, bait: &Bait<'_>) -> Verdicts {
     verdicts
 }
 
+/// What a guest's own steps close, whatever engine has made the sandbox.
+const CLOSED_TO_GUESTS: &str = "secure-bits-locked";
+
+fn compare(wall: Wall, verdicts: &Verdicts, listed: Open, closed: &str) {
+    assert!(listed.iter().all(|(_, why)| why.len() > 20), "each is open for a reason");
+    let listed: BTreeSet<&str> =
+        listed.iter().map(|(name, _)| *name).filter(|name| *name != closed).collect();
+    assert_eq!(verdicts.open_names(), listed, "{wall:?}: {:#?}", verdicts.open);
+    let count = verdicts.held.len() + verdicts.open.len();
+    assert!(count > 230, "{wall:?}: only {count} checks could tell, not {:?}", verdicts.skipped);
+}
+
 #[test]
 fn what_is_open_is_what_is_listed_and_nothing_else() {
     let Some(checker) = checker() else { return };
     let bait = Bait::lay(checker);
     for wall in walls() {
-        let verdicts = judge(wall, checker, &bait);
         let listed = match wall.name {
             "podman" => PODMAN,
             "docker" => DOCKER,
             "runsc" => RUNSC,
             _ => &[],
         };
-        assert!(listed.iter().all(|(_, why)| why.len() > 20), "each is open for a reason");
-        let listed: BTreeSet<&str> = listed.iter().map(|(name, _)| *name).collect();
-        assert_eq!(verdicts.open_names(), listed, "{wall:?}: {:#?}", verdicts.open);
-        let count = verdicts.held.len() + verdicts.open.len();
-        assert!(count > 230, "{wall:?}: only {count} checks could tell, not {:?}", verdicts.skipped);
+        compare(wall, &judge(wall, checker, &bait, false), listed, "");
+    }
+}
+
+#[test]
+fn what_is_open_to_a_program_that_joins_is_no_more() {
+    let Some(checker) = checker() else { return };
+    let bait = Bait::lay(checker);
+    for wall in walls() {
+        let listed = match wall.name {
+            "podman" => PODMAN,
+            "docker" => DOCKER,
+            // Not joined: see `joined`.
+            "runsc" => continue,
+            _ => &[],
+        };
+        compare(wall, &judge(wall, checker, &bait, true), listed, CLOSED_TO_GUESTS);
     }
 }

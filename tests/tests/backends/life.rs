@@ -50,7 +50,8 @@ fn left(wall: Wall, pid: u32, marker: &str) -> Vec<String> {
     found
 }
 
-fn processes(words: &[&str]) -> Vec<String> {
+/// Processes of this machine whose arguments have one of these words.
+pub fn processes(words: &[&str]) -> Vec<String> {
     let all = fs::read_dir("/proc").expect("/proc is there").flatten();
     let lines = all.filter_map(|entry| {
         let line = fs::read(entry.path().join("cmdline")).ok()?;

@@ -10,6 +10,7 @@ mod environment;
 mod example;
 mod fakes;
 mod inside;
+mod joined;
 mod life;
 mod program;
 mod refusals;

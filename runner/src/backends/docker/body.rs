@@ -15,10 +15,8 @@ use super::super::brought::refuse_volumes;
 use super::super::images::engine_id;
 use super::super::script::Backend;
 use crate::demands::PlanError;
+use crate::native::PROCESSES_OF_A_HOST_USER;
 
-/// The most processes of the host's user that the sandbox's is. All sandboxes share that number, so it is far above what any
-/// of them gets: the control group holds the plan's.
-const PROCESSES: u64 = 1 << 16;
 /// The most files of a tmpfs.
 const FILES: u32 = 4096;
 
@@ -110,7 +108,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         },
         "Ulimits": [
             ulimit("nofile", u64::from(limits.open_files.get())),
-            ulimit("nproc", PROCESSES),
+            ulimit("nproc", u64::from(PROCESSES_OF_A_HOST_USER)),
             ulimit("fsize", limits.disk.bytes()),
             ulimit("core", 0),
             ulimit("memlock", 65_536),

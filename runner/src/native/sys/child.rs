@@ -21,6 +21,7 @@ use super::mount::{self, Beneath, MountAttributes};
 use super::notify;
 use super::program;
 use super::secret;
+use crate::native::ids::Users;
 use crate::native::steps::{SLOTS, Slot, Step};
 use crate::native::text::Text;
 
@@ -69,9 +70,8 @@ impl Pointers {
 /// First byte of what a joining process says at the gate: the process id (i32) of the one that goes on, and its pidfd.
 pub(crate) const JOINED_AS: u8 = b'j';
 
-/// All namespaces of a sandbox.
-const JOINED: i64 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
+/// All namespaces of a sandbox but that of its users.
+const JOINED: i64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWIPC
@@ -181,7 +181,10 @@ impl Child<'_> {
             Step::OpenDoor => door::open(self.fd(Slot::Report)),
             Step::CloseOthers => self.close_others(),
             Step::Record { program, key } => notify::listen(program, *key, self.fd(Slot::Report)),
-            Step::Join => plain(Plain::Setns, [i64::from(self.fd(Slot::Target)), JOINED, 0]).map(drop),
+            Step::Join { users } => {
+                let users = if *users == Users::Own { i64::from(libc::CLONE_NEWUSER) } else { 0 };
+                plain(Plain::Setns, [i64::from(self.fd(Slot::Target)), JOINED | users, 0]).map(drop)
+            }
             Step::Fork => self.fork(),
             Step::CheckProgram { candidates } => program::check(candidates),
             Step::Execute { candidates } => Err(self.execute(candidates)),

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use super::super::ids::Users;
 use super::super::launcher::Launcher;
 use super::super::steps::{Slot, Step};
 use super::attacks::spec_of;
@@ -39,14 +40,17 @@ fn trap_2_the_death_signal_is_set_after_every_change_of_user_and_before_every_wa
     let folder = root_folder(root.path());
     let settings = settings(&["/bin/true"]);
     let ground = Ground::survey(&settings, &folder, Some(1)).unwrap();
-    for spec in [Spec::assemble(&settings, &ground).unwrap(), Spec::join(&settings, &ground).unwrap()] {
+    for spec in
+        [Spec::assemble(&settings, &ground).unwrap(), Spec::join(&settings, &ground, Users::Own).unwrap()]
+    {
         let mut dies = false;
         for step in &spec.steps {
             if matches!(step, Step::AwaitIds | Step::AwaitRelease | Step::Execute { .. }) {
                 assert!(dies, "{step}");
             }
             // A clone does not inherit it.
-            let clears = matches!(step, Step::Become { .. } | Step::Caps { .. } | Step::Join | Step::Fork);
+            let clears =
+                matches!(step, Step::Become { .. } | Step::Caps { .. } | Step::Join { .. } | Step::Fork);
             dies = matches!(step, Step::DieWithParent) || (dies && !clears);
         }
     }

@@ -1,0 +1,134 @@
+//! Programs that join a sandbox of an engine: not through the engine, but as they join one of our own.
+//!
+//! An engine's own `exec` starts what it likes under walls that it chooses, and a program that it started outlives a client
+//! that is killed. Where the sandbox's processes are this kernel's, ours enters its namespaces and control groups by itself,
+//! and puts on the plan's filter, limits and Linux caps step by step.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::prepared::Work;
+use super::script::{Action, Backend, PID_FILE, SAYING, Script};
+use crate::native::{Ids, Process, Target, foreign_target};
+
+/// Whether a program can join a sandbox of this backend here, as far as can be said before there is one; if not, why.
+pub(crate) fn can_be_joined(backend: &str) -> Result<(), &'static str> {
+    if backend == Backend::Runsc.name() {
+        return Err(
+            "gVisor puts no filter on such a program, and leaves it running when its client is killed",
+        );
+    }
+    if ![Backend::Podman, Backend::Docker].iter().any(|known| known.name() == backend) {
+        return Err("its processes are not this kernel's, or nobody has tried it");
+    }
+    if Ids::of_this_process() != Ids::Range {
+        return Err("only root may enter what an engine has made");
+    }
+    Ok(())
+}
+
+impl Work {
+    /// Where a program can join; if nowhere, why.
+    pub(crate) fn target(&self) -> Result<Target, String> {
+        let Self::Script(script) = self else {
+            return Err("it is no sandbox of this kernel's processes".to_owned());
+        };
+        can_be_joined(script.backend.name())?;
+        script.target()
+    }
+}
+
+impl Script {
+    fn target(&self) -> Result<Target, String> {
+        let target = if self.backend == Backend::Podman {
+            let file = self.folder.join(PID_FILE);
+            let pid = self.program().ok_or("podman does not say which process its program is")?;
+            foreign_target(pid, || is_monitored(pid, &file))
+        } else {
+            let id = self.container()?;
+            let pid = first_process(&id).ok_or("no process of this kernel is the first of that container")?;
+            foreign_target(pid, || is_in_groups(pid, &id))
+        };
+        target.map_err(|error| error.to_string())
+    }
+
+    /// What a Docker engine calls a container that runs.
+    fn container(&self) -> Result<String, String> {
+        let Some(state @ Action::Ask(ask)) = &self.state else {
+            return Err("its engine is asked by a client".to_owned());
+        };
+        let body = state.take(SAYING).map_err(|error| error.to_string())?;
+        let body =
+            serde_json::from_slice(&body).map_err(|error| ask.unusable(error.to_string()).to_string())?;
+        read_id(&body).ok_or_else(|| "the engine does not say that it runs".to_owned())
+    }
+}
+
+fn read_id(body: &Value) -> Option<String> {
+    let id = body.get("Id")?.as_str()?;
+    // It is looked for in a text: a short one could be found anywhere.
+    let is_digest = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let runs = body.pointer("/State/Running")?.as_bool()?;
+    (runs && is_digest).then(|| id.to_owned())
+}
+
+/// The first process of a container as this kernel numbers it. The engine's own number may be of another pid namespace, or of
+/// another machine: what counts is in whose control groups a process is.
+fn first_process(id: &str) -> Option<i32> {
+    let all = fs::read_dir("/proc").ok()?.flatten();
+    let mut numbers = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    numbers.find(|pid| {
+        is_in_groups(*pid, id)
+            && u32::try_from(*pid).ok().and_then(Process::of).is_some_and(Process::is_first)
+    })
+}
+
+fn is_in_groups(pid: i32, id: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(id))
+}
+
+/// Whether podman's monitor of the sandbox with this file is a process's parent: it lives as long as its container does.
+fn is_monitored(pid: i32, file: &Path) -> bool {
+    let parent = fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|text| text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<i32>().ok());
+    let words =
+        parent.and_then(|parent| fs::read(format!("/proc/{parent}/cmdline")).ok()).unwrap_or_default();
+    words.split(|byte| *byte == 0).any(|word| word == file.as_os_str().as_encoded_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_container_that_is_not_said_to_run_under_its_whole_name_is_none() {
+        let id = "a1".repeat(32);
+        let said = |id: &str, running: bool| read_id(&json!({ "Id": id, "State": { "Running": running } }));
+        assert_eq!(said(&id, true), Some(id.clone()));
+        for (id, running) in [(id.as_str(), false), ("", true), ("/", true), ("../", true), ("a1", true)] {
+            assert_eq!(said(id, running), None, "{id}");
+        }
+        assert_eq!(read_id(&json!({ "Id": id })), None);
+        assert_eq!(first_process(&id), None);
+    }
+
+    #[test]
+    fn no_process_is_that_of_a_sandbox_because_somebody_says_so() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        for pid in [own, 1, -1, 0] {
+            assert!(foreign_target(pid, || true).is_err(), "{pid}");
+        }
+        assert!(!is_monitored(own, Path::new("/run/x/pid")));
+    }
+
+    #[test]
+    fn what_nobody_can_join_says_why() {
+        for backend in ["runsc", "microvm", "wasm", "nerdctl", "apple", "lima", "orbstack"] {
+            can_be_joined(backend).unwrap_err();
+        }
+    }
+}
