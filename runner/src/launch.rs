@@ -156,7 +156,8 @@ pub(crate) fn launch_from(
         }
         Work::Engine(prepared) => {
             let (runtime, secrets) = (surroundings.runtime, surroundings.secrets);
-            let around = Around { runtime, secrets, observer: None, before: &|| first.write() };
+            let window = surroundings.window;
+            let around = Around { runtime, secrets, observer: None, window, before: &|| first.write() };
             prepared.run(streams, surroundings.commands, &around)
         }
     };

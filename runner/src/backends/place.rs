@@ -239,6 +239,7 @@ mod tests {
             files: [("file".to_owned(), "text".to_owned())].into(),
             secrets: Vec::new(),
             owner: None,
+            terminal: false,
             create: None,
             confirm: None,
             caught: None,

@@ -9,7 +9,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, MountAccess};
+use perry_sandbox_policy::{
+    BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, MountAccess, Terminal,
+};
 use perry_sandbox_profiles::{Arch, MaskedPath, Runtime, masked_paths, to_oci_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -169,6 +171,7 @@ impl Podman {
             secrets: plan.secrets.clone(),
             owner: (!self.info.rootless)
                 .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid))),
+            terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
             run: self.call(runtime, &words),
@@ -199,6 +202,12 @@ impl Podman {
     fn words(&self, plan: &LaunchPlan, folder: &Path, name: &str) -> Result<Vec<String>, PlanError> {
         let (process, limits) = (&plan.process, &plan.limits);
         let mut words: Vec<String> = FIXED.split_whitespace().map(str::to_owned).collect();
+        if process.terminal == Terminal::Own {
+            // Whoever left by a key would leave a sandbox that nobody supervises.
+            // With a /dev of ours it leaves out what terminals are made in.
+            let devices = "--mount=type=devpts,destination=/dev/pts";
+            words.extend(["--tty", "--detach-keys=", devices].map(str::to_owned));
+        }
         let mut flag = |name: &str, value: String| words.extend([name.to_owned(), value]);
         flag("--name", name.to_owned());
         flag("--pidfile", folder.join(PID_FILE).display().to_string());
@@ -366,7 +375,7 @@ const FIXED: &str = "run --rm --pull never --network none --read-only --read-onl
     --no-healthcheck --stop-signal SIGKILL --stop-timeout 0 --interactive";
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 18] = [
+const HELD: [(Control, &str); 19] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -388,6 +397,10 @@ const HELD: [(Control, &str); 18] = [
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),
     (Control::OpenFiles, "RLIMIT_NOFILE"),
+    (
+        Control::Terminal,
+        "podman, and a terminal of the supervisor's before it; ^C does not end a first process that does not catch it",
+    ),
 ];
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub(crate) struct Around<'a> {
     pub(crate) secrets: Option<&'a Secrets>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
+    /// Rows and columns of the terminal, where there is one.
+    pub(crate) window: (u16, u16),
     /// What has to be done before anything runs.
     pub(crate) before: &'a (dyn Fn() -> io::Result<()> + Sync),
 }
@@ -75,7 +77,7 @@ pub(crate) fn run(
     if let Some(confirm) = &script.confirm {
         confirm.check(REMOVAL)?;
     }
-    let (running, process, silence) = start(script, streams)?;
+    let (running, process, silence) = start(script, streams, around.window)?;
     if let (Some(observer), Some((pid, pidfd))) = (around.observer, &running.process) {
         observer.started(*pid, pidfd.as_fd(), None);
     }
@@ -100,13 +102,24 @@ pub(crate) fn run(
     Ok(finished.outcome)
 }
 
-/// Starts the engine's client with pipes of ours, and no terminal.
-fn start(script: &Script, streams: Streams) -> Result<(Running, OwnedFd, UnixStream), RunError> {
+/// Starts the engine's client with pipes of ours, or with a terminal that it takes for its user's.
+fn start(
+    script: &Script,
+    streams: Streams,
+    window: (u16, u16),
+) -> Result<(Running, OwnedFd, UnixStream), RunError> {
     let failed = |source| ToolError::Start { program: script.run.program.clone(), source };
     let (report, silence) = UnixStream::pair().map_err(failed)?;
     let mut running = Running::new(report.into(), 0);
-    let (ours, [stdin, stdout, stderr]) = pipes().map_err(failed)?;
-    running.plug(ours, streams);
+    let theirs = if script.terminal {
+        running.plug_terminal(streams, window)
+    } else {
+        pipes().map(|(ours, theirs)| {
+            running.plug(ours, streams);
+            theirs
+        })
+    };
+    let [stdin, stdout, stderr] = theirs.map_err(failed)?;
     let mut command = script.run.command();
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
     let child = command.spawn().map_err(failed)?;

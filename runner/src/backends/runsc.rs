@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan};
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal};
 use perry_sandbox_profiles::{Arch, LinuxCap, to_oci_json};
 use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,7 @@ impl Runsc {
             files: [("config.json".to_owned(), config)].into(),
             secrets: Vec::new(),
             owner: None,
+            terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
             run: flags(&["run", "--bundle", &shown, name]),

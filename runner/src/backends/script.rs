@@ -36,6 +36,8 @@ pub(crate) struct Script {
     pub(crate) secrets: Vec<SecretName>,
     /// Whose these are inside: they are given to that user of the host where it is another.
     pub(crate) owner: Option<(u32, u32)>,
+    /// Whether it has a terminal of its own: then its client has one of ours, and passes on what goes through it.
+    pub(crate) terminal: bool,
     /// What makes it, before it is started.
     pub(crate) create: Option<Action>,
     /// What the engine must say of it then.
@@ -120,7 +122,7 @@ pub(crate) struct Confirm {
 
 const HOST_CONFIG: &str = "HostConfig";
 /// What a container says of itself as it was asked.
-const OWN: [&str; 5] = ["User", "Entrypoint", "Cmd", "WorkingDir", "NetworkDisabled"];
+const OWN: [&str; 6] = ["User", "Entrypoint", "Cmd", "WorkingDir", "NetworkDisabled", "Tty"];
 
 impl Confirm {
     /// Asks; a field that is not what it should be is an error.

@@ -135,7 +135,9 @@ fn run_all(
                 Some(work) => {
                     // The caller has given the engine the image, and has written the first line.
                     let (runtime, secrets) = (post.order.runtime.as_path(), Some(secrets));
-                    let around = Around { runtime, secrets, observer: Some(post), before: &|| Ok(()) };
+                    let window = post.order.window;
+                    let around =
+                        Around { runtime, secrets, observer: Some(post), window, before: &|| Ok(()) };
                     work.run((&settings.limits, root), streams, Some(commands), &around, &|| Ok(()))
                 }
             },

@@ -35,6 +35,7 @@ mod steps;
 mod strain;
 mod supervise;
 mod sys;
+mod terminal;
 mod text;
 mod wait;
 mod warm;

@@ -192,7 +192,7 @@ pub(super) fn wire(
     Ok((running, inner, Some(theirs)))
 }
 
-fn bytes_and_source(stdin: Input) -> (Vec<u8>, Option<OwnedFd>) {
+pub(super) fn bytes_and_source(stdin: Input) -> (Vec<u8>, Option<OwnedFd>) {
     match stdin {
         Input::Null => (Vec::new(), None),
         Input::Bytes(bytes) => (bytes, None),
@@ -235,7 +235,7 @@ pub(crate) fn pipes() -> io::Result<([OwnedFd; 3], [OwnedFd; 3])> {
     Ok(([to, from, from_error], [stdin, stdout, stderr]))
 }
 
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe2(OFlag::O_CLOEXEC)?)
 }
 

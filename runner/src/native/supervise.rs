@@ -412,7 +412,8 @@ impl Watch<'_> {
         let _ = set_window(master.as_fd(), screen.size.0, screen.size.1);
         never_block(&master)?;
         self.running.inward = Some(Pump::inward(screen.bytes, screen.source, master.try_clone()?, Some(END)));
-        self.running.outward = [Some(Pump::outward(master.try_clone()?, screen.sink)), None];
+        let [out, _] = &mut self.running.outward;
+        *out = Some(Pump::outward(master.try_clone()?, screen.sink));
         self.master = Some(master);
         Ok(())
     }
@@ -430,6 +431,10 @@ impl Watch<'_> {
                 Command::Window { rows, columns } => {
                     if let Some(master) = &self.master {
                         let _ = set_window(master.as_fd(), rows, columns);
+                        // An engine's client has the other side, and not as the terminal of its session.
+                        if let (Some(_), Some((_, client))) = (self.hands, &self.running.process) {
+                            let _ = signal_by_pidfd(client.as_raw_fd(), libc::SIGWINCH);
+                        }
                     }
                 }
             }

@@ -18,7 +18,7 @@ const SECRET: Ask = ("secrets = [\"token\"]", &["--secret", "token=/dev/null"], 
 /// What each of them cannot do.
 fn refused(name: &str) -> &'static [Ask] {
     match name {
-        "podman" => &[EGRESS, WRITE, DEVICE, TERMINAL],
+        "podman" => &[EGRESS, WRITE, DEVICE],
         "docker" => &[EGRESS, WRITE, READ, DEVICE, TERMINAL],
         _ => &[EGRESS, WRITE, READ, DEVICE, TERMINAL, SECRET],
     }

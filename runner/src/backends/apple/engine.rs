@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan};
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -88,6 +88,7 @@ impl Apple {
             files: BTreeMap::new(),
             secrets: plan.secrets.clone(),
             owner: None,
+            terminal: plan.process.terminal == Terminal::Own,
             create: Some(Action::Call(self.call(&words))),
             confirm: None,
             caught: None,

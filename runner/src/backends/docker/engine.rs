@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan};
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal};
 use perry_sandbox_profiles::Arch;
 use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,8 @@ impl Docker {
             let why = "docker cannot mount a folder nosuid, nodev and noexec";
             table.set(control, nobody(why, Some("use the backend `native` or `podman`")));
         }
+        let why = "docker has no place for terminals below a /dev that cannot be written";
+        table.set(Control::Terminal, nobody(why, Some("use the backend `native` or `podman`")));
         if self.backend == Backend::Docker { table } else { table::untried(&table) }
     }
 
@@ -170,6 +172,7 @@ impl Docker {
             files: BTreeMap::new(),
             secrets: plan.secrets.clone(),
             owner: Some((user.uid, user.gid)),
+            terminal: plan.process.terminal == Terminal::Own,
             create: Some(Action::Ask(create)),
             confirm: Some(Confirm { ask: look.clone(), expected: body }),
             run,

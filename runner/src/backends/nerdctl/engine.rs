@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan};
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal};
 use perry_sandbox_profiles::{Arch, to_oci_json};
 use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,7 @@ impl Nerdctl {
             files: [(SECCOMP.to_owned(), profile)].into(),
             secrets: plan.secrets.clone(),
             owner: Some((user.uid, user.gid)),
+            terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
             caught: None,

@@ -1,0 +1,112 @@
+//! A terminal of its own, in every backend that has one.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
+use crate::wall::{Wall, walls};
+use crate::{IMAGE, KEY};
+
+/// Those that give a terminal.
+fn with_terminals() -> Vec<Wall> {
+    walls().into_iter().filter(|wall| ["native", "podman"].contains(&wall.name)).collect()
+}
+
+#[test]
+fn it_is_a_terminal_inside_and_what_is_typed_is_seen_once() {
+    for wall in with_terminals() {
+        let home = wall.home();
+        let script = "tty; echo $TERM; read line; echo got=$line; echo err >&2; exit 7";
+        let args = [
+            "run",
+            "--backend",
+            wall.name,
+            "--quiet",
+            "-t",
+            "--key",
+            KEY,
+            IMAGE,
+            "--",
+            "/bin/busybox",
+            "sh",
+            "-c",
+            script,
+        ];
+        let ran = wall.feed(&home, &args, b"typed\n");
+        assert_eq!(ran.code, 7, "{wall:?}: {ran:?}");
+        let shown = ran.stdout.replace("\r\n", "\n");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines.iter().any(|line| line.starts_with("/dev/")), "{wall:?}: {lines:?}");
+        assert_eq!(lines.iter().filter(|line| **line == "typed").count(), 1, "{wall:?}: its echo: {lines:?}");
+        for said in ["xterm", "got=typed", "err"] {
+            assert!(lines.contains(&said), "{wall:?}: {said} is not in {lines:?}");
+        }
+        assert_eq!(ran.stderr, "", "{wall:?}: there is one screen");
+    }
+}
+
+#[test]
+fn no_input_is_its_end_there_as_well() {
+    for wall in with_terminals() {
+        let home = wall.home();
+        let ran = wall.shell(&home, &["-t"], "read line || echo ended");
+        assert!(ran.code == 0 && ran.stdout.contains("ended"), "{wall:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn no_key_leaves_a_sandbox_that_goes_on() {
+    for wall in with_terminals() {
+        let home = wall.home();
+        let script = "stty -ixon; echo ready; read line; echo got";
+        let args =
+            ["run", "--backend", wall.name, "--quiet", "-t", "--key", KEY, IMAGE, "--", "/bin/busybox"];
+        // Ctrl-P and Ctrl-Q, by which people leave containers.
+        let ran = wall.feed(&home, &[&args[..], &["sh", "-c", script]].concat(), b"\x10\x11\n");
+        assert!(ran.code == 0 && ran.stdout.contains("got"), "{wall:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn its_size_is_the_users_and_follows_it() {
+    for wall in with_terminals() {
+        let home = wall.home();
+        // `script` gives a terminal to the user, whose size its shell changes.
+        let script = "i=0; while [ $i -lt 100 ]; do stty size; sleep 0.1; i=$((i+1)); done";
+        let words = [
+            "run",
+            "--backend",
+            wall.name,
+            "--quiet",
+            "-t",
+            "--key",
+            KEY,
+            IMAGE,
+            "--",
+            "/bin/busybox",
+            "sh",
+            "-c",
+            script,
+        ];
+        let program = wall.command(&home, &words);
+        let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
+        let line: Vec<String> =
+            std::iter::once(program.get_program()).chain(program.get_args()).map(quoted).collect();
+        let line = format!(
+            "stty rows 31 cols 101; ({}) & sleep 3; stty rows 43 cols 97; sleep 3; kill $!; wait",
+            line.join(" ")
+        );
+        let mut user = Command::new("script");
+        user.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        user.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        user.current_dir(program.get_current_dir().unwrap_or(home.path()));
+        user.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut user = user.spawn().expect("script starts");
+        user.stdin.take().expect("a pipe").write_all(b"").expect("it reads");
+        let mut shown = String::new();
+        user.stdout.take().expect("a pipe").read_to_string(&mut shown).expect("it is text");
+        user.wait().expect("it ends");
+        for size in ["31 101", "43 97"] {
+            assert!(shown.contains(size), "{wall:?}: {size} is not in {shown}");
+        }
+    }
+}
