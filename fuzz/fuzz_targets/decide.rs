@@ -53,7 +53,11 @@ impl Asked {
                     request.target = Target::Capability(name);
                 }
             }
-            "service" => request.target = Target::Service(value),
+            "service" => {
+                if let Ok(name) = value.parse() {
+                    request.target = Target::Service(name);
+                }
+            }
             "tier" => request.tier = value.parse().ok(),
             "arg" => request.args.push(value),
             "program" => request.entrypoint = Some(value),

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use perry_sandbox_image::{ImageConfig, ImageName, Source, Store};
 use perry_sandbox_policy::{
     CommandLineSigner, Denial, Evidence, Explanation, HostFacts, ImageDefaults, ImageSubject, Policy,
-    Request, Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, decide_requirement,
-    explain,
+    Request, Requirement, Terminal, TierName, Verdict, WantedGrants, WantedLimits, WantedProject,
+    decide_requirement, explain,
 };
 use perry_sandbox_reference::{Platform, Repository};
 use perry_sandbox_runner::Launcher;
@@ -201,6 +201,7 @@ impl Pipeline {
             entrypoint: None,
             env: std::collections::BTreeMap::new(),
             grants: WantedGrants::default(),
+            project: WantedProject::default(),
             limits: WantedLimits::default(),
             terminal: Terminal::None,
         };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_image::ImageName;
 use perry_sandbox_policy::{
-    CapabilityName, Policy, Request, Target, Terminal, TierName, WantedGrants, WantedLimits,
+    CapabilityName, Policy, Request, ServiceName, Target, Terminal, TierName, WantedGrants, WantedLimits,
+    WantedProject,
 };
 use perry_sandbox_reference::{Platform, Reference, Repository};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub struct Wish {
     pub env: BTreeMap<String, String>,
     /// Grants beyond what the policy's entry gives by itself.
     pub grants: WantedGrants,
+    /// What is wanted of the compose project; services only.
+    #[serde(default)]
+    pub project: WantedProject,
     /// Limits; each can only lower.
     pub limits: WantedLimits,
     /// Whether a terminal is wanted.
@@ -61,6 +65,13 @@ pub enum TargetChoice {
     Capability(String),
     /// An image: a registry reference, `oci:DIR[:TAG|@DIGEST]`, or `docker-archive:FILE`.
     Image(String),
+    /// A service of a compose project or a node of a workload, and its image as for `Image`.
+    Service {
+        /// Which.
+        name: ServiceName,
+        /// Its image.
+        image: String,
+    },
 }
 
 impl Wish {
@@ -80,6 +91,7 @@ impl Wish {
             args: Vec::new(),
             env: BTreeMap::new(),
             grants: WantedGrants::default(),
+            project: WantedProject::default(),
             limits: WantedLimits::default(),
             terminal: Terminal::None,
         }
@@ -98,6 +110,7 @@ impl Wish {
             entrypoint: self.entrypoint.clone(),
             env: self.env.clone(),
             grants: self.grants.clone(),
+            project: self.project.clone(),
             limits: self.limits.clone(),
             terminal: self.terminal,
         };
@@ -108,7 +121,7 @@ impl Wish {
         let known =
             |word: &str| word.parse::<CapabilityName>().ok().filter(|name| policy.capability(name).is_some());
         let capability = match &self.target {
-            TargetChoice::Image(_) => None,
+            TargetChoice::Image(_) | TargetChoice::Service { .. } => None,
             TargetChoice::Word(word) => known(word),
             TargetChoice::Capability(word) => {
                 Some(known(word).ok_or_else(|| unknown_capability(policy, word))?)
@@ -121,8 +134,12 @@ impl Wish {
             };
             return Ok((Target::Capability(name), image));
         }
-        let (TargetChoice::Word(word) | TargetChoice::Capability(word) | TargetChoice::Image(word)) =
-            &self.target;
+        let word = match &self.target {
+            TargetChoice::Word(word) | TargetChoice::Capability(word) | TargetChoice::Image(word) => word,
+            TargetChoice::Service { name, image } => {
+                return Ok((Target::Service(name.clone()), image.parse()?));
+            }
+        };
         if self.image.is_some() || !looks_like_an_image(word) {
             return Err(unknown_capability(policy, word));
         }

@@ -48,6 +48,7 @@ fn request() -> Request {
         entrypoint: None,
         env: [("LANG".to_owned(), "C".to_owned())].into(),
         grants: WantedGrants::default(),
+        project: perry_sandbox_policy::WantedProject::default(),
         limits: WantedLimits::default(),
         terminal: Terminal::None,
     }

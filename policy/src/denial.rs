@@ -98,6 +98,12 @@ pub enum DenyCode {
     Devices,
     /// A Linux cap outside of the ceiling.
     LinuxCaps,
+    /// A network of the project that the entry does not grant.
+    Networks,
+    /// An address to publish on that the entry does not grant.
+    Publish,
+    /// A volume of the project that the entry does not grant.
+    Volumes,
     /// A limit above the ceiling.
     Limits,
     /// Nobody here can hold a line of the plan.
@@ -118,7 +124,7 @@ pub enum DenyKind {
 
 impl DenyCode {
     /// Every code, in order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::NoPolicy,
         Self::UnknownCapability,
         Self::NoEntry,
@@ -144,6 +150,9 @@ impl DenyCode {
         Self::Secrets,
         Self::Devices,
         Self::LinuxCaps,
+        Self::Networks,
+        Self::Publish,
+        Self::Volumes,
         Self::Limits,
         Self::NotEnforced,
     ];
@@ -176,6 +185,9 @@ impl DenyCode {
             Self::Secrets => "PSB243",
             Self::Devices => "PSB244",
             Self::LinuxCaps => "PSB245",
+            Self::Networks => "PSB246",
+            Self::Publish => "PSB247",
+            Self::Volumes => "PSB248",
             Self::Limits => "PSB250",
             Self::NotEnforced => "PSB260",
         }
@@ -207,6 +219,9 @@ impl DenyCode {
             | Self::Secrets
             | Self::Devices
             | Self::LinuxCaps
+            | Self::Networks
+            | Self::Publish
+            | Self::Volumes
             | Self::Limits => DenyKind::Policy,
         }
     }

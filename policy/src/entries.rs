@@ -15,6 +15,7 @@ use crate::limits::EntryLimits;
 use crate::names::{ImageRuleName, SignerName, TierName};
 use crate::pattern::PatternError;
 use crate::predicate::PredicateRule;
+use crate::project::ServiceName;
 use crate::quantity::WallTime;
 use crate::quorum::Quorum;
 use crate::requirement::LogRule;
@@ -181,11 +182,9 @@ pub struct ServicePattern {
 }
 
 impl ServicePattern {
-    /// Whether the pattern is for this service, written `project/name`.
-    pub fn matches(&self, service: &str) -> bool {
-        service.split_once('/').is_some_and(|(project, name)| {
-            project == self.project && self.name.as_deref().is_none_or(|own| own == name)
-        })
+    /// Whether the pattern is for this service.
+    pub fn matches(&self, service: &ServiceName) -> bool {
+        service.project() == self.project && self.name.as_deref().is_none_or(|own| own == service.name())
     }
 
     /// Whether every service of `other` is one of this pattern.

@@ -305,7 +305,7 @@ fn short(digest: &str) -> String {
 fn subject(request: &Request, evidence: Option<&Evidence>) -> String {
     match &request.target {
         Target::Capability(name) => name.to_string(),
-        Target::Service(name) => crate::refusal::shown(name),
+        Target::Service(name) => name.to_string(),
         Target::AdHoc => evidence.map_or_else(
             || "image".to_owned(),
             |evidence| match &evidence.repository {

@@ -68,6 +68,7 @@ mod pattern;
 mod plan;
 mod policy;
 mod predicate;
+mod project;
 mod quantity;
 mod quorum;
 mod read;
@@ -121,6 +122,10 @@ pub use plan::{
 };
 pub use policy::{CommandLineSigner, Policy, PolicyDigest, load};
 pub use predicate::{Condition, PredicateRule, SLSA_PREDICATES};
+pub use project::{
+    Attachment, HostName, InsidePath, Protocol, Publication, ServiceName, VolumeAccess, VolumeMount,
+    WantedProject,
+};
 pub use quantity::{ByteSize, Limits, MilliCpu, QuantityError, WallTime};
 pub use quorum::Quorum;
 pub use refusal::{LoadError, Refusal, RefusalCode};

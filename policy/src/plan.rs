@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::decide::UsedException;
 use crate::isolation::IsolationLevel;
 use crate::names::{BackendName, CapabilityName, SecretName, TierName};
+use crate::project::{Attachment, Publication, ServiceName, VolumeMount};
 use crate::quantity::{ByteSize, Limits};
 use crate::seccomp::SharedProfile;
 
@@ -30,6 +31,9 @@ use crate::seccomp::SharedProfile;
 pub struct LaunchPlan {
     /// The capability that is run, or nothing for an ad-hoc image.
     pub capability: Option<CapabilityName>,
+    /// The compose service or workload node that is run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
     /// The tier whose ceiling applied.
     pub tier: TierName,
     /// Digest of the resolved policy.
@@ -65,11 +69,11 @@ pub struct LaunchPlan {
     /// Devices of the host, by path.
     pub devices: Vec<String>,
     /// Networks of the compose project that it joins.
-    pub networks: Vec<String>,
-    /// Addresses of the host on which it is published.
-    pub publish: Vec<String>,
+    pub networks: Vec<Attachment>,
+    /// Ports of it that are published on the host.
+    pub publish: Vec<Publication>,
     /// Named volumes of the project.
-    pub volumes: Vec<String>,
+    pub volumes: Vec<VolumeMount>,
     /// All limits.
     pub limits: Limits,
     /// How the memory limit is held.

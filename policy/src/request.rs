@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{CapabilityName, SecretName, TierName};
 use crate::plan::Terminal;
+use crate::project::{ServiceName, WantedProject};
 use crate::quantity::{ByteSize, MilliCpu, WallTime};
 use perry_sandbox_profiles::LinuxCapSet;
 
@@ -25,6 +26,8 @@ pub struct Request {
     pub env: BTreeMap<String, String>,
     /// Grants wanted beyond what the entry gives by itself; nothing wider than the ceiling is ever given.
     pub grants: WantedGrants,
+    /// What is wanted of the compose project; services and nodes only.
+    pub project: WantedProject,
     /// Limits wanted: each can only lower.
     pub limits: WantedLimits,
     /// Whether a terminal is wanted.
@@ -39,8 +42,8 @@ pub enum Target {
     Capability(CapabilityName),
     /// An image named on the command line, under the policy's `[ad-hoc]` entry or a signer given beside it.
     AdHoc,
-    /// A compose service or workload node, as `project/name`.
-    Service(String),
+    /// A compose service or workload node.
+    Service(ServiceName),
 }
 
 /// Grants that the caller wants this time, as text of the policy's grammar.

@@ -1,9 +1,12 @@
 //! What may run, and every reason why something may not.
 
+use std::num::NonZeroU16;
+
 use perry_sandbox_policy::{
-    BackendFacts, CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts, ImageDefaults,
-    ImageSubject, IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy, RepositoryRule,
-    Request, RootfsMode, Signer, SignerIdentity, Target, Verdict, decide, decide_requirement, explain,
+    Attachment, BackendFacts, CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts,
+    ImageDefaults, ImageSubject, IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy,
+    Protocol, Publication, RepositoryRule, Request, RootfsMode, Signer, SignerIdentity, Target, Verdict,
+    VolumeAccess, VolumeMount, WantedProject, decide, decide_requirement, explain,
 };
 
 use crate::support::{
@@ -324,18 +327,49 @@ fn the_most_specific_image_rule_applies_by_whole_components() {
 #[test]
 fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
     let policy = acme();
-    let service = |name: &str| request(Target::Service(name.into()));
+    let service = |name: &str| request(Target::Service(name.parse().unwrap()));
+    let joining = |name: &str, networks: &[&str], publish: &str, volume: &str| {
+        let attachment =
+            |name: &&str| Attachment { network: name.parse().unwrap(), aliases: Vec::new(), address: None };
+        let mut asked = service(name);
+        asked.project = WantedProject {
+            networks: networks.iter().map(attachment).collect(),
+            publish: vec![Publication {
+                on: publish.parse().unwrap(),
+                port: NonZeroU16::new(80).unwrap(),
+                protocol: Protocol::Tcp,
+            }],
+            volumes: vec![VolumeMount {
+                volume: volume.parse().unwrap(),
+                path: "/data".parse().unwrap(),
+                access: VolumeAccess::Write,
+            }],
+        };
+        asked
+    };
     let plan = allowed(run(&policy, &service("shop/web"), &shell_tools(), &able_host()));
+    assert!(plan.networks.is_empty() && plan.publish.is_empty(), "nothing is given that is not wanted");
+    let asked = joining("shop/web", &["front"], "8080", "data");
+    let plan = allowed(run(&policy, &asked, &shell_tools(), &able_host()));
     assert_eq!(
-        (plan.networks.as_slice(), plan.publish.as_slice()),
-        (["back".to_owned(), "front".to_owned()].as_slice(), ["127.0.0.1:8080".to_owned()].as_slice())
+        (&plan.networks, &plan.publish, &plan.volumes),
+        (&asked.project.networks, &asked.project.publish, &asked.project.volumes)
     );
+    assert_eq!(plan.service.as_ref().unwrap().to_string(), "shop/web");
+    let asked = joining("shop/web", &["front", "other"], "0.0.0.0:8080", "others");
+    let found = codes(&run(&policy, &asked, &shell_tools(), &able_host()));
+    assert_eq!(found, [DenyCode::Networks, DenyCode::Publish, DenyCode::Volumes]);
+    let mut stranger = joining("shop/web", &["front"], "8080", "data");
+    stranger.target = Target::AdHoc;
+    let found = codes(&run(&policy, &stranger, &shell_tools(), &able_host()));
+    assert!(found.ends_with(&[DenyCode::Networks, DenyCode::Publish, DenyCode::Volumes]), "{found:?}");
     assert_eq!((plan.tier.as_str(), plan.limits.memory.to_string().as_str()), ("default", "512MiB"));
     let plan = allowed(run(&policy, &service("other/web"), &shell_tools(), &able_host()));
     assert_eq!((plan.tier.as_str(), plan.networks.len()), ("isolated", 0));
     let lacking =
         host(vec![backend("native", &[IsolationLevel::Oci], &[Control::ProjectNetworks, Control::Volumes])]);
-    let found = codes(&run(&policy, &service("shop/web"), &shell_tools(), &lacking));
+    let found =
+        codes(&run(&policy, &joining("shop/web", &["front"], "8080", "data"), &shell_tools(), &lacking));
     assert_eq!(found, [DenyCode::NotEnforced, DenyCode::NotEnforced]);
 }
 

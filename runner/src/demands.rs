@@ -132,7 +132,9 @@ fn check(backend: &'static str, control: Control, table: &ControlTable) -> Resul
 mod tests {
     use super::*;
     use crate::spine::{request, spine};
-    use perry_sandbox_policy::{Enforcement, Mount};
+    use perry_sandbox_policy::{
+        Attachment, Enforcement, Mount, Protocol, Publication, VolumeAccess, VolumeMount,
+    };
 
     /// A plan without lines: what counts is what its fields say.
     fn plan() -> LaunchPlan {
@@ -148,9 +150,12 @@ mod tests {
         plan.mounts = [MountAccess::Read, MountAccess::Write, MountAccess::Execute].map(mount).into();
         plan.secrets = vec!["token".parse().unwrap()];
         plan.devices = vec!["/dev/fuse".to_owned()];
-        plan.networks = vec!["web".to_owned()];
-        plan.publish = vec!["127.0.0.1:80".to_owned()];
-        plan.volumes = vec!["data".to_owned()];
+        let network = "web".parse().unwrap();
+        plan.networks = vec![Attachment { network, aliases: Vec::new(), address: None }];
+        let port = 80.try_into().unwrap();
+        plan.publish = vec![Publication { on: "80".parse().unwrap(), port, protocol: Protocol::Tcp }];
+        let (volume, path) = ("data".parse().unwrap(), "/data".parse().unwrap());
+        plan.volumes = vec![VolumeMount { volume, path, access: VolumeAccess::Write }];
         plan.network = Network::Egress(vec!["a.example:443".to_owned()]);
         plan.rootfs = RootfsMode::Ephemeral;
         plan.process.terminal = Terminal::Own;

@@ -195,6 +195,7 @@ impl RequestArgs {
             args: self.command.clone(),
             env: variables(&self.env)?,
             grants: self.grants()?,
+            project: perry_sandbox_policy::WantedProject::default(),
             limits: WantedLimits {
                 memory: self.memory,
                 cpu: self.cpus,

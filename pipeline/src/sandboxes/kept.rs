@@ -52,7 +52,10 @@ impl Kept {
         for path in named.into_iter().flatten() {
             write_out(path)?;
         }
-        if let TargetChoice::Word(text) | TargetChoice::Image(text) = &mut wish.target {
+        if let TargetChoice::Word(text)
+        | TargetChoice::Image(text)
+        | TargetChoice::Service { image: text, .. } = &mut wish.target
+        {
             write_out_image(text)?;
         }
         if let Some(text) = &mut wish.image {

@@ -6,6 +6,7 @@ mod cover;
 mod evidence;
 mod grants;
 mod process;
+mod project;
 mod verdict;
 
 pub(crate) use backend::row_of;

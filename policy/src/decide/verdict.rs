@@ -12,10 +12,11 @@ use super::cover::refuse_covered_programs;
 use super::evidence::check;
 use super::grants::{granted, limited, listed};
 use super::process::{process, through_proxy};
+use super::project::{Project, in_words, of_project};
 use crate::control::{Control, HostFacts};
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::evidence::Evidence;
-use crate::grants::{Grants, ProjectGrants};
+use crate::grants::Grants;
 use crate::isolation::IsolationLevel;
 use crate::names::{BackendName, TierName};
 use crate::pattern::PatternSet;
@@ -196,9 +197,9 @@ impl Facts<'_> {
             });
         }
         let limits = limited(request, &entry, ceiling, reasons);
-        let empty = ProjectGrants::default();
-        let project = entry.project.unwrap_or(&empty);
-        let wanted = Wanted { process: &process, grants: &grants, project, limits: &limits, evidence };
+        let project = of_project(request, &entry, reasons);
+        let wanted =
+            Wanted { process: &process, grants: &grants, project: &project, limits: &limits, evidence };
         let demands = wanted.demands(&applied);
         let levels = levels(policy, &applied, &host.hostname, now);
         let choice = match choose(&levels, evidence.platform.architecture(), host, ceiling, &demands, reasons)
@@ -246,7 +247,7 @@ fn reaches_a_proxy(profile: &SharedProfile) -> bool {
 struct Parts<'a> {
     process: Process,
     grants: Grants,
-    project: &'a ProjectGrants,
+    project: Project<'a>,
     limits: Limits,
     warm: Option<NonZeroU32>,
     evidence: &'a Evidence,
@@ -265,6 +266,10 @@ fn assemble(
         capability: match &request.target {
             Target::Capability(name) => Some(name.clone()),
             Target::AdHoc | Target::Service(_) => None,
+        },
+        service: match &request.target {
+            Target::Service(name) => Some(name.clone()),
+            Target::AdHoc | Target::Capability(_) => None,
         },
         tier: applied.name.clone(),
         policy: policy.digest().as_digest().clone(),
@@ -292,9 +297,9 @@ fn assemble(
         },
         secrets: grants.secrets.iter().map(|(name, _)| name.clone()).collect(),
         devices: texts(&grants.devices),
-        networks: texts(&project.networks),
-        publish: texts(&project.publish),
-        volumes: texts(&project.volumes),
+        networks: project.wanted.networks.clone(),
+        publish: project.wanted.publish.clone(),
+        volumes: project.wanted.volumes.clone(),
         limits,
         memory_enforcement: choice.memory,
         warm,
@@ -326,7 +331,7 @@ fn mounts(grants: &Grants) -> Vec<Mount> {
 struct Wanted<'a> {
     process: &'a Process,
     grants: &'a Grants,
-    project: &'a ProjectGrants,
+    project: &'a Project<'a>,
     limits: &'a Limits,
     evidence: &'a Evidence,
 }
@@ -385,25 +390,23 @@ impl Wanted<'_> {
             demands.lines.insert(control, value);
             demands.spans.insert(control, span.flatten());
         };
-        if project.networks.is_empty() {
+        let wanted = project.wanted;
+        if wanted.networks.is_empty() {
             // A list of hosts needs the absence of every other way out as well.
             let value = if grants.egress.is_empty() { "none" } else { "none but the egress proxy" };
             add(Control::NoNetwork, value.to_owned(), None);
         } else {
-            add(
-                Control::ProjectNetworks,
-                listed(&project.networks),
-                project.networks.iter().next().map(|(_, at)| at),
-            );
+            let names = wanted.networks.iter().map(|attachment| &attachment.network);
+            add(Control::ProjectNetworks, in_words(names), Some(project.networks));
         }
         if !grants.egress.is_empty() {
             add(Control::Egress, listed(&grants.egress), grants.egress.iter().next().map(|(_, at)| at));
         }
-        if !project.publish.is_empty() {
-            add(Control::Publish, listed(&project.publish), project.publish.iter().next().map(|(_, at)| at));
+        if !wanted.publish.is_empty() {
+            add(Control::Publish, in_words(&wanted.publish), Some(project.publish));
         }
-        if !project.volumes.is_empty() {
-            add(Control::Volumes, listed(&project.volumes), project.volumes.iter().next().map(|(_, at)| at));
+        if !wanted.volumes.is_empty() {
+            add(Control::Volumes, in_words(&wanted.volumes), Some(project.volumes));
         }
         let only_read = grants.mounts_only_read();
         if !only_read.is_empty() {

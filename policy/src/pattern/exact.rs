@@ -133,9 +133,20 @@ macro_rules! shown {
     )+};
 }
 
+macro_rules! read_as_text {
+    ($($name:ident),+) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
 exact!(DevicePath, NetworkName, VolumeName, PublishAddress, SecretName, LinuxCap);
 shown!(DevicePath, NetworkName, VolumeName, PublishAddress);
 serialize_as_text!(DevicePath, NetworkName, VolumeName, PublishAddress);
+read_as_text!(NetworkName, VolumeName, PublishAddress);
 
 #[cfg(test)]
 mod tests {

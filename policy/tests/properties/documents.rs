@@ -114,7 +114,9 @@ proptest! {
         request.env.insert(name.clone(), value.clone());
         request.grants.egress.push(name.clone());
         request.grants.mounts_write.push(value.clone());
-        request.target = perry_sandbox_policy::Target::Service(name.clone());
+        if let Ok(name) = name.parse() {
+            request.target = perry_sandbox_policy::Target::Service(name);
+        }
         let image = perry_sandbox_policy::ImageDefaults {
             entrypoint: args.clone(), cmd: args, env: vec![name.clone(), format!("{name}={value}")],
             working_dir: Some(name), user: Some(value),

@@ -91,6 +91,7 @@ pub(crate) fn request(target: Target) -> Request {
         entrypoint: None,
         env: BTreeMap::new(),
         grants: WantedGrants::default(),
+        project: perry_sandbox_policy::WantedProject::default(),
         limits: WantedLimits::default(),
         terminal: Terminal::None,
     }

@@ -30,6 +30,7 @@ pub(crate) fn request(args: &[&str]) -> Request {
         entrypoint: None,
         env: BTreeMap::new(),
         grants: WantedGrants::default(),
+        project: perry_sandbox_policy::WantedProject::default(),
         limits: WantedLimits::default(),
         terminal: Terminal::None,
     }

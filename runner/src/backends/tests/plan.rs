@@ -38,6 +38,7 @@ pub(super) fn planned() -> Planned {
         entrypoint: None,
         env: BTreeMap::new(),
         grants: WantedGrants::default(),
+        project: perry_sandbox_policy::WantedProject::default(),
         limits: WantedLimits::default(),
         terminal: Terminal::None,
     };

@@ -1,0 +1,73 @@
+//! What is wanted of a compose project, held against what the service's entry grants of it.
+
+use std::fmt::Display;
+
+use crate::denial::{DenyCode, DenyReason, Reasons};
+use crate::pattern::{Pattern, PatternSet};
+use crate::project::WantedProject;
+use crate::request::Request;
+use crate::require::Entry;
+use crate::source::Span;
+
+use super::grants::listed;
+
+/// What is wanted, and where the first grant of each kind stands.
+pub(crate) struct Project<'a> {
+    pub(crate) wanted: &'a WantedProject,
+    pub(crate) networks: Option<Span>,
+    pub(crate) publish: Option<Span>,
+    pub(crate) volumes: Option<Span>,
+}
+
+/// The wanted things with a reason for each that the entry does not grant. Whoever is no service is granted none.
+pub(crate) fn of_project<'a>(request: &'a Request, entry: &Entry<'_>, reasons: &mut Reasons) -> Project<'a> {
+    let none = crate::grants::ProjectGrants::default();
+    let granted = entry.project.unwrap_or(&none);
+    let wanted = &request.project;
+    let mut asker = Asker { entry: entry.span, reasons };
+    let networks = wanted.networks.iter().map(|one| &one.network);
+    asker.inside(networks, &granted.networks, DenyCode::Networks, "networks");
+    asker.inside(wanted.publish.iter().map(|one| &one.on), &granted.publish, DenyCode::Publish, "publish");
+    asker.inside(
+        wanted.volumes.iter().map(|one| &one.volume),
+        &granted.volumes,
+        DenyCode::Volumes,
+        "volumes",
+    );
+    Project {
+        wanted,
+        networks: place(&granted.networks),
+        publish: place(&granted.publish),
+        volumes: place(&granted.volumes),
+    }
+}
+
+fn place<T: Pattern>(set: &PatternSet<T>) -> Option<Span> {
+    set.iter().find_map(|(_, span)| span)
+}
+
+struct Asker<'a> {
+    entry: Option<Span>,
+    reasons: &'a mut Reasons,
+}
+
+impl Asker<'_> {
+    fn inside<'a, T: Pattern + Display + 'a>(
+        &mut self,
+        wanted: impl Iterator<Item = &'a T>,
+        granted: &PatternSet<T>,
+        code: DenyCode,
+        row: &'static str,
+    ) {
+        for item in wanted.filter(|item| !granted.includes(item)) {
+            let found = format!("the service's entry grants {}", listed(granted));
+            let reason = DenyReason::new(code, row, item.to_string(), found, [place(granted).or(self.entry)]);
+            self.reasons.add(reason.remedy(format!("leave it out, or list it in the entry's `{row}`")));
+        }
+    }
+}
+
+/// Things one after another, for people.
+pub(crate) fn in_words<'a, T: Display + 'a>(items: impl IntoIterator<Item = &'a T>) -> String {
+    items.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
