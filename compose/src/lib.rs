@@ -1,0 +1,10 @@
+//! Compose files: a loader whose `config` says exactly what docker compose's says, and the model that it loads.
+//!
+//! The data's way, one direction: text → [`Node`]s with spans → interpolation → extends → short forms made long → merge →
+//! include → schema → defaults and consistency → `config`. Nothing here reads a file or the environment by itself: the
+//! caller gives both. Nothing here hardens anything either: that is the planner's, and shown by `plan`.
+#![forbid(unsafe_code)]
+
+mod node;
+
+pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
