@@ -5,6 +5,10 @@
 //! caller gives both. Nothing here hardens anything either: that is the planner's, and shown by `plan`.
 #![forbid(unsafe_code)]
 
+mod error;
 mod node;
+mod yaml;
 
+pub use error::{Note, Problem, Problems, Reason, Sources};
 pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
+pub use yaml::{Budget, parse as parse_yaml};

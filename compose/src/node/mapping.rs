@@ -1,7 +1,12 @@
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
+use indexmap::IndexMap;
+
 use super::{Node, Span};
 
-/// A key of a [`Mapping`], with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A key of a [`Mapping`], with its place. Two keys are equal when their texts are.
+#[derive(Debug, Clone)]
 pub struct Key {
     /// The text.
     pub name: String,
@@ -9,46 +14,77 @@ pub struct Key {
     pub span: Span,
 }
 
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.name
+    }
+}
+
 /// Keys and values in the order of the document; a key stands once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mapping {
-    entries: Vec<(Key, Node)>,
+    // A file decides how many keys there are: a search from the start would cost their square.
+    entries: IndexMap<Key, Node>,
 }
 
 impl Mapping {
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries.iter().find(|(known, _)| known.name == key).map(|(_, node)| node)
+        self.entries.get(key)
     }
 
     /// The value of `key`.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.iter_mut().find(|(known, _)| known.name == key).map(|(_, node)| node)
+        self.entries.get_mut(key)
+    }
+
+    /// The key as it stands in the file, with its value.
+    pub fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
+        self.entries.get_key_value(key)
+    }
+
+    /// Whether `key` is there.
+    pub fn contains(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// Puts a value below `key`, in the place of the earlier one, which is given back.
     pub fn insert(&mut self, key: Key, node: Node) -> Option<Node> {
-        if let Some(known) = self.get_mut(&key.name) {
-            return Some(std::mem::replace(known, node));
-        }
-        self.entries.push((key, node));
-        None
+        self.entries.insert(key, node)
     }
 
     /// Takes `key` out.
     pub fn remove(&mut self, key: &str) -> Option<Node> {
-        let place = self.entries.iter().position(|(known, _)| known.name == key)?;
-        Some(self.entries.remove(place).1)
+        self.entries.shift_remove(key)
+    }
+
+    /// Keeps only the entries for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &mut Node) -> bool) {
+        self.entries.retain(|key, node| keep(key, node));
     }
 
     /// Keys and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Node)> {
-        self.entries.iter().map(|(key, node)| (key, node))
+        self.entries.iter()
     }
 
     /// Keys and values, in order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Node)> {
-        self.entries.iter_mut().map(|(key, node)| (&*key, node))
+        self.entries.iter_mut()
     }
 
     /// How many keys there are.
@@ -64,7 +100,7 @@ impl Mapping {
 
 impl IntoIterator for Mapping {
     type Item = (Key, Node);
-    type IntoIter = std::vec::IntoIter<(Key, Node)>;
+    type IntoIter = indexmap::map::IntoIter<Key, Node>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.entries.into_iter()
@@ -74,10 +110,6 @@ impl IntoIterator for Mapping {
 impl FromIterator<(Key, Node)> for Mapping {
     /// A key that comes again replaces the earlier one.
     fn from_iter<I: IntoIterator<Item = (Key, Node)>>(entries: I) -> Self {
-        let mut mapping = Self::default();
-        for (key, node) in entries {
-            mapping.insert(key, node);
-        }
-        mapping
+        Self { entries: entries.into_iter().collect() }
     }
 }

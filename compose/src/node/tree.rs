@@ -31,6 +31,9 @@ pub enum Value {
     Integer(i64),
     /// Any other number.
     Float(f64),
+    /// A plain scalar that reads as a point in time, in the form of RFC 3339. No attribute of the standard takes one: only
+    /// what stands below an `x-` key may be one.
+    Timestamp(String),
     /// Text, quoted or plain.
     Text(String),
     /// A list.

@@ -1,0 +1,10 @@
+//! Text to trees: YAML as the standard's reader reads it, within bounds.
+
+mod budget;
+mod compose;
+mod merge_key;
+mod scalar;
+mod timestamp;
+
+pub use budget::Budget;
+pub use compose::parse;

@@ -1,0 +1,3 @@
+//! The loader's tests.
+
+mod yaml;
