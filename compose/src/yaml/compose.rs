@@ -222,22 +222,19 @@ impl Composer<'_, '_> {
         if !self.meter.take_node() {
             return Err(too_large(span));
         }
-        let (value, name, is_merge, anchor) = match event.data {
-            EventData::Scalar { anchor, tag, value, style, .. } => {
-                let written =
-                    Written { tag: tag.as_deref(), text: &value, plain: style == ScalarStyle::Plain };
-                let is_merge = written.is_merge_key();
-                (written.value().unwrap_or(Value::Null), value, is_merge, anchor)
-            }
-            EventData::Alias { anchor } => {
-                let node = self.alias(&anchor, span)?.0;
-                let name = node.text().unwrap_or_default().to_owned();
-                (node.value, name, false, None)
-            }
-            _ => {
-                let problem = Problem::new(Reason::YamlSyntax, span, "a list or a mapping cannot be a key");
-                return Err(Box::new(problem));
-            }
+        let (value, name, is_merge, anchor) = if let EventData::Scalar { anchor, tag, value, style, .. } =
+            event.data
+        {
+            let written = Written { tag: tag.as_deref(), text: &value, plain: style == ScalarStyle::Plain };
+            let is_merge = written.is_merge_key();
+            (written.value().unwrap_or(Value::Null), value, is_merge, anchor)
+        } else if let EventData::Alias { anchor } = event.data {
+            let node = self.alias(&anchor, span)?.0;
+            let name = node.text().unwrap_or_default().to_owned();
+            (node.value, name, false, None)
+        } else {
+            let problem = Problem::new(Reason::YamlSyntax, span, "a list or a mapping cannot be a key");
+            return Err(Box::new(problem));
         };
         if !matches!(value, Value::Text(_)) {
             let message = format!("key `{}` is not text", shown(&name));
