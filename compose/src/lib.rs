@@ -5,10 +5,15 @@
 //! caller gives both. Nothing here hardens anything either: that is the planner's, and shown by `plan`.
 #![forbid(unsafe_code)]
 
+mod canonical;
+mod consistency;
 mod error;
 mod node;
+mod normalize;
+mod paths;
+mod schema;
 mod yaml;
 
-pub use error::{Note, Problem, Problems, Reason, Sources};
+pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning};
 pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
 pub use yaml::{Budget, parse as parse_yaml};

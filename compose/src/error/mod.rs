@@ -4,11 +4,13 @@ mod problem;
 mod problems;
 mod reason;
 mod render;
+mod report;
 mod sources;
 
 pub use problem::{Note, Problem};
 pub use problems::Problems;
 pub use reason::Reason;
+pub use report::{Report, Warning};
 pub use sources::Sources;
 
 pub(crate) use problem::shown;

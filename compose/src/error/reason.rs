@@ -24,6 +24,8 @@ pub enum Reason {
     SchemaType,
     /// A value of the right type, but not of the form that its place asks for.
     InvalidValue,
+    /// An attribute that must be there, and is not.
+    MissingAttribute,
     /// Two attributes that cannot be given together.
     ExclusiveAttributes,
     /// A reference to a service that there is not.
@@ -63,6 +65,7 @@ impl Reason {
             Self::SchemaKey => "schema-key",
             Self::SchemaType => "schema-type",
             Self::InvalidValue => "invalid-value",
+            Self::MissingAttribute => "missing-attribute",
             Self::ExclusiveAttributes => "exclusive-attributes",
             Self::UndefinedService => "undefined-service",
             Self::UndefinedNetwork => "undefined-network",

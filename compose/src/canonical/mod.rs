@@ -1,0 +1,9 @@
+//! Short forms made long, so that each thing has one form behind this step.
+
+mod defaults;
+mod forms;
+mod volume;
+
+pub(crate) use defaults::set_defaults;
+pub(crate) use forms::{canonical, omit_empty};
+pub(crate) use volume::target as volume_target;
