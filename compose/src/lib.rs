@@ -12,8 +12,10 @@ mod node;
 mod normalize;
 mod paths;
 mod schema;
+mod template;
 mod yaml;
 
 pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning};
 pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
+pub use template::{Variable, variables};
 pub use yaml::{Budget, parse as parse_yaml};
