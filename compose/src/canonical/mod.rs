@@ -2,6 +2,8 @@
 
 mod defaults;
 mod forms;
+mod port;
+mod resource;
 mod volume;
 
 pub(crate) use defaults::set_defaults;

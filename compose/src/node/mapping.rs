@@ -67,6 +67,11 @@ impl Mapping {
         self.entries.insert(key, node)
     }
 
+    /// Puts a value below a key that no file wrote, at the value's own place.
+    pub(crate) fn put(&mut self, key: &str, node: Node) {
+        self.insert(Key { name: key.to_owned(), span: node.span }, node);
+    }
+
     /// Takes `key` out.
     pub fn remove(&mut self, key: &str) -> Option<Node> {
         self.entries.shift_remove(key)

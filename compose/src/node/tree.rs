@@ -72,4 +72,38 @@ impl Node {
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.mapping()?.get(key)
     }
+
+    /// The value below `key`, if it is a mapping that has it.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.mapping_mut()?.get_mut(key)
+    }
+
+    /// The items, if it is a list.
+    pub fn sequence_mut(&mut self) -> Option<&mut Vec<Node>> {
+        if let Value::Sequence(items) = &mut self.value { Some(items) } else { None }
+    }
+
+    /// Whether it is nothing.
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    /// A text at the same place.
+    pub(crate) fn text_here(&self, text: impl Into<String>) -> Self {
+        Self::new(self.span, Value::Text(text.into()))
+    }
+
+    /// What it is, for a message.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Integer(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Timestamp(_) => "a point in time",
+            Value::Text(_) => "text",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
 }
