@@ -7,7 +7,9 @@
 
 mod canonical;
 mod consistency;
+mod dotenv;
 mod error;
+mod files;
 mod node;
 mod normalize;
 mod paths;
@@ -15,7 +17,9 @@ mod schema;
 mod template;
 mod yaml;
 
+pub use dotenv::{EnvFileError, EnvFileFault, parse as parse_env_file, parse_raw as parse_raw_env_file};
 pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning};
+pub use files::{Environment, FileError, Files, Kind, Options, Request};
 pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
 pub use template::{Variable, variables};
 pub use yaml::{Budget, parse as parse_yaml};

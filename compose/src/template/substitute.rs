@@ -9,7 +9,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// Why a text's variables cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
-    #[error("`{0}` holds a `${` that begins no variable")]
+    #[error("`{0}` holds a `${{` that begins no variable")]
     Invalid(String),
     #[error("variable `{name}` must be set{}", said(.why))]
     Required { name: String, why: String },
