@@ -62,7 +62,9 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Result<Name<'a>, EnvFileError> {
-        if let Some(behind) = self.rest.strip_prefix("export").filter(|rest| rest.starts_with(char::is_whitespace)) {
+        if let Some(behind) =
+            self.rest.strip_prefix("export").filter(|rest| rest.starts_with(char::is_whitespace))
+        {
             self.rest = behind.trim_start_matches(space);
         }
         let all = self.rest;
@@ -108,7 +110,8 @@ impl<'a> Reader<'a> {
                 line.split_once(" #").map_or(line, |(value, _)| value).trim_end().to_owned()
             }
         };
-        let value = substitute(&raw, lookup).map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?;
+        let value =
+            substitute(&raw, lookup).map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?;
         self.counted(value)
     }
 

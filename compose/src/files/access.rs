@@ -63,7 +63,6 @@ pub(crate) fn read_text(files: &dyn Files, path: &str, most: usize) -> Result<St
             if matches!(error, FileError::TooLarge(_)) { Reason::Limit } else { Reason::MissingFile };
         Problem::nowhere(reason, format!("cannot read `{}`: {error}", shown(path)))
     })?;
-    String::from_utf8(bytes).map_err(|_| {
-        Problem::nowhere(Reason::YamlSyntax, format!("`{}` is not text in UTF-8", shown(path)))
-    })
+    String::from_utf8(bytes)
+        .map_err(|_| Problem::nowhere(Reason::YamlSyntax, format!("`{}` is not text in UTF-8", shown(path))))
 }

@@ -94,8 +94,7 @@ impl Project {
         } else {
             self.env_files = given.to_vec();
         }
-        let found =
-            merge_env_files(files, &request.current_folder, &self.env_files, &self.environment)?;
+        let found = merge_env_files(files, &request.current_folder, &self.env_files, &self.environment)?;
         for (name, value) in found {
             self.environment.entry(name).or_insert(value);
         }
@@ -143,10 +142,8 @@ impl Project {
 }
 
 fn first(names: &[&str], folder: &str, files: &dyn Files, report: &mut Report) -> Option<String> {
-    let mut found = names
-        .iter()
-        .map(|name| join(folder, name))
-        .filter(|path| files.kind(path) != Kind::Missing);
+    let mut found =
+        names.iter().map(|name| join(folder, name)).filter(|path| files.kind(path) != Kind::Missing);
     let winner = found.next()?;
     let others: Vec<String> = found.map(|path| format!("`{}`", shown(&path))).collect();
     if !others.is_empty() {
@@ -162,7 +159,8 @@ fn disabled(environment: &Environment) -> Result<bool, Problem> {
         None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
         Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
         Some(other) => {
-            let message = format!("`COMPOSE_DISABLE_ENV_FILE` is `{}`, expected `true` or `false`", shown(other));
+            let message =
+                format!("`COMPOSE_DISABLE_ENV_FILE` is `{}`, expected `true` or `false`", shown(other));
             Err(Problem::nowhere(Reason::InvalidValue, message))
         }
     }

@@ -23,9 +23,8 @@ pub(crate) fn merge_env_files(
             return Err(Problem::nowhere(Reason::MissingFile, message));
         }
         let text = read_text(files, &path, MOST_BYTES)?;
-        parse(&text, &|name| environment.get(name).cloned(), &mut found).map_err(|error| {
-            Problem::nowhere(Reason::EnvFileSyntax, format!("{}: {error}", shown(&path)))
-        })?;
+        parse(&text, &|name| environment.get(name).cloned(), &mut found)
+            .map_err(|error| Problem::nowhere(Reason::EnvFileSyntax, format!("{}: {error}", shown(&path))))?;
     }
     Ok(found)
 }

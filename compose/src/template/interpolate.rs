@@ -20,10 +20,7 @@ impl std::fmt::Debug for Interpolation<'_> {
 }
 
 impl<'a> Interpolation<'a> {
-    pub(crate) fn new(
-        lookup: &'a dyn Fn(&str) -> Option<String>,
-        report: &'a mut Report,
-    ) -> Self {
+    pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>, report: &'a mut Report) -> Self {
         Self { lookup, report, left: MOST_BYTES }
     }
 }
@@ -94,11 +91,9 @@ impl Interpolation<'_> {
 
 fn problem(error: &TemplateError, span: Span, path: &Path<'_>) -> Problem {
     let message = format!("{path}: {error}");
+    let problem = Problem::new(error.reason(), span, message);
     match error {
-        TemplateError::Invalid(_) => {
-            Problem::new(Reason::Interpolation, span, message).help("write `$$` for a plain `$`")
-        }
-        TemplateError::Required { .. } => Problem::new(Reason::MissingVariable, span, message),
-        TemplateError::Depth | TemplateError::Length => Problem::new(Reason::Limit, span, message),
+        TemplateError::Invalid(_) => problem.help("write `$$` for a plain `$`"),
+        TemplateError::Required { .. } | TemplateError::Depth | TemplateError::Length => problem,
     }
 }

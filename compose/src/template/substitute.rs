@@ -1,4 +1,5 @@
 use super::scan::{Found, Kind, Operator, Scanner};
+use crate::error::Reason;
 
 /// Defaults inside defaults.
 const MOST_NESTED: usize = 50;
@@ -17,6 +18,17 @@ pub(crate) enum TemplateError {
     Depth,
     #[error("more than {MOST_BYTES} bytes once the variables are put in")]
     Length,
+}
+
+impl TemplateError {
+    /// The kind of problem that it is.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Invalid(_) => Reason::Interpolation,
+            Self::Required { .. } => Reason::MissingVariable,
+            Self::Depth | Self::Length => Reason::Limit,
+        }
+    }
 }
 
 fn said(why: &str) -> String {
@@ -93,7 +105,9 @@ impl<'a> Substitution<'a> {
         match (operator.kind, set) {
             (Kind::Default, false) | (Kind::Replacement, true) => Ok(argument),
             (Kind::Demand, false) => Err(TemplateError::Required { name: name.to_owned(), why: argument }),
-            (Kind::Default | Kind::Demand, true) | (Kind::Replacement, false) => Ok(value.unwrap_or_default()),
+            (Kind::Default | Kind::Demand, true) | (Kind::Replacement, false) => {
+                Ok(value.unwrap_or_default())
+            }
         }
     }
 }

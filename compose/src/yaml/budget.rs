@@ -29,6 +29,12 @@ impl Meter {
         Self { nodes: budget.nodes, repeated_bytes: budget.repeated_bytes }
     }
 
+    /// Gives back what was not used.
+    pub(super) fn settle(&self, budget: &mut Budget) {
+        budget.nodes = self.nodes;
+        budget.repeated_bytes = self.repeated_bytes;
+    }
+
     /// Takes a part that stands in the text itself; `false` if there is nothing left.
     pub(super) fn take_node(&mut self) -> bool {
         self.take(Size { nodes: 1, bytes: 0 })

@@ -14,6 +14,11 @@ use crate::node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
 /// # Errors
 /// Everything that is wrong, as far as reading could go on.
 pub fn parse(text: &str, file: FileId, budget: &Budget) -> Result<Vec<Node>, Vec<Problem>> {
+    parse_within(text, file, &mut budget.clone())
+}
+
+/// As [`parse`], and takes what the file holds off the budget: the next file has what is left.
+pub(crate) fn parse_within(text: &str, file: FileId, budget: &mut Budget) -> Result<Vec<Node>, Vec<Problem>> {
     let start = Mark { offset: 0, line: 1, column: 1 };
     let nowhere = Span { file, start, end: start };
     if text.len() > budget.bytes {
@@ -33,6 +38,8 @@ pub fn parse(text: &str, file: FileId, budget: &Budget) -> Result<Vec<Node>, Vec
         last: nowhere,
     };
     let documents = composer.documents();
+    composer.meter.settle(budget);
+    budget.bytes = budget.bytes.saturating_sub(text.len());
     let mut problems = composer.problems;
     match documents {
         Ok(documents) if problems.is_empty() => Ok(documents),

@@ -8,3 +8,5 @@ mod timestamp;
 
 pub use budget::Budget;
 pub use compose::parse;
+
+pub(crate) use compose::parse_within;
