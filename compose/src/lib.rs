@@ -14,6 +14,7 @@ mod files;
 mod include;
 mod load;
 mod merge;
+mod model;
 mod node;
 mod normalize;
 mod paths;

@@ -2,6 +2,7 @@
 
 mod mapping;
 mod path;
+mod print;
 mod span;
 mod tree;
 
