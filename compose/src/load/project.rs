@@ -138,7 +138,7 @@ impl Loader<'_> {
                 let text = match &name.value {
                     Value::Text(text) => Some(text.clone()),
                     Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Timestamp(_) => {
-                        Some(crate::merge::spoken(name))
+                        Some(name.printed())
                     }
                     Value::Null | Value::Sequence(_) | Value::Mapping(_) => None,
                 };

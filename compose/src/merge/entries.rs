@@ -1,6 +1,5 @@
 //! The forms that two values are brought into before they are merged.
 
-use super::spoken;
 use crate::error::{Problem, Reason, Report};
 use crate::node::{Key, Mapping, Node, Path, Span, Value};
 
@@ -15,9 +14,10 @@ pub(super) fn as_list(node: Node) -> Vec<Node> {
                 let span = key.span;
                 match &value.value {
                     Value::Null => items.push((key.name, span)),
-                    Value::Sequence(values) => items
-                        .extend(values.iter().map(|value| (format!("{}={}", key.name, spoken(value)), span))),
-                    _ => items.push((format!("{}={}", key.name, spoken(&value)), span)),
+                    Value::Sequence(values) => items.extend(
+                        values.iter().map(|value| (format!("{}={}", key.name, value.printed()), span)),
+                    ),
+                    _ => items.push((format!("{}={}", key.name, value.printed()), span)),
                 }
             }
             items.sort_by(|(left, _), (right, _)| left.cmp(right));

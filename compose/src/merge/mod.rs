@@ -5,11 +5,9 @@ mod entries;
 mod ipam;
 mod rules;
 mod same;
-mod spoken;
 mod unique;
 
 pub(crate) use directives::{Directives, take_directives};
 pub(crate) use rules::{merge, merge_service};
 pub(crate) use same::same_value;
-pub(crate) use spoken::spoken;
 pub(crate) use unique::make_unique;

@@ -138,7 +138,7 @@ fn as_mappings(form: Form, earlier: Node, later: Node, path: &Path<'_>, report: 
 
 fn hosts(earlier: Node, later: Node) -> Vec<Node> {
     let mut items = as_list(earlier);
-    let known: std::collections::HashSet<String> = items.iter().map(super::spoken).collect();
-    items.extend(as_list(later).into_iter().filter(|item| !known.contains(&super::spoken(item))));
+    let known: std::collections::HashSet<String> = items.iter().map(Node::printed).collect();
+    items.extend(as_list(later).into_iter().filter(|item| !known.contains(&item.printed())));
     items
 }

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 
-use super::spoken;
 use crate::canonical::volume_target;
 use crate::error::{Problem, Reason, Report};
 use crate::node::{Node, Path, Value};
@@ -120,7 +119,9 @@ impl Identity {
             (Value::Mapping(_), Self::Volume | Self::Device) => text("target"),
             (Value::Mapping(_), Self::Mount(folder)) => match item.get("target") {
                 Some(target) => target.text().map(str::to_owned),
-                None => Some(format!("{folder}/{}", item.get("source").map(spoken).unwrap_or_default())),
+                None => {
+                    Some(format!("{folder}/{}", item.get("source").map(Node::printed).unwrap_or_default()))
+                }
             },
             (Value::Mapping(_), Self::Port) => port(item),
             (Value::Mapping(_), Self::EnvFile) => text("path"),
@@ -133,7 +134,7 @@ impl Identity {
 fn port(item: &Node) -> Option<String> {
     // A number and a text of the same digits are two things to the standard's reader.
     let part = |key: &str, default: &str| match item.get(key) {
-        Some(node) => format!("{}{}", if node.text().is_some() { "" } else { "=" }, spoken(node)),
+        Some(node) => format!("{}{}", if node.text().is_some() { "" } else { "=" }, node.printed()),
         None => default.to_owned(),
     };
     item.get("target")?;
