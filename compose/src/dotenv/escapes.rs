@@ -44,13 +44,12 @@ fn octal(after: &str, out: &mut String) -> usize {
     let digits = after.bytes().skip(1).take(3).take_while(u8::is_ascii_digit).count();
     let length = digits.saturating_add(1);
     let number = after.get(1..length).unwrap_or_default();
-    match u8::from_str_radix(number, 8).ok().filter(|_| digits == 3) {
-        Some(value) => out.push(char::from(value)),
+    if let Some(value) = u8::from_str_radix(number, 8).ok().filter(|_| digits == 3) {
+        out.push(char::from(value));
+    } else {
         // What is no number loses its zero: so does the standard's reader.
-        None => {
-            out.push('\\');
-            out.push_str(number);
-        }
+        out.push('\\');
+        out.push_str(number);
     }
     length
 }

@@ -20,7 +20,7 @@ pub fn parse(
 ) -> Result<(), EnvFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, rest: text, left: MOST_VALUES };
-    while reader.to_statement() {
+    while reader.skip_to_statement() {
         match reader.name()? {
             Name::Alone(name) => {
                 if let Some(value) = lookup(name) {
@@ -51,7 +51,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Goes over empty lines and comments; `false` at the end.
-    fn to_statement(&mut self) -> bool {
+    fn skip_to_statement(&mut self) -> bool {
         loop {
             self.rest = self.rest.trim_start();
             if !self.rest.starts_with('#') {
@@ -141,19 +141,17 @@ impl<'a> Reader<'a> {
     }
 
     fn counted(&mut self, value: String) -> Result<String, EnvFileError> {
-        match self.left.checked_sub(value.len()) {
-            Some(left) => {
-                self.left = left;
-                Ok(value)
-            }
-            None => Err(self.error(EnvFileFault::Length(MOST_VALUES))),
-        }
+        self.left = self
+            .left
+            .checked_sub(value.len())
+            .ok_or_else(|| self.error(EnvFileFault::Length(MOST_VALUES)))?;
+        Ok(value)
     }
 
     fn error(&self, fault: EnvFileFault) -> EnvFileError {
         let read = self.text.len().saturating_sub(self.rest.len());
-        let before = self.text.as_bytes().get(..read).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+        let before = self.text.get(..read).unwrap_or_default();
+        let line = before.split('\n').count();
         EnvFileError { line, fault }
     }
 }

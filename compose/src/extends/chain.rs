@@ -1,5 +1,3 @@
-use std::rc::Rc;
-
 use crate::error::{Problem, Reason, shown};
 use crate::load::{Loader, Scope, Stopped};
 use crate::merge::{Directives, merge_service};
@@ -77,19 +75,12 @@ impl Loader<'_> {
         };
         let Some((key, extends)) = entries.entry("extends") else { return Ok(Some(service.clone())) };
         let (target, other) = self.reference(name, key, extends)?;
-        let base = match other {
-            Some((path, span)) => {
-                let base = self.base(&path, span, scope)?;
-                let inner = Step { services: &base.services, directives: &base.directives, file: &path };
-                self.find(&target, &inner, &path)?;
-                self.walk(&path, name, target.1, way)?;
-                self.extended(&target.0, &inner, scope, way)?
-            }
-            None => {
-                self.find(&target, step, step.file)?;
-                self.walk(step.file, name, target.1, way)?;
-                self.extended(&target.0, step, scope, way)?
-            }
+        let base = if let Some((path, span)) = other {
+            let base = self.base(&path, span, scope)?;
+            let inner = Step { services: &base.services, directives: &base.directives, file: &path };
+            self.follow(name, &target, &inner, scope, way)?
+        } else {
+            self.follow(name, &target, step, scope, way)?
         };
         way.pop();
         let Some(mut base) = base else { return Ok(Some(service.clone())) };
@@ -100,6 +91,20 @@ impl Loader<'_> {
             entries.remove("extends");
         }
         Ok(Some(merged))
+    }
+
+    /// The service that another extends.
+    fn follow(
+        &mut self,
+        name: &str,
+        target: &(String, Span),
+        step: &Step<'_>,
+        scope: &Scope,
+        way: &mut Way,
+    ) -> Result<Option<Node>, Stopped> {
+        self.find(target, step, step.file)?;
+        self.walk(step.file, name, target.1, way)?;
+        self.extended(&target.0, step, scope, way)
     }
 
     /// What `extends` names: a service, and the file that it is in if that is another one.

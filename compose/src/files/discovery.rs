@@ -170,7 +170,7 @@ fn disabled(environment: &Environment) -> Result<bool, Problem> {
 pub(crate) fn is_remote(path: &str) -> bool {
     let git_over_http = |path: &str| {
         let end = path.find(['#', '?']).unwrap_or(path.len());
-        path.get(..end).is_some_and(|path| path.ends_with(".git"))
+        path.get(..end).is_some_and(|path| path.as_bytes().ends_with(b".git"))
     };
     match path.split_once("://") {
         Some(("oci" | "git" | "ssh", _)) => true,

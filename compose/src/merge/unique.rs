@@ -79,12 +79,11 @@ fn unique(items: Vec<Node>, identity: Identity, path: &Path<'_>, report: &mut Re
             report.problem(Problem::new(Reason::SchemaType, item.span, message));
             continue;
         };
-        match places.get(&name).and_then(|place| kept.get_mut(*place)) {
-            Some(known) => *known = item,
-            None => {
-                places.insert(name, kept.len());
-                kept.push(item);
-            }
+        if let Some(known) = places.get(&name).and_then(|place| kept.get_mut(*place)) {
+            *known = item;
+        } else {
+            places.insert(name, kept.len());
+            kept.push(item);
         }
     }
     kept

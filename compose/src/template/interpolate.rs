@@ -40,10 +40,14 @@ impl Interpolation<'_> {
             }
             Value::Sequence(items) => {
                 let path = path.below(Path::ITEM);
-                items.iter_mut().for_each(|item| self.node(item, &path));
+                for item in items {
+                    self.node(item, &path);
+                }
             }
             Value::Mapping(entries) => {
-                entries.iter_mut().for_each(|(key, value)| self.node(value, &path.below(&key.name)));
+                for (key, value) in entries.iter_mut() {
+                    self.node(value, &path.below(&key.name));
+                }
             }
             Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Timestamp(_) => {}
         }
