@@ -96,19 +96,16 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, EnvFileError> {
         let quote = self.rest.chars().next().filter(|first| matches!(first, '"' | '\''));
-        let raw = match quote {
-            Some(quote) => {
-                let quoted = self.quoted(quote)?;
-                if quote == '\'' {
-                    return self.counted(quoted);
-                }
-                expand(&quoted)
+        let raw = if let Some(quote) = quote {
+            let quoted = self.quoted(quote)?;
+            if quote == '\'' {
+                return self.counted(quoted);
             }
-            None => {
-                let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
-                self.rest = rest;
-                line.split_once(" #").map_or(line, |(value, _)| value).trim_end().to_owned()
-            }
+            expand(&quoted)
+        } else {
+            let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+            self.rest = rest;
+            line.split_once(" #").map_or(line, |(value, _)| value).trim_end().to_owned()
         };
         let value =
             substitute(&raw, lookup).map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?;

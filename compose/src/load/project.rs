@@ -38,10 +38,7 @@ pub struct Loaded {
 /// Everything that is wrong, as far as reading could go on.
 pub fn load(request: &Request, files: &dyn Files) -> Result<Loaded, Problems> {
     let mut loader = Loader::new(files, request.options, &request.current_folder);
-    match loader.project(request) {
-        Ok(loaded) => Ok(loaded),
-        Err(Stopped) => Err(Problems::new(loader.report.problems, loader.sources)),
-    }
+    loader.project(request).map_err(|Stopped| Problems::new(loader.report.problems, loader.sources))
 }
 
 impl Loader<'_> {
