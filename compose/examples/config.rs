@@ -1,11 +1,10 @@
-//! The smallest program around the loader: reads a project and says whether it can be.
-//! `config [-f FILE]… [--profile NAME]… [--env-file FILE]… [-p NAME] [--project-directory FOLDER] config …`
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]
+//! Prints a project's canonical JSON: `config [-f FILE]… [--profile NAME]… [--env-file FILE]… config --format json`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
-use std::io::Read as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-use perry_sandbox_compose::{FileError, Files, Kind, Request, load};
+use perry_sandbox_compose::{FileError, Files, Kind, Project, Request, load};
 
 struct Disk;
 
@@ -15,66 +14,56 @@ impl Files for Disk {
             Ok(found) if found.is_file() => Kind::File,
             Ok(found) if found.is_dir() => Kind::Folder,
             Ok(_) => Kind::Other,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Kind::Other,
             Err(_) => Kind::Missing,
         }
     }
 
     fn read(&self, path: &str, most: usize) -> Result<Vec<u8>, FileError> {
-        let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => FileError::Missing,
-            std::io::ErrorKind::PermissionDenied => FileError::Denied,
-            std::io::ErrorKind::IsADirectory => FileError::Folder,
-            _ => FileError::System(error.to_string()),
-        };
-        bounded(std::fs::File::open(path).map_err(failed)?, most)
+        let bytes = std::fs::read(path).map_err(|error| FileError::System(error.to_string()))?;
+        if bytes.len() > most { Err(FileError::TooLarge(most)) } else { Ok(bytes) }
     }
 
-    fn standard_input(&self, most: usize) -> Result<Vec<u8>, FileError> {
-        bounded(std::io::stdin(), most)
+    fn standard_input(&self, _most: usize) -> Result<Vec<u8>, FileError> {
+        std::io::read_to_string(std::io::stdin())
+            .map(String::into_bytes)
+            .map_err(|error| FileError::System(error.to_string()))
     }
 
     fn real(&self, path: &str) -> Option<String> {
-        std::fs::canonicalize(path).ok()?.into_os_string().into_string().ok()
+        Path::new(path).canonicalize().ok()?.to_str().map(str::to_owned)
     }
-}
-
-fn bounded(source: impl std::io::Read, most: usize) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    source.take(limit).read_to_end(&mut bytes).map_err(|error| FileError::System(error.to_string()))?;
-    if bytes.len() > most { Err(FileError::TooLarge(most)) } else { Ok(bytes) }
 }
 
 fn main() -> ExitCode {
     let mut request = Request {
-        current_folder: std::env::current_dir()
-            .map(|folder| folder.to_string_lossy().into_owned())
-            .unwrap_or_default(),
+        current_folder: std::env::current_dir().unwrap_or_default().display().to_string(),
         environment: std::env::vars().collect(),
         ..Request::default()
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "-f" => request.files.extend(arguments.next()),
-            "--profile" => request.profiles.extend(arguments.next()),
-            "--env-file" => request.env_files.extend(arguments.next()),
-            "-p" => request.project_name = arguments.next(),
-            "--project-directory" => request.project_directory = arguments.next(),
-            _ => {}
-        }
+        let list = match argument.as_str() {
+            "-f" => &mut request.files,
+            "--profile" => &mut request.profiles,
+            "--env-file" => &mut request.env_files,
+            _ => continue,
+        };
+        list.extend(arguments.next());
     }
-    match load(&request, &Disk) {
-        Ok(loaded) => {
-            for warning in &loaded.warnings {
-                eprintln!("warning: {}", warning.message);
-            }
-            println!("{{}}");
+    let project = load(&request, &Disk).and_then(|loaded| Project::new(loaded, request.options, &Disk));
+    let outcome = project.map_err(|problems| problems.to_string()).and_then(|mut project| {
+        project.check_container_names().map_err(|problems| problems.to_string())?;
+        project.drop_unused();
+        project.to_json().map_err(|error| error.to_string())
+    });
+    match outcome {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
-        Err(problems) => {
-            eprint!("{}", problems.render(false));
-            eprintln!("{}", problems.list().first().map_or("", |problem| problem.reason.as_str()));
+        Err(text) => {
+            eprintln!("{text}");
             ExitCode::FAILURE
         }
     }

@@ -10,6 +10,7 @@
 )]
 
 mod canonical;
+mod config;
 mod consistency;
 mod dotenv;
 mod error;
@@ -27,6 +28,7 @@ mod schema;
 mod template;
 mod yaml;
 
+pub use config::NoJsonForm;
 pub use dotenv::{EnvFileError, EnvFileFault, parse as parse_env_file, parse_raw as parse_raw_env_file};
 pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning};
 pub use files::{Environment, FileError, Files, Kind, Options, Request};

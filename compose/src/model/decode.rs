@@ -166,6 +166,8 @@ impl Decode<'_> {
 
     fn ulimit(&mut self, node: &Node, path: &Path<'_>) -> Option<Node> {
         match &node.value {
+            // The reference cannot tell 0 from a limit without numbers.
+            Value::Integer(0) => Some(Node::new(node.span, Value::Mapping(Mapping::default()))),
             Value::Integer(_) => Some(node.clone()),
             Value::Mapping(given) => {
                 let mut limit = Mapping::default();

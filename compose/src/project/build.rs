@@ -1,3 +1,4 @@
+use crate::config::{NoJsonForm, to_json, to_yaml};
 use crate::consistency::{agree_on_replicas, check_project};
 use crate::error::{Problem, Problems, Reason, Report, Sources, Warning, shown};
 use crate::files::{Environment, Files, Options};
@@ -65,6 +66,19 @@ impl Project {
         project.checked(&report)?;
         project.warnings = report.warnings;
         Ok(project)
+    }
+
+    /// The canonical form in JSON. A `$` is doubled, so that reading it again gives the same project.
+    ///
+    /// # Errors
+    /// The project has a value that has no form in JSON.
+    pub fn to_json(&self) -> Result<String, NoJsonForm> {
+        to_json(self).map(|text| text.replace('$', "$$"))
+    }
+
+    /// The canonical form in YAML. A `$` is doubled, so that reading it again gives the same project.
+    pub fn to_yaml(&self) -> String {
+        to_yaml(self).replace('$', "$$")
     }
 
     fn checked(&self, report: &Report) -> Result<(), Problems> {

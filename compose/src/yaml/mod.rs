@@ -10,3 +10,4 @@ pub use budget::Budget;
 pub use compose::parse;
 
 pub(crate) use compose::parse_within;
+pub(crate) use scalar::plain;

@@ -61,6 +61,11 @@ pub(super) struct TagMismatch {
     pub(super) tag: String,
 }
 
+/// What a plain scalar reads as; nothing if it asks for a merge.
+pub(crate) fn plain(text: &str) -> Option<Value> {
+    (text != "<<").then(|| untagged(text, true))
+}
+
 fn untagged(text: &str, times: bool) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
