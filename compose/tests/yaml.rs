@@ -44,6 +44,7 @@ fn plain_scalars_follow_go_yaml() {
         ("!!str 1", Value::Text("1".into())),
         ("!!int '3'", Value::Integer(3)),
         ("!!float 3", Value::Float(3.0)),
+        ("!!binary aGk=", Value::Text("hi".into())),
         ("!custom 5", Value::Text("5".into())),
     ];
     for (text, expected) in cases {
@@ -134,5 +135,57 @@ fn bombs_are_refused_soon() {
         let start = Instant::now();
         assert_eq!(reasons(&text), [Reason::Limit], "{}", &text[..20]);
         assert!(start.elapsed().as_secs() < 8, "{}", &text[..20]);
+    }
+}
+
+#[test]
+fn a_last_line_without_an_end_is_a_line() {
+    // The answers are those of docker compose 2.40.3.
+    let cases = [
+        ("|\n  x", "x"),
+        ("|+\n  x", "x"),
+        ("|-\n  x", "x"),
+        (">\n  x", "x"),
+        ("|\n  x\n  ", "x\n"),
+        ("|+\n  x\n  ", "x\n"),
+        ("|\n  x\n    ", "x\n  "),
+        ("|+\n  x\n    ", "x\n  "),
+        ("|\n  ", ""),
+        ("|", ""),
+        ("|+\n ", ""),
+        ("|\n  x\n\n ", "x\n"),
+        ("|+\n  x\n\n", "x\n\n"),
+        ("|+\n  x\n\n  ", "x\n\n"),
+        ("|\n  x\n # c", "x\n"),
+        (">+\n  x\n  y", "x y"),
+        ("|\n  x\r", "x\n"),
+        ("a\n b", "a b"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(one(&format!("k: {text}")).get("k").unwrap().text(), Some(expected), "{text:?}");
+    }
+}
+
+#[test]
+fn what_the_parser_gives_up_on_is_refused() {
+    assert_eq!(reasons("[!a,b]"), [Reason::YamlSyntax]);
+    assert_eq!(reasons("a: \"\\"), [Reason::YamlSyntax]);
+}
+
+#[test]
+fn no_text_stops_the_reader() {
+    const PARTS: [&str; 30] = [
+        "a", ": ", "- ", "\n", " ", "  ", "[", "]", "{", "}", ",", "|", ">", "+", "'", "\"", "\\", "!", "!t",
+        "&a", "*a", "#", "%", "---", "...", "?", "\t", "\r", "é", "\u{2028}",
+    ];
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap()
+    };
+    for _ in 0..20_000 {
+        let length = next() % 12;
+        let text: String = (0..length).map(|_| PARTS[next() % PARTS.len()]).collect();
+        drop(parse_yaml(&text, FileId(0), &Budget::default()));
     }
 }

@@ -1,9 +1,11 @@
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 
 use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 
 use super::Budget;
 use super::budget::{Meter, Size};
+use super::end::{ended, without_end};
 use super::merge_key::MergeKey;
 use super::scalar::Written;
 use crate::error::{Problem, Reason, shown};
@@ -25,12 +27,14 @@ pub(crate) fn parse_within(text: &str, file: FileId, budget: &mut Budget) -> Res
         let message = format!("file of {} bytes, at most {} are read", text.len(), budget.bytes);
         return Err(vec![Problem::new(Reason::Limit, nowhere, message)]);
     }
-    let mut bytes = text.as_bytes();
+    let ended = ended(text);
+    let mut bytes = ended.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
     let mut composer = Composer {
         parser,
         file,
+        text,
         meter: Meter::new(budget),
         depth: budget.depth,
         anchors: HashMap::new(),
@@ -57,6 +61,7 @@ type Fatal = Box<Problem>;
 struct Composer<'r, 'b> {
     parser: Parser<&'r mut &'b [u8]>,
     file: FileId,
+    text: &'b str,
     meter: Meter,
     depth: usize,
     anchors: HashMap<String, Anchor>,
@@ -87,7 +92,15 @@ impl Composer<'_, '_> {
     }
 
     fn next(&mut self) -> Result<Event, Fatal> {
-        match self.parser.parse() {
+        // SECURITY: the parser has places where it gives up by a panic, such as a tag before a comma in a flow list. The
+        // file is refused then; the parser is not used any further.
+        let event = std::panic::catch_unwind(AssertUnwindSafe(|| self.parser.parse()));
+        let Ok(event) = event else {
+            let problem =
+                Problem::new(Reason::YamlSyntax, self.last, "not YAML: it cannot be read behind this");
+            return Err(Box::new(problem));
+        };
+        match event {
             Ok(event) => {
                 self.last = self.span(&event);
                 Ok(event)
@@ -123,7 +136,11 @@ impl Composer<'_, '_> {
         }
         match event.data {
             EventData::Alias { anchor } => self.alias(&anchor, span),
-            EventData::Scalar { anchor, tag, value, style, .. } => {
+            EventData::Scalar { anchor, tag, mut value, style, .. } => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && usize::try_from(event.end_mark.index).is_ok_and(|end| end > self.text.len()) {
+                    without_end(&mut value, self.text);
+                }
                 let directive = directive(tag.as_deref());
                 let written =
                     Written { tag: tag.as_deref(), text: &value, plain: style == ScalarStyle::Plain };

@@ -2,6 +2,7 @@
 
 mod budget;
 mod compose;
+mod end;
 mod merge_key;
 mod scalar;
 mod timestamp;

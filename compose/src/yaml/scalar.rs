@@ -1,5 +1,8 @@
 //! What a scalar is, after the rules of go-yaml v3: its own mix of YAML 1.1 and 1.2.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::timestamp::timestamp;
 use crate::node::Value;
 
@@ -37,6 +40,11 @@ impl Written<'_> {
     /// Its value; an error if the tag asks for a type that the text does not have.
     pub(super) fn value(&self) -> Result<Value, TagMismatch> {
         let tag = self.tag();
+        if tag == "binary" {
+            let text: String = self.text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+            let bytes = STANDARD.decode(text).map_err(|_| TagMismatch { tag: tag.to_owned() })?;
+            return Ok(Value::Text(String::from_utf8_lossy(&bytes).into_owned()));
+        }
         if !matches!(tag, "" | "bool" | "int" | "float" | "null" | "timestamp") {
             return Ok(Value::Text(self.text.to_owned()));
         }
