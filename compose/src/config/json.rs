@@ -19,7 +19,7 @@ pub(crate) fn project(project: &Project) -> Result<String, NoJsonForm> {
             sections.push((field.name, field.kind, node));
         }
     }
-    let mut writer = Writer { out: String::new(), depth: 0 };
+    let mut writer = Writer { out: String::new(), depth: 0, compact: false };
     let extensions = project.model.get(EXTENSIONS).and_then(Node::mapping);
     let none = Mapping::default();
     writer.members('{', '}', |list| {
@@ -36,14 +36,22 @@ pub(crate) fn project(project: &Project) -> Result<String, NoJsonForm> {
 
 /// A tree in JSON as it stands, with the keys in order.
 pub(crate) fn raw(node: &Node) -> Result<String, NoJsonForm> {
-    let mut writer = Writer { out: String::new(), depth: 0 };
+    let mut writer = Writer { out: String::new(), depth: 0, compact: false };
     writer.part(Part::Foreign(node))?;
+    Ok(writer.out)
+}
+
+/// A value of the model in JSON, on one line.
+pub(crate) fn compact(node: &Node, kind: Kind) -> Result<String, NoJsonForm> {
+    let mut writer = Writer { out: String::new(), depth: 0, compact: true };
+    writer.typed(node, kind)?;
     Ok(writer.out)
 }
 
 struct Writer {
     out: String,
     depth: usize,
+    compact: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -60,6 +68,9 @@ type Members<'a> = Vec<(&'a str, Part<'a>)>;
 
 impl Writer {
     fn line(&mut self) {
+        if self.compact {
+            return;
+        }
         self.out.push('\n');
         for _ in 0..self.depth {
             self.out.push_str("  ");
@@ -88,7 +99,7 @@ impl Writer {
             self.line();
             if open == '{' {
                 escape::json(name, &mut self.out);
-                self.out.push_str(": ");
+                self.out.push_str(if self.compact { ":" } else { ": " });
             }
             self.part(part)?;
         }

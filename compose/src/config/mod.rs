@@ -7,5 +7,5 @@ mod scalar;
 mod yaml;
 
 pub use json::NoJsonForm;
-pub(crate) use json::{project as to_json, raw as raw_json};
+pub(crate) use json::{compact as compact_json, project as to_json, raw as raw_json};
 pub(crate) use yaml::{project as to_yaml, raw as raw_yaml};

@@ -41,6 +41,21 @@ pub fn load(request: &Request, files: &dyn Files) -> Result<Loaded, Problems> {
     loader.project(request).map_err(|Stopped| Problems::new(loader.report.problems, loader.sources))
 }
 
+impl Loaded {
+    /// The tree in YAML, as it stands: for files without their variables put in.
+    pub fn to_yaml(&self) -> String {
+        crate::config::raw_yaml(&self.model)
+    }
+
+    /// The tree in JSON, as it stands.
+    ///
+    /// # Errors
+    /// The tree has a value that has no form in JSON.
+    pub fn to_json(&self) -> Result<String, crate::config::NoJsonForm> {
+        crate::config::raw_json(&self.model)
+    }
+}
+
 impl Loader<'_> {
     fn project(&mut self, request: &Request) -> Result<Loaded, Stopped> {
         let found = find(request, self.files, &mut self.report);

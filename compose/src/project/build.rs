@@ -4,7 +4,7 @@ use crate::error::{Problem, Problems, Reason, Report, Sources, Warning, shown};
 use crate::files::{Environment, Files, Options};
 use crate::load::Loaded;
 use crate::model::{PROJECT, decode};
-use crate::node::{Mapping, Node};
+use crate::node::{Mapping, Node, Value};
 
 /// A project, ready to be printed or planned.
 #[derive(Debug, Clone)]
@@ -38,8 +38,10 @@ impl Project {
         let mut model = decode(&loaded.model, &PROJECT, &mut report);
         let name = model.text_here(loaded.name.clone());
         if let Some(model) = model.mapping_mut() {
+            if !model.contains("services") {
+                model.put("services", Node::new(name.span, Value::Mapping(Mapping::default())));
+            }
             model.put("name", name);
-            model.remove("services").map(|services| model.put("services", services));
         }
         let mut project = Self {
             name: loaded.name,

@@ -1,6 +1,7 @@
 //! A project: the model with profiles applied, checked, and its variables known.
 
 mod build;
+mod parts;
 mod selection;
 mod variables;
 

@@ -110,6 +110,11 @@ impl Project {
         for section in ["networks", "volumes", "secrets", "configs", "models"] {
             if let Some(entries) = self.model.get_mut(section).and_then(Node::mapping_mut) {
                 entries.retain(|key, _| used.contains(&(section, key.name.clone())));
+                if entries.is_empty()
+                    && let Some(model) = self.model.mapping_mut()
+                {
+                    model.remove(section);
+                }
             }
         }
     }
