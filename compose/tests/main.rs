@@ -1,0 +1,16 @@
+//! The loader's tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+#![expect(clippy::format_push_string, clippy::format_collect, reason = "a test is written to be read")]
+
+mod dotenv;
+mod support;
+mod template;
+mod yaml;
