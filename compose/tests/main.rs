@@ -10,6 +10,7 @@
 )]
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "a test is written to be read")]
 
+mod answers;
 mod dotenv;
 mod support;
 mod template;
