@@ -96,6 +96,6 @@ fn pruned(value: Value) -> Value {
             .map(|(key, value)| (key, pruned(value)))
             .collect(),
         Value::Array(items) => items.into_iter().map(pruned).collect(),
-        other => other,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
