@@ -3,13 +3,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "a test is written to be read")]
 
+mod answers;
 mod dotenv;
 mod support;
 mod template;

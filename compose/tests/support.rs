@@ -24,11 +24,6 @@ impl Memory {
         self
     }
 
-    pub(crate) fn arguments(mut self, files: &[&str]) -> Self {
-        self.request.files = files.iter().map(|path| (*path).to_owned()).collect();
-        self
-    }
-
     pub(crate) fn load(&self) -> Result<Loaded, Problems> {
         load(&self.request, self)
     }

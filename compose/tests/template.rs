@@ -174,8 +174,12 @@ fn what_variables_hold_cannot_grow_without_bound() {
 #[test]
 fn the_variables_of_a_tree_are_found_with_their_forms() {
     let text = "a: ${A:-x${B:?m}}\nb: [$C, '${D+$E}', $$F]\n";
-    let tree = perry_sandbox_compose::parse_yaml(text, perry_sandbox_compose::FileId(0), &Default::default())
-        .unwrap();
+    let tree = perry_sandbox_compose::parse_yaml(
+        text,
+        perry_sandbox_compose::FileId(0),
+        &perry_sandbox_compose::Budget::default(),
+    )
+    .unwrap();
     let found = variables(&tree[0]);
     assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), ["A", "B", "C", "D", "E"]);
     assert!(found["B"].required);

@@ -12,7 +12,6 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "perry-compose", version, about, after_help = EXIT_CODES, max_term_width = 110)]
 #[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line of its own")]
 pub(crate) struct Cli {
     /// Compose file, merged over those before it; `-` is standard input
     #[arg(short, long = "file", value_name = "FILE")]

@@ -15,11 +15,10 @@ impl Files for Disk {
         match std::fs::metadata(path) {
             Ok(found) if found.is_file() => Kind::File,
             Ok(found) if found.is_dir() => Kind::Folder,
-            Ok(_) => Kind::Other,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Kind::Missing
             }
-            Err(_) => Kind::Other,
+            Ok(_) | Err(_) => Kind::Other,
         }
     }
 
@@ -45,10 +44,14 @@ fn bounded(file: impl Read, most: usize) -> Result<Vec<u8>, FileError> {
 }
 
 fn because(error: &std::io::Error) -> FileError {
-    match error.kind() {
-        ErrorKind::NotFound => FileError::Missing,
-        ErrorKind::IsADirectory => FileError::Folder,
-        ErrorKind::PermissionDenied => FileError::Denied,
-        _ => FileError::System(error.to_string()),
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        FileError::Missing
+    } else if kind == ErrorKind::IsADirectory {
+        FileError::Folder
+    } else if kind == ErrorKind::PermissionDenied {
+        FileError::Denied
+    } else {
+        FileError::System(error.to_string())
     }
 }

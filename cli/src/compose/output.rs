@@ -82,7 +82,7 @@ pub(crate) fn error(failure: &Failure) {
 
 fn complain(message: &str) {
     // Nobody is left to tell if this fails.
-    let _ = writeln!(anstream::stderr().lock(), "{message}");
+    drop(writeln!(anstream::stderr().lock(), "{message}"));
 }
 
 /// Prints the version.

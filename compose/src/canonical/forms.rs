@@ -5,7 +5,7 @@ use crate::error::{Problem, Reason, Report, shown};
 use crate::node::{Mapping, Node, Path, Value};
 
 /// More ports than this come from no project that anyone runs; one line can ask for 65,536.
-const MOST_PORTS: usize = 200_000;
+const MOST_PORTS: usize = 70_000;
 
 /// Makes short forms long. `lenient` (without interpolation) leaves what cannot be read as it is.
 pub(crate) fn canonical(root: &mut Node, lenient: bool, report: &mut Report) {

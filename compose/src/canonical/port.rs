@@ -30,7 +30,7 @@ pub(super) enum PortError {
 pub(super) fn ports(text: &str) -> Result<Vec<Port>, PortError> {
     let (front, container) = text.rsplit_once(':').map_or(("", text), |(front, last)| (front, last));
     let (address, published) = front.rsplit_once(':').unwrap_or(("", front));
-    let host = host(address)?;
+    let address = host(address)?;
     let (target, protocol) = target(container);
     if target.is_empty() {
         return Err(PortError::Missing);
@@ -48,9 +48,9 @@ pub(super) fn ports(text: &str) -> Result<Vec<Port>, PortError> {
     if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
         return Err(PortError::Protocol(protocol));
     }
-    let mut list: Vec<Port> = (0..=length)
+    let mut all: Vec<Port> = (0..=length)
         .map(|step| Port {
-            host: host.clone(),
+            host: address.clone(),
             published: from.map_or_else(String::new, |(low, high)| {
                 let port = low.saturating_add(step);
                 // One container port and several host ports: any free one of them.
@@ -61,8 +61,8 @@ pub(super) fn ports(text: &str) -> Result<Vec<Port>, PortError> {
         })
         .collect();
     // The reference orders them as texts: 10000 stands before 9999.
-    list.sort_by_cached_key(|port| format!("{}/{}", port.target, port.protocol));
-    Ok(list)
+    all.sort_by_cached_key(|port| format!("{}/{}", port.target, port.protocol));
+    Ok(all)
 }
 
 fn host(address: &str) -> Result<String, PortError> {

@@ -32,7 +32,11 @@ fn style(text: &str, key: bool) -> Style {
         return if found.literal && !key { Style::Literal } else { Style::Double };
     }
     // What would read as a number or the like needs quotes.
-    if !matches!(plain(text), Some(Value::Text(_))) || is_old_boolean(text) || is_sexagesimal(text) {
+    if !matches!(plain(text), Value::Text(_))
+        || is_large_number(text)
+        || is_old_boolean(text)
+        || is_sexagesimal(text)
+    {
         return Style::Double;
     }
     match (found.plain, found.single) {
@@ -40,6 +44,11 @@ fn style(text: &str, key: bool) -> Style {
         (false, true) => Style::Single,
         (false, false) => Style::Double,
     }
+}
+
+/// The reader keeps a number that is too large as a text.
+fn is_large_number(text: &str) -> bool {
+    text.len() > 18 && text.parse::<u64>().is_ok()
 }
 
 fn is_old_boolean(text: &str) -> bool {
@@ -233,7 +242,8 @@ mod tests {
             ("a\tb", "\"a\\tb\""),
             ("😀", "\"\\U0001F600\""),
             ("é", "é"),
-            ("<<", "\"<<\""),
+            ("<<", "<<"),
+            ("18446744073709551615", "\"18446744073709551615\""),
             ("~", "\"~\""),
             ("a\nb", "|-\n  a\n  b"),
             ("a\nb\n", "|\n  a\n  b"),

@@ -33,8 +33,11 @@ fn external(name: &str, volume: &Node, report: &mut Report) {
     let Some(external) = volume.get("external").filter(|node| node.printed() == "true") else { return };
     for (key, _) in volume.mapping().into_iter().flat_map(Mapping::iter) {
         if !matches!(key.name.as_str(), "name" | "external") && !key.name.starts_with("x-") {
-            let message =
-                format!("volume `{}` is `external`, so it cannot have `{}`", shown(name), shown(&key.name));
+            let message = format!(
+                "volume `{}` has conflicting attributes: it is `external`, so it cannot have `{}`",
+                shown(name),
+                shown(&key.name)
+            );
             report.problem(
                 Problem::new(Reason::ExclusiveAttributes, key.span, message)
                     .place(external.span, "external here"),
@@ -56,7 +59,7 @@ fn source(at: &str, node: &Node, keys: &[&str], report: &mut Report) {
         }
         [_] => {}
         [first, second, ..] => {
-            let message = format!("`{}` must have only one of {}", shown(at), named());
+            let message = format!("`{}` must have only one of the mutually exclusive {}", shown(at), named());
             report.problem(
                 Problem::new(Reason::ExclusiveAttributes, second.0.span, message)
                     .place(first.0.span, "first here"),
@@ -87,7 +90,8 @@ fn service(name: &str, service: &Node, report: &mut Report) {
         .try_fold(service, |node, key| node.get(key));
     for device in items(reserved).iter().chain(items(service.get("gpus"))) {
         if let (Some(count), Some(ids)) = (device.get("count"), device.get("device_ids")) {
-            let message = format!("a device of service `{name}` has `count` and `device_ids`");
+            let message =
+                format!("a device of service `{name}` has mutually exclusive `count` and `device_ids`");
             report.problem(
                 Problem::new(Reason::ExclusiveAttributes, ids.span, message).place(count.span, "count here"),
             );

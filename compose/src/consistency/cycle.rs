@@ -67,7 +67,7 @@ fn tell(services: &Mapping, cycle: &[&str], report: &mut Report) {
         names.push("…".to_owned());
     }
     names.push(format!("`{}`", shown(first)));
-    let message = format!("services depend on each other in a cycle: {}", names.join(" → "));
+    let message = format!("dependency cycle: {}", names.join(" → "));
     let next = cycle.get(1).unwrap_or(first);
     let place = services
         .get(first)

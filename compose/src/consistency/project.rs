@@ -76,7 +76,10 @@ impl Service<'_> {
         if build.get("dockerfile").is_some()
             && let Some(inline) = build.get("dockerfile_inline")
         {
-            let message = format!("service `{}` has `dockerfile` and `dockerfile_inline`", self.name);
+            let message = format!(
+                "service `{}` declares mutually exclusive `dockerfile` and `dockerfile_inline`",
+                self.name
+            );
             self.tell(Reason::ExclusiveAttributes, Some(inline), message, report);
         }
         let platforms = build.get("platforms").and_then(Node::sequence).unwrap_or_default();
@@ -93,7 +96,8 @@ impl Service<'_> {
         if let Some(mode) = self.node.get("network_mode")
             && self.has("networks")
         {
-            let message = format!("service `{}` has `network_mode` and `networks`", self.name);
+            let message =
+                format!("service `{}` declares mutually exclusive `network_mode` and `networks`", self.name);
             self.tell(Reason::ExclusiveAttributes, Some(mode), message, report);
         }
     }

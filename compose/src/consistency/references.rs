@@ -26,11 +26,7 @@ struct References<'a, 'r> {
 impl References<'_, '_> {
     fn undefined(&mut self, section: &str, reason: Reason, name: &str, span: Span) {
         let one = section.strip_suffix('s').unwrap_or(section);
-        let message = format!(
-            "service `{}` refers to the {one} `{}`, which is not defined",
-            self.service.name,
-            shown(name)
-        );
+        let message = format!("service `{}` refers to undefined {one} `{}`", self.service.name, shown(name));
         let known = self.project.section(section).into_iter().flat_map(Mapping::iter);
         let mut problem =
             Problem::new(reason, span, message).did_you_mean(name, known.map(|(key, _)| key.name.as_str()));
@@ -49,7 +45,7 @@ impl References<'_, '_> {
         for (key, _) in networks.into_iter().flat_map(Mapping::iter) {
             if key.name.starts_with("x-") {
                 let message = format!(
-                    "service `{}` cannot use a network with the name `{}`: keys that begin with `x-` are extensions",
+                    "service `{}` refers to undefined network `{}`: keys that begin with `x-` are extensions",
                     self.service.name,
                     shown(&key.name)
                 );
@@ -100,10 +96,12 @@ impl References<'_, '_> {
 
     fn no_service(&mut self, name: &str, disabled: bool, span: Span) {
         let own = self.service.name.as_str();
-        let message = format!("service `{own}` depends on `{}`, which is no service", shown(name));
+        let message = format!("service `{own}` depends on undefined service `{}`", shown(name));
         let problem = if disabled {
-            let message =
-                format!("service `{own}` depends on `{}`, of which no profile is active", shown(name));
+            let message = format!(
+                "service `{own}` depends on undefined service `{}`: none of its profiles is active",
+                shown(name)
+            );
             Problem::new(Reason::UndefinedService, span, message)
                 .help("name one of its profiles by `--profile`, or say `required: false`")
         } else {

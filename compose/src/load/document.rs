@@ -61,6 +61,7 @@ impl Loader<'_> {
             self.include(&mut document, scope)?;
         }
         project = merge(project, document, &mut self.report);
+        self.work(&project)?;
         make_unique(&mut project, &mut self.report);
         self.check()?;
         if steps == Steps::All {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use crate::error::{Problem, Reason, Report, Sources, shown};
 use crate::extends::Base;
 use crate::files::{Environment, Files, Kind, Options, absolute, read_text};
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::yaml::{Budget, parse_within};
 
 /// Files that one project may read, those that are read again included.
@@ -12,6 +12,9 @@ const MOST_FILES: usize = 2_000;
 
 /// Files that lead to each other by `include`.
 const MOST_NESTED: usize = 50;
+
+/// Parts of a project that are looked at again for each document that is merged into it, in all.
+const MOST_WORK: usize = 10_000_000;
 
 /// A step has reported what is wrong; those behind it cannot go on.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,7 @@ pub(crate) struct Loader<'f> {
     pub(crate) known: HashMap<String, Vec<Node>>,
     budget: Budget,
     read: usize,
+    work: usize,
 }
 
 impl std::fmt::Debug for Loader<'_> {
@@ -73,6 +77,7 @@ impl<'f> Loader<'f> {
             known: HashMap::new(),
             budget,
             read: 0,
+            work: 0,
         }
     }
 
@@ -115,11 +120,31 @@ impl<'f> Loader<'f> {
         })
     }
 
+    /// Counts the steps that every document of a project costs: each looks at all that was read before.
+    pub(crate) fn work(&mut self, project: &Node) -> Result<(), Stopped> {
+        self.work = self.work.saturating_add(size(project));
+        if self.work > MOST_WORK {
+            let message = "too many documents for a project of this size";
+            return self.stop(Problem::new(Reason::Limit, project.span, message));
+        }
+        Ok(())
+    }
+
     /// A file's path from the current folder, if it is below that.
     fn short(&self, path: &str) -> String {
         let below = path.strip_prefix(&self.current).and_then(|rest| rest.strip_prefix('/'));
         shown(below.unwrap_or(path))
     }
+}
+
+/// How many parts a tree has.
+fn size(node: &Node) -> usize {
+    let below: usize = match &node.value {
+        Value::Sequence(items) => items.iter().map(size).sum(),
+        Value::Mapping(entries) => entries.iter().map(|(_, value)| size(value)).sum(),
+        _ => 0,
+    };
+    below.saturating_add(1)
 }
 
 impl Scope {

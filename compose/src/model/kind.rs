@@ -75,8 +75,6 @@ pub(crate) enum Keep {
     NullInJson,
     /// Always in JSON, empty as it may be; in YAML as [`Keep::Full`].
     EmptyInJson,
-    /// Never: it is used up on the way.
-    Never,
 }
 
 /// An attribute.

@@ -39,18 +39,13 @@ fn networks(root: &mut Node) {
             continue;
         }
         let own = service.get("networks").and_then(Node::mapping).filter(|own| !own.is_empty());
-        match own {
-            Some(own) => {
-                if own.contains("default") {
-                    used = Some(span);
-                }
-            }
-            None => {
-                let mut default = Mapping::default();
-                default.put("default", Node::new(span, Value::Null));
-                service.put("networks", Node::new(span, Value::Mapping(default)));
-                used = Some(span);
-            }
+        if own.is_none_or(|own| own.contains("default")) {
+            used = Some(span);
+        }
+        if own.is_none() {
+            let mut default = Mapping::default();
+            default.put("default", Node::new(span, Value::Null));
+            service.put("networks", Node::new(span, Value::Mapping(default)));
         }
     }
     let (Some(span), Some(root)) = (used, root.mapping_mut()) else { return };

@@ -46,12 +46,8 @@ impl Project {
         let mut left: Vec<(String, bool)> = names.iter().map(|name| (name.clone(), true)).collect();
         while let Some((name, required)) = left.pop() {
             match self.services().get(&name) {
-                Some(service) => {
-                    if wanted.insert(name) {
-                        left.extend(
-                            dependencies(service).map(|(name, required)| (name.to_owned(), required)),
-                        );
-                    }
+                Some(service) if wanted.insert(name.clone()) => {
+                    left.extend(dependencies(service).map(|(name, required)| (name.to_owned(), required)));
                 }
                 None if required => {
                     let message = format!("no such service: `{}`", shown(&name));
@@ -59,7 +55,7 @@ impl Project {
                     missing
                         .push(Problem::nowhere(Reason::UndefinedService, message).did_you_mean(&name, known));
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         if !missing.is_empty() {
@@ -101,11 +97,12 @@ impl Project {
                 }
             }
             let of_build = service.get("build").and_then(|build| build.get("secrets"));
-            items(service.get("secrets"))
-                .iter()
-                .chain(items(of_build))
-                .for_each(|s| add("secrets", source(s)));
-            items(service.get("configs")).iter().for_each(|config| add("configs", source(config)));
+            for secret in items(service.get("secrets")).iter().chain(items(of_build)) {
+                add("secrets", source(secret));
+            }
+            for config in items(service.get("configs")) {
+                add("configs", source(config));
+            }
         }
         for section in ["networks", "volumes", "secrets", "configs", "models"] {
             if let Some(entries) = self.model.get_mut(section).and_then(Node::mapping_mut) {

@@ -116,7 +116,7 @@ fn read(
 fn at(file: &Node, path: &str, what: &str, folder: &str, files: &dyn Files) -> Result<String, Problem> {
     let place = absolute(folder, path);
     if files.kind(&place) == Kind::Missing {
-        let message = format!("{what} `{}` is not there", shown(path));
+        let message = format!("{what} `{}` not found: there is no such file", shown(path));
         return Err(Problem::new(Reason::MissingFile, file.span, message));
     }
     read_text(files, &place, MOST_BYTES).map_err(|mut problem| {

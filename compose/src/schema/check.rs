@@ -162,7 +162,7 @@ fn unknown_key(key: &str, rule: &Rule, way: &Path<'_>) -> String {
     {
         return format!("the name `{key}` in {} must {}", named(way), pattern.wanted());
     }
-    format!("unknown key `{key}` in {}", named(way))
+    format!("unknown key `{key}`: {} allows no additional properties", named(way))
 }
 
 /// A text that is equal for equal values: `1` and `1.0` are, the order of keys does not matter.
@@ -181,7 +181,9 @@ fn fingerprint(node: &Node, print: &mut String) {
         }
         Value::Sequence(items) => {
             print.push('[');
-            items.iter().for_each(|item| fingerprint(item, print));
+            for item in items {
+                fingerprint(item, print);
+            }
             print.push(']');
         }
         Value::Mapping(mapping) => {

@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
             "items" => rule.items = Some(self.rule(value)?),
             "uniqueItems" => rule.unique = value.as_bool()?,
             "oneOf" => {
-                rule.one_of = value.as_array()?.iter().map(|json| self.rule(json)).collect::<Option<_>>()?
+                rule.one_of = value.as_array()?.iter().map(|json| self.rule(json)).collect::<Option<_>>()?;
             }
             "enum" => rule.values = texts(value)?,
             "pattern" => rule.pattern = Some(Pattern::of(value.as_str()?)?),

@@ -9,4 +9,4 @@ mod variables;
 pub use variables::{Variable, variables};
 
 pub(crate) use interpolate::{Interpolation, interpolate};
-pub(crate) use substitute::{Substitution, TemplateError, substitute};
+pub(crate) use substitute::substitute;

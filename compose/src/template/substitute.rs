@@ -10,9 +10,9 @@ const MOST_BYTES: usize = 1 << 20;
 /// Why a text's variables cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
-    #[error("`{0}` holds a `${{` that begins no variable")]
+    #[error("invalid interpolation format: `{0}` holds a `${{` that begins no variable")]
     Invalid(String),
-    #[error("variable `{name}` must be set{}", said(.why))]
+    #[error("required variable `{name}` is missing a value{}", said(.why))]
     Required { name: String, why: String },
     #[error("more than {MOST_NESTED} defaults inside each other")]
     Depth,

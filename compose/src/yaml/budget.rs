@@ -13,7 +13,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: 4 << 20, nodes: 300_000, repeated_bytes: 16 << 20, depth: 100 }
+        Self { bytes: 4 << 20, nodes: 150_000, repeated_bytes: 16 << 20, depth: 100 }
     }
 }
 

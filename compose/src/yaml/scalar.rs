@@ -69,9 +69,9 @@ pub(super) struct TagMismatch {
     pub(super) tag: String,
 }
 
-/// What a plain scalar reads as; nothing if it asks for a merge.
-pub(crate) fn plain(text: &str) -> Option<Value> {
-    (text != "<<").then(|| untagged(text, true))
+/// What a plain scalar reads as.
+pub(crate) fn plain(text: &str) -> Value {
+    untagged(text, true)
 }
 
 fn untagged(text: &str, times: bool) -> Value {
@@ -120,7 +120,8 @@ fn integer(text: &str) -> Option<Value> {
     }
     let signed = text.starts_with(['-', '+']);
     let large = u64::from_str_radix(digits, radix).ok().filter(|_| !signed)?;
-    large.to_string().parse().ok().map(Value::Float)
+    // Larger than what the tree holds as a number, and yet an exact one: its digits must not be lost.
+    Some(Value::Text(large.to_string()))
 }
 
 /// A decimal fraction: `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and finite.
