@@ -10,6 +10,7 @@
 
 mod answers;
 mod dotenv;
+mod problems;
 mod support;
 mod template;
 mod yaml;
