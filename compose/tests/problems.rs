@@ -11,7 +11,7 @@ fn shown(text: &str) -> String {
 #[test]
 fn a_problem_is_shown_at_its_place() {
     let expected = "\
-error: services.a.image: `${A:-` holds a `${` that begins no variable
+error: services.a.image: invalid interpolation format: `${A:-` holds a `${` that begins no variable
  --> compose.yaml:1:23
   |
 1 | services: {a: {image: \"${A:-\"}}
