@@ -26,11 +26,11 @@ error: services.a.image: invalid interpolation format: `${A:-` holds a `${` that
 #[test]
 fn both_places_of_a_key_are_shown() {
     let expected = "\
-error: key `image` is given twice
+error: mapping key `image` is already defined
  --> compose.yaml:4:5
   |
 3 |     image: x
-  |     ----- first given here
+  |     ----- first defined here
 4 |     image: y
   |     ^^^^^
 
