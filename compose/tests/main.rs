@@ -9,7 +9,10 @@
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "a test is written to be read")]
 
 mod answers;
+mod checks;
+mod config;
 mod dotenv;
+mod problems;
 mod support;
 mod template;
 mod yaml;

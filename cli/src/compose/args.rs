@@ -225,3 +225,31 @@ pub(crate) struct CompletionsArgs {
     /// Shell
     pub(crate) shell: clap_complete::Shell,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command, Format};
+
+    #[test]
+    fn the_command_line_is_whole() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn docker_composes_flags_are_taken() {
+        let line = "perry-compose -f a.yaml -f b.yaml -p name --profile x --env-file e --project-directory d --ansi never \
+                    --progress plain --parallel -1 --compatibility --all-resources config --format json web db";
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        assert_eq!(cli.file, ["a.yaml", "b.yaml"]);
+        let Command::Config(config) = cli.command else { panic!("another command") };
+        assert_eq!((config.format, config.services.len()), (Some(Format::Json), 2));
+    }
+
+    #[test]
+    fn only_one_part_is_printed() {
+        assert!(Cli::try_parse_from(["perry-compose", "config", "--images", "--volumes"]).is_err());
+        assert!(Cli::try_parse_from(["perry-compose", "convert", "--services"]).is_ok());
+    }
+}

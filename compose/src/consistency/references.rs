@@ -28,12 +28,19 @@ impl References<'_, '_> {
         let one = section.strip_suffix('s').unwrap_or(section);
         let message = format!("service `{}` refers to undefined {one} `{}`", self.service.name, shown(name));
         let known = self.project.section(section).into_iter().flat_map(Mapping::iter);
-        let mut problem =
-            Problem::new(reason, span, message).did_you_mean(name, known.map(|(key, _)| key.name.as_str()));
+        let mut problem = Problem::new(reason, span, message);
+        if self.may_guess() {
+            problem = problem.did_you_mean(name, known.map(|(key, _)| key.name.as_str()));
+        }
         if problem.notes.is_empty() {
             problem = problem.help(format!("define it below `{section}` at the top of the file"));
         }
         self.report.problem(problem);
+    }
+
+    /// Nobody reads the hundredth guess, and each costs a look at many names.
+    fn may_guess(&self) -> bool {
+        self.report.problems.len() < 100
     }
 
     fn has(&self, section: &str, name: &str) -> bool {
@@ -97,17 +104,14 @@ impl References<'_, '_> {
     fn no_service(&mut self, name: &str, disabled: bool, span: Span) {
         let own = self.service.name.as_str();
         let message = format!("service `{own}` depends on undefined service `{}`", shown(name));
-        let problem = if disabled {
-            let message = format!(
-                "service `{own}` depends on undefined service `{}`: none of its profiles is active",
-                shown(name)
-            );
-            Problem::new(Reason::UndefinedService, span, message)
-                .help("name one of its profiles by `--profile`, or say `required: false`")
-        } else {
+        let mut problem = Problem::new(Reason::UndefinedService, span, message);
+        if disabled {
+            problem.message.push_str(": none of its profiles is active");
+            problem = problem.help("name one of its profiles by `--profile`, or say `required: false`");
+        } else if self.may_guess() {
             let known = self.project.services().iter().map(|(key, _)| key.name.as_str());
-            Problem::new(Reason::UndefinedService, span, message).did_you_mean(name, known)
-        };
+            problem = problem.did_you_mean(name, known);
+        }
         self.report.problem(problem);
     }
 

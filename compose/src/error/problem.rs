@@ -65,7 +65,8 @@ impl Problem {
             .map(|name| (strsim::damerau_levenshtein(written, name), name))
             .min();
         match nearest {
-            Some((distance, name)) if distance <= 3 && distance < name.len().max(2) => {
+            // Of a short name, one wrong letter is a slip; two are another word.
+            Some((distance, name)) if distance <= 3 && distance.saturating_mul(3) <= name.len().max(3) => {
                 self.help(format!("did you mean `{name}`?"))
             }
             _ => self,

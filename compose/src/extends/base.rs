@@ -29,7 +29,7 @@ impl Loader<'_> {
             return Ok(Rc::clone(known));
         }
         if self.kind(&local) == Kind::Missing {
-            let message = format!("there is no file `{}` to extend a service of", shown(&local));
+            let message = format!("cannot extend a service of `{}`: there is no such file", shown(&local));
             return self.stop(Problem::new(Reason::MissingFile, span, message));
         }
         let inner = Scope {

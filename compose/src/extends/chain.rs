@@ -102,7 +102,7 @@ impl Loader<'_> {
         scope: &Scope,
         way: &mut Way,
     ) -> Result<Option<Node>, Stopped> {
-        self.find(target, step, step.file)?;
+        self.find(name, target, step)?;
         self.walk(step.file, name, target.1, way)?;
         self.extended(&target.0, step, scope, way)
     }
@@ -134,11 +134,16 @@ impl Loader<'_> {
         Ok(((text, span), file))
     }
 
-    fn find(&mut self, target: &(String, Span), step: &Step<'_>, file: &str) -> Result<(), Stopped> {
+    fn find(&mut self, name: &str, target: &(String, Span), step: &Step<'_>) -> Result<(), Stopped> {
         if step.services.contains(&target.0) {
             return Ok(());
         }
-        let message = format!("there is no service `{}` in `{}` to extend", shown(&target.0), shown(file));
+        let message = format!(
+            "service `{}` extends undefined service `{}` of `{}`",
+            shown(name),
+            shown(&target.0),
+            shown(step.file)
+        );
         let names = step.services.iter().map(|(key, _)| key.name.as_str());
         let problem =
             Problem::new(Reason::UndefinedService, target.1, message).did_you_mean(&target.0, names);
@@ -151,7 +156,7 @@ impl Loader<'_> {
             let round = way.get(from..).unwrap_or_default();
             let names: Vec<String> = round.iter().map(|(_, service, _)| shown(service)).collect();
             let first = names.first().cloned().unwrap_or_default();
-            let message = format!("services extend each other: {} -> {first}", names.join(" -> "));
+            let message = format!("extends cycle: {} -> {first}", names.join(" -> "));
             return self.stop(Problem::new(Reason::Cycle, span, message));
         }
         self.extended = self.extended.saturating_add(1);

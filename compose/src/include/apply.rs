@@ -35,7 +35,7 @@ impl Loader<'_> {
             }
             let path = absolute(&scope.base, path);
             if self.kind(&path) == Kind::Missing {
-                let message = format!("there is no file `{}` to include", shown(&path));
+                let message = format!("cannot include `{}`: there is no such file", shown(&path));
                 return self.stop(Problem::new(Reason::MissingFile, *span, message));
             }
             paths.push(path);
@@ -46,7 +46,7 @@ impl Loader<'_> {
         {
             let round: Vec<String> =
                 scope.included.get(from..).unwrap_or_default().iter().map(|path| shown(path)).collect();
-            let message = format!("files include each other: {} -> {}", round.join(" -> "), shown(main));
+            let message = format!("include cycle: {} -> {}", round.join(" -> "), shown(main));
             return self.stop(Problem::new(Reason::Cycle, entry.span, message));
         }
         let (folder, directory) = self.folders(entry, main, scope);

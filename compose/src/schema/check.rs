@@ -63,7 +63,9 @@ impl Check<'_> {
             }
             if !known && rule.closed {
                 let message = unknown_key(&key.name, rule, way);
-                let names = rule.properties.keys().map(String::as_str);
+                // Nobody reads the hundredth guess.
+                let guesses = if self.problems.len() < 100 { usize::MAX } else { 0 };
+                let names = rule.properties.keys().map(String::as_str).take(guesses);
                 self.problems
                     .push(Problem::new(Reason::SchemaKey, key.span, message).did_you_mean(&key.name, names));
             }

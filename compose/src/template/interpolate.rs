@@ -80,7 +80,7 @@ impl Interpolation<'_> {
         let Some(cast) = Cast::at(path) else { return result.map(Value::Text) };
         let text = result.as_deref().unwrap_or(text);
         let Some((value, old)) = cast.apply(text) else {
-            let message = format!("{path} is `{}`, expected {}", shown(text), cast.name());
+            let message = format!("{path}: `{}` cannot be cast to {}", shown(text), cast.name());
             self.report.problem(Problem::new(Reason::Cast, span, message));
             return None;
         };

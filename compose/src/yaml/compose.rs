@@ -231,9 +231,9 @@ impl Composer<'_, '_> {
         let earlier = if is_merge { merge.as_ref().map(|known| known.span) } else { None };
         let earlier = earlier.or_else(|| entries.entry(&key.name).map(|(known, _)| known.span));
         if let Some(earlier) = earlier {
-            let message = format!("key `{}` is given twice", shown(&key.name));
+            let message = format!("mapping key `{}` is already defined", shown(&key.name));
             let problem = Problem::new(Reason::DuplicateKey, key.span, message);
-            self.problems.push(problem.place(earlier, "first given here"));
+            self.problems.push(problem.place(earlier, "first defined here"));
         } else if is_merge {
             *merge = Some(MergeKey { span: key.span, value });
         } else {
@@ -293,12 +293,12 @@ impl Composer<'_, '_> {
         if let Some(Anchor::Ready(node, size)) = self.anchors.get(name) {
             return if self.meter.take(*size) { Ok((node.clone(), *size)) } else { Err(too_large(span)) };
         }
-        let message = if self.anchors.contains_key(name) {
-            format!("the value of anchor `{}` contains itself", shown(name))
+        let (reason, message) = if self.anchors.contains_key(name) {
+            (Reason::Cycle, format!("cycle: the value of anchor `{}` contains itself", shown(name)))
         } else {
-            format!("anchor `{}` is not defined above", shown(name))
+            (Reason::YamlSyntax, format!("not YAML: unknown anchor `{}`", shown(name)))
         };
-        Err(Box::new(Problem::new(Reason::YamlSyntax, span, message)))
+        Err(Box::new(Problem::new(reason, span, message)))
     }
 }
 
