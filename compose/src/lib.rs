@@ -30,9 +30,10 @@ mod yaml;
 
 pub use config::NoJsonForm;
 pub use dotenv::{EnvFileError, EnvFileFault, parse as parse_env_file, parse_raw as parse_raw_env_file};
-pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning};
+pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning, shown};
 pub use files::{Environment, FileError, Files, Kind, Options, Request};
 pub use load::{Loaded, load};
+pub use model::{extensions, parse_duration};
 pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
 pub use project::Project;
 pub use template::{Variable, variables};

@@ -24,7 +24,7 @@ use crate::signer::SignerChoice;
 use crate::sources::{self, AccessChoice, Opened, in_time};
 use crate::terms::Terms;
 use crate::trust::LazyVerifier;
-use crate::wish::Wish;
+use crate::wish::{TargetChoice, Wish};
 
 /// Everything that stays the same from one wish to the next.
 #[derive(Debug)]
@@ -287,6 +287,7 @@ impl Pipeline {
         terms.check(verified.image())?;
         let pinned = host::pinned(wish.backend.as_deref(), &self.host, &self.environment);
         let mut defaults = defaults(&config);
+        own_words(wish, &mut defaults);
         if let Some(dir) = terms.working_dir {
             defaults.working_dir = Some(dir.to_owned());
         }
@@ -339,6 +340,20 @@ pub(crate) struct Question<'a> {
     wish: &'a Wish,
     terms: &'a Terms<'a>,
     pub(crate) now: Timestamp,
+}
+
+/// What a service's file says in the place of the image's configuration.
+///
+/// SECURITY: of a service only. A capability's program is the policy's, and begins where its image says.
+fn own_words(wish: &Wish, defaults: &mut ImageDefaults) {
+    if !matches!(wish.target, TargetChoice::Service { .. }) {
+        return;
+    }
+    for (own, wanted) in [(&mut defaults.user, &wish.user), (&mut defaults.working_dir, &wish.working_dir)] {
+        if wanted.is_some() {
+            own.clone_from(wanted);
+        }
+    }
 }
 
 fn defaults(config: &ImageConfig) -> ImageDefaults {

@@ -44,6 +44,12 @@ pub struct Wish {
     pub args: Vec<String>,
     /// Variables with their values.
     pub env: BTreeMap<String, String>,
+    /// The user, in the place of the one that the image names; services only. What the policy says of users holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where the program begins, in the place of what the image says; services only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
     /// Grants beyond what the policy's entry gives by itself.
     pub grants: WantedGrants,
     /// What is wanted of the compose project; services only.
@@ -90,6 +96,8 @@ impl Wish {
             entrypoint: None,
             args: Vec::new(),
             env: BTreeMap::new(),
+            user: None,
+            working_dir: None,
             grants: WantedGrants::default(),
             project: WantedProject::default(),
             limits: WantedLimits::default(),

@@ -294,6 +294,11 @@ impl Policy {
         self.parts.images.iter().map(|(name, entry)| (name, &entry.value))
     }
 
+    /// The names of all signers of which all is known.
+    pub fn signers(&self) -> impl Iterator<Item = &SignerName> {
+        self.signers.keys()
+    }
+
     /// All services, by pattern.
     pub fn services(&self) -> impl Iterator<Item = (&ServicePattern, &Service)> {
         self.parts.services.iter().map(|(pattern, entry)| (pattern, &entry.value))

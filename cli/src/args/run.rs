@@ -194,6 +194,8 @@ impl RequestArgs {
             entrypoint: self.entrypoint.clone(),
             args: self.command.clone(),
             env: variables(&self.env)?,
+            user: None,
+            working_dir: None,
             grants: self.grants()?,
             project: perry_sandbox_policy::WantedProject::default(),
             limits: WantedLimits {

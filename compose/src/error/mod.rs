@@ -7,10 +7,8 @@ mod render;
 mod report;
 mod sources;
 
-pub use problem::{Note, Problem};
+pub use problem::{Note, Problem, shown};
 pub use problems::Problems;
 pub use reason::Reason;
 pub use report::{Report, Warning};
 pub use sources::Sources;
-
-pub(crate) use problem::shown;

@@ -76,7 +76,7 @@ impl Problem {
 
 /// Text of a file in a message: shortened, and without control characters, so that a hostile file cannot flood or
 /// steer a terminal.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let mut short: String =
         text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(120).is_some() {

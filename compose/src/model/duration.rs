@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 9] = [
 ];
 
 /// Reads a time as Go does, with days and weeks: `1w2d`, `1.5h`, `-1s`, `0`. In nanoseconds.
-pub(super) fn duration(text: &str) -> Option<i64> {
+pub fn parse_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -126,14 +126,14 @@ mod tests {
             ("61.25s", "1m1.25s"),
             ("7ns", "7ns"),
         ] {
-            assert_eq!(duration(text).map(printed).as_deref(), Some(wanted), "{text}");
+            assert_eq!(parse_duration(text).map(printed).as_deref(), Some(wanted), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
         for text in ["", "10", "1h30", "1.5.5s", "1S", "1e3s", "100000w", "s", "-", ".s"] {
-            assert_eq!(duration(text), None, "{text}");
+            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 }

@@ -1,5 +1,12 @@
+use crate::node::{Mapping, Node};
+
 /// Where a part keeps its `x-` keys.
 pub(crate) const EXTENSIONS: &str = "#extensions";
+
+/// The `x-` keys of a part of a project.
+pub fn extensions(part: &Node) -> Option<&Mapping> {
+    part.get(EXTENSIONS).and_then(Node::mapping)
+}
 
 /// What a value is.
 #[derive(Debug, Clone, Copy)]

@@ -14,6 +14,9 @@ mod sections;
 mod service;
 
 pub(crate) use decode::decode;
+pub use duration::parse_duration;
+pub use kind::extensions;
+
 pub(crate) use kind::{EXTENSIONS, Field, Keep, Kind, Shape};
 pub(crate) use sections::PROJECT;
 pub(crate) use service::SERVICE;

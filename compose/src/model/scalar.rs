@@ -118,7 +118,7 @@ pub(super) fn text(node: &Node) -> Option<String> {
 
 /// Reads a time and prints it again; nothing at all for no time.
 pub(super) fn time(node: &Node) -> Option<i64> {
-    duration::duration(&node.printed())
+    duration::parse_duration(&node.printed())
 }
 
 /// Reads a number of devices: -1 for all.

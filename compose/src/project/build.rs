@@ -91,7 +91,7 @@ impl Project {
     }
 
     /// The services that the profiles let in, in no order that means anything.
-    pub(crate) fn services(&self) -> &Mapping {
+    pub fn services(&self) -> &Mapping {
         static NONE: std::sync::LazyLock<Mapping> = std::sync::LazyLock::new(Mapping::default);
         self.section("services").unwrap_or(&NONE)
     }
@@ -102,7 +102,7 @@ impl Project {
     }
 
     /// A section of the model.
-    pub(crate) fn section(&self, name: &str) -> Option<&Mapping> {
+    pub fn section(&self, name: &str) -> Option<&Mapping> {
         self.model.get(name).and_then(Node::mapping)
     }
 

@@ -30,6 +30,13 @@ pub struct VolumeName(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublishAddress(SocketAddr);
 
+impl PublishAddress {
+    /// As the standard library's type.
+    pub const fn socket(&self) -> SocketAddr {
+        self.0
+    }
+}
+
 impl FromStr for DevicePath {
     type Err = PatternError;
 

@@ -17,7 +17,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
     ("compose", &[]),
-    ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose"]),
+    (
+        "stack",
+        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose"],
+    ),
+    (
+        "cli",
+        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "stack"],
+    ),
 ];
 
 /// Crates that only tests may use.

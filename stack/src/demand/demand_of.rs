@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use perry_sandbox_compose::Span;
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Pull, SignerChoice, TargetChoice, Wish};
+use perry_sandbox_policy::{ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject};
+use perry_sandbox_profiles::LinuxCap;
+use perry_sandbox_reference::Platform;
+
+use crate::model::At;
+
+use super::RefusedField;
+
+/// What a service asks for.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    /// The service, with its project.
+    pub service: Option<ServiceName>,
+    /// Where it stands.
+    pub span: Span,
+    /// Its image, as written.
+    pub image: Option<At<String>>,
+    /// Program that replaces the image's entry point.
+    pub entrypoint: Option<String>,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Variables.
+    pub env: BTreeMap<String, String>,
+    /// The user, in numbers or `root`.
+    pub user: Option<String>,
+    /// Where the program begins.
+    pub working_dir: Option<String>,
+    /// The tier that it asks for.
+    pub tier: Option<TierName>,
+    /// The backend that it asks for.
+    pub backend: Option<String>,
+    /// The platform that it asks for.
+    pub platform: Option<Platform>,
+    /// When its image's registry is asked.
+    pub pull: Pull,
+    /// Grants.
+    pub grants: WantedGrants,
+    /// What it wants of its project.
+    pub project: WantedProject,
+    /// Limits.
+    pub limits: WantedLimits,
+    /// Whether it wants a terminal.
+    pub terminal: Terminal,
+    /// What a plan for it must say beside what the policy decides.
+    pub must: Must,
+    /// What of it is refused whatever a policy says.
+    pub refused: Vec<RefusedField>,
+    /// What is done otherwise than its author may think.
+    pub notes: Vec<String>,
+}
+
+/// What a plan must say, or the service does not get what its file demands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Must {
+    /// A read-only root.
+    pub read_only: Option<Span>,
+    /// A root that can be written, with what is written gone at the end.
+    pub ephemeral: Option<Span>,
+    /// This user, and this group where one is named.
+    pub user: Option<At<(u32, Option<u32>)>>,
+    /// None of these Linux caps.
+    pub without: Vec<At<LinuxCap>>,
+}
+
+impl Demand {
+    /// A service that asks for nothing.
+    pub(super) fn nothing(span: Span) -> Self {
+        Self {
+            service: None,
+            span,
+            image: None,
+            entrypoint: None,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            user: None,
+            working_dir: None,
+            tier: None,
+            backend: None,
+            platform: None,
+            pull: Pull::default(),
+            grants: WantedGrants::default(),
+            project: WantedProject::default(),
+            limits: WantedLimits::default(),
+            terminal: Terminal::None,
+            must: Must::default(),
+            refused: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The wish that goes past the desks, for this image; nothing if the service is refused.
+    pub fn wish(
+        &self,
+        image: &str,
+        policy: &PolicyChoice,
+        signer: &SignerChoice,
+        access: &AccessChoice,
+    ) -> Option<Wish> {
+        let name = self.service.clone().filter(|_| self.refused.is_empty())?;
+        let target = TargetChoice::Service { name, image: image.to_owned() };
+        let access = AccessChoice { pull: self.pull, ..access.clone() };
+        Some(Wish {
+            policy: policy.clone(),
+            signer: signer.clone(),
+            access,
+            tier: self.tier.clone(),
+            backend: self.backend.clone(),
+            platform: self.platform.clone(),
+            entrypoint: self.entrypoint.clone(),
+            args: self.args.clone(),
+            env: self.env.clone(),
+            user: self.user.clone(),
+            working_dir: self.working_dir.clone(),
+            grants: self.grants.clone(),
+            project: self.project.clone(),
+            limits: self.limits.clone(),
+            terminal: self.terminal,
+            ..Wish::of(target)
+        })
+    }
+}

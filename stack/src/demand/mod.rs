@@ -1,0 +1,21 @@
+//! What each service asks for: every attribute of the standard is honoured, asked of the policy, or refused.
+
+mod asker;
+mod demand_of;
+mod extension;
+mod fate;
+mod limits;
+mod mount;
+mod network;
+mod process;
+mod project;
+mod refused;
+mod security;
+mod settings;
+mod table;
+
+pub use demand_of::{Demand, Must};
+pub use fate::{Fate, Row};
+pub use project::{Demands, demand};
+pub use refused::{RefusedField, Refusing};
+pub use table::ATTRIBUTES;

@@ -1,0 +1,149 @@
+use perry_sandbox_compose::{Node, Span};
+use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount};
+
+use super::asker::Asker;
+use crate::model::{At, FileMount, Mount, MountKind, SecretSource};
+
+/// Sockets whose holder commands an engine, by the end of their path.
+const CONTROL_SOCKETS: [&str; 7] = [
+    "docker.sock",
+    "podman.sock",
+    "containerd.sock",
+    "crio.sock",
+    "buildkitd.sock",
+    "dockershim.sock",
+    "io.podman",
+];
+
+pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    for part in node.sequence().unwrap_or_default() {
+        for (kind, attribute) in
+            [("volume", "subpath"), ("bind", "propagation"), ("bind", "selinux"), ("bind", "recursive")]
+        {
+            if let Some(found) = part.get(kind).and_then(|options| options.get(attribute)) {
+                asker.not_yet(found.span, &format!("volumes.{kind}.{attribute}"), "leave it out");
+            }
+        }
+    }
+    let service = asker.service;
+    for mount in &service.mounts {
+        match &mount.value.kind {
+            MountKind::Bind(source) => bind(asker, mount, source),
+            MountKind::Named(name) => named(asker, mount, name),
+            MountKind::Anonymous => {
+                let attribute = format!("volumes: {}", mount.value.target);
+                asker.not_yet(mount.span, &attribute, "give the volume a name: nobody would find it again");
+            }
+            MountKind::Other(kind) if matches!(kind.as_str(), "npipe" | "cluster") => {
+                let why = "it is about another system";
+                asker.never(mount.span, &format!("volumes.type: {kind}"), why, "use a named volume");
+            }
+            MountKind::Other(kind) => {
+                asker.not_yet(mount.span, &format!("volumes.type: {kind}"), "use a named volume");
+            }
+            // Those of `tmpfs` are looked at there.
+            MountKind::Memory if node.span.start <= mount.span.start && mount.span.end <= node.span.end => {
+                memory(asker, mount);
+            }
+            MountKind::Memory => {}
+        }
+    }
+}
+
+fn named(asker: &mut Asker<'_>, mount: &At<Mount>, name: &str) {
+    let volume = name.parse().map_err(|error| format!("{error}"));
+    let path = mount.value.target.parse::<InsidePath>().map_err(|error| format!("{error}"));
+    match (volume, path) {
+        (Ok(volume), Ok(path)) => {
+            let access = if mount.value.read_only { VolumeAccess::Read } else { VolumeAccess::Write };
+            asker.demand.project.volumes.push(VolumeMount { volume, path, access });
+        }
+        (Err(why), _) | (_, Err(why)) => {
+            asker.never(mount.span, "volumes", &why, "use another name, or another place");
+        }
+    }
+}
+
+fn bind(asker: &mut Asker<'_>, mount: &At<Mount>, source: &str) {
+    let attribute = format!("volumes: {source}:{}", mount.value.target);
+    let file = source.rsplit('/').next().unwrap_or_default();
+    if CONTROL_SOCKETS.contains(&file) {
+        // SECURITY: who holds an engine's socket starts any container on the host, privileged ones too.
+        let why = "who holds an engine's socket commands the host";
+        return asker.never(mount.span, &attribute, why, "leave it out");
+    }
+    if let Err(error) = source.parse::<HostPath>() {
+        return asker.never(mount.span, &attribute, &error.to_string(), "mount a folder that holds data only");
+    }
+    if source != mount.value.target {
+        let instead = format!("use a named volume, or mount it where it is: `{source}:{source}`");
+        return asker.not_yet(mount.span, &attribute, &instead);
+    }
+    let grants = &mut asker.demand.grants;
+    let list = if mount.value.read_only { &mut grants.mounts_read } else { &mut grants.mounts_write };
+    list.push(source.to_owned());
+}
+
+pub(super) fn tmpfs(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    let inside = |span: Span| node.span.start <= span.start && span.end <= node.span.end;
+    let service = asker.service;
+    let memory_here =
+        service.mounts.iter().filter(|mount| mount.value.kind == MountKind::Memory && inside(mount.span));
+    for mount in memory_here {
+        memory(asker, mount);
+    }
+}
+
+/// `/tmp` is memory whatever the tier; other places can be written under a root whose writes go to memory.
+fn memory(asker: &mut Asker<'_>, mount: &At<Mount>) {
+    let target = mount.value.target.as_str();
+    if target == "/tmp" {
+        return;
+    }
+    let attribute = format!("tmpfs: {target}");
+    if target.starts_with("/dev/shm") {
+        return asker.not_yet(mount.span, &attribute, "use `/tmp`");
+    }
+    if asker.service.container.read_only.is_some() {
+        return asker.not_yet(mount.span, &attribute, "use `/tmp`, which is memory always, or leave `read_only` out");
+    }
+    asker.demand.must.ephemeral.get_or_insert(mount.span);
+}
+
+pub(super) fn devices(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    for device in node.sequence().unwrap_or_default() {
+        let text = |key: &str| device.get(key).and_then(Node::text).unwrap_or_default();
+        let (source, target) = (text("source"), text("target"));
+        if source == target || target.is_empty() {
+            asker.demand.grants.devices.push(source.to_owned());
+        } else {
+            let instead = format!("name it as it is: `{source}`");
+            asker.not_yet(device.span, &format!("devices: {source}:{target}"), &instead);
+        }
+    }
+}
+
+pub(super) fn secrets(asker: &mut Asker<'_>, _: Span, _: &Node) {
+    let service = asker.service;
+    for secret in &service.secrets {
+        one_secret(asker, secret);
+    }
+}
+
+fn one_secret(asker: &mut Asker<'_>, At { value: secret, span }: &At<FileMount>) {
+    let attribute = format!("secrets: {}", secret.source);
+    let own = format!("/run/secrets/{}", secret.source);
+    if secret.target.as_ref().is_some_and(|target| *target != own && *target != secret.source) {
+        return asker.not_yet(*span, &attribute, &format!("read it from {own}"));
+    }
+    if secret.has_owner_or_mode {
+        return asker.not_yet(*span, &attribute, "leave owner and mode out: the service's own user reads it");
+    }
+    if let Some(SecretSource::Elsewhere(_)) = asker.stack.secrets.get(&secret.source) {
+        return asker.not_yet(*span, &attribute, "take it from a `file` or a variable (`environment`)");
+    }
+    match secret.source.parse() {
+        Ok(name) => asker.demand.grants.secrets.push(name),
+        Err(error) => asker.never(*span, &attribute, &format!("{error}"), "give the secret another name"),
+    }
+}

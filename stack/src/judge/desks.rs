@@ -1,0 +1,111 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use perry_sandbox_pipeline::{AccessChoice, Answer, Asked, Class, Pipeline, PolicyChoice, SignerChoice};
+use perry_sandbox_policy::{Explanation, Verdict};
+use perry_sandbox_verifier::DenialClass;
+
+use super::must::unlike;
+use super::{Judged, Judgement, Signed};
+use crate::demand::{Demand, Demands};
+use crate::lock::Lock;
+
+/// Services that are asked about at once: most of the time is a registry's.
+const MOST_AT_ONCE: usize = 8;
+
+/// Who is asked, and under what.
+#[derive(Debug, Clone, Copy)]
+pub struct Desks<'a> {
+    /// The way past the desks.
+    pub pipeline: &'a Pipeline,
+    /// The policies.
+    pub policy: &'a PolicyChoice,
+    /// Who must have signed, beside them.
+    pub signer: &'a SignerChoice,
+    /// How registries are reached.
+    pub access: &'a AccessChoice,
+    /// Which digests images had when they were locked.
+    pub lock: Option<&'a Lock>,
+}
+
+/// Asks about every service that is not refused anyway. Nothing runs, and nothing of the world changes; the verdicts come
+/// in the order of the services' names.
+pub fn judge(desks: Desks<'_>, demands: &Demands) -> Vec<Judged> {
+    let services: Vec<(&String, &Demand)> =
+        demands.services.iter().filter(|(_, demand)| demand.refused.is_empty()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((name, demand)) = services.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push(one(desks, name, demand));
+        }
+        done
+    };
+    let mut judged: Vec<Judged> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..services.len().min(MOST_AT_ONCE)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+    });
+    // A check that broke off has said nothing, and nothing is no "yes".
+    for (name, _) in &services {
+        if !judged.iter().any(|one| one.service == **name) {
+            judged.push(failed(name, String::new(), Class::Failure, "its check broke off".to_owned()));
+        }
+    }
+    judged.sort_by(|a, b| a.service.cmp(&b.service));
+    judged
+}
+
+fn one(desks: Desks<'_>, service: &str, demand: &Demand) -> Judged {
+    let written = demand.image.as_ref().map(|image| image.value.as_str()).unwrap_or_default();
+    let locked = desks.lock.and_then(|lock| lock.pinned(written));
+    let image = locked.unwrap_or_else(|| written.to_owned());
+    let Some(wish) = demand.wish(&image, desks.policy, desks.signer, desks.access) else {
+        return failed(service, image, Class::Denied, "its file is refused".to_owned());
+    };
+    let asked = desks.pipeline.ask(&wish, None).and_then(|asked| {
+        desks.pipeline.check_mounts(&asked)?;
+        Ok(asked)
+    });
+    match asked {
+        Ok(asked) => answered(service, image, demand, asked),
+        Err(error) => failed(service, image, error.class(), error.to_string()),
+    }
+}
+
+fn answered(service: &str, image: String, demand: &Demand, asked: Asked<'_>) -> Judged {
+    let Asked { policy, request, now, answer, .. } = asked;
+    let service = service.to_owned();
+    match answer {
+        Answer::NotAsked(denial) => {
+            let explanation = Some(Explanation::of_denial(&policy, &request, &denial, now));
+            let judgement = Judgement::Denied(denial.into());
+            Judged { service, image, signed: None, judgement, explanation }
+        }
+        Answer::NotVerified(denial) => {
+            let judgement = match denial.class {
+                DenialClass::NotVerified => Judgement::NotVerified(denial.to_string()),
+                DenialClass::Failure => Judgement::Failed(Class::Failure, denial.to_string()),
+            };
+            Judged { service, image, signed: None, judgement, explanation: None }
+        }
+        Answer::Broken(error) => failed(&service, image, error.class(), error.to_string()),
+        Answer::Decided(decided) => {
+            let evidence = decided.evidence();
+            let signers = evidence.signers().into_iter().map(String::from).collect();
+            let signed = Some(Signed { digest: evidence.top.clone(), signers });
+            let judgement = match decided.verdict {
+                Verdict::Deny(denial) => Judgement::Denied(denial.into()),
+                Verdict::Allow(plan) => {
+                    let unlike = unlike(&service, demand, &plan);
+                    if unlike.is_empty() { Judgement::Allowed(plan.digest()) } else { Judgement::Unlike(unlike) }
+                }
+            };
+            Judged { service, image, signed, judgement, explanation: Some(decided.explanation) }
+        }
+    }
+}
+
+fn failed(service: &str, image: String, class: Class, message: String) -> Judged {
+    let judgement = Judgement::Failed(class, message);
+    Judged { service: service.to_owned(), image, signed: None, judgement, explanation: None }
+}

@@ -1,0 +1,129 @@
+use perry_sandbox_pipeline::Class;
+use perry_sandbox_policy::{DenyKind, DenyReason, Explanation, PlanDigest};
+use perry_sandbox_reference::Digest;
+use serde_json::{Value, json};
+
+use crate::demand::RefusedField;
+
+/// What the desks say of a service.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The service.
+    pub service: String,
+    /// The image that was asked about, by its digest if a lock says it.
+    pub image: String,
+    /// What was proved about it; nothing if it did not come so far.
+    pub signed: Option<Signed>,
+    /// The verdict.
+    pub judgement: Judgement,
+    /// The verdict line by line, where the policy gave one.
+    pub explanation: Option<Explanation>,
+}
+
+/// An image that is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// What its name stands for.
+    pub digest: Digest,
+    /// Who signed it, by the policy's names.
+    pub signers: Vec<String>,
+}
+
+/// A verdict.
+#[derive(Debug, Clone)]
+pub enum Judgement {
+    /// It may run, under this plan.
+    Allowed(PlanDigest),
+    /// The policy, or this machine, says no.
+    Denied(Vec<DenyReason>),
+    /// The plan that the policy allows is not what the file demands.
+    Unlike(Vec<RefusedField>),
+    /// The image is not what it should be.
+    NotVerified(String),
+    /// Something is in the way.
+    Failed(Class, String),
+}
+
+impl Judgement {
+    /// Whether it may run.
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+
+    /// Whether the policy is what says no: then no other machine or signature would help.
+    pub fn is_of_the_policy(&self) -> bool {
+        match self {
+            Self::Denied(reasons) => reasons.iter().any(|reason| reason.code.kind() == DenyKind::Policy),
+            Self::Unlike(_) => true,
+            Self::Failed(class, _) => *class == Class::Denied,
+            Self::Allowed(_) | Self::NotVerified(_) => false,
+        }
+    }
+
+    /// Whether what is proved about the image is not enough.
+    pub fn is_of_the_verifier(&self) -> bool {
+        match self {
+            Self::Denied(reasons) => reasons.iter().any(|reason| reason.code.kind() == DenyKind::NotVerified),
+            Self::NotVerified(_) => true,
+            Self::Failed(class, _) => *class == Class::NotVerified,
+            Self::Allowed(_) | Self::Unlike(_) => false,
+        }
+    }
+
+    /// The reasons, one a line; nothing if there are none.
+    pub fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Allowed(_) => Vec::new(),
+            Self::Denied(reasons) => reasons.iter().map(with_remedy).collect(),
+            Self::Unlike(fields) => {
+                fields.iter().map(|field| format!("{}: {} ({})", field.attribute, field.why, field.instead)).collect()
+            }
+            Self::NotVerified(text) | Self::Failed(_, text) => text.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// One word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Allowed(_) => "allowed",
+            Self::Denied(_) | Self::Unlike(_) => "denied",
+            Self::NotVerified(_) => "not-verified",
+            Self::Failed(_, _) => "failed",
+        }
+    }
+}
+
+fn with_remedy(reason: &DenyReason) -> String {
+    match &reason.remedy {
+        Some(remedy) => format!("{reason} ({remedy})"),
+        None => reason.to_string(),
+    }
+}
+
+impl Judged {
+    /// The verdict for programs.
+    pub fn to_json(&self) -> Value {
+        let signed = self.signed.as_ref();
+        let reasons = match &self.judgement {
+            Judgement::Denied(reasons) => reasons
+                .iter()
+                .map(|reason| {
+                    json!({
+                        "code": reason.code, "row": reason.row, "wanted": reason.wanted, "found": reason.found,
+                        "remedy": reason.remedy,
+                    })
+                })
+                .collect(),
+            other => Value::from(other.reasons()),
+        };
+        json!({
+            "service": self.service,
+            "image": self.image,
+            "digest": signed.map(|signed| &signed.digest),
+            "signers": signed.map(|signed| &signed.signers),
+            "verdict": self.judgement.word(),
+            "plan": match &self.judgement { Judgement::Allowed(digest) => Some(digest), _ => None },
+            "reasons": reasons,
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! All services past the desks, before anything else.
+
+mod desks;
+mod judged;
+mod must;
+
+pub use desks::{Desks, judge};
+pub use judged::{Judged, Judgement, Signed};

@@ -1,0 +1,26 @@
+//! A Compose project as a whole: in which order its services start, what each asks for, what is refused, and the plan of
+//! what would be done.
+//!
+//! The data's way: [`Project`](perry_sandbox_compose::Project) → [`Stack`] (types) → [`Order`] and [`Demands`] (what each
+//! service asks for, by one table of all attributes) → [`StackPlan`] (steps) and verdicts ([`judge`](judge())), one of the
+//! desks for each service, before anything else. Nothing here starts anything.
+#![forbid(unsafe_code)]
+
+mod demand;
+mod judge;
+mod lock;
+mod model;
+mod order;
+mod plan;
+mod suggest;
+
+pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
+pub use judge::{Desks, Judged, Judgement, Signed, judge};
+pub use lock::{Lock, LockError, Locked};
+pub use model::{
+    At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind, Network,
+    Port, PortProtocol, Restart, SecretSource, Service, ServiceLimits, Stack, Volume,
+};
+pub use order::{Cycle, Graph, Order};
+pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};
+pub use suggest::suggest;

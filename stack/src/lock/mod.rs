@@ -1,0 +1,5 @@
+//! Which digest each image's name stood for, and who had signed it.
+
+mod file;
+
+pub use file::{Lock, LockError, Locked};

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use perry_sandbox_compose::Node;
+use serde::Serialize;
+
+use super::{At, Reader, read};
+
+/// How it is found out whether a service is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HealthCheck {
+    /// What is run; nothing: what the image says.
+    pub test: Option<HealthTest>,
+    /// Time between two checks.
+    pub interval: Option<Duration>,
+    /// As long as a check may take.
+    pub timeout: Option<Duration>,
+    /// Failures in a row that make the service unwell.
+    pub retries: Option<u32>,
+    /// Time after the start in which failures do not count.
+    pub start_period: Option<Duration>,
+    /// Time between two checks meanwhile.
+    pub start_interval: Option<Duration>,
+}
+
+/// What is run inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HealthTest {
+    /// Nothing: the image's own check is switched off.
+    None,
+    /// A program with its arguments.
+    Command(Vec<String>),
+    /// A line for the image's shell.
+    Shell(String),
+}
+
+pub(super) fn read(service: &Node, reader: &mut Reader) -> Option<At<HealthCheck>> {
+    let node = service.get("healthcheck")?;
+    let test = if read::is_true(node, "disable") {
+        Some(HealthTest::None)
+    } else {
+        node.get("test").and_then(|test| test_of(test, reader))
+    };
+    let mut time = |key: &str| node.get(key).and_then(|node| reader.time(node, &format!("healthcheck.{key}")));
+    let check = HealthCheck {
+        test,
+        interval: time("interval"),
+        timeout: time("timeout"),
+        start_period: time("start_period"),
+        start_interval: time("start_interval"),
+        retries: node.get("retries").and_then(|node| reader.number(node, "healthcheck.retries")),
+    };
+    Some(At::new(check, node.span))
+}
+
+fn test_of(node: &Node, reader: &mut Reader) -> Option<HealthTest> {
+    let words: Vec<String> = read::texts(Some(node)).into_iter().map(|word| word.value).collect();
+    match words.split_first() {
+        Some((kind, [])) if kind == "NONE" => Some(HealthTest::None),
+        Some((kind, [line])) if kind == "CMD-SHELL" => Some(HealthTest::Shell(line.clone())),
+        Some((kind, rest @ [_, ..])) if kind == "CMD" => Some(HealthTest::Command(rest.to_vec())),
+        Some((kind, _)) => {
+            let wanted = "`NONE`, `CMD` with a command, or `CMD-SHELL` with one line";
+            reader.wrong(node.span, "healthcheck.test", kind, wanted);
+            None
+        }
+        None => None,
+    }
+}

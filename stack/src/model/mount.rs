@@ -1,0 +1,75 @@
+use perry_sandbox_compose::Node;
+
+use super::{At, read};
+
+/// Something of outside that is seen inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// What it is.
+    pub kind: MountKind,
+    /// Where it is seen.
+    pub target: String,
+    /// Whether it can only be read.
+    pub read_only: bool,
+}
+
+/// What a mount shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountKind {
+    /// A folder or file of the host.
+    Bind(String),
+    /// A named volume of the project.
+    Named(String),
+    /// A volume without a name.
+    Anonymous,
+    /// Memory that is gone at the end.
+    Memory,
+    /// Something else, by its type.
+    Other(String),
+}
+
+/// A secret or config that is seen as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileMount {
+    /// Its name in the project.
+    pub source: String,
+    /// Where it is seen.
+    pub target: Option<String>,
+    /// Owner, group or mode, if one is asked for.
+    pub has_owner_or_mode: bool,
+}
+
+pub(super) fn read(service: &Node) -> Vec<At<Mount>> {
+    let volumes = read::items(service.get("volumes")).iter().map(|node| At::new(mount(node), node.span));
+    let memory = read::texts(service.get("tmpfs")).into_iter().map(|tmpfs| {
+        // What follows the path are options of the file system.
+        let target = tmpfs.value.split(':').next().unwrap_or_default().to_owned();
+        At::new(Mount { kind: MountKind::Memory, target, read_only: false }, tmpfs.span)
+    });
+    volumes.chain(memory).collect()
+}
+
+fn mount(node: &Node) -> Mount {
+    let source = read::text(node, "source");
+    let kind = match (node.get("type").and_then(Node::text).unwrap_or_default(), source) {
+        ("bind", Some(source)) => MountKind::Bind(source),
+        ("volume", Some(source)) => MountKind::Named(source),
+        ("volume", None) => MountKind::Anonymous,
+        ("tmpfs", _) => MountKind::Memory,
+        (other, _) => MountKind::Other(other.to_owned()),
+    };
+    let target = read::text(node, "target").unwrap_or_default();
+    Mount { kind, target, read_only: read::is_true(node, "read_only") }
+}
+
+pub(super) fn files(service: &Node, key: &str) -> Vec<At<FileMount>> {
+    let files = read::items(service.get(key)).iter().map(|node| {
+        let file = FileMount {
+            source: read::text(node, "source").unwrap_or_default(),
+            target: read::text(node, "target"),
+            has_owner_or_mode: ["uid", "gid", "mode"].iter().any(|key| node.get(key).is_some()),
+        };
+        At::new(file, node.span)
+    });
+    files.collect()
+}

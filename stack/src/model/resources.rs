@@ -1,0 +1,111 @@
+use std::collections::BTreeMap;
+
+use perry_sandbox_compose::{Key, Node, Project, Span, Value};
+
+use super::read;
+
+/// A network of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The name that it gets.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Whether nothing outside is reached from it.
+    pub internal: bool,
+    /// Ranges of addresses, as written.
+    pub subnets: Vec<String>,
+    /// Attributes that are not done here.
+    pub others: Vec<(String, Span)>,
+}
+
+/// A volume of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// The name that it gets.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Attributes that are not done here.
+    pub others: Vec<(String, Span)>,
+}
+
+/// Where a secret's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file of the host.
+    File(String),
+    /// A variable of the caller.
+    Variable(String),
+    /// Something that is not done here.
+    Elsewhere(Span),
+}
+
+pub(super) fn networks(project: &Project) -> BTreeMap<String, Network> {
+    section(project, "networks", |key, node| {
+        let own = |key: &str, node: &Node| match key {
+            "name" | "internal" | "labels" | "attachable" => true,
+            "driver" => matches!(node.text(), Some("bridge" | "default")),
+            "enable_ipv4" => matches!(node.value, Value::Bool(true)),
+            "ipam" => ipam_is_plain(node),
+            _ => false,
+        };
+        let configs = node.get("ipam").and_then(|ipam| ipam.get("config"));
+        Network {
+            name: read::text(node, "name").unwrap_or_else(|| key.name.clone()),
+            span: key.span,
+            internal: read::is_true(node, "internal"),
+            subnets: read::items(configs).iter().filter_map(|config| read::text(config, "subnet")).collect(),
+            others: unlike(node, own),
+        }
+    })
+}
+
+pub(super) fn volumes(project: &Project) -> BTreeMap<String, Volume> {
+    section(project, "volumes", |key, node| {
+        let own = |key: &str, node: &Node| match key {
+            "name" | "labels" => true,
+            "driver" => node.text() == Some("local"),
+            _ => false,
+        };
+        Volume {
+            name: read::text(node, "name").unwrap_or_else(|| key.name.clone()),
+            span: key.span,
+            others: unlike(node, own),
+        }
+    })
+}
+
+pub(super) fn secrets(project: &Project) -> BTreeMap<String, SecretSource> {
+    section(project, "secrets", |key, node| {
+        if let Some(file) = read::text(node, "file") {
+            SecretSource::File(file)
+        } else if let Some(variable) = read::text(node, "environment") {
+            SecretSource::Variable(variable)
+        } else {
+            SecretSource::Elsewhere(key.span)
+        }
+    })
+}
+
+fn section<T>(project: &Project, name: &str, read: impl Fn(&Key, &Node) -> T) -> BTreeMap<String, T> {
+    let entries = project.section(name).into_iter().flat_map(|section| section.iter());
+    entries.map(|(key, node)| (key.name.clone(), read(key, node))).collect()
+}
+
+/// Attributes that are not as `own` wants them.
+fn unlike(node: &Node, own: impl Fn(&str, &Node) -> bool) -> Vec<(String, Span)> {
+    let entries = read::entries(Some(node)).into_iter();
+    let unlike = entries.filter(|(key, node)| !key.name.starts_with('#') && !own(&key.name, node));
+    unlike.map(|(key, _)| (key.name.clone(), key.span)).collect()
+}
+
+fn ipam_is_plain(node: &Node) -> bool {
+    let configs = read::items(node.get("config"));
+    let plain = |key: &str| matches!(key, "subnet");
+    read::entries(Some(node)).iter().all(|(key, node)| match key.name.as_str() {
+        "config" => true,
+        "driver" => node.text() == Some("default"),
+        _ => false,
+    }) && configs.iter().all(|config| read::entries(Some(config)).iter().all(|(key, _)| plain(&key.name)))
+}
