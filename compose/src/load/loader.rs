@@ -14,7 +14,7 @@ const MOST_FILES: usize = 2_000;
 const MOST_NESTED: usize = 50;
 
 /// Parts of a project that are looked at again for each document that is merged into it, in all.
-const MOST_WORK: usize = 10_000_000;
+const MOST_WORK: usize = 4_000_000;
 
 /// A step has reported what is wrong; those behind it cannot go on.
 #[derive(Debug, Clone, Copy)]
