@@ -62,9 +62,9 @@ pub(crate) struct Scope {
 
 impl<'f> Loader<'f> {
     pub(crate) fn new(files: &'f dyn Files, options: Options, current: &str) -> Self {
-        // A project of many files may hold as much as four of the largest.
+        // All files of a project share the parts of one, since each becomes many in the model; their texts may be longer.
         let one = Budget::default();
-        let budget = Budget { bytes: one.bytes.saturating_mul(4), nodes: one.nodes.saturating_mul(2), ..one };
+        let budget = Budget { bytes: one.bytes.saturating_mul(4), ..one };
         Self {
             files,
             options,
