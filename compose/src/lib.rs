@@ -28,7 +28,7 @@ mod schema;
 mod template;
 mod yaml;
 
-pub use config::NoJsonForm;
+pub use config::{NoJsonForm, yaml_scalar};
 pub use dotenv::{EnvFileError, EnvFileFault, parse as parse_env_file, parse_raw as parse_raw_env_file};
 pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning, shown};
 pub use files::{Environment, FileError, Files, Kind, Options, Request};

@@ -71,8 +71,8 @@ fn a_cycle_begins_with_its_smallest_name() {
 #[test]
 fn a_chain_of_services_may_be_long() {
     let mut text = "services:\n".to_owned();
-    for at in 0..20_000 {
-        text.push_str(&format!("  s{at}: {{image: x, depends_on: [s{}]}}\n", (at + 1) % 20_000));
+    for at in 0..5_000 {
+        text.push_str(&format!("  s{at}: {{image: x, depends_on: [s{}]}}\n", (at + 1) % 5_000));
     }
     let problems = problems(&text);
     assert_eq!(problems.list().iter().map(|problem| problem.reason).collect::<Vec<_>>(), [Reason::Cycle]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use perry_sandbox_compose::{Loaded, Project, Variable, variables as find_variables};
+use perry_sandbox_compose::{Loaded, Project, Variable, variables as find_variables, yaml_scalar};
 
 use crate::args::{Format, PartArgs};
 use crate::output::{self, Failure};
@@ -71,32 +71,31 @@ pub(crate) fn variables(loaded: &Loaded, format: Option<Format>) -> Result<(), F
     let found = find_variables(&loaded.model);
     match format {
         Some(Format::Json) => {
-            let all: serde_json::Map<String, serde_json::Value> =
-                found.iter().map(|(name, variable)| (name.clone(), as_json(name, variable))).collect();
-            output::lines([format!("{:#}", serde_json::Value::Object(all))])
+            let all: Vec<String> = found.iter().map(|(name, variable)| as_json(name, variable)).collect();
+            output::text(&format!("{{\n{}\n}}\n\n", all.join(",\n")))
         }
-        Some(Format::Yaml) => {
-            let quoted = |text: &str| serde_json::Value::from(text).to_string();
-            output::lines(found.iter().map(|(name, variable)| {
-                format!(
-                    "{name}:\n    name: {name}\n    defaultvalue: {}\n    presencevalue: {}\n    required: {}",
-                    quoted(&variable.default),
-                    quoted(&variable.replacement),
-                    variable.required
-                )
-            }))
-        }
+        Some(Format::Yaml) => output::lines(found.iter().map(|(name, variable)| {
+            format!(
+                "{0}:\n    name: {0}\n    defaultvalue: {1}\n    presencevalue: {2}\n    required: {3}",
+                yaml_scalar(name),
+                yaml_scalar(&variable.default),
+                yaml_scalar(&variable.replacement),
+                variable.required
+            )
+        })),
         None => table(&found),
     }
 }
 
-fn as_json(name: &str, variable: &Variable) -> serde_json::Value {
-    serde_json::json!({
-        "Name": name,
-        "DefaultValue": variable.default,
-        "PresenceValue": variable.replacement,
-        "Required": variable.required,
-    })
+fn as_json(name: &str, variable: &Variable) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let members = [
+        format!("\"Name\": {}", quoted(name)),
+        format!("\"DefaultValue\": {}", quoted(&variable.default)),
+        format!("\"PresenceValue\": {}", quoted(&variable.replacement)),
+        format!("\"Required\": {}", variable.required),
+    ];
+    format!("    {}: {{\n        {}\n    }}", quoted(name), members.join(",\n        "))
 }
 
 fn table(found: &BTreeMap<String, Variable>) -> Result<(), Failure> {

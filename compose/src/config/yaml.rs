@@ -15,6 +15,13 @@ pub(crate) fn raw(node: &Node) -> String {
     print(&plain(node))
 }
 
+/// One text in YAML, on one line or as a literal four columns in: quoted where it must be.
+pub fn scalar(text: &str) -> String {
+    let mut out = String::new();
+    scalar::text(text, false, 4, &mut out);
+    out
+}
+
 /// What is printed: the model's kinds are resolved, the order is final.
 enum Printed<'a> {
     Text(&'a str),

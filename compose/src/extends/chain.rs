@@ -18,6 +18,9 @@ struct Step<'a> {
     directives: &'a Directives,
     /// The file, as the first one calls it.
     file: &'a str,
+    /// What those say that are extended further on in the same file: in another file than the project's own, the
+    /// standard's reader does not listen to them any more.
+    further: &'a Directives,
 }
 
 impl Loader<'_> {
@@ -34,7 +37,7 @@ impl Loader<'_> {
             let problem = Problem::new(Reason::SchemaType, services.span, "services is a mapping");
             return self.stop(problem);
         };
-        let step = Step { services, directives, file };
+        let step = Step { services, directives, file, further: directives };
         let mut done = Vec::new();
         for (key, service) in services.iter() {
             if service.mapping().is_none() && !matches!(service.value, Value::Null) {
@@ -77,10 +80,15 @@ impl Loader<'_> {
         let (target, other) = self.reference(name, key, extends)?;
         let base = if let Some((path, span)) = other {
             let base = self.base(&path, span, scope)?;
-            let inner = Step { services: &base.services, directives: &base.directives, file: &path };
+            let inner = Step {
+                services: &base.services,
+                directives: &base.directives,
+                file: &path,
+                further: &Directives::default(),
+            };
             self.follow(name, &target, &inner, scope, way)?
         } else {
-            self.follow(name, &target, step, scope, way)?
+            self.follow(name, &target, &Step { directives: step.further, ..*step }, scope, way)?
         };
         way.pop();
         let Some(mut base) = base else { return Ok(Some(service.clone())) };

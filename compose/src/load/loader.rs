@@ -14,7 +14,7 @@ const MOST_FILES: usize = 2_000;
 const MOST_NESTED: usize = 50;
 
 /// Parts of a project that are looked at again for each document that is merged into it, in all.
-const MOST_WORK: usize = 10_000_000;
+const MOST_WORK: usize = 4_000_000;
 
 /// A step has reported what is wrong; those behind it cannot go on.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +62,9 @@ pub(crate) struct Scope {
 
 impl<'f> Loader<'f> {
     pub(crate) fn new(files: &'f dyn Files, options: Options, current: &str) -> Self {
-        // A project of many files may hold as much as four of the largest.
+        // All files of a project share the parts of one, since each becomes many in the model; their texts may be longer.
         let one = Budget::default();
-        let budget = Budget { bytes: one.bytes.saturating_mul(4), nodes: one.nodes.saturating_mul(2), ..one };
+        let budget = Budget { bytes: one.bytes.saturating_mul(4), ..one };
         Self {
             files,
             options,

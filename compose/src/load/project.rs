@@ -70,10 +70,16 @@ impl Loader<'_> {
         self.home = project.environment.get("HOME").cloned();
         let name = self.name(request, &project)?;
         project.environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+        // Where no variables are put in, none are known: names without values stay so.
+        let known = if request.options.interpolate {
+            project.environment.clone()
+        } else {
+            Environment::from([("COMPOSE_PROJECT_NAME".to_owned(), name.clone())])
+        };
         let scope = Scope {
             base: project.folder.clone(),
             folder: project.folder.clone(),
-            environment: Rc::new(project.environment.clone()),
+            environment: Rc::new(known.clone()),
             included: Vec::new(),
         };
         let mut model = self.model(&project.files, &scope, request.options.resolve_paths)?;
@@ -93,7 +99,7 @@ impl Loader<'_> {
                 let value = Node::new(span, Value::Text(name.clone()));
                 entries.insert(Key { name: "name".to_owned(), span }, value);
             }
-            normalize(&mut model, &name, &project.environment, &mut self.report);
+            normalize(&mut model, &name, &known, &mut self.report);
             self.check()?;
         }
         let mut warnings = std::mem::take(&mut self.report.warnings);
