@@ -16,14 +16,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
-    ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
+    ("compose", &[]),
+    ("cli", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose"]),
 ];
 
 /// Crates that only tests may use.
 const DEV_ONLY: &[&str] = &["testkit", "tests"];
 
 /// Crates that decide and must therefore build without network, runtime or TLS.
-const PURE: &[&str] = &["reference", "profiles", "policy"];
+const PURE: &[&str] = &["reference", "profiles", "policy", "compose"];
 const IMPURE_LIBRARIES: &[&str] =
     &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
 

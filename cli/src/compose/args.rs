@@ -1,0 +1,255 @@
+//! The command line. Flags have docker compose's names where they mean the same.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failure: the project's files are wrong, or cannot be read
+  2    usage";
+
+/// Run Compose projects of signed images in hardened sandboxes
+#[derive(Debug, Parser)]
+#[command(name = "perry-compose", version, about, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Compose file, merged over those before it; `-` is standard input
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub(crate) file: Vec<String>,
+
+    /// Project name
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) project_name: Option<String>,
+
+    /// Profile to enable; `*` enables all
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Vec<String>,
+
+    /// File of variables, over those before it, in place of `.env`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<String>,
+
+    /// Folder that relative paths begin at [default: the first Compose file's]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project_directory: Option<String>,
+
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) ansi: Ansi,
+
+    /// How to show progress
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: Progress,
+
+    /// Most services worked on at once; -1 for no limit
+    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
+    pub(crate) parallel: i32,
+
+    /// Leave the model as the files say it, as docker compose does in its compatibility mode
+    #[arg(long)]
+    pub(crate) compatibility: bool,
+
+    /// Keep networks, volumes, secrets and configs that no service uses
+    #[arg(long)]
+    pub(crate) all_resources: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ansi {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// As fits.
+    Auto,
+    /// Lines that change.
+    Tty,
+    /// Lines that stay.
+    Plain,
+    /// JSON lines.
+    Json,
+    /// Not at all.
+    Quiet,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a project in its canonical form, or parts of it
+    #[command(alias = "convert")]
+    Config(ConfigArgs),
+    /// Print the version
+    Version(VersionArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+}
+
+/// `config`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line of its own")]
+pub(crate) struct ConfigArgs {
+    /// Services to keep, with those that they depend on [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+
+    /// File to write to
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+
+    /// Check only, print nothing
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Do not put variables in
+    #[arg(long)]
+    pub(crate) no_interpolate: bool,
+
+    /// Do not add what is implicit
+    #[arg(long)]
+    pub(crate) no_normalize: bool,
+
+    /// Do not make paths absolute
+    #[arg(long)]
+    pub(crate) no_path_resolution: bool,
+
+    /// Do not check that what is named is there
+    #[arg(long)]
+    pub(crate) no_consistency: bool,
+
+    /// Do not resolve the files of variables of services (without effect, as in docker compose 2.40)
+    #[arg(long)]
+    pub(crate) no_env_resolution: bool,
+
+    /// Hide values of variables whose names look secret: the default for YAML on a terminal
+    #[arg(long, conflicts_with = "reveal")]
+    pub(crate) redact: bool,
+
+    /// Show them
+    #[arg(long)]
+    pub(crate) reveal: bool,
+
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
+}
+
+/// What to print instead of the whole.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line of its own")]
+pub(crate) struct PartArgs {
+    /// Print the services' names
+    #[arg(long = "services", id = "list-services")]
+    pub(crate) services: bool,
+
+    /// Print the volumes' names
+    #[arg(long)]
+    pub(crate) volumes: bool,
+
+    /// Print the networks' names
+    #[arg(long)]
+    pub(crate) networks: bool,
+
+    /// Print the models' names
+    #[arg(long)]
+    pub(crate) models: bool,
+
+    /// Print the images
+    #[arg(long)]
+    pub(crate) images: bool,
+
+    /// Print the profiles
+    #[arg(long)]
+    pub(crate) profiles: bool,
+
+    /// Print the hashes of services, parted by commas; `*` for all
+    #[arg(long, value_name = "SERVICES")]
+    pub(crate) hash: Option<String>,
+
+    /// Print the variables that the files name, with their defaults
+    #[arg(long)]
+    pub(crate) variables: bool,
+
+    /// Print the variables that are known
+    #[arg(long)]
+    pub(crate) environment: bool,
+}
+
+/// The form of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// `version`.
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Print the number only
+    #[arg(long)]
+    pub(crate) short: bool,
+
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "pretty")]
+    pub(crate) format: VersionFormat,
+}
+
+/// The form of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VersionFormat {
+    /// A line.
+    Pretty,
+    /// JSON.
+    Json,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command, Format};
+
+    #[test]
+    fn the_command_line_is_whole() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn docker_composes_flags_are_taken() {
+        let line = "perry-compose -f a.yaml -f b.yaml -p name --profile x --env-file e --project-directory d --ansi never \
+                    --progress plain --parallel -1 --compatibility --all-resources config --format json web db";
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        assert_eq!(cli.file, ["a.yaml", "b.yaml"]);
+        let Command::Config(config) = cli.command else { panic!("another command") };
+        assert_eq!((config.format, config.services.len()), (Some(Format::Json), 2));
+    }
+
+    #[test]
+    fn only_one_part_is_printed() {
+        assert!(Cli::try_parse_from(["perry-compose", "config", "--images", "--volumes"]).is_err());
+        assert!(Cli::try_parse_from(["perry-compose", "convert", "--services"]).is_ok());
+    }
+}

@@ -1,0 +1,38 @@
+//! The `perry-compose` command: docker compose's words, for projects whose containers are sandboxes.
+//!
+//! It reads the command line, the environment and files, and prints; what a project is, is said by the crate `compose`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod config;
+mod disk;
+mod list;
+mod output;
+mod redact;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    output::set_color(cli.ansi);
+    let outcome = match &cli.command {
+        Command::Config(args) => config::run(&cli, args),
+        Command::Version(args) => output::version(args),
+        Command::Completions(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "perry-compose", &mut script);
+            output::bytes(&script)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

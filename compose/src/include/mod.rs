@@ -1,0 +1,5 @@
+//! `include`: other projects whose services and resources become one's own.
+
+mod apply;
+mod entry;
+mod import;

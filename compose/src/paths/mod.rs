@@ -1,0 +1,5 @@
+//! Relative paths made absolute.
+
+mod resolve;
+
+pub(crate) use resolve::{Base, resolve};

@@ -1,0 +1,71 @@
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Project;
+use super::build::sorted;
+use crate::config::{NoJsonForm, compact_json};
+use crate::model::{Kind, SERVICE};
+use crate::node::{Mapping, Node};
+
+impl Project {
+    /// The names in a section, in order.
+    pub fn names(&self, section: &str) -> Vec<String> {
+        self.section(section).into_iter().flat_map(sorted).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The models that services use.
+    pub fn models(&self) -> Vec<String> {
+        let models = self.section("models").into_iter().flat_map(sorted);
+        models.filter_map(|(_, model)| model.get("model")?.text().map(str::to_owned)).collect()
+    }
+
+    /// The images of the services: what is built has the name that it will get.
+    pub fn images(&self) -> Vec<String> {
+        sorted(self.services())
+            .into_iter()
+            .map(|(name, service)| match service.get("image").and_then(Node::text) {
+                Some(image) => image.to_owned(),
+                None => format!("{}-{name}", self.name),
+            })
+            .collect()
+    }
+
+    /// The hash of what makes a service's container what it is; nothing if there is no such service. A changed hash asks
+    /// for a new container.
+    ///
+    /// # Errors
+    /// The service has a value that has no form in JSON.
+    pub fn service_hash(&self, name: &str) -> Result<Option<String>, NoJsonForm> {
+        let Some(mut service) = self.services().get(name).cloned() else { return Ok(None) };
+        if let Some(service) = service.mapping_mut() {
+            for key in ["build", "pull_policy", "scale", "depends_on", "profiles"] {
+                service.remove(key);
+            }
+        }
+        if let Some(deploy) = service.get_mut("deploy").and_then(Node::mapping_mut) {
+            deploy.remove("replicas");
+        }
+        let json = compact_json(&service, Kind::Part(&SERVICE))?;
+        let mut hash = String::new();
+        for byte in Sha256::digest(json.as_bytes()) {
+            let _ = write!(hash, "{byte:02x}");
+        }
+        Ok(Some(hash))
+    }
+
+    /// Puts stars for the values of the variables of which `secret` says so.
+    pub fn hide_variables(&mut self, secret: impl Fn(&str) -> bool) {
+        for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {
+            for place in [&["environment"][..], &["build", "args"]] {
+                let found = place.iter().try_fold(&mut *service, |node, key| node.get_mut(key));
+                for (key, value) in found.and_then(Node::mapping_mut).into_iter().flat_map(Mapping::iter_mut)
+                {
+                    if !value.is_null() && secret(&key.name) {
+                        *value = value.text_here("********");
+                    }
+                }
+            }
+        }
+    }
+}

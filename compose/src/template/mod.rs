@@ -1,0 +1,12 @@
+//! Variables in values: `$NAME`, `${NAME}`, and the forms with a default, a replacement or a demand.
+
+mod cast;
+mod interpolate;
+mod scan;
+mod substitute;
+mod variables;
+
+pub use variables::{Variable, variables};
+
+pub(crate) use interpolate::{Interpolation, interpolate};
+pub(crate) use substitute::substitute;

@@ -1,0 +1,14 @@
+//! Text to trees: YAML as the standard's reader reads it, within bounds.
+
+mod budget;
+mod compose;
+mod end;
+mod merge_key;
+mod scalar;
+mod timestamp;
+
+pub use budget::Budget;
+pub use compose::parse;
+
+pub(crate) use compose::parse_within;
+pub(crate) use scalar::plain;
