@@ -189,7 +189,12 @@ pub fn peer(name: &str) -> Option<PathBuf> {
     fetched.filter(|file| file.is_file()).or(installed)
 }
 
-/// Builds the program once, in the profile and target folder of the running test.
+/// `perry-compose`, built with the program.
+pub fn compose_program() -> PathBuf {
+    program().with_file_name("perry-compose")
+}
+
+/// Builds the programs once, in the profile and target folder of the running test.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -197,7 +202,7 @@ fn program() -> &'static Path {
         let profile = test.parent().and_then(Path::parent).expect("tests run from target/<profile>/deps");
         let target = profile.parent().expect("the profile's folder is in the target folder");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--locked", "-p", "perry-sandbox-cli", "--bin", "perry-sandbox"]);
+        build.args(["build", "--quiet", "--locked", "-p", "perry-sandbox-cli", "--bins"]);
         if profile.file_name().is_some_and(|name| name == "release") {
             build.arg("--release");
         }

@@ -15,6 +15,6 @@ pub mod sigstore;
 mod skip;
 pub mod tarball;
 
-pub use command::{As, Home, Ran, crate_root, is_root, peer};
+pub use command::{As, Home, Ran, compose_program, crate_root, is_root, peer};
 pub use inside::{Verdicts, checker};
 pub use skip::skip;

@@ -27,6 +27,8 @@ use tempfile::{NamedTempFile, TempDir};
 /// The limits that every sandbox is given, where it takes any.
 const MEMORY: u64 = 64 << 20;
 const TMP: u64 = 16 << 20;
+/// The backend that needs nothing to be installed.
+const NATIVE: &str = "native";
 const PROGRAM: &str = "/bin/checker";
 
 fn main() {
@@ -51,7 +53,11 @@ fn main() {
             _ => "perry-sandbox run, as an ordinary user",
         };
         let words = words.clone();
-        rows.push((name.to_owned(), Box::new(move || ours(home, &words))));
+        rows.push((name.to_owned(), Box::new(move || ours(home, NATIVE, &words))));
+    }
+    for backend in engines(&homes[0].1) {
+        let (home, words) = (&homes[0].1, words.clone());
+        rows.push((format!("through {backend}"), Box::new(move || ours(home, &backend, &words))));
     }
     rows.extend(launchers.hardened(&words, &profile));
 
@@ -104,9 +110,32 @@ fn home(user: As, checker: &Path) -> Home {
     home
 }
 
-fn ours(home: &Home, words: &[&str]) -> Command {
+/// The backends of this machine beside our own that run on this kernel or gVisor's; a machine's has its own measure.
+fn engines(home: &Home) -> Vec<String> {
+    let output = asked(home, &["backends", "--json"]).output().expect("the program starts");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("backends prints JSON");
+    let alive = report["backends"].as_array().cloned().unwrap_or_default();
+    let names = alive.iter().filter_map(|backend| backend["name"].as_str());
+    names
+        .filter(|name| is_root() && ["podman", "docker", "runsc"].contains(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The program, with what `peers` has fetched in reach.
+fn asked(home: &Home, args: &[&str]) -> Command {
+    let mut command = home.command(args);
+    if let Ok(peers) = std::env::var("PERRY_SANDBOX_PEERS") {
+        command.env("PATH", format!("{peers}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+    }
+    command
+}
+
+fn ours(home: &Home, backend: &str, words: &[&str]) -> Command {
     let flags = [
         "run",
+        "--backend",
+        backend,
         "--quiet",
         "--key",
         "key.pub",
@@ -121,7 +150,7 @@ fn ours(home: &Home, words: &[&str]) -> Command {
         "oci:image",
         "--",
     ];
-    home.command(&[&flags, words].concat())
+    asked(home, &[&flags, words].concat())
 }
 
 /// Our profile in a form that others read.
