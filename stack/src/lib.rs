@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod demand;
+pub mod draw;
 mod judge;
 mod lock;
 mod model;
@@ -18,8 +19,8 @@ pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing
 pub use judge::{Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
-    At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind, Network,
-    Port, PortProtocol, Restart, SecretSource, Service, ServiceLimits, Stack, Volume,
+    At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind,
+    Network, Port, PortProtocol, Restart, SecretSource, Service, ServiceLimits, Stack, Volume,
 };
 pub use order::{Cycle, Graph, Order};
 pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};

@@ -1,11 +1,15 @@
 //! The planner's tests.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
 
+mod demand;
+mod model;
 mod order;
+mod plan;
+mod suggest;
+mod support;

@@ -2,11 +2,15 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failure: the project's files are wrong, or cannot be read
-  2    usage";
+  1    failure: the project's files are wrong, or cannot be read; this machine lacks what the policy demands
+  2    usage
+  3    the policy refuses, or the file asks for what is never done
+  4    an image is not verified";
 
 /// Run Compose projects of signed images in hardened sandboxes
 #[derive(Debug, Parser)]
@@ -89,6 +93,14 @@ pub(crate) enum Command {
     /// Print a project in its canonical form, or parts of it
     #[command(alias = "convert")]
     Config(ConfigArgs),
+    /// Say what would be done, and what is refused and why; nothing runs
+    Plan(PlanArgs),
+    /// Draw which services need which
+    Graph(GraphArgs),
+    /// Say line by line what a service may do, and who holds it to that
+    Explain(ExplainArgs),
+    /// Write down which digest each image has now, and who signed it
+    Lock(LockArgs),
     /// Print the version
     Version(VersionArgs),
     /// Print the completions of a shell

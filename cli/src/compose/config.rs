@@ -31,7 +31,8 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
     if whole { print(project, args) } else { list::print(&project, &args.part) }
 }
 
-fn request(cli: &Cli, options: Options) -> Result<Request, Failure> {
+/// What the command line and the environment say of the project.
+pub(crate) fn request(cli: &Cli, options: Options) -> Result<Request, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::Folder(error.to_string()))?;
     let folder = folder.into_os_string().into_string();
     let current_folder = folder.map_err(|_| Failure::Folder("its name is not text in UTF-8".to_owned()))?;

@@ -6,8 +6,10 @@
 mod args;
 mod config;
 mod disk;
+mod exit;
 mod list;
 mod output;
+mod planner;
 mod redact;
 
 use std::process::ExitCode;
@@ -15,24 +17,29 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
+use exit::Exit;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::set_color(cli.ansi);
     let outcome = match &cli.command {
-        Command::Config(args) => config::run(&cli, args),
-        Command::Version(args) => output::version(args),
+        Command::Config(args) => config::run(&cli, args).map(|()| Exit::Done),
+        Command::Plan(args) => planner::plan(&cli, args),
+        Command::Graph(args) => planner::graph(&cli, args).map(|()| Exit::Done),
+        Command::Explain(args) => planner::explain(&cli, args),
+        Command::Lock(args) => planner::lock(&cli, args),
+        Command::Version(args) => output::version(args).map(|()| Exit::Done),
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "perry-compose", &mut script);
-            output::bytes(&script)
+            output::bytes(&script).map(|()| Exit::Done)
         }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit.into(),
         Err(error) => {
             output::error(&error);
-            ExitCode::FAILURE
+            error.exit().into()
         }
     }
 }

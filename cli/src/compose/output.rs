@@ -3,8 +3,11 @@
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use perry_sandbox_compose::{NoJsonForm, Problems, Sources, Warning};
+use perry_sandbox_pipeline::{EnvironmentError, PipelineError};
+use perry_sandbox_stack::Cycle;
 
 use crate::args::{Ansi, VersionArgs, VersionFormat};
+use crate::exit::Exit;
 
 /// Why a command fails.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,32 @@ pub(crate) enum Failure {
     Write { path: String, error: io::Error },
     #[error("cannot write the output: {0}")]
     Output(io::Error),
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    #[error("`{path}`: {error}")]
+    Lock { path: String, error: String },
+    #[error(transparent)]
+    Cycle(#[from] Cycle),
+}
+
+impl Failure {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Pipeline(error) => Exit::of_class(error.class()),
+            Self::Problems(_)
+            | Self::NoJson(_)
+            | Self::NoService(_)
+            | Self::Folder(_)
+            | Self::Write { .. }
+            | Self::Output(_)
+            | Self::Environment(_)
+            | Self::Lock { .. }
+            | Self::Cycle(_) => Exit::Failure,
+        }
+    }
 }
 
 /// Settles for the whole process whether colour is written.
@@ -72,12 +101,27 @@ pub(crate) fn warnings(warnings: &[Warning], sources: &Sources) {
 
 /// Tells why a command failed.
 pub(crate) fn error(failure: &Failure) {
-    if let Failure::Problems(problems) = failure {
-        let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-        complain(problems.render(colour).trim_end());
+    if let Failure::Problems(found) = failure {
+        problems(found);
     } else {
         complain(&format!("error: {failure}"));
     }
+}
+
+/// Tells what is wrong with files, or refused in them.
+pub(crate) fn problems(problems: &Problems) {
+    let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    complain(problems.render(colour).trim_end());
+}
+
+/// Tells something beside the result.
+pub(crate) fn note(message: &str) {
+    complain(&printable(message));
+}
+
+/// Text that may quote an image, a registry or a policy, without what could drive the reader's terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }
 
 fn complain(message: &str) {

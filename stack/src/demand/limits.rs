@@ -21,7 +21,8 @@ pub(super) fn pids(asker: &mut Asker<'_>, _: Span, _: &Node) {
 }
 
 pub(super) fn ulimits(asker: &mut Asker<'_>, _: Span, node: &Node) {
-    for (key, _) in node.mapping().into_iter().flat_map(Mapping::iter).filter(|(key, _)| key.name != "nofile") {
+    for (key, _) in node.mapping().into_iter().flat_map(Mapping::iter).filter(|(key, _)| key.name != "nofile")
+    {
         asker.not_yet(key.span, &format!("ulimits.{}", key.name), "leave it out");
     }
     let files = asker.service.limits.open_files.as_ref();

@@ -73,7 +73,12 @@ fn bind(asker: &mut Asker<'_>, mount: &At<Mount>, source: &str) {
         return asker.never(mount.span, &attribute, why, "leave it out");
     }
     if let Err(error) = source.parse::<HostPath>() {
-        return asker.never(mount.span, &attribute, &error.to_string(), "mount a folder that holds data only");
+        return asker.never(
+            mount.span,
+            &attribute,
+            &error.to_string(),
+            "mount a folder that holds data only",
+        );
     }
     if source != mount.value.target {
         let instead = format!("use a named volume, or mount it where it is: `{source}:{source}`");
@@ -105,7 +110,11 @@ fn memory(asker: &mut Asker<'_>, mount: &At<Mount>) {
         return asker.not_yet(mount.span, &attribute, "use `/tmp`");
     }
     if asker.service.container.read_only.is_some() {
-        return asker.not_yet(mount.span, &attribute, "use `/tmp`, which is memory always, or leave `read_only` out");
+        return asker.not_yet(
+            mount.span,
+            &attribute,
+            "use `/tmp`, which is memory always, or leave `read_only` out",
+        );
     }
     asker.demand.must.ephemeral.get_or_insert(mount.span);
 }

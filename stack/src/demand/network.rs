@@ -22,7 +22,8 @@ pub(super) fn links(asker: &mut Asker<'_>, _: Span, node: &Node) {
     for link in node.sequence().unwrap_or_default() {
         let text = link.text().unwrap_or_default();
         if let Some((service, alias)) = text.split_once(':').filter(|(service, alias)| service != alias) {
-            let instead = format!("call the service `{service}`, or give it the alias `{alias}` in `networks`");
+            let instead =
+                format!("call the service `{service}`, or give it the alias `{alias}` in `networks`");
             asker.not_yet(link.span, &format!("links: {text}"), &instead);
         }
     }
@@ -54,13 +55,11 @@ fn address(asker: &mut Asker<'_>, joined: &Joined) -> Option<Option<IpAddr>> {
         return None;
     }
     let Some(text) = joined.ipv4.as_ref().or(joined.ipv6.as_ref()) else { return Some(None) };
-    match text.value.parse() {
-        Ok(address) => Some(Some(address)),
-        Err(_) => {
-            asker.never(text.span, "ipv4_address", "it is not an address", "write an address of the network");
-            None
-        }
+    if let Ok(address) = text.value.parse() {
+        return Some(Some(address));
     }
+    asker.never(text.span, "ipv4_address", "it is not an address", "write an address of the network");
+    None
 }
 
 /// All names by which the others find the service: its own first, then in order.
@@ -119,7 +118,8 @@ fn publication(asker: &mut Asker<'_>, At { value: port, span }: &At<Port>) -> Op
         Some(address) => format!("{address}:{published}"),
     };
     let Ok(on) = place.parse() else {
-        let instead = format!("write one port, and an address of the host if need be: `127.0.0.1:8080:{target}`");
+        let instead =
+            format!("write one port, and an address of the host if need be: `127.0.0.1:8080:{target}`");
         asker.not_yet(*span, &format!("ports: {place}"), &instead);
         return None;
     };

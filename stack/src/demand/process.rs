@@ -16,7 +16,11 @@ pub(super) fn command(asker: &mut Asker<'_>, span: Span, _: &Node) {
         return;
     }
     if command.value.is_empty() {
-        return asker.not_yet(span, "command: []", "write the whole command, or leave it out for the image's");
+        return asker.not_yet(
+            span,
+            "command: []",
+            "write the whole command, or leave it out for the image's",
+        );
     }
     asker.demand.args.clone_from(&command.value);
 }

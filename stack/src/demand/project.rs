@@ -70,7 +70,8 @@ fn replicas(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec
     for (name, service) in stack.services.iter().filter(|(_, service)| service.replicas > 1) {
         let count = service.replicas;
         let publishes = demands.get(name).is_some_and(|demand| !demand.project.publish.is_empty());
-        let addressed = service.networks.iter().any(|one| one.value.ipv4.is_some() || one.value.ipv6.is_some());
+        let addressed =
+            service.networks.iter().any(|one| one.value.ipv4.is_some() || one.value.ipv6.is_some());
         for (is, what) in [(publishes, "publishes a port"), (addressed, "asks for an address")] {
             if is {
                 refused.push(RefusedField {
@@ -88,7 +89,8 @@ fn replicas(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec
 
 /// A port of the host is published once.
 fn taken_twice(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec<RefusedField>) {
-    let mut seen: BTreeMap<(u16, perry_sandbox_policy::Protocol), Vec<(&str, &Publication)>> = BTreeMap::new();
+    let mut seen: BTreeMap<(u16, perry_sandbox_policy::Protocol), Vec<(&str, &Publication)>> =
+        BTreeMap::new();
     let mut told: BTreeSet<&str> = BTreeSet::new();
     for (name, demand) in demands {
         for publication in &demand.project.publish {

@@ -2,8 +2,8 @@ use perry_sandbox_compose::{Mapping, Node, Span};
 use perry_sandbox_pipeline::Pull;
 
 use super::asker::Asker;
-use super::table::OF_A_CLUSTER;
 use super::limits;
+use super::table::OF_A_CLUSTER;
 
 /// What it says is taken from the model where it is needed.
 pub(super) fn nothing_more(_: &mut Asker<'_>, _: Span, _: &Node) {}
@@ -34,7 +34,11 @@ pub(super) fn deploy(asker: &mut Asker<'_>, _: Span, node: &Node) {
     if let Some(policy) = node.get("restart_policy") {
         for (key, span) in entries(policy) {
             if matches!(key.as_str(), "delay" | "window") {
-                asker.not_yet(span, &format!("deploy.restart_policy.{key}"), "leave it out: pauses grow by themselves");
+                asker.not_yet(
+                    span,
+                    &format!("deploy.restart_policy.{key}"),
+                    "leave it out: pauses grow by themselves",
+                );
             }
         }
     }
@@ -65,16 +69,29 @@ fn resources(asker: &mut Asker<'_>, deploy: &Node, entries: impl Fn(&Node) -> Ve
 pub(super) fn isolation(asker: &mut Asker<'_>, span: Span, node: &Node) {
     let isolation = node.text().unwrap_or_default();
     if isolation != "default" {
-        asker.never(span, &format!("isolation: {isolation}"), "it is about Windows", "ask for a tier: `x-perry-tier`");
+        asker.never(
+            span,
+            &format!("isolation: {isolation}"),
+            "it is about Windows",
+            "ask for a tier: `x-perry-tier`",
+        );
     }
 }
 
 pub(super) fn logging(asker: &mut Asker<'_>, span: Span, node: &Node) {
     let driver = node.get("driver").and_then(Node::text).unwrap_or("json-file");
     if !matches!(driver, "json-file" | "local") {
-        asker.not_yet(span, &format!("logging.driver: {driver}"), "leave it out: output is kept, and shown by `logs`");
+        asker.not_yet(
+            span,
+            &format!("logging.driver: {driver}"),
+            "leave it out: output is kept, and shown by `logs`",
+        );
     } else if let Some(options) = node.get("options") {
-        asker.not_yet(options.span, "logging.options", "leave them out: the tier's limit `output` bounds what is kept");
+        asker.not_yet(
+            options.span,
+            "logging.options",
+            "leave them out: the tier's limit `output` bounds what is kept",
+        );
     }
 }
 

@@ -76,7 +76,11 @@ pub const ATTRIBUTES: &[Row] = &[
     asked("ports", "publish, on 127.0.0.1 unless an address is written", network::ports),
     not_yet("post_start", "do it in the image's entry point"),
     not_yet("pre_stop", "do it when `stop_signal` comes"),
-    never("privileged", "it takes every wall away", "name what the program needs: `cap_add`, `devices`, `volumes`"),
+    never(
+        "privileged",
+        "it takes every wall away",
+        "name what the program needs: `cap_add`, `devices`, `volumes`",
+    ),
     done("profiles", "read by the loader"),
     never("provider", "it runs a program of the host that the file names", "run it as a service of an image"),
     honoured("pull_policy", "when the registry is asked", settings::pull_policy),

@@ -97,7 +97,11 @@ fn answered(service: &str, image: String, demand: &Demand, asked: Asked<'_>) -> 
                 Verdict::Deny(denial) => Judgement::Denied(denial.into()),
                 Verdict::Allow(plan) => {
                     let unlike = unlike(&service, demand, &plan);
-                    if unlike.is_empty() { Judgement::Allowed(plan.digest()) } else { Judgement::Unlike(unlike) }
+                    if unlike.is_empty() {
+                        Judgement::Allowed(plan.digest())
+                    } else {
+                        Judgement::Unlike(unlike)
+                    }
                 }
             };
             Judged { service, image, signed, judgement, explanation: Some(decided.explanation) }

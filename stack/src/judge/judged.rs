@@ -4,6 +4,7 @@ use perry_sandbox_reference::Digest;
 use serde_json::{Value, json};
 
 use crate::demand::RefusedField;
+use crate::lock::pinned;
 
 /// What the desks say of a service.
 #[derive(Debug, Clone)]
@@ -75,18 +76,22 @@ impl Judgement {
         match self {
             Self::Allowed(_) => Vec::new(),
             Self::Denied(reasons) => reasons.iter().map(with_remedy).collect(),
-            Self::Unlike(fields) => {
-                fields.iter().map(|field| format!("{}: {} ({})", field.attribute, field.why, field.instead)).collect()
-            }
+            Self::Unlike(fields) => fields
+                .iter()
+                .map(|field| format!("{}: {} ({})", field.attribute, field.why, field.instead))
+                .collect(),
             Self::NotVerified(text) | Self::Failed(_, text) => text.lines().map(str::to_owned).collect(),
         }
     }
 
     /// One word.
-    pub const fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Allowed(_) => "allowed",
-            Self::Denied(_) | Self::Unlike(_) => "denied",
+            Self::Denied(_) if self.is_of_the_policy() => "denied",
+            Self::Denied(_) if self.is_of_the_verifier() => "not-verified",
+            Self::Denied(_) => "not-available",
+            Self::Unlike(_) => "denied",
             Self::NotVerified(_) => "not-verified",
             Self::Failed(_, _) => "failed",
         }
@@ -100,29 +105,40 @@ fn with_remedy(reason: &DenyReason) -> String {
     }
 }
 
+fn as_json(reason: &DenyReason) -> Value {
+    json!({
+        "code": reason.code,
+        "row": reason.row,
+        "wanted": reason.wanted,
+        "found": reason.found,
+        "remedy": reason.remedy,
+        "text": with_remedy(reason),
+    })
+}
+
 impl Judged {
+    /// The image by its digest, if it is verified; else as it was asked about.
+    pub fn pinned(&self) -> String {
+        let pinned = self.signed.as_ref().and_then(|signed| pinned(&self.image, &signed.digest));
+        pinned.unwrap_or_else(|| self.image.clone())
+    }
+
     /// The verdict for programs.
     pub fn to_json(&self) -> Value {
         let signed = self.signed.as_ref();
-        let reasons = match &self.judgement {
-            Judgement::Denied(reasons) => reasons
-                .iter()
-                .map(|reason| {
-                    json!({
-                        "code": reason.code, "row": reason.row, "wanted": reason.wanted, "found": reason.found,
-                        "remedy": reason.remedy,
-                    })
-                })
-                .collect(),
-            other => Value::from(other.reasons()),
+        let reasons: Vec<Value> = if let Judgement::Denied(reasons) = &self.judgement {
+            reasons.iter().map(as_json).collect()
+        } else {
+            self.judgement.reasons().into_iter().map(|text| json!({ "text": text })).collect()
         };
+        let plan = if let Judgement::Allowed(digest) = &self.judgement { Some(digest) } else { None };
         json!({
             "service": self.service,
             "image": self.image,
             "digest": signed.map(|signed| &signed.digest),
             "signers": signed.map(|signed| &signed.signers),
             "verdict": self.judgement.word(),
-            "plan": match &self.judgement { Judgement::Allowed(digest) => Some(digest), _ => None },
+            "plan": plan,
             "reasons": reasons,
         })
     }

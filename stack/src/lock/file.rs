@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use perry_sandbox_image::ImageName;
 use perry_sandbox_reference::{Digest, Reference};
@@ -60,7 +61,8 @@ impl Lock {
     /// # Errors
     /// The text is none, or one of another version.
     pub fn read(text: &str) -> Result<Self, LockError> {
-        let lock: Self = toml::from_str(text).map_err(|error| LockError::Format(error.message().to_owned()))?;
+        let lock: Self =
+            toml::from_str(text).map_err(|error| LockError::Format(error.message().to_owned()))?;
         if lock.schema == SCHEMA { Ok(lock) } else { Err(LockError::Schema(lock.schema)) }
     }
 
@@ -69,27 +71,27 @@ impl Lock {
         let mut text = format!("{HEAD}schema = {}\n", quoted(&self.schema));
         for (name, locked) in &self.images {
             let signers: Vec<String> = locked.signers.iter().map(|signer| quoted(signer)).collect();
-            text.push_str(&format!(
-                "\n[image.{}]\ndigest = {}\nsigners = [{}]\n",
-                quoted(name),
-                quoted(locked.digest.as_str()),
-                signers.join(", ")
-            ));
+            let (name, digest) = (quoted(name), quoted(locked.digest.as_str()));
+            let _ = write!(text, "\n[image.{name}]\ndigest = {digest}\nsigners = [{}]\n", signers.join(", "));
         }
         text
     }
 
     /// The image by its digest; nothing if the lock does not have it.
     pub fn pinned(&self, image: &str) -> Option<String> {
-        let digest = &self.images.get(image)?.digest;
-        match image.parse().ok()? {
-            ImageName::Registry(reference) => {
-                Some(Reference::pinned(reference.repository().clone(), digest.clone()).to_string())
-            }
-            ImageName::Layout { dir, .. } => Some(format!("oci:{}@{digest}", dir.display())),
-            // An archive has one image, which is looked at anew.
-            ImageName::Archive { .. } => Some(image.to_owned()),
+        pinned(image, &self.images.get(image)?.digest)
+    }
+}
+
+/// An image's name with the digest that it stands for; nothing for what is no name of an image.
+pub(crate) fn pinned(image: &str, digest: &Digest) -> Option<String> {
+    match image.parse().ok()? {
+        ImageName::Registry(reference) => {
+            Some(Reference::pinned(reference.repository().clone(), digest.clone()).to_string())
         }
+        ImageName::Layout { dir, .. } => Some(format!("oci:{}@{digest}", dir.display())),
+        // An archive has one image, which is looked at anew.
+        ImageName::Archive { .. } => Some(image.to_owned()),
     }
 }
 

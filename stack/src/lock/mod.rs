@@ -3,3 +3,5 @@
 mod file;
 
 pub use file::{Lock, LockError, Locked};
+
+pub(crate) use file::pinned;

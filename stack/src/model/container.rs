@@ -37,13 +37,14 @@ pub struct Container {
 }
 
 pub(super) fn read(service: &Node, reader: &mut Reader) -> Container {
-    let environment = read::entries(service.get("environment")).into_iter().filter_map(|(key, node)| {
-        Some((key.name.clone(), At::new(node.text()?.to_owned(), key.span)))
-    });
-    let stop_grace = service.get("stop_grace_period").and_then(|node| {
-        reader.time(node, "stop_grace_period").map(|time| At::new(time, node.span))
-    });
-    let read_only = service.get("read_only").map(|node| At::new(read::is_true(service, "read_only"), node.span));
+    let environment = read::entries(service.get("environment"))
+        .into_iter()
+        .filter_map(|(key, node)| Some((key.name.clone(), At::new(node.text()?.to_owned(), key.span))));
+    let stop_grace = service
+        .get("stop_grace_period")
+        .and_then(|node| reader.time(node, "stop_grace_period").map(|time| At::new(time, node.span)));
+    let read_only =
+        service.get("read_only").map(|node| At::new(read::is_true(service, "read_only"), node.span));
     Container {
         image: read::text_at(service, "image"),
         command: read::words(service.get("command")),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use perry_sandbox_compose::Node;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{At, Reader, read};
 
@@ -12,14 +12,18 @@ pub struct HealthCheck {
     /// What is run; nothing: what the image says.
     pub test: Option<HealthTest>,
     /// Time between two checks.
+    #[serde(rename = "interval-ms", serialize_with = "milliseconds")]
     pub interval: Option<Duration>,
     /// As long as a check may take.
+    #[serde(rename = "timeout-ms", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
     /// Failures in a row that make the service unwell.
     pub retries: Option<u32>,
     /// Time after the start in which failures do not count.
+    #[serde(rename = "start-period-ms", serialize_with = "milliseconds")]
     pub start_period: Option<Duration>,
     /// Time between two checks meanwhile.
+    #[serde(rename = "start-interval-ms", serialize_with = "milliseconds")]
     pub start_interval: Option<Duration>,
 }
 
@@ -35,6 +39,12 @@ pub enum HealthTest {
     Shell(String),
 }
 
+/// Times are numbers for programs.
+#[expect(clippy::ref_option, reason = "serde hands fields over so")]
+pub(crate) fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_millis()).serialize(serializer)
+}
+
 pub(super) fn read(service: &Node, reader: &mut Reader) -> Option<At<HealthCheck>> {
     let node = service.get("healthcheck")?;
     let test = if read::is_true(node, "disable") {
@@ -42,7 +52,8 @@ pub(super) fn read(service: &Node, reader: &mut Reader) -> Option<At<HealthCheck
     } else {
         node.get("test").and_then(|test| test_of(test, reader))
     };
-    let mut time = |key: &str| node.get(key).and_then(|node| reader.time(node, &format!("healthcheck.{key}")));
+    let mut time =
+        |key: &str| node.get(key).and_then(|node| reader.time(node, &format!("healthcheck.{key}")));
     let check = HealthCheck {
         test,
         interval: time("interval"),

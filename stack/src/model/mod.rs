@@ -27,4 +27,5 @@ pub use restart::Restart;
 pub use service::Service;
 pub use stack::Stack;
 
+pub(crate) use health::milliseconds;
 pub(crate) use read::Reader;

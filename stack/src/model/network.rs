@@ -21,7 +21,8 @@ const KNOWN: [&str; 3] = ["aliases", "ipv4_address", "ipv6_address"];
 
 pub(super) fn read(service: &Node) -> Vec<At<Joined>> {
     let networks = read::entries(service.get("networks")).into_iter().map(|(key, node)| {
-        let others = read::entries(Some(node)).into_iter().filter(|(key, _)| !KNOWN.contains(&key.name.as_str()));
+        let others =
+            read::entries(Some(node)).into_iter().filter(|(key, _)| !KNOWN.contains(&key.name.as_str()));
         let joined = Joined {
             network: key.name.clone(),
             aliases: read::texts(node.get("aliases")),

@@ -72,10 +72,11 @@ pub(crate) fn integer(node: &Node) -> Option<i64> {
 
 /// A number of processors in thousandths.
 pub(crate) fn thousandths(node: &Node) -> Option<u32> {
-    let text = match &node.value {
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => format!("{number:.3}"),
-        _ => node.text()?.to_owned(),
+    let text = if let Value::Float(number) = &node.value {
+        format!("{number:.3}")
+    } else {
+        node.text()
+            .map_or_else(|| integer(node).map(|number| number.to_string()), |text| Some(text.to_owned()))?
     };
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let rest: u32 = format!("{rest:0<3}").get(..3)?.parse().ok()?;

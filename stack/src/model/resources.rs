@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use perry_sandbox_compose::{Key, Node, Project, Span, Value};
+use perry_sandbox_compose::{Key, Mapping, Node, Project, Span, Value};
 
 use super::read;
 
@@ -89,7 +89,7 @@ pub(super) fn secrets(project: &Project) -> BTreeMap<String, SecretSource> {
 }
 
 fn section<T>(project: &Project, name: &str, read: impl Fn(&Key, &Node) -> T) -> BTreeMap<String, T> {
-    let entries = project.section(name).into_iter().flat_map(|section| section.iter());
+    let entries = project.section(name).into_iter().flat_map(Mapping::iter);
     entries.map(|(key, node)| (key.name.clone(), read(key, node))).collect()
 }
 

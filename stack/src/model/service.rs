@@ -81,7 +81,9 @@ impl Service {
             replicas: replicas.unwrap_or(1),
             profiles: read::texts(node.get("profiles")).into_iter().map(|profile| profile.value).collect(),
             attributes: attributes.map(|(key, node)| (key.name.clone(), (key.span, node.clone()))).collect(),
-            extensions: extensions.map(|(key, node)| (key.name.clone(), At::new(node.clone(), key.span))).collect(),
+            extensions: extensions
+                .map(|(key, node)| (key.name.clone(), At::new(node.clone(), key.span)))
+                .collect(),
         }
     }
 }

@@ -29,9 +29,10 @@ impl Stack {
     /// Every value that means nothing.
     pub fn read(project: &Project) -> Result<Self, Problems> {
         let mut reader = Reader::default();
-        let services = project.services().iter().map(|(key, node)| {
-            (key.name.clone(), Service::read(&key.name, key.span, node, &mut reader))
-        });
+        let services = project
+            .services()
+            .iter()
+            .map(|(key, node)| (key.name.clone(), Service::read(&key.name, key.span, node, &mut reader)));
         let stack = Self {
             name: project.name.clone(),
             services: services.collect(),
@@ -40,11 +41,16 @@ impl Stack {
             secrets: resources::secrets(project),
             sources: project.sources.clone(),
         };
-        if reader.problems.is_empty() { Ok(stack) } else { Err(Problems::new(reader.problems, stack.sources)) }
+        if reader.problems.is_empty() {
+            Ok(stack)
+        } else {
+            Err(Problems::new(reader.problems, stack.sources))
+        }
     }
 
     /// Who needs whom.
     pub fn graph(&self) -> Graph {
-        Graph::new(self.services.iter().map(|(name, service)| (name.clone(), service.needed())).collect())
+        let needs = self.services.iter().map(|(name, service)| (name.clone(), service.needed()));
+        Graph::new(&needs.collect())
     }
 }

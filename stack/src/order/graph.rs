@@ -14,7 +14,7 @@ pub struct Graph {
 
 impl Graph {
     /// The graph of these names and what each needs. A need that is no name is left out: it is not part of the project.
-    pub fn new(needs: BTreeMap<String, BTreeSet<String>>) -> Self {
+    pub fn new(needs: &BTreeMap<String, BTreeSet<String>>) -> Self {
         let names: Vec<String> = needs.keys().cloned().collect();
         let number = |name: &String| names.binary_search(name).ok();
         let needs = needs.values().map(|needs| needs.iter().filter_map(number).collect()).collect();

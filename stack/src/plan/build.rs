@@ -96,7 +96,8 @@ impl<'a> Builder<'a> {
         after.sort();
         after.dedup();
         // To be well, or to have ended, is to have been started.
-        let more: Vec<usize> = after.iter().filter(|one| one.until != Until::Done).map(|one| one.step).collect();
+        let more: Vec<usize> =
+            after.iter().filter(|one| one.until != Until::Done).map(|one| one.step).collect();
         after.retain(|one| one.until != Until::Done || !more.contains(&one.step));
         for replica in 1..=service.replicas {
             let start = self.start(service, replica);

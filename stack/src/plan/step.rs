@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{Condition, HealthCheck, Restart};
+use crate::model::{Condition, HealthCheck, Restart, milliseconds};
 
 /// One thing that would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,6 +94,7 @@ pub struct Start {
     /// The signal that asks it to end.
     pub stop_signal: Option<String>,
     /// How long it has to end after that.
+    #[serde(rename = "stop-grace-ms", serialize_with = "milliseconds")]
     pub stop_grace: Option<Duration>,
     /// Whether its standard input stays open.
     pub stdin_open: bool,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use perry_sandbox_image::ImageName;
-use perry_sandbox_policy::Policy;
+use perry_sandbox_policy::{Policy, SignerName};
 use perry_sandbox_reference::Repository;
 
 use super::lines::{free_name, list, quoted};
@@ -28,7 +28,8 @@ impl<'a> Images<'a> {
         };
         let repository = reference.repository();
         let rules = self.policy.into_iter().flat_map(Policy::images);
-        let best = rules.filter(|(_, rule)| rule.covers(repository)).max_by_key(|(_, rule)| rule.specificity());
+        let best =
+            rules.filter(|(_, rule)| rule.covers(repository)).max_by_key(|(_, rule)| rule.specificity());
         if let Some((name, _)) = best {
             return Some(name.to_string());
         }
@@ -48,7 +49,7 @@ impl<'a> Images<'a> {
     /// The new rules. Who must have signed is said where only one signer can be meant.
     pub(super) fn text(&self) -> String {
         let signers: Vec<&str> =
-            self.policy.into_iter().flat_map(Policy::signers).map(|signer| signer.as_str()).collect();
+            self.policy.into_iter().flat_map(Policy::signers).map(SignerName::as_str).collect();
         let mut text = String::new();
         for (repository, name) in &self.new {
             let _ = writeln!(text, "[image.{name}]\nrepository = {}", quoted(&repository.to_string()));

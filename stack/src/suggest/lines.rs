@@ -18,7 +18,9 @@ pub(super) fn free_name(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     let plain: String = wanted
         .to_ascii_lowercase()
         .chars()
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-') { c } else { '-' }
+        })
         .skip_while(|c| !c.is_ascii_alphanumeric())
         .take(56)
         .collect();

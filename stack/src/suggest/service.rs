@@ -21,8 +21,7 @@ const OTHERS: &str = "wall = \"365d\", output = \"256MiB\", disk = \"256MiB\"";
 /// What is refused whatever a policy says is not in it, and neither is what only this machine cannot do.
 pub fn suggest(policy: Option<&Policy>, demands: &Demands, judged: &[Judged]) -> Option<String> {
     let denied = judged.iter().filter(|one| one.judgement.is_of_the_policy());
-    let denied: Vec<_> =
-        denied.filter_map(|one| Some((one, demands.services.get(&one.service)?))).collect();
+    let denied: Vec<_> = denied.filter_map(|one| Some((one, demands.services.get(&one.service)?))).collect();
     if denied.is_empty() {
         return None;
     }
@@ -40,11 +39,8 @@ pub fn suggest(policy: Option<&Policy>, demands: &Demands, judged: &[Judged]) ->
         tiers.insert(tier.clone());
         services.push_str(&entry(policy, demand, &tier, rule.as_deref()));
     }
-    let head = if policy.is_some() {
-        String::new()
-    } else {
-        "schema = \"perry-sandbox/policy/v1\"\n\n".to_owned()
-    };
+    let head =
+        if policy.is_some() { String::new() } else { "schema = \"perry-sandbox/policy/v1\"\n\n".to_owned() };
     Some(format!("{head}{}{services}", images.text()).trim_end().to_owned() + "\n")
 }
 
@@ -53,9 +49,10 @@ fn entry(policy: Option<&Policy>, demand: &Demand, tier: &str, rule: Option<&str
     let mut text = tier_text(demand, tier);
     let name = name.to_string();
     let _ = writeln!(text, "[service.{}]\ntier = {}", quoted(&name), quoted(tier));
-    if let Some(rule) = rule {
-        let _ = writeln!(text, "image = {}", list([rule]));
-    }
+    let _ = match rule {
+        Some(rule) => writeln!(text, "image = {}", list([rule])),
+        None => writeln!(text, "# Missing: which image rule this is\n# image = [\"NAME\"]"),
+    };
     let project = &demand.project;
     let mut grants = Vec::new();
     let mut add = |key: &str, items: Vec<String>| {
@@ -71,8 +68,9 @@ fn entry(policy: Option<&Policy>, demand: &Demand, tier: &str, rule: Option<&str
     }
     text.push('\n');
     let Ok(pattern) = name.parse::<ServicePattern>() else {
-        return format!("# The name `{name}` cannot be written in a policy: give the service one of a-z, 0-9, `.`, `_`, `-`.\n")
-            + &commented(&text)
+        return format!(
+            "# The name `{name}` cannot be written in a policy: give the service one of a-z, 0-9, `.`, `_`, `-`.\n"
+        ) + &commented(&text)
             + "\n";
     };
     let mut known = policy.into_iter().flat_map(Policy::services);
@@ -81,7 +79,8 @@ fn entry(policy: Option<&Policy>, demand: &Demand, tier: &str, rule: Option<&str
         return head + &commented(&text) + "\n";
     }
     if let Some(asked) = &demand.tier {
-        let note = format!("# The file asks for the tier `{asked}` too: what that does not allow stays denied.\n");
+        let note =
+            format!("# The file asks for the tier `{asked}` too: what that does not allow stays denied.\n");
         return note + &text;
     }
     text
@@ -90,9 +89,14 @@ fn entry(policy: Option<&Policy>, demand: &Demand, tier: &str, rule: Option<&str
 /// A tier of the service's own: what it asks for, on the walls that every service has.
 fn tier_text(demand: &Demand, tier: &str) -> String {
     let grants = &demand.grants;
-    let mut text = format!("[tier.{tier}]\nisolation = {{ accept = [\"oci\", \"gvisor\", \"microvm\"], prefer = [\"oci\"] }}\n");
+    let mut text = format!(
+        "[tier.{tier}]\nisolation = {{ accept = [\"oci\", \"gvisor\", \"microvm\"], prefer = [\"oci\"] }}\n"
+    );
     let rootfs = if demand.must.ephemeral.is_some() { "ephemeral" } else { "read-only" };
-    let _ = writeln!(text, "rootfs = \"{rootfs}\"\nseccomp = \"perry-default\"\nmemory-enforcement = \"watched\"");
+    let _ = writeln!(
+        text,
+        "rootfs = \"{rootfs}\"\nseccomp = \"perry-default\"\nmemory-enforcement = \"watched\""
+    );
     let root = |user: (u32, Option<u32>)| user.0 == 0 || user.1 == Some(0);
     if demand.must.user.as_ref().is_some_and(|user| root(user.value)) {
         let _ = writeln!(text, "user = \"any\"");

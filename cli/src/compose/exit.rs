@@ -1,0 +1,50 @@
+//! Exit codes that scripts can use.
+
+use std::process::ExitCode;
+
+use perry_sandbox_pipeline::Class;
+
+/// Why the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Everything that was asked is done.
+    Done,
+    /// We failed, or this machine lacks what is demanded.
+    Failure,
+    /// The command line, or a file named on it, cannot be used.
+    Usage,
+    /// An image is not verified.
+    NotVerified,
+    /// The policy refuses, or the file asks for what is never done.
+    Refused,
+}
+
+impl Exit {
+    /// The exit code for a kind of failure.
+    pub(crate) const fn of_class(class: Class) -> Self {
+        match class {
+            Class::Usage => Self::Usage,
+            Class::Denied => Self::Refused,
+            Class::NotVerified => Self::NotVerified,
+            Class::NotAvailable
+            | Class::ProgramNotFound
+            | Class::ProgramNotExecutable
+            | Class::NotFound
+            | Class::Conflict
+            | Class::Registry
+            | Class::Failure => Self::Failure,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::NotVerified => 4,
+        })
+    }
+}

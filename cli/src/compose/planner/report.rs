@@ -1,0 +1,27 @@
+use std::fmt::Write as _;
+
+use perry_sandbox_stack::{Demands, Judged, Judgement};
+
+/// The verdicts for people: a line a service, and below it why not, or what is done otherwise.
+pub(super) fn verdicts(demands: &Demands, judged: &[Judged]) -> String {
+    let width = demands.services.keys().map(|name| name.chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for (name, demand) in &demands.services {
+        let found = judged.iter().find(|one| one.service == *name);
+        let word = found.map_or("refused", |one| one.judgement.word());
+        let signed = found.and_then(|one| one.signed.as_ref());
+        let signed = signed.map_or_else(String::new, |signed| {
+            format!("signed by {}, {}", signed.signers.join(", "), signed.digest)
+        });
+        let _ = writeln!(text, "{}", format!("{name:<width$}  {word:<13}  {signed}").trim_end());
+        for reason in found.map(|one| one.judgement.reasons()).unwrap_or_default() {
+            let _ = writeln!(text, "    {reason}");
+        }
+        if found.is_some_and(|one| matches!(one.judgement, Judgement::Allowed(_))) {
+            for note in &demand.notes {
+                let _ = writeln!(text, "    note: {note}");
+            }
+        }
+    }
+    text
+}

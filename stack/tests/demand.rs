@@ -1,0 +1,227 @@
+//! What services ask for, and what is refused.
+
+use std::collections::BTreeSet;
+
+use perry_sandbox_policy::{Terminal, VolumeAccess};
+use perry_sandbox_profiles::LinuxCap;
+use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
+
+use crate::support::{one, refused, stack, wants};
+
+const SCHEMA: &str = include_str!("../../compose/src/schema/compose-spec.json");
+
+#[test]
+fn every_attribute_of_the_standard_has_one_fate() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let properties = schema["definitions"]["service"]["properties"].as_object().unwrap();
+    let standard: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+    let ours: Vec<&str> = ATTRIBUTES.iter().map(|row| row.attribute).collect();
+    assert!(ours.is_sorted(), "the table is in order");
+    assert_eq!(ours.len(), ours.iter().collect::<BTreeSet<_>>().len(), "one fate each");
+    assert_eq!(ours.into_iter().collect::<BTreeSet<_>>(), standard);
+    for row in ATTRIBUTES {
+        let (Fate::Honoured(text) | Fate::Asked(text) | Fate::NotYet(text) | Fate::Never(text, _)) = row.fate;
+        assert!(!text.is_empty(), "{}", row.attribute);
+    }
+}
+
+#[test]
+fn command_and_entry_point_are_those_of_docker() {
+    let argv = |lines: &str| {
+        let demand = wants(lines);
+        (demand.entrypoint.unwrap_or_default(), demand.args.join(" "))
+    };
+    let both = |program: &str, args: &str| (program.to_owned(), args.to_owned());
+    assert_eq!(argv("command: serve -p 80"), both("", "serve -p 80"));
+    assert_eq!(argv("entrypoint: [/bin/a, b]"), both("/bin/a", "b"));
+    assert_eq!(argv("entrypoint: /bin/a b\ncommand: [c]"), both("/bin/a", "b c"));
+    assert_eq!(
+        argv("entrypoint: ['']\ncommand: [/bin/c, d]"),
+        both("/bin/c", "d"),
+        "an empty one drops the image's"
+    );
+    assert!(refused("command: []")[0].starts_with("command: []"));
+    assert!(refused("entrypoint: []")[0].starts_with("entrypoint: []"));
+}
+
+#[test]
+fn a_port_is_published_on_loopback_unless_an_address_is_written() {
+    let demand = wants("ports: ['8080:80', '0.0.0.0:53:53/udp', '[::1]:90:90']");
+    let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
+    assert_eq!(on, ["0.0.0.0:53 to 53/udp", "127.0.0.1:8080 to 80/tcp", "[::1]:90 to 90/tcp"]);
+    assert_eq!(demand.notes, ["port 80 is published on 127.0.0.1: the file names no address"]);
+    assert!(refused("ports: ['80']")[0].contains("name the host's port: `8080:80`"));
+    assert!(refused("ports: ['8000-8010:80']")[0].contains("write one port"));
+}
+
+#[test]
+fn a_service_is_found_by_its_names_in_each_network() {
+    let demand = wants(
+        "container_name: front\nhostname: edge\nnetworks: {default: {aliases: [www], ipv4_address: 10.0.0.2}}",
+    );
+    let [network] = demand.project.networks.as_slice() else { panic!("{demand:?}") };
+    let aliases: Vec<&str> = network.aliases.iter().map(perry_sandbox_policy::HostName::as_str).collect();
+    assert_eq!(aliases, ["web", "edge", "front", "www"]);
+    assert_eq!(network.address, Some("10.0.0.2".parse().unwrap()));
+    assert!(wants("network_mode: none").project.networks.is_empty());
+}
+
+#[test]
+fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
+    let demands = demand(&stack(
+        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/srv:ro, /var/in:/var/in]}}\nvolumes: {data: , logs: }\n",
+    ));
+    assert!(demands.all_refused().is_empty());
+    let web = &demands.services["web"];
+    let volumes: Vec<_> =
+        web.project.volumes.iter().map(|one| (one.volume.to_string(), one.access)).collect();
+    assert_eq!(volumes, [("data".to_owned(), VolumeAccess::Write), ("logs".to_owned(), VolumeAccess::Read)]);
+    assert_eq!(
+        (&web.grants.mounts_read, &web.grants.mounts_write),
+        (&vec!["/srv".to_owned()], &vec!["/var/in".to_owned()])
+    );
+    for (volume, why) in [
+        ("/var/run/docker.sock:/var/run/docker.sock", "commands the host"),
+        ("/run/user/7/podman/podman.sock:/x", "commands the host"),
+        ("/etc/ssl:/etc/ssl", "is not a folder that can be shared"),
+        ("/srv/here:/elsewhere", "mount it where it is"),
+        ("/proc:/proc", "`/proc` is not"),
+        ("./here:/there", "use a named volume"),
+        ("/nameless", "give the volume a name"),
+    ] {
+        let found = refused(&format!("volumes: ['{volume}']"));
+        assert!(found.len() == 1 && found[0].contains(why), "{volume}: {found:?}");
+    }
+}
+
+#[test]
+fn memory_outside_of_tmp_needs_a_root_that_can_be_written() {
+    assert!(wants("tmpfs: /tmp").must.ephemeral.is_none());
+    assert!(wants("tmpfs: [/tmp, /run]").must.ephemeral.is_some());
+    assert!(wants("volumes: [{type: tmpfs, target: /run}]").must.ephemeral.is_some());
+    assert!(refused("tmpfs: /run\nread_only: true")[0].starts_with("tmpfs: /run"));
+}
+
+#[test]
+fn linux_caps_are_asked_for_and_dropped_ones_must_not_come_back() {
+    let demand = wants("cap_drop: [ALL]\ncap_add: [net_bind_service, CAP_CHOWN]");
+    let caps: Vec<LinuxCap> = demand.grants.linux_caps.iter().collect();
+    assert_eq!(caps, [LinuxCap::Chown, LinuxCap::NetBindService]);
+    let without: Vec<LinuxCap> = demand.must.without.iter().map(|cap| cap.value).collect();
+    assert!(without.len() == LinuxCap::ALL.len() - 2 && !without.contains(&LinuxCap::Chown));
+    assert!(refused("cap_add: [ALL]")[0].contains("root on the host"));
+    assert!(refused("cap_add: [NET_ADMN]")[0].contains("did you mean `NET_ADMIN`?"));
+}
+
+#[test]
+fn users_are_numbers() {
+    let user = |text: &str| wants(&format!("user: '{text}'")).user.unwrap();
+    assert_eq!((user("1000"), user("7:8"), user("root")), ("1000:1000".into(), "7:8".into(), "0:0".into()));
+    assert!(refused("user: postgres")[0].contains("write the user's number"));
+    assert!(refused("user: '7:staff'")[0].contains("write the group's number"));
+}
+
+#[test]
+fn limits_are_wished_for() {
+    let limits = wants("mem_limit: 64m\ncpus: 1.5\npids_limit: 20\nulimits: {nofile: 99}").limits;
+    assert_eq!(limits.memory.unwrap().to_string(), "64MiB");
+    assert_eq!(limits.cpu.unwrap().to_string(), "1.5");
+    assert_eq!((limits.pids.unwrap().get(), limits.open_files.unwrap().get()), (20, 99));
+    let deployed = wants("deploy: {resources: {limits: {cpus: '0.1', memory: 20M, pids: 7}}}").limits;
+    assert_eq!(deployed.memory.unwrap().to_string(), "20MiB");
+    assert_eq!((deployed.cpu.unwrap().0.get(), deployed.pids.unwrap().get()), (100, 7));
+}
+
+#[test]
+fn our_own_keys_ask_for_tier_backend_and_egress() {
+    let demand = wants(
+        "tty: true\nx-perry-tier: hardened\nx-perry-backend: podman\nx-perry-egress: ['a.example:443']",
+    );
+    assert_eq!(demand.tier.unwrap().as_str(), "hardened");
+    assert_eq!((demand.backend.as_deref(), demand.terminal), (Some("podman"), Terminal::Own));
+    assert_eq!(demand.grants.egress, ["a.example:443"]);
+    assert!(refused("x-perry-allow: all")[0].contains("there is no such key"));
+    assert!(refused("x-perry-tier: [a]")[0].contains("must be text"));
+    assert!(wants("x-other: anything").grants.egress.is_empty());
+}
+
+#[test]
+fn walls_are_never_taken_away() {
+    for (line, why) in [
+        ("privileged: true", "takes every wall away"),
+        ("security_opt: ['seccomp=unconfined']", "takes a wall away"),
+        ("security_opt: ['apparmor:unconfined']", "takes a wall away"),
+        ("security_opt: ['systempaths=unconfined']", "takes a wall away"),
+        ("security_opt: ['label:disable']", "takes a wall away"),
+        ("security_opt: ['no-new-privileges:false']", "always holds"),
+        ("pid: host", "no namespace with the host"),
+        ("ipc: host", "no namespace with the host"),
+        ("cgroup: host", "no namespace with the host"),
+        ("uts: host", "no namespace with the host"),
+        ("userns_mode: host", "no namespace with the host"),
+        ("network_mode: host", "no namespace with the host"),
+        ("use_api_socket: true", "hands over the engine"),
+        ("provider: {type: model}", "a program of the host"),
+        ("oom_kill_disable: true", "a limit must hold"),
+        ("storage_opt: {size: 1G}", "an engine's own store"),
+    ] {
+        let found = refused(line);
+        assert!(found.len() == 1 && found[0].contains(why), "{line}: {found:?}");
+    }
+    assert!(wants("security_opt: ['no-new-privileges:true', 'no-new-privileges']").must.without.is_empty());
+}
+
+#[test]
+fn what_is_not_done_yet_says_so() {
+    for line in [
+        "sysctls: {net.core.somaxconn: 9}",
+        "extra_hosts: ['a:1.2.3.4']",
+        "shm_size: 1m",
+        "gpus: all",
+        "runtime: runsc",
+        "dns: 1.1.1.1",
+        "ulimits: {nproc: 5}",
+        "logging: {driver: syslog}",
+        "deploy: {placement: {constraints: [a]}}",
+        "deploy: {resources: {reservations: {memory: 1m}}}",
+        "pull_policy: weekly",
+        "devices: ['/dev/fuse:/dev/other']",
+        "cpu_shares: 5",
+    ] {
+        let found = refused(line);
+        assert!(found.len() == 1 && found[0].contains("not done here yet"), "{line}: {found:?}");
+    }
+    assert!(wants("devices: ['/dev/fuse']\nlogging: {driver: json-file}").grants.devices == ["/dev/fuse"]);
+}
+
+#[test]
+fn a_refusal_stands_at_its_line() {
+    let stack = stack("name: shop\nservices:\n  web:\n    image: a\n    privileged: true\n    pid: host\n");
+    let problems = demand(&stack).problems(&stack).unwrap().to_string();
+    let lines: Vec<&str> = problems.lines().collect();
+    assert!(lines[0].starts_with("compose.yaml:5:5: service `web`: `privileged` is refused: "), "{problems}");
+    assert!(lines[1].starts_with("compose.yaml:6:5: service `web`: `pid: host` is refused: "), "{problems}");
+}
+
+#[test]
+fn what_there_is_once_is_had_once() {
+    assert!(refused("scale: 2\nports: ['8080:80']")[0].contains("it publishes a port"));
+    assert!(one("scale: 2").all_refused().is_empty());
+    let two = |a: &str, b: &str| {
+        let text = format!(
+            "name: shop\nservices: {{a: {{image: x, ports: ['{a}']}}, b: {{image: x, ports: ['{b}']}}}}\n"
+        );
+        demand(&stack(&text)).all_refused().len()
+    };
+    assert_eq!((two("80:1", "80:2"), two("80:1", "0.0.0.0:80:2"), two("0.0.0.0:80:1", "80:2")), (1, 1, 1));
+    assert_eq!((two("80:1", "81:1"), two("80:1", "127.0.0.2:80:1"), two("80:1", "80:1/udp")), (0, 0, 0));
+}
+
+#[test]
+fn networks_and_volumes_of_others_are_not_touched() {
+    let text = "name: shop\nservices: {a: {image: x, networks: [n], volumes: ['vol:/v']}}\nnetworks: {n: {external: true}}\nvolumes: {vol: {driver: nfs}}\n";
+    let demands = demand(&stack(text));
+    let found: Vec<_> =
+        demands.all_refused().iter().map(|one| (one.subject.clone(), one.attribute.clone())).collect();
+    assert_eq!(found, [("network `n`".into(), "external".into()), ("volume `vol`".into(), "driver".into())]);
+}
