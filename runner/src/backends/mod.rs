@@ -15,6 +15,7 @@ mod http;
 mod images;
 mod install;
 mod joined;
+mod limits;
 mod machines;
 mod nerdctl;
 mod order;
