@@ -53,9 +53,12 @@ pub(super) fn manifest_name(hex: &str) -> String {
     tag(&format!("sha256:{hex}"))
 }
 
+/// The name of every image that we load, up to its tag.
+pub(super) const REPOSITORY: &str = "localhost/perry-sandbox/verified";
+
 /// A name that keeps an image from being pruned as nobody's. Nothing is ever run by it.
-fn tag(id: &str) -> String {
-    format!("localhost/perry-sandbox/verified:{}", id.replace(':', "-"))
+pub(super) fn tag(id: &str) -> String {
+    format!("{REPOSITORY}:{}", id.replace(':', "-"))
 }
 
 /// The form of an archive.

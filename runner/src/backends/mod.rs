@@ -27,6 +27,7 @@ mod program;
 mod run;
 mod runsc;
 mod script;
+pub mod stock;
 mod survey;
 mod table;
 #[cfg(test)]

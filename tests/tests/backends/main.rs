@@ -15,6 +15,7 @@ mod life;
 mod program;
 mod refusals;
 mod secrets;
+mod stock;
 mod wall;
 
 /// The example image, as the README names it.
