@@ -79,6 +79,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Image(args) => commands::image(args, &environment),
         Command::Store(args) => commands::store(args, &environment),
         Command::Log(args) => commands::log(args, &environment),
+        Command::Engine(args) => commands::engine(args, &environment),
         Command::Backends(args) => commands::backends(args, &environment),
         Command::Doctor(args) => commands::doctor(args, &environment),
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),

@@ -53,6 +53,7 @@ pub use files::{FileError, into_text, read, read_trusted};
 pub use host::{backends, backends_anew};
 pub use perry_sandbox_image::Silent;
 pub use perry_sandbox_runner::Streams;
+pub use perry_sandbox_runner::stock;
 pub use perry_sandbox_runner::{
     AbsentBackend, Backends, ContainerMode, HostTools, InstallCommand, probe as embedded_backend,
 };

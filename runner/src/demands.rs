@@ -35,6 +35,32 @@ pub enum PlanError {
     /// The seccomp profile cannot be compiled.
     #[error("the plan's seccomp profile cannot be compiled: {0}")]
     Seccomp(String),
+    /// The runtime between the engine and the program does more than the plan's profile lets it.
+    #[error(
+        "{runtime} itself needs {calls}, which the plan's seccomp profile refuses: allow it in the profile, or use the backend `native`"
+    )]
+    Runtime {
+        /// Its name.
+        runtime: String,
+        /// Those system calls.
+        calls: String,
+    },
+    /// An image that engines cannot find by its content.
+    #[error("engines name images by SHA-256, and the image's {what} is `{found}`: use the backend `native`")]
+    Digest {
+        /// Which part of the image.
+        what: &'static str,
+        /// Its digest.
+        found: String,
+    },
+    /// Something that the backend reads cannot be written as JSON.
+    #[error("cannot write {what} as JSON: {why}")]
+    Written {
+        /// What.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The image's root folder cannot be opened.
     #[error("cannot open the image's root folder: {0}")]
     RootFolder(String),

@@ -80,6 +80,7 @@ mod trail;
 #[cfg(feature = "wasm")]
 mod wasm;
 
+pub use backends::stock;
 pub use backends::{
     AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError,
 };

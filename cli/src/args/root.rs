@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
-    BackendsArgs, CompletionsArgs, DoctorArgs, ExecArgs, ExplainArgs, ImageArgs, ImageCommand,
+    BackendsArgs, CompletionsArgs, DoctorArgs, EngineArgs, ExecArgs, ExplainArgs, ImageArgs, ImageCommand,
     InspectSandboxArgs, Later, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand,
     ProfileArgs, ProfileCommand, PsArgs, RmArgs, RunArgs, ShownAs, StartArgs, StopArgs, StoreArgs,
     StoreCommand, VerifyArgs, WaitArgs,
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Log(Later<LogArgs>),
     /// List backends, their isolation levels, and what each enforces here
     Backends(Later<BackendsArgs>),
+    /// List, inspect, create and remove what perry-sandbox has in a container engine
+    Engine(Later<EngineArgs>),
     /// Say what this machine can enforce and what is missing, or what is dead in a Perry project
     Doctor(Later<DoctorArgs>),
     /// Print shell completions
@@ -142,6 +144,7 @@ impl Command {
                 LogCommand::Show { json, .. } | LogCommand::Verify { json } => json,
             },
             Self::Backends(args) => args.json,
+            Self::Engine(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Completions(_) | Self::Man(_) => false,
         }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use perry_sandbox_compose::{FileError, Files, Kind};
@@ -23,8 +24,7 @@ impl Files for Disk {
     }
 
     fn read(&self, path: &str, most: usize) -> Result<Vec<u8>, FileError> {
-        let file = File::open(path).map_err(|error| because(&error))?;
-        bounded(file, most)
+        bounded(open(path)?, most)
     }
 
     fn standard_input(&self, most: usize) -> Result<Vec<u8>, FileError> {
@@ -33,6 +33,23 @@ impl Files for Disk {
 
     fn real(&self, path: &str) -> Option<String> {
         Path::new(path).canonicalize().ok()?.into_os_string().into_string().ok()
+    }
+}
+
+/// Opens a file, and nothing that is waited for: a project may have a pipe under the name of one. What a shell hands over
+/// (`-f <(…)`) is such a pipe, and meant.
+fn open(path: &str) -> Result<File, FileError> {
+    if path.starts_with("/dev/fd/") {
+        return File::open(path).map_err(|error| because(&error));
+    }
+    let at_once = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let file =
+        File::options().read(true).custom_flags(at_once).open(path).map_err(|error| because(&error))?;
+    let kind = file.metadata().map_err(|error| because(&error))?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        Ok(file)
+    } else {
+        Err(FileError::System("it is a pipe, a socket or a device, not a file".to_owned()))
     }
 }
 
@@ -53,5 +70,24 @@ fn because(error: &std::io::Error) -> FileError {
         FileError::Denied
     } else {
         FileError::System(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_under_the_name_of_a_file_is_not_waited_for() {
+        let folder = std::env::temp_dir().join(format!("perry-compose-disk-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (pipe, file) = (folder.join("pipe"), folder.join("file"));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::fs::write(&file, "text").unwrap();
+        let read = |path: &Path| Disk.read(path.to_str().unwrap(), 100);
+        let refused = read(&pipe);
+        assert_eq!(read(&file).unwrap(), b"text");
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(refused, Err(FileError::System(why)) if why.contains("a pipe")));
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use perry_sandbox_image::Store;
-use perry_sandbox_policy::{Control, LaunchPlan};
+use perry_sandbox_policy::LaunchPlan;
 use perry_sandbox_reference::Digest;
 use perry_sandbox_verifier::VerifiedImage;
 use serde::Deserialize;
@@ -34,12 +34,7 @@ pub(super) fn engine_id(plan: &LaunchPlan) -> Result<String, PlanError> {
     if id.starts_with("sha256:") {
         return Ok(id);
     }
-    Err(PlanError::NotEnforceable {
-        backend: "engine",
-        control: Control::ReadOnlyRoot,
-        why: format!("engines name images by SHA-256, and the image's configuration is {id}"),
-        remedy: Some("use the backend `native`".to_owned()),
-    })
+    Err(PlanError::Digest { what: "configuration", found: id })
 }
 
 /// What containerd finds the image by: the digest of its manifest, as bare digits.
@@ -50,12 +45,7 @@ pub(super) fn manifest_hex(plan: &LaunchPlan) -> Result<String, PlanError> {
     if let Some(hex) = id.strip_prefix("sha256:") {
         return Ok(hex.to_owned());
     }
-    Err(PlanError::NotEnforceable {
-        backend: "engine",
-        control: Control::ReadOnlyRoot,
-        why: format!("engines name images by SHA-256, and the image's manifest is {id}"),
-        remedy: Some("use the backend `native`".to_owned()),
-    })
+    Err(PlanError::Digest { what: "manifest", found: id })
 }
 
 /// The name that Apple's `container` finds it by, which it has from us.
@@ -63,9 +53,12 @@ pub(super) fn manifest_name(hex: &str) -> String {
     tag(&format!("sha256:{hex}"))
 }
 
+/// The name of every image that we load, up to its tag.
+pub(super) const REPOSITORY: &str = "localhost/perry-sandbox/verified";
+
 /// A name that keeps an image from being pruned as nobody's. Nothing is ever run by it.
-fn tag(id: &str) -> String {
-    format!("localhost/perry-sandbox/verified:{}", id.replace(':', "-"))
+pub(super) fn tag(id: &str) -> String {
+    format!("{REPOSITORY}:{}", id.replace(':', "-"))
 }
 
 /// The form of an archive.

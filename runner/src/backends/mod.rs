@@ -15,6 +15,7 @@ mod http;
 mod images;
 mod install;
 mod joined;
+mod limits;
 mod machines;
 mod nerdctl;
 mod order;
@@ -26,6 +27,7 @@ mod program;
 mod run;
 mod runsc;
 mod script;
+pub mod stock;
 mod survey;
 mod table;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::host::HostTools;
 use super::images::engine_id;
+use super::limits::{self, Writable};
 use super::place;
 use super::script::{Action, Backend, PID_FILE, SIGNAL, Script};
 use super::survey::Absence;
@@ -80,11 +81,7 @@ impl Podman {
 
     /// What it enforces here.
     pub(super) fn facts(&self) -> Option<BackendFacts> {
-        let version = if self.info.rootless {
-            format!("{} rootless", self.info.version)
-        } else {
-            self.info.version.clone()
-        };
+        let version = table::version(&self.info.version, self.info.rootless);
         let architectures = vec![self.info.architecture.clone()];
         table::facts(Backend::Podman, &version, IsolationLevel::Oci, architectures, self.controls())
     }
@@ -193,81 +190,61 @@ impl Podman {
             return Ok(());
         }
         let calls: Vec<&str> = missing.iter().map(|call| call.name()).collect();
-        Err(PlanError::Seccomp(format!(
-            "{name} itself needs {}, which the profile refuses",
-            calls.join(", ")
-        )))
+        Err(PlanError::Runtime { runtime: name.into_owned(), calls: calls.join(", ") })
     }
 
     fn words(&self, plan: &LaunchPlan, folder: &Path, name: &str) -> Result<Vec<String>, PlanError> {
-        let (process, limits) = (&plan.process, &plan.limits);
+        let process = &plan.process;
         let mut words: Vec<String> = FIXED.split_whitespace().map(str::to_owned).collect();
         if process.terminal == Terminal::Own {
-            // Whoever left by a key would leave a sandbox that nobody supervises.
-            // With a /dev of ours it leaves out what terminals are made in.
+            // With a /dev of ours it leaves out what terminals are made in; and whoever left by a key would leave a sandbox
+            // that nobody supervises.
             let devices = "--mount=type=devpts,destination=/dev/pts";
-            words.extend(["--tty", "--detach-keys=", devices].map(str::to_owned));
+            words.extend(["--tty", devices, "--detach-keys="].map(str::to_owned));
         }
-        let mut flag = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        flag("--name", name.to_owned());
-        flag("--pidfile", folder.join(PID_FILE).display().to_string());
-        flag("--label", format!("perry-sandbox.run={name}"));
-        flag("--security-opt", format!("seccomp={}", folder.join(SECCOMP).display()));
+        let mut flag = |name: &str, value: String| words.push(format!("--{name}={value}"));
+        flag("name", name.to_owned());
+        flag("pidfile", folder.join(PID_FILE).display().to_string());
+        flag("label", format!("perry-sandbox.run={name}"));
+        flag("security-opt", format!("seccomp={}", folder.join(SECCOMP).display()));
         let masked: Vec<&str> =
             masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
-        flag("--security-opt", format!("mask={}", masked.join(":")));
+        flag("security-opt", format!("mask={}", masked.join(":")));
         if !self.info.rootless {
-            flag("--uidmap", format!("0:{RANGE_BASE}:{RANGE_LENGTH}"));
+            flag("uidmap", format!("0:{RANGE_BASE}:{RANGE_LENGTH}"));
         }
         for cap in plan.linux_caps.iter() {
-            flag("--cap-add", cap.name().to_owned());
+            flag("cap-add", cap.name().to_owned());
         }
-        flag("--user", format!("{}:{}", process.user.uid, process.user.gid));
-        flag("--workdir", process.cwd.clone());
+        flag("user", format!("{}:{}", process.user.uid, process.user.gid));
+        flag("workdir", process.cwd.clone());
         // podman sets these two where nobody does, and nothing else.
         for (variable, value) in [("HOME", "/"), ("HOSTNAME", "sandbox")] {
             if process.env.get(variable).is_none_or(String::is_empty) {
-                flag("--env", format!("{variable}={value}"));
+                flag("env", format!("{variable}={value}"));
             }
         }
         for (variable, value) in
             process.env.iter().filter(|(name, value)| *name != "HOME" || !value.is_empty())
         {
-            flag("--env", format!("{variable}={value}"));
+            flag("env", format!("{variable}={value}"));
         }
-        let disk = limits.disk.bytes();
-        let tmp = plan.tmp.bytes().min(disk);
-        let shm = tmp.div_euclid(4);
-        flag("--shm-size", format!("{shm}b"));
-        let size = tmp.saturating_sub(shm);
         // The folder keeps the mode that it has in the image; it is the user's own all the same.
-        flag("--tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
-        for (limit, value) in [
-            ("nofile", u64::from(limits.open_files.get())),
-            ("nproc", u64::from(limits.pids.get())),
-            ("fsize", disk),
-            ("core", 0),
-            ("memlock", 65_536),
-            ("msgqueue", 0),
-            ("sigpending", 1024),
-        ] {
-            flag("--ulimit", format!("{limit}={value}:{value}"));
+        let size = Writable::of(plan).tmp;
+        flag("tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
+        for (name, value) in limits::flags(plan) {
+            flag(name, value);
         }
-        flag("--memory", format!("{}b", limits.memory.bytes()));
-        flag("--memory-swap", format!("{}b", limits.memory.bytes()));
-        let milli = limits.cpu.0.get();
-        flag("--cpus", format!("{}.{:03}", milli.div_euclid(1000), milli.rem_euclid(1000)));
-        flag("--pids-limit", limits.pids.get().to_string());
         for mount in &plan.mounts {
-            flag("--mount", bind(&mount.path, &mount.path, mount.access)?);
+            flag("mount", bind(&mount.path, &mount.path, mount.access)?);
         }
         for secret in &plan.secrets {
             let source = folder.join("secrets").join(secret.as_str()).display().to_string();
-            flag("--mount", bind(&source, &format!("/run/secrets/{secret}"), MountAccess::Read)?);
+            flag("mount", bind(&source, &format!("/run/secrets/{secret}"), MountAccess::Read)?);
         }
-        let argv =
-            serde_json::to_string(&process.argv).map_err(|error| PlanError::Seccomp(error.to_string()))?;
-        flag("--entrypoint", argv);
+        let argv = serde_json::to_string(&process.argv)
+            .map_err(|error| PlanError::Written { what: "the program's words", why: error.to_string() })?;
+        flag("entrypoint", argv);
         Ok(words)
     }
 }
@@ -367,12 +344,12 @@ events_logger = \"none\"
 hooks_dir = []
 ";
 
-/// What is the same for every plan.
-const FIXED: &str = "run --rm --pull never --network none --read-only --read-only-tmpfs=false --image-volume ignore \
-    --cap-drop ALL --security-opt no-new-privileges --http-proxy=false --unsetenv-all --ipc private --pid private \
-    --uts private --cgroupns private --hostname sandbox --no-hosts --passwd=false --umask 0022 \
-    --tmpfs /dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver none --sig-proxy=false --init=false --systemd=false \
-    --no-healthcheck --stop-signal SIGKILL --stop-timeout 0 --interactive";
+/// What is the same for every plan. A flag and its value are one word: then neither is taken for something else.
+const FIXED: &str = "run --rm --pull=never --network=none --read-only --read-only-tmpfs=false --image-volume=ignore \
+    --cap-drop=ALL --security-opt=no-new-privileges --http-proxy=false --unsetenv-all --ipc=private --pid=private \
+    --uts=private --cgroupns=private --hostname=sandbox --no-hosts --passwd=false --umask=0022 \
+    --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --init=false --systemd=false \
+    --no-healthcheck --stop-signal=SIGKILL --stop-timeout=0 --interactive";
 
 /// What is held wherever it runs.
 const HELD: [(Control, &str); 19] = [

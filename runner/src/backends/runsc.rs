@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::host::HostTools;
+use super::limits::{Writable, ulimits};
 use super::place;
 use super::script::{Action, Backend, SIGNAL, Script};
 use super::survey::Absence;
@@ -123,7 +124,10 @@ impl Runsc {
             Call { program: self.program.clone(), args, env: self.env.clone(), lead: 0 }
         };
         let config = serde_json::to_string_pretty(&bundle(plan, tree, name)?);
-        let config = config.map_err(|error| PlanError::Seccomp(error.to_string()))?;
+        let config = config.map_err(|error| PlanError::Written {
+            what: "the bundle's configuration",
+            why: error.to_string(),
+        })?;
         Ok(Script {
             backend: Backend::Runsc,
             name: name.to_owned(),
@@ -155,7 +159,9 @@ fn bundle(plan: &LaunchPlan, tree: &Path, name: &str) -> Result<Value, PlanError
     let process = &plan.process;
     let limits = &plan.limits;
     let caps: Vec<&str> = plan.linux_caps.iter().map(LinuxCap::name).collect();
-    let limit = |kind: &str, value: u64| json!({ "type": kind, "soft": value, "hard": value });
+    let rlimits = ulimits(plan, limits.pids.get()).map(|(name, value)| {
+        json!({ "type": format!("RLIMIT_{}", name.to_ascii_uppercase()), "soft": value, "hard": value })
+    });
     let pids = u64::from(limits.pids.get());
     let quota = u64::from(limits.cpu.0.get()).saturating_mul(PERIOD).div_euclid(1000);
     let memory = limits.memory.bytes();
@@ -171,15 +177,7 @@ fn bundle(plan: &LaunchPlan, tree: &Path, name: &str) -> Result<Value, PlanError
             "capabilities": {
                 "bounding": caps, "effective": caps, "inheritable": caps, "permitted": caps, "ambient": caps,
             },
-            "rlimits": [
-                limit("RLIMIT_NOFILE", u64::from(limits.open_files.get())),
-                limit("RLIMIT_NPROC", pids),
-                limit("RLIMIT_FSIZE", limits.disk.bytes()),
-                limit("RLIMIT_CORE", 0),
-                limit("RLIMIT_MEMLOCK", 65_536),
-                limit("RLIMIT_MSGQUEUE", 0),
-                limit("RLIMIT_SIGPENDING", 1024),
-            ],
+            "rlimits": rlimits,
             "noNewPrivileges": true,
         },
         "root": { "path": tree, "readonly": true },
@@ -199,9 +197,7 @@ fn bundle(plan: &LaunchPlan, tree: &Path, name: &str) -> Result<Value, PlanError
 }
 
 fn mounts(plan: &LaunchPlan) -> Value {
-    let disk = plan.limits.disk.bytes();
-    let tmp = plan.tmp.bytes().min(disk);
-    let shm = tmp.div_euclid(4);
+    let Writable { tmp, shm } = Writable::of(plan);
     let tmpfs = |place: &str, options: &[String]| json!({ "destination": place, "type": "tmpfs", "source": "tmpfs", "options": options });
     let writable = |size: u64| {
         ["nosuid", "nodev", "noexec", "mode=1777"]
@@ -214,7 +210,7 @@ fn mounts(plan: &LaunchPlan) -> Value {
         { "destination": "/proc", "type": "proc", "source": "proc", "options": ["ro", "nosuid", "nodev", "noexec"] },
         { "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro", "nosuid", "nodev", "noexec"] },
         tmpfs("/dev/net", &hidden),
-        tmpfs("/tmp", &writable(tmp.saturating_sub(shm)).collect::<Vec<_>>()),
+        tmpfs("/tmp", &writable(tmp).collect::<Vec<_>>()),
         tmpfs("/dev/shm", &writable(shm).collect::<Vec<_>>()),
     ])
 }

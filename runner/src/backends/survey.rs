@@ -150,6 +150,11 @@ impl Backends {
         absent.collect()
     }
 
+    /// Each that was looked at, the preferred first.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (Backend, &Seen)> {
+        self.seen.iter().map(|(backend, seen)| (*backend, seen))
+    }
+
     pub(super) fn means(&self, name: &str) -> Option<&Means> {
         self.seen.iter().find_map(|(backend, seen)| match seen {
             Seen::Alive(means) if backend.name() == name => Some(means),

@@ -32,6 +32,11 @@ pub(super) fn nobody(why: &str, remedy: Option<&str>) -> Enforcement {
     Enforcement::Nobody { why: why.to_owned(), remedy: remedy.map(str::to_owned) }
 }
 
+/// An engine's version, for people: one of an ordinary user's holds less.
+pub(super) fn version(version: &str, is_rootless: bool) -> String {
+    if is_rootless { format!("{version} rootless") } else { version.to_owned() }
+}
+
 /// The facts of a backend at one level.
 pub(super) fn facts(
     backend: Backend,

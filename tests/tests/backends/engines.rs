@@ -21,7 +21,7 @@ const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 /// Ends what this process started, when this process has ended. `$0` is the folder, `$1` the name of the control group.
 const KEEPER: &str = r#"trap '' HUP INT TERM
 if command -v dockerd >/dev/null; then
-  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc \
+  setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child=KILL --mount-proc \
     dockerd --data-root "$0/docker" --exec-root "$0/exec" -p "$0/dockerd.pid" -H "unix://$0/docker.sock" \
     --bridge=none --iptables=false --ip6tables=false --cgroup-parent "/$1" --log-level warn >"$0/dockerd.log" 2>&1 &
   daemon=$!

@@ -27,7 +27,7 @@ pub fn podman(info: &str, run: &str) -> String {
 *" info "*) {info} ;;
 *" image exists "*) exit 0 ;;
 *" run "*)
-  for word in "$@"; do [ "$before" = --pidfile ] && echo $$ >"$word"; before=$word; done
+  for word in "$@"; do case $word in --pidfile=*) echo $$ >"${{word#*=}}" ;; esac; done
   {run} ;;
 esac"#
     )

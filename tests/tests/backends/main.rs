@@ -16,6 +16,7 @@ mod program;
 mod refusals;
 mod screen;
 mod secrets;
+mod stock;
 mod wall;
 
 /// The example image, as the README names it.

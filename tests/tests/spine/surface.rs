@@ -33,6 +33,7 @@ fn every_command_has_help_with_a_first_line_in_the_imperative() {
         "store",
         "log",
         "backends",
+        "engine",
         "doctor",
         "completions",
         "man",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::super::brought::refuse_volumes;
 use super::super::images::engine_id;
+use super::super::limits::{Writable, ulimits};
 use super::super::script::Backend;
 use crate::demands::PlanError;
 use crate::native::PROCESSES_OF_A_HOST_USER;
@@ -70,15 +71,15 @@ fn environment(plan: &LaunchPlan, config: &ImageConfig) -> Vec<String> {
 fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
     let limits = &plan.limits;
     let memory = limits.memory.bytes();
-    let tmp = plan.tmp.bytes().min(limits.disk.bytes());
-    let shm = tmp.div_euclid(4);
+    let Writable { tmp, shm } = Writable::of(plan);
     let user = plan.process.user;
     // The folder keeps the mode that it has in the image; it is the user's own all the same.
     let owned = format!("mode=1777,uid={},gid={},nr_inodes={FILES}", user.uid, user.gid);
     let tmpfs = |size: u64| format!("rw,nosuid,nodev,noexec,size={size},{owned}");
     let masked: Vec<&str> = masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
     let read_only: Vec<&str> = read_only_paths().iter().map(ReadOnlyPath::path).collect();
-    let ulimit = |name: &str, value: u64| json!({ "Name": name, "Soft": value, "Hard": value });
+    let ulimits = ulimits(plan, PROCESSES_OF_A_HOST_USER)
+        .map(|(name, value)| json!({ "Name": name, "Soft": value, "Hard": value }));
     let secrets = plan.secrets.iter().map(|secret| {
         json!({
             "Type": "bind", "Source": folder.join("secrets").join(secret.as_str()),
@@ -102,19 +103,11 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "CgroupnsMode": "private",
         "ShmSize": shm,
         "Tmpfs": {
-            "/tmp": tmpfs(tmp.saturating_sub(shm)),
+            "/tmp": tmpfs(tmp),
             "/dev/shm": tmpfs(shm),
             "/dev": "ro,nosuid,noexec,dev,size=65536,mode=755",
         },
-        "Ulimits": [
-            ulimit("nofile", u64::from(limits.open_files.get())),
-            ulimit("nproc", u64::from(PROCESSES_OF_A_HOST_USER)),
-            ulimit("fsize", limits.disk.bytes()),
-            ulimit("core", 0),
-            ulimit("memlock", 65_536),
-            ulimit("msgqueue", 0),
-            ulimit("sigpending", 1024),
-        ],
+        "Ulimits": ulimits,
         "Memory": memory,
         "MemorySwap": memory,
         "NanoCpus": u64::from(limits.cpu.0.get()).saturating_mul(1_000_000),

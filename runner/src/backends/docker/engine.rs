@@ -99,11 +99,7 @@ impl Docker {
 
     /// What it enforces here.
     pub(in super::super) fn facts(&self) -> Option<BackendFacts> {
-        let version = if self.info.traits.contains(&Trait::Rootless) {
-            format!("{} rootless", self.info.version)
-        } else {
-            self.info.version.clone()
-        };
+        let version = self.info.version();
         let architectures = vec![self.info.architecture.clone()];
         table::facts(self.backend, &version, IsolationLevel::Oci, architectures, self.controls())
     }
@@ -113,17 +109,8 @@ impl Docker {
         for (control, who) in HELD {
             table.set(control, by(who));
         }
-        let counted = [
-            (Control::MemoryExact, Trait::Memory, "cgroup memory limit, without swap"),
-            (Control::Cpu, Trait::Cpu, "cgroup cpu quota"),
-            (Control::Pids, Trait::Pids, "cgroup pids limit"),
-            (Control::Seccomp, Trait::Seccomp, "docker's runtime (the plan's filter)"),
-        ];
-        for (control, needed, who) in counted {
-            let has = self.info.traits.contains(&needed);
-            let why = "the engine says that it cannot hold this here, and would go on without";
-            table.set(control, if has { by(who) } else { nobody(why, Some(table::OTHER)) });
-        }
+        let why = "the engine says that it cannot hold this here, and would go on without";
+        self.info.count(&mut table, "docker's runtime (the plan's filter)", why);
         if !geteuid().is_root()
             || self.info.traits.contains(&Trait::OwnIds)
             || self.info.traits.contains(&Trait::Rootless)

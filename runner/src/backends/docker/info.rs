@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use nix::sys::utsname::uname;
+use perry_sandbox_policy::{Control, ControlTable};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::super::table::{self, by, nobody};
 
 /// What it says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Info {
-    pub(in super::super) version: String,
+    version: String,
     pub(in super::super) architecture: String,
     pub(in super::super) traits: BTreeSet<Trait>,
 }
@@ -27,6 +30,27 @@ pub(in super::super) enum Trait {
     OwnIds,
     /// It runs on another kernel than we do: in a machine, whatever its socket says.
     Elsewhere,
+}
+
+impl Info {
+    /// Its version, for people.
+    pub(in super::super) fn version(&self) -> String {
+        table::version(&self.version, self.traits.contains(&Trait::Rootless))
+    }
+
+    /// Enters what only some engines can hold: `filter` is who holds the plan's filter, and `why` what is said where one cannot.
+    pub(in super::super) fn count(&self, table: &mut ControlTable, filter: &str, why: &str) {
+        let counted = [
+            (Control::MemoryExact, Trait::Memory, "cgroup memory limit, without swap"),
+            (Control::Cpu, Trait::Cpu, "cgroup cpu quota"),
+            (Control::Pids, Trait::Pids, "cgroup pids limit"),
+            (Control::Seccomp, Trait::Seccomp, filter),
+        ];
+        for (control, needed, who) in counted {
+            let has = self.traits.contains(&needed);
+            table.set(control, if has { by(who) } else { nobody(why, Some(table::OTHER)) });
+        }
+    }
 }
 
 /// The kernel's release, as engines say it.

@@ -108,8 +108,7 @@ impl Nerdctl {
 
     /// What it enforces here.
     pub(in super::super) fn facts(&self) -> Option<BackendFacts> {
-        let rootless = if self.info.traits.contains(&Trait::Rootless) { " rootless" } else { "" };
-        let version = format!("containerd {}{rootless}", self.info.version);
+        let version = format!("containerd {}", self.info.version());
         let architectures = vec![self.info.architecture.clone()];
         table::facts(self.backend, &version, IsolationLevel::Oci, architectures, self.controls())
     }
@@ -119,17 +118,8 @@ impl Nerdctl {
         for (control, who) in HELD {
             table.set(control, by(who));
         }
-        let counted = [
-            (Control::MemoryExact, Trait::Memory, "cgroup memory limit, without swap"),
-            (Control::Cpu, Trait::Cpu, "cgroup cpu quota"),
-            (Control::Pids, Trait::Pids, "cgroup pids limit"),
-            (Control::Seccomp, Trait::Seccomp, "containerd's runtime (the plan's filter)"),
-        ];
-        for (control, needed, who) in counted {
-            let has = self.info.traits.contains(&needed);
-            let why = "it does not say that it can hold this here, and would go on without";
-            table.set(control, if has { by(who) } else { nobody(why, Some(table::OTHER)) });
-        }
+        let why = "it does not say that it can hold this here, and would go on without";
+        self.info.count(&mut table, "containerd's runtime (the plan's filter)", why);
         let shifted =
             self.info.traits.contains(&Trait::OwnIds) || self.info.traits.contains(&Trait::Rootless);
         if shifted || self.is_in_a_machine() {

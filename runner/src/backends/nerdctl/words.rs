@@ -4,6 +4,8 @@ use std::path::Path;
 
 use perry_sandbox_policy::LaunchPlan;
 
+use super::super::limits::{self, Writable};
+
 /// Where the plan's filter is, in a sandbox's folder.
 pub(super) const SECCOMP: &str = "seccomp.json";
 
@@ -18,7 +20,7 @@ const FIXED: &str = "run --pull=never --net=none --read-only --cap-drop=ALL --se
 /// SECURITY: the image is named by its manifest's digest, and without the algorithm: with it, a tag could have the same name
 /// (pkg/idutil/imagewalker looks for names first, and no name may have this form).
 pub(super) fn words(plan: &LaunchPlan, folder: &Path, name: &str, image: &str) -> Vec<String> {
-    let (process, limits) = (&plan.process, &plan.limits);
+    let process = &plan.process;
     let mut words: Vec<String> = FIXED.split_whitespace().map(str::to_owned).collect();
     let mut flag = |name: &str, value: String| words.push(format!("--{name}={value}"));
     flag("name", name.to_owned());
@@ -32,26 +34,10 @@ pub(super) fn words(plan: &LaunchPlan, folder: &Path, name: &str, image: &str) -
     for (variable, value) in &process.env {
         flag("env", format!("{variable}={value}"));
     }
-    let disk = limits.disk.bytes();
-    let tmp = plan.tmp.bytes().min(disk);
-    let shm = tmp.div_euclid(4);
-    flag("shm-size", format!("{shm}b"));
-    flag("tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={},mode=1777", tmp.saturating_sub(shm)));
-    for (limit, value) in [
-        ("nofile", u64::from(limits.open_files.get())),
-        ("nproc", u64::from(limits.pids.get())),
-        ("fsize", disk),
-        ("core", 0),
-        ("memlock", 65_536),
-        ("msgqueue", 0),
-    ] {
-        flag("ulimit", format!("{limit}={value}:{value}"));
+    flag("tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={},mode=1777", Writable::of(plan).tmp));
+    for (name, value) in limits::flags(plan) {
+        flag(name, value);
     }
-    flag("memory", format!("{}b", limits.memory.bytes()));
-    flag("memory-swap", format!("{}b", limits.memory.bytes()));
-    let milli = limits.cpu.0.get();
-    flag("cpus", format!("{}.{:03}", milli.div_euclid(1000), milli.rem_euclid(1000)));
-    flag("pids-limit", limits.pids.get().to_string());
     for secret in &plan.secrets {
         let source = folder.join("secrets").join(secret.as_str());
         flag(

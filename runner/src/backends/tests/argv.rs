@@ -46,9 +46,9 @@ fn run(hex: &str) -> Vec<String> {
         --security-opt=no-new-privileges --ipc=private --cgroupns=private --hostname=sandbox --umask=0022 \
         --log-driver=none --sig-proxy=false --restart=no --stop-signal=SIGKILL --interactive --name=name \
         --label=perry-sandbox.run=name --security-opt=seccomp=/run/p/name.run/seccomp.json --user=65534:65534 \
-        --workdir=/ --env=PATH=/bin --env=WORDS=a_b=c --shm-size=1048576b \
-        --tmpfs=/tmp:rw,nosuid,nodev,noexec,size=3145728,mode=1777 --ulimit=nofile=64:64 --ulimit=nproc=16:16 \
-        --ulimit=fsize=8388608:8388608 --ulimit=core=0:0 --ulimit=memlock=65536:65536 --ulimit=msgqueue=0:0 \
+        --workdir=/ --env=PATH=/bin --env=WORDS=a_b=c \
+        --tmpfs=/tmp:rw,nosuid,nodev,noexec,size=3145728,mode=1777 --shm-size=1048576b --ulimit=nofile=64:64 --ulimit=nproc=16:16 \
+        --ulimit=fsize=8388608:8388608 --ulimit=core=0:0 --ulimit=memlock=65536:65536 --ulimit=msgqueue=0:0 --ulimit=sigpending=1024:1024 \
         --memory=67108864b --memory-swap=67108864b --cpus=2.000 --pids-limit=16 --entrypoint=/bin/busybox";
     let words = text.split_whitespace().map(|word| word.replace("a_b=c", "a b=c"));
     let program = ["sh", "-c", "echo 'it is' \"$1\""].map(str::to_owned);

@@ -1,0 +1,71 @@
+//! The Docker Engine API's exchanges, which docker and all that speak as it does take.
+
+use serde_json::{Value, json};
+
+use super::super::docker::Socket;
+use super::super::http::Exchange;
+use super::super::images::REPOSITORY;
+use super::question::{Kept, Question, image_name};
+use super::words::{StockKind, StockName};
+
+/// What is asked of the socket.
+pub(super) fn exchange(socket: &Socket, question: &Question<'_>) -> Exchange {
+    let ask = |method: &str, target: &str| socket.exchange(method, target);
+    match *question {
+        Question::Images => ask("GET", &filtered("/images/json", "reference", REPOSITORY)),
+        Question::Image(id) => ask("GET", &format!("/images/{}/json", image_name(id))),
+        Question::RemoveImage(id) => ask("DELETE", &format!("/images/{}", image_name(id))),
+        Question::Find(kept, None) => ask("GET", &filtered(path(kept), "label", kept.kind().label())),
+        Question::Find(kept, Some(name)) => ask("GET", &filtered(path(kept), "name", name.as_str())),
+        // It has said all of it in the list.
+        Question::Describe(kept, names) => {
+            let names: Vec<&str> = names.iter().map(StockName::as_str).collect();
+            ask("GET", &format!("{}?filters={}", path(kept), encoded(&json!({ "name": names }))))
+        }
+        Question::CreateNetwork(new) => {
+            let ipam = new
+                .subnet
+                .as_ref()
+                .map(|subnet| json!({ "Driver": "default", "Config": [{ "Subnet": subnet }] }));
+            let body = json!({
+                "Name": new.name,
+                "CheckDuplicate": true,
+                "Driver": "bridge",
+                "Internal": new.internal,
+                "Attachable": false,
+                "Ingress": false,
+                "EnableIPv6": new.subnet.as_ref().is_some_and(|subnet| subnet.to_string().contains(':')),
+                "IPAM": ipam,
+                "Options": {},
+                "Labels": new.labels.with_ours(StockKind::Network, &new.name),
+            });
+            Exchange { body: Some(body.to_string()), ..ask("POST", "/networks/create") }
+        }
+        Question::CreateVolume(new) => {
+            let labels = new.labels.with_ours(StockKind::Volume, &new.name);
+            let body = json!({ "Name": new.name, "Driver": "local", "DriverOpts": {}, "Labels": labels });
+            Exchange { body: Some(body.to_string()), ..ask("POST", "/volumes/create") }
+        }
+        Question::Remove(kept, id) => ask("DELETE", &format!("{}/{id}", path(kept))),
+    }
+}
+
+const fn path(kept: Kept) -> &'static str {
+    match kept {
+        Kept::Networks => "/networks",
+        Kept::Volumes => "/volumes",
+    }
+}
+
+fn filtered(path: &str, filter: &str, value: &str) -> String {
+    format!("{path}?filters={}", encoded(&json!({ filter: [value] })))
+}
+
+/// As a value in a query.
+fn encoded(value: &Value) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    value.to_string().bytes().map(one).collect()
+}

@@ -1,0 +1,88 @@
+//! Why an engine's stock was not read or changed.
+
+use thiserror::Error;
+
+use super::super::tool::ToolError;
+use super::words::StockKind;
+
+/// Why an engine's stock was not read or changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StockError {
+    /// There is no such backend in this version.
+    #[error("there is no backend `{0}`: `perry-sandbox backends` lists them")]
+    Unknown(String),
+    /// It keeps nothing for others.
+    #[error(
+        "`{0}` is no engine: it has no images, networks or volumes; name one that is, as `podman` or `docker`"
+    )]
+    NoEngine(&'static str),
+    /// It does not answer here.
+    #[error("the engine `{backend}` cannot be used here: {why}{}", remedy.as_deref().map(|text| format!("; {text}")).unwrap_or_default())]
+    Absent {
+        /// Which.
+        backend: String,
+        /// What was found instead.
+        why: String,
+        /// What would bring it.
+        remedy: Option<String>,
+    },
+    /// There is none of this name.
+    #[error(
+        "{backend} has no {kind} `{name}` of perry-sandbox: `perry-sandbox engine {kind} ls` lists those that it has"
+    )]
+    Missing {
+        /// Which engine.
+        backend: &'static str,
+        /// What was looked for.
+        kind: StockKind,
+        /// By this name.
+        name: String,
+    },
+    /// There is one of this name that we have not made.
+    #[error(
+        "the {kind} `{name}` of {backend} was not made by perry-sandbox, so it is left alone: use {backend} itself for it, or choose another name"
+    )]
+    NotOurs {
+        /// Which engine.
+        backend: &'static str,
+        /// What it is.
+        kind: StockKind,
+        /// Its name.
+        name: String,
+    },
+    /// There is one of this name already.
+    #[error(
+        "{backend} has a {kind} `{name}` of perry-sandbox already: remove it first, or choose another name"
+    )]
+    Exists {
+        /// Which engine.
+        backend: &'static str,
+        /// What it is.
+        kind: StockKind,
+        /// Its name.
+        name: String,
+    },
+    /// The engine has made something else than it was asked for.
+    #[error(
+        "{backend} has made the {kind} `{name}` with another {part} than was asked for, so it was removed again"
+    )]
+    Other {
+        /// Which engine.
+        backend: &'static str,
+        /// What it made.
+        kind: StockKind,
+        /// Its name.
+        name: String,
+        /// What of it is another.
+        part: &'static str,
+    },
+    /// The engine failed, or said no: as it does where something is in use.
+    #[error("cannot {doing}: {source}")]
+    Engine {
+        /// What was asked of it.
+        doing: String,
+        /// In its own words.
+        source: ToolError,
+    },
+}

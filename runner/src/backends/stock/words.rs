@@ -1,0 +1,283 @@
+//! Words that are given to engines, parsed: none of them can be taken for a flag, a path or a second word.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::super::tool::plain;
+
+/// The longest name.
+const LONGEST_NAME: usize = 128;
+/// The longest value of a label.
+const LONGEST_VALUE: usize = 4096;
+/// The most labels of one network or volume.
+const MOST_LABELS: usize = 64;
+/// Labels that begin so are ours to set.
+const RESERVED: &str = "perry-sandbox.";
+
+/// What an engine can have of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StockKind {
+    /// An image that was verified, and loaded for a run.
+    Image,
+    /// A network between sandboxes.
+    Network,
+    /// A volume that outlives sandboxes.
+    Volume,
+}
+
+impl StockKind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Network => "network",
+            Self::Volume => "volume",
+        }
+    }
+
+    /// The label by which one of ours is known; its value is the name.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Image => "perry-sandbox.image",
+            Self::Network => "perry-sandbox.network",
+            Self::Volume => "perry-sandbox.volume",
+        }
+    }
+}
+
+impl fmt::Display for StockKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a word is not given to an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WordError {
+    /// A name of a network, volume or label that engines do not take.
+    #[error(
+        "`{0}` is no name: 2 to {LONGEST_NAME} letters, digits, `_`, `.` and `-` are expected, a letter or digit first"
+    )]
+    Name(String),
+    /// A label that is no name and value.
+    #[error(
+        "`{0}` is no label: NAME=VALUE is expected, with a value of at most {LONGEST_VALUE} bytes without control characters"
+    )]
+    Label(String),
+    /// A label that only we may set.
+    #[error(
+        "the label `{0}` is set by perry-sandbox itself: choose a name that does not begin with `{RESERVED}`"
+    )]
+    Reserved(String),
+    /// The same label twice.
+    #[error("the label `{0}` is given twice")]
+    Twice(String),
+    /// Too many labels.
+    #[error("there are more than {MOST_LABELS} labels")]
+    TooMany,
+    /// No subnet.
+    #[error(
+        "`{0}` is no subnet: an address and the length of its prefix are expected, with no bits after the prefix, as `10.89.7.0/24`"
+    )]
+    Subnet(String),
+}
+
+/// What an engine calls a network or volume.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct StockName(String);
+
+impl StockName {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StockName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let rest = |char: char| char.is_ascii_alphanumeric() || "_.-".contains(char);
+    (2..=LONGEST_NAME).contains(&text.len())
+        && text.starts_with(|char: char| char.is_ascii_alphanumeric())
+        && text.chars().all(rest)
+}
+
+impl FromStr for StockName {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        if is_name(text) { Ok(Self(text.to_owned())) } else { Err(WordError::Name(plain(text.as_bytes()))) }
+    }
+}
+
+/// Labels of a network or volume, without the one by which it is known as ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Labels(BTreeMap<String, String>);
+
+impl Labels {
+    /// Reads labels as people write them: `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// One is not of this form, ours to set or given twice, or there are too many.
+    pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, WordError> {
+        let mut all = BTreeMap::new();
+        for text in texts.iter().map(AsRef::as_ref) {
+            let shown = || plain(text.as_bytes());
+            let (name, value) = text.split_once('=').ok_or_else(|| WordError::Label(shown()))?;
+            if !is_name(name) || value.len() > LONGEST_VALUE || value.contains(char::is_control) {
+                return Err(WordError::Label(shown()));
+            }
+            if name.starts_with(RESERVED) {
+                return Err(WordError::Reserved(name.to_owned()));
+            }
+            if all.insert(name.to_owned(), value.to_owned()).is_some() {
+                return Err(WordError::Twice(name.to_owned()));
+            }
+            if all.len() > MOST_LABELS {
+                return Err(WordError::TooMany);
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// All that one of this name is made with.
+    pub(super) fn with_ours(&self, kind: StockKind, name: &StockName) -> BTreeMap<String, String> {
+        let ours = (kind.label().to_owned(), name.to_string());
+        self.0.clone().into_iter().chain([ours]).collect()
+    }
+}
+
+/// The addresses of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Subnet(String);
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Subnet {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        let wrong = || WordError::Subnet(plain(text.as_bytes()));
+        let (address, length) = text.split_once('/').ok_or_else(wrong)?;
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+        let length: u32 = length.parse().ok().filter(|_| digits).ok_or_else(wrong)?;
+        // Where two bits are left, a gateway and one more have addresses.
+        let (bits, rest) = match address {
+            IpAddr::V4(address) => (32_u32, u128::from(u32::from(address))),
+            IpAddr::V6(address) => (128, u128::from(address)),
+        };
+        let host = bits.checked_sub(length).filter(|host| *host >= 2 && length > 0).ok_or_else(wrong)?;
+        if rest.trailing_zeros() < host { Err(wrong()) } else { Ok(Self(format!("{address}/{length}"))) }
+    }
+}
+
+/// A network that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNetwork {
+    /// Its name.
+    pub name: StockName,
+    /// Its labels.
+    pub labels: Labels,
+    /// Whether nothing outside can be reached from it.
+    pub internal: bool,
+    /// Its addresses; the engine chooses where there are none.
+    pub subnet: Option<Subnet>,
+}
+
+/// A volume that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVolume {
+    /// Its name.
+    pub name: StockName,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_a_flag_a_path_or_two_words() {
+        for name in ["db", "shop_db-1.x", "0a", &"x".repeat(128)] {
+            assert_eq!(name.parse::<StockName>().unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            "x",
+            "-f",
+            "--all",
+            ".x",
+            "_x",
+            "a/b",
+            "a b",
+            "a\n",
+            "a,b",
+            "a%2f",
+            "\u{1b}[2J",
+            "ä1",
+            &"x".repeat(129),
+        ] {
+            let error = name.parse::<StockName>().unwrap_err().to_string();
+            assert!(!error.contains(char::is_control), "{error:?}");
+        }
+        assert!("x".repeat(1 << 20).parse::<StockName>().unwrap_err().to_string().len() < 1000);
+    }
+
+    #[test]
+    fn labels_are_names_and_values() {
+        let labels = Labels::parse(&["project=shop", "note=a=b, \"c\"", "empty="]).unwrap();
+        let all = labels.with_ours(StockKind::Volume, &"rows".parse().unwrap());
+        let pairs: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(pairs, ["empty=", "note=a=b, \"c\"", "perry-sandbox.volume=rows", "project=shop"]);
+        for text in ["", "=", "=x", "name", "-l=x", "a b=c", "xx=\n", "xx=\u{1b}[2J"] {
+            assert!(matches!(Labels::parse(&[text]), Err(WordError::Label(_))), "{text:?}");
+        }
+        assert!(matches!(Labels::parse(&["perry-sandbox.volume=x"]), Err(WordError::Reserved(_))));
+        assert!(matches!(Labels::parse(&["aa=1", "aa=1"]), Err(WordError::Twice(_))));
+        let many: Vec<String> = (0..65).map(|number| format!("label{number}=")).collect();
+        assert_eq!(Labels::parse(&many), Err(WordError::TooMany));
+        assert!(Labels::parse(&[format!("xx={}", "y".repeat(4097))]).is_err());
+    }
+
+    #[test]
+    fn a_subnet_is_whole() {
+        for text in ["10.89.7.0/24", "10.0.0.0/8", "192.168.1.4/30", "fd00:1::/64"] {
+            assert_eq!(text.parse::<Subnet>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "10.0.0.0",
+            "10.0.0.1/24",
+            "0.0.0.0/0",
+            "10.0.0.0/31",
+            "10.0.0.0/33",
+            "10.0.0.0/+8",
+            "10.0.0/8",
+            "::/0",
+            "fd00::1/64",
+            "--x/8",
+        ] {
+            assert!(text.parse::<Subnet>().is_err(), "{text:?}");
+        }
+    }
+}
