@@ -13,7 +13,8 @@ fn needs(count: u64) -> BTreeMap<String, BTreeSet<String>> {
     let name = |at: u64| format!("service-{at:05}");
     (0..count)
         .map(|at| {
-            let needed = (1..=8_u64).map(|step| at.wrapping_mul(step).wrapping_add(7) % count);
+            let needed =
+                (1..=8_u64).map(|step| at.wrapping_mul(step).wrapping_add(7).checked_rem(count).unwrap_or(0));
             (name(at), needed.filter(|needed| *needed < at).map(name).collect())
         })
         .collect()

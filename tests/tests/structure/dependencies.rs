@@ -17,10 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
     ("compose", &[]),
-    (
-        "stack",
-        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose"],
-    ),
+    ("stack", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose"]),
     (
         "cli",
         &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "stack"],

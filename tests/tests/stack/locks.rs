@@ -1,0 +1,43 @@
+//! `lock`, and plans under a lock.
+
+use crate::shop::{ALONE, SHOP, compose, extend_policy, home};
+
+#[test]
+fn a_lock_names_digests_and_a_plan_asks_about_them() {
+    let home = home(ALONE);
+    extend_policy(&home);
+    let locked = compose(&home, &["lock", "--policy", "good.toml"]);
+    assert!(locked.code == 0 && locked.stdout.ends_with("perry-compose.lock: 1 image\n"), "{locked:?}");
+    let text = std::fs::read_to_string(home.path().join("perry-compose.lock")).expect("a lock");
+    assert!(text.contains("[image.\"oci:examples/hello/image\"]\ndigest = \"sha256:"), "{text}");
+    assert!(text.contains("signers = [\"example\"]"), "{text}");
+    let plan = compose(&home, &["plan", "--policy", "good.toml"]);
+    assert!(plan.code == 0 && plan.stderr.is_empty(), "{plan:?}");
+    let digest = text.split('"').find(|part| part.starts_with("sha256:")).expect("a digest");
+    let moved = text.replace(digest, &format!("sha256:{}", "0".repeat(64)));
+    home.give("perry-compose.lock", moved.as_bytes());
+    let gone = compose(&home, &["plan", "--policy", "good.toml"]);
+    assert!(gone.code != 0 && !gone.stdout.contains("allowed"), "another digest is another image: {gone:?}");
+}
+
+#[test]
+fn an_image_that_the_lock_lacks_is_told() {
+    let home = home(ALONE);
+    extend_policy(&home);
+    compose(&home, &["lock", "--policy", "good.toml"]);
+    home.give("compose.yaml", ALONE.replace("hello/image", "hello/../hello/image").as_bytes());
+    let plan = compose(&home, &["plan", "--policy", "good.toml"]);
+    assert!(plan.stderr.contains("the lock does not cover `oci:examples/hello/../hello/image`"), "{plan:?}");
+}
+
+#[test]
+fn nothing_is_locked_that_is_not_verified() {
+    let home = home(SHOP);
+    home.give("key.pub", &std::fs::read(home.path().join("examples/hello/other.pub")).expect("another key"));
+    let ran = compose(&home, &["lock", "--policy", "bare.toml", "--key", "key.pub"]);
+    assert!(ran.code != 0 && ran.stderr.contains("nothing was written"), "{ran:?}");
+    assert!(!home.path().join("perry-compose.lock").exists());
+    home.give("perry-compose.lock", b"not a lock");
+    let ran = compose(&home, &["plan", "--policy", "bare.toml"]);
+    assert!(ran.code == 1 && ran.stderr.contains("perry-compose.lock"), "{ran:?}");
+}
