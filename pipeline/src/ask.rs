@@ -365,3 +365,27 @@ fn defaults(config: &ImageConfig) -> ImageDefaults {
         user: config.user.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_service_has_words_of_its_own_about_user_and_folder() {
+        let said = |target: TargetChoice| {
+            let own = Some("1000:1000".to_owned());
+            let wish = Wish { user: own, working_dir: Some("/own".to_owned()), ..Wish::of(target) };
+            let mut defaults = ImageDefaults { user: Some("7".to_owned()), ..ImageDefaults::default() };
+            own_words(&wish, &mut defaults);
+            (defaults.user.unwrap_or_default(), defaults.working_dir.unwrap_or_default())
+        };
+        let service =
+            TargetChoice::Service { name: "shop/web".parse().unwrap(), image: "oci:image".to_owned() };
+        assert_eq!(said(service), ("1000:1000".to_owned(), "/own".to_owned()));
+        for other in
+            [TargetChoice::Capability("check".to_owned()), TargetChoice::Image("oci:image".to_owned())]
+        {
+            assert_eq!(said(other), ("7".to_owned(), String::new()));
+        }
+    }
+}

@@ -67,6 +67,7 @@ fn what_means_nothing_is_told_at_its_place() {
         ("restart: on-failure:x", "`restart` is `on-failure:x`"),
         ("ports: ['80:70000']", "port"),
         ("healthcheck: {test: [CMD]}", "`healthcheck.test` is `CMD`"),
+        ("scale: 4000000000", "`scale` is `4000000000`: expected at most 1000"),
         ("pids_limit: -1", "nothing is unlimited here"),
         ("ulimits: {nofile: -1}", "nothing is unlimited here"),
         ("stop_grace_period: -3s", "a time that is not negative"),
@@ -75,4 +76,12 @@ fn what_means_nothing_is_told_at_its_place() {
         let found = found.err().map(|problems| problems.to_string()).unwrap_or_default();
         assert!(found.contains(wanted), "{line}: {found}");
     }
+}
+
+#[test]
+fn replicas_that_wait_for_each_other_are_counted() {
+    let text = "name: shop\nservices:\n  a: {image: x, scale: 1000}\n  b: {image: x, scale: 1000, depends_on: [a]}\n";
+    let found = read(text).unwrap_err().to_string();
+    assert!(found.contains("compose.yaml:4:3: more than 200000 replicas"), "{found}");
+    assert!(read(&text.replace("scale: 1000, d", "scale: 100, d")).is_ok());
 }

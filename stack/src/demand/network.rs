@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use perry_sandbox_compose::{Node, Span};
@@ -68,22 +69,24 @@ fn aliases(asker: &mut Asker<'_>, joined: &At<Joined>) -> Option<Vec<HostName>> 
     let more = [&service.container_name, &service.hostname].into_iter().flatten();
     let more = more.chain(&joined.value.aliases).map(|name| (name.value.as_str(), name.span));
     let own = std::iter::once((service.name.as_str(), joined.span));
-    let mut names: Vec<HostName> = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut first = None;
     let mut usable = true;
     for (name, span) in own.chain(more) {
         match name.parse::<HostName>() {
-            Ok(name) if names.contains(&name) => {}
-            Ok(name) => names.push(name),
+            Ok(name) if first.is_none() => first = Some(name),
+            Ok(name) => {
+                names.insert(name);
+            }
             Err(error) => {
                 usable = false;
                 asker.never(span, name, &error.to_string(), "write another name");
             }
         }
     }
-    if let Some(rest) = names.get_mut(1..) {
-        rest.sort();
-    }
-    usable.then_some(names)
+    let first = first.filter(|_| usable)?;
+    names.remove(&first);
+    Some(std::iter::once(first).chain(names).collect())
 }
 
 pub(super) fn ports(asker: &mut Asker<'_>, _: Span, _: &Node) {

@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use perry_sandbox_compose::{Problems, Span};
-use perry_sandbox_policy::Publication;
+use perry_sandbox_compose::Problems;
+use perry_sandbox_policy::Protocol;
 
 use super::asker::ask;
 use super::{Demand, RefusedField, Refusing};
@@ -87,43 +88,33 @@ fn replicas(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec
     }
 }
 
-/// A port of the host is published once.
+/// A port of the host is published once, and one of all addresses is one of each.
 fn taken_twice(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec<RefusedField>) {
-    let mut seen: BTreeMap<(u16, perry_sandbox_policy::Protocol), Vec<(&str, &Publication)>> =
-        BTreeMap::new();
-    let mut told: BTreeSet<&str> = BTreeSet::new();
+    let mut seen: BTreeMap<(u16, Protocol), BTreeMap<IpAddr, &str>> = BTreeMap::new();
     for (name, demand) in demands {
         for publication in &demand.project.publish {
             let address = publication.on.socket();
-            let others = seen.entry((address.port(), publication.protocol)).or_default();
-            let clash = others.iter().find(|(_, other)| {
-                let other = other.on.socket().ip();
-                other == address.ip() || other.is_unspecified() || address.ip().is_unspecified()
-            });
-            if let Some((other, _)) = clash
-                && told.insert(name)
-            {
+            let (ip, port) = (address.ip(), address.port());
+            let others = seen.entry((port, publication.protocol)).or_default();
+            let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+            let any = if all.contains(&ip) { others.values().next() } else { None };
+            let clash =
+                any.or_else(|| others.get(&ip)).or_else(|| all.iter().find_map(|all| others.get(all)));
+            if let Some(other) = clash.copied() {
+                let who = if other == name { "it".to_owned() } else { format!("service `{other}`") };
+                let service = stack.services.get(name);
+                let place = service.and_then(|service| service.ports.first().map(|port| port.span));
                 refused.push(RefusedField {
-                    span: port_span(stack, name),
+                    span: place.unwrap_or(demand.span),
                     subject: format!("service `{name}`"),
                     attribute: format!("ports: {}", publication.on),
                     refusing: Refusing::Never,
-                    why: format!("service `{other}` publishes the same port of the host"),
+                    why: format!("{who} publishes the same port of the host"),
                     instead: "publish another port".to_owned(),
                 });
+            } else {
+                others.insert(ip, name);
             }
-            others.push((name, publication));
         }
     }
-}
-
-fn port_span(stack: &Stack, service: &str) -> Span {
-    let fallback = Span {
-        file: perry_sandbox_compose::FileId(0),
-        start: perry_sandbox_compose::Mark { offset: 0, line: 1, column: 1 },
-        end: perry_sandbox_compose::Mark { offset: 0, line: 1, column: 1 },
-    };
-    let service = stack.services.get(service);
-    let port = service.and_then(|service| Some(service.ports.first()?.span));
-    port.or(service.map(|service| service.span)).unwrap_or(fallback)
 }

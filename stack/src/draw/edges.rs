@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::model::{Condition, Stack};
@@ -14,14 +16,15 @@ pub struct Edge {
     pub until: Condition,
 }
 
-/// All edges, in order; of two between the same services, the one that waits longer.
+/// All edges, in order.
 pub fn edges(stack: &Stack) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (from, service) in &stack.services {
+        let depends = service.depends_on.iter().map(|one| (one.value.service.as_str(), one.value.condition));
+        let conditions: BTreeMap<&str, Condition> = depends.collect();
         for to in service.needed().into_iter().filter(|to| stack.services.contains_key(to)) {
-            let conditions = service.depends_on.iter().filter(|dependency| dependency.value.service == to);
-            let until = conditions.map(|dependency| dependency.value.condition).max();
-            edges.push(Edge { from: from.clone(), to, until: until.unwrap_or(Condition::Started) });
+            let until = conditions.get(to.as_str()).copied().unwrap_or(Condition::Started);
+            edges.push(Edge { from: from.clone(), to, until });
         }
     }
     edges

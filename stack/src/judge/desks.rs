@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -46,10 +47,9 @@ pub fn judge(desks: Desks<'_>, demands: &Demands) -> Vec<Judged> {
         workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
     });
     // A check that broke off has said nothing, and nothing is no "yes".
-    for (name, _) in &services {
-        if !judged.iter().any(|one| one.service == **name) {
-            judged.push(failed(name, String::new(), Class::Failure, "its check broke off".to_owned()));
-        }
+    let done: BTreeSet<String> = judged.iter().map(|one| one.service.clone()).collect();
+    for (name, _) in services.iter().filter(|(name, _)| !done.contains(*name)) {
+        judged.push(failed(name, String::new(), Class::Failure, "its check broke off".to_owned()));
     }
     judged.sort_by(|a, b| a.service.cmp(&b.service));
     judged

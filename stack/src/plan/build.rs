@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -54,7 +54,7 @@ impl<'a> Builder<'a> {
     fn networks(&mut self) -> Made {
         let demands = self.demands.services.values();
         let used = demands.flat_map(|demand| &demand.project.networks).map(|one| one.network.to_string());
-        let used: std::collections::BTreeSet<String> = used.collect();
+        let used: BTreeSet<String> = used.collect();
         let mut made = Made::new();
         for (key, network) in self.stack.networks.iter().filter(|(key, _)| used.contains(*key)) {
             let action = Action::CreateNetwork {
@@ -71,7 +71,7 @@ impl<'a> Builder<'a> {
     fn volumes(&mut self) -> Made {
         let demands = self.demands.services.values();
         let used = demands.flat_map(|demand| &demand.project.volumes).map(|one| one.volume.to_string());
-        let used: std::collections::BTreeSet<String> = used.collect();
+        let used: BTreeSet<String> = used.collect();
         let mut made = Made::new();
         for (key, volume) in self.stack.volumes.iter().filter(|(key, _)| used.contains(*key)) {
             let action = Action::CreateVolume { key: key.clone(), name: volume.name.clone() };
@@ -96,9 +96,9 @@ impl<'a> Builder<'a> {
         after.sort();
         after.dedup();
         // To be well, or to have ended, is to have been started.
-        let more: Vec<usize> =
-            after.iter().filter(|one| one.until != Until::Done).map(|one| one.step).collect();
-        after.retain(|one| one.until != Until::Done || !more.contains(&one.step));
+        let waits_longer = after.iter().filter(|one| one.until != Until::Done).map(|one| one.step);
+        let longer: BTreeSet<usize> = waits_longer.collect();
+        after.retain(|one| one.until != Until::Done || !longer.contains(&one.step));
         for replica in 1..=service.replicas {
             let start = self.start(service, replica);
             let number = self.add(Action::StartService(Box::new(start)), after.clone());

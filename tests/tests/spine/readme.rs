@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use perry_sandbox_testkit::{As, Home, crate_root};
+use perry_sandbox_testkit::{As, Home, compose_program, crate_root};
 
 /// One `$ command` of a console block, with the output that follows it.
 struct Example {
@@ -43,14 +43,20 @@ fn matches(pattern: &str, line: &str) -> bool {
 fn every_console_example_prints_what_the_readme_says() {
     let readme = std::fs::read_to_string(crate_root().join("README.md")).expect("there is a README");
     let home = Home::new(As::Ordinary);
+    let compose = home.other_command(&compose_program()).get_program().to_owned();
     let mut ran_some = 0;
     for example in examples(&readme) {
         ran_some += 1;
         let script = example.command.replace("perry-sandbox ", "\"$0\" --data-dir \"$1\" ");
+        let script = script.replace("perry-compose ", "\"$2\" ");
         let script = format!("{{ {script}; }} 2>&1");
         // A shell in between, for the README's quotes and pipes.
         let mut command = home.plain_command(Path::new("sh"));
-        command.args(["-c", &script]).arg(home.path().join("perry-sandbox")).arg(home.data_dir());
+        command
+            .args(["-c", &script])
+            .arg(home.path().join("perry-sandbox"))
+            .arg(home.data_dir())
+            .arg(&compose);
         let output = command.stdin(std::process::Stdio::null()).output().expect("sh starts");
         let printed = String::from_utf8_lossy(&output.stdout);
         let printed: Vec<&str> = printed.trim_end().lines().collect();

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use perry_sandbox_stack::{Demands, Judged, Judgement};
@@ -5,9 +6,10 @@ use perry_sandbox_stack::{Demands, Judged, Judgement};
 /// The verdicts for people: a line a service, and below it why not, or what is done otherwise.
 pub(super) fn verdicts(demands: &Demands, judged: &[Judged]) -> String {
     let width = demands.services.keys().map(|name| name.chars().count()).max().unwrap_or_default();
+    let judged: BTreeMap<&str, &Judged> = judged.iter().map(|one| (one.service.as_str(), one)).collect();
     let mut text = String::new();
     for (name, demand) in &demands.services {
-        let found = judged.iter().find(|one| one.service == *name);
+        let found = judged.get(name.as_str());
         let word = found.map_or("refused", |one| one.judgement.word());
         let signed = found.and_then(|one| one.signed.as_ref());
         let signed = signed.map_or_else(String::new, |signed| {
