@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::Home;
+use crate::layout::Content;
+use crate::registry::{Options, TestRegistry};
 
 /// Where a home's copy of the example image has this blob.
 ///
@@ -55,4 +57,31 @@ pub fn parts(home: &Home) -> Parts {
     let layer = text(&json(&blob(home, &manifest))["layers"][0]["digest"]);
     let signature_payload = text(&json(&blob(home, &signature_manifest))["layers"][0]["digest"]);
     Parts { index, manifest, layer, signature_manifest, signature_payload }
+}
+
+/// The example in a registry, under the tag `v1`, and its digest; with its signature where cosign would push it.
+///
+/// # Panics
+/// The example is not what it was.
+pub fn registry_with_example(home: &Home, path: &str, signed: bool) -> (TestRegistry, String) {
+    let layout = home.path().join("examples/hello/image");
+    let index = json(&layout.join("index.json"));
+    let mut content = Content::new();
+    for entry in std::fs::read_dir(layout.join("blobs/sha256")).expect("the layout has blobs") {
+        let bytes = std::fs::read(entry.expect("an entry").path()).expect("a blob can be read");
+        let media_type = serde_json::from_slice::<Value>(&bytes)
+            .ok()
+            .and_then(|blob| Some(blob["mediaType"].as_str()?.to_owned()));
+        let digest = content.blob(bytes);
+        if let Some(media_type) = media_type {
+            content.manifests.insert(digest, media_type);
+        }
+    }
+    let digest_of = |at: usize| index["manifests"][at]["digest"].as_str().expect("a digest").to_owned();
+    let (image, signature) = (digest_of(0), digest_of(1));
+    content.tags.insert("v1".to_owned(), image.parse().expect("a digest"));
+    if signed {
+        content.tags.insert(format!("{}.sig", image.replace(':', "-")), signature.parse().expect("a digest"));
+    }
+    (TestRegistry::serving(path, &content, Options::default()), image)
 }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use perry_sandbox_testkit::example::registry_with_example;
 use perry_sandbox_testkit::{As, Home, peer, skip};
 
-use crate::registry::registry_with_example;
 use crate::{IMAGE, KEY};
 
 pub(crate) fn cosign(program: &Path, folder: &Path, args: &[&str]) -> std::process::Output {

@@ -3,37 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use perry_sandbox_testkit::layout::Content;
-use perry_sandbox_testkit::registry::{Options, TestRegistry};
+use perry_sandbox_testkit::example::registry_with_example;
+use perry_sandbox_testkit::registry::TestRegistry;
 use perry_sandbox_testkit::{As, Home};
-use serde_json::Value;
 
 use crate::{KEY, roomy};
-
-/// The example in a registry, under the tag `v1`, and its digest; with its signature where cosign would push it.
-pub(crate) fn registry_with_example(home: &Home, path: &str, signed: bool) -> (TestRegistry, String) {
-    let layout = home.path().join("examples/hello/image");
-    let index: Value =
-        serde_json::from_slice(&std::fs::read(layout.join("index.json")).expect("an index")).expect("JSON");
-    let mut content = Content::new();
-    for entry in std::fs::read_dir(layout.join("blobs/sha256")).expect("the layout has blobs") {
-        let bytes = std::fs::read(entry.expect("an entry").path()).expect("a blob can be read");
-        let media_type = serde_json::from_slice::<Value>(&bytes)
-            .ok()
-            .and_then(|blob| Some(blob["mediaType"].as_str()?.to_owned()));
-        let digest = content.blob(bytes);
-        if let Some(media_type) = media_type {
-            content.manifests.insert(digest, media_type);
-        }
-    }
-    let digest_of = |at: usize| index["manifests"][at]["digest"].as_str().expect("a digest").to_owned();
-    let (image, signature) = (digest_of(0), digest_of(1));
-    content.tags.insert("v1".to_owned(), image.parse().expect("a digest"));
-    if signed {
-        content.tags.insert(format!("{}.sig", image.replace(':', "-")), signature.parse().expect("a digest"));
-    }
-    (TestRegistry::serving(path, &content, Options::default()), image)
-}
 
 /// The signature names `registry.example`, which a copy on loopback is not.
 #[test]

@@ -1,6 +1,8 @@
 //! `lock`, and plans under a lock.
 
-use crate::shop::{ALONE, SHOP, compose, extend_policy, home};
+use perry_sandbox_testkit::example::registry_with_example;
+
+use crate::shop::{ALONE, BARE, SHOP, compose, extend_policy, home};
 
 #[test]
 fn a_lock_names_digests_and_a_plan_asks_about_them() {
@@ -40,4 +42,29 @@ fn nothing_is_locked_that_is_not_verified() {
     home.give("perry-compose.lock", b"not a lock");
     let ran = compose(&home, &["plan", "--policy", "bare.toml"]);
     assert!(ran.code == 1 && ran.stderr.contains("perry-compose.lock"), "{ran:?}");
+}
+
+#[test]
+fn a_tag_is_not_looked_up_again_under_a_lock() {
+    let home = home(ALONE);
+    let (registry, _) = registry_with_example(&home, "acme/hello", true);
+    let repository = format!("{}/acme/hello", registry.host());
+    let bare = BARE.replace(
+        "\"registry.example/perry-sandbox/hello\"",
+        &format!("\"{repository}\"\nsigned-as = \"ignore\""),
+    );
+    home.give("bare.toml", bare.as_bytes());
+    home.give(
+        "compose.yaml",
+        ALONE.replace("oci:examples/hello/image", &format!("{repository}:v1")).as_bytes(),
+    );
+    let suggested = compose(&home, &["plan", "--policy", "bare.toml", "--suggest-policy"]);
+    home.give("good.toml", format!("{bare}\n{}", suggested.stdout).as_bytes());
+    let locked = compose(&home, &["lock", "--policy", "good.toml"]);
+    assert_eq!(locked.code, 0, "{locked:?}");
+    let before = registry.count("/manifests/v1");
+    assert!(before > 0, "a lock looks tags up: {:?}", registry.log());
+    let plan = compose(&home, &["plan", "--policy", "good.toml"]);
+    assert!(plan.code == 0 && plan.stdout.contains(&format!("{repository}@sha256:")), "{plan:?}");
+    assert_eq!(registry.count("/manifests/v1"), before, "{:?}", registry.log());
 }
