@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::pattern::{NetworkName, PatternError, PublishAddress, VolumeName, is_normal};
+use crate::pattern::{NetworkName, PatternError, PublishAddress, VolumeName, is_at_or_below, is_normal};
 
 /// A compose service or workload node of a project, written `project/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -209,14 +209,13 @@ impl FromStr for InsidePath {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         // SECURITY: a mount there could cover a mask, a device of ours, or the files of secrets.
         let own = ["/proc", "/sys", "/dev", "/run/secrets"];
-        let below =
-            |own: &&str| text == *own || text.strip_prefix(*own).is_some_and(|rest| rest.starts_with('/'));
-        if text != "/" && is_normal(text) && !own.iter().any(below) {
+        let overlaps = |own: &&str| is_at_or_below(text, own) || is_at_or_below(own, text);
+        if is_normal(text) && !own.iter().any(overlaps) {
             Ok(Self(text.to_owned()))
         } else {
             Err(PatternError::new(
                 text,
-                "a place for a volume: expected an absolute, normal path, not `/`, `/proc`, `/sys`, `/dev` or `/run/secrets`",
+                "a place for a volume: expected an absolute, normal path that does not cover or lie in `/proc`, `/sys`, `/dev` or `/run/secrets`",
             ))
         }
     }
@@ -284,9 +283,18 @@ mod tests {
         for text in ["/data", "/var/lib/postgresql/data", "/devices", "/tmp/x", "/run/x"] {
             assert!(text.parse::<InsidePath>().is_ok(), "{text}");
         }
-        for text in
-            ["/", "data", "/a/../b", "/proc", "/proc/x", "/sys", "/dev/shm", "/run/secrets/x", "/a\nb"]
-        {
+        for text in [
+            "/",
+            "data",
+            "/a/../b",
+            "/proc",
+            "/proc/x",
+            "/sys",
+            "/dev/shm",
+            "/run/secrets/x",
+            "/run",
+            "/a\nb",
+        ] {
             assert!(text.parse::<InsidePath>().is_err(), "{text}");
         }
     }

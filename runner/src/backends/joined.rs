@@ -86,7 +86,24 @@ fn first_process(id: &str) -> Option<i32> {
 }
 
 fn is_in_groups(pid: i32, id: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(id))
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| is_of(&groups, id))
+}
+
+/// Whether the groups that hold a process's limits are a container's: under its name, as both ways of making them (cgroupfs and
+/// systemd) have it. The names prove nothing by themselves: anybody may make such a group of their own.
+fn is_of(groups: &str, id: &str) -> bool {
+    let scope = format!("docker-{id}.scope");
+    let last_of = |wanted: &str| {
+        groups.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (names, path) = (parts.next()?, parts.next()?);
+            names.split(',').any(|name| name == wanted).then(|| path.rsplit('/').next()).flatten()
+        })
+    };
+    let is_its = |last: Option<&str>| last.is_some_and(|last| last == id || last == scope);
+    let first = ["memory", "pids", "cpu"].map(last_of);
+    // Where the first version has the limits, the second one beside it has whatever its daemon is in.
+    if first.iter().any(Option::is_some) { first.into_iter().all(is_its) } else { is_its(last_of("")) }
 }
 
 /// Whether podman's monitor of the sandbox with this file is a process's parent: it lives as long as its container does.
@@ -114,6 +131,28 @@ mod tests {
         }
         assert_eq!(read_id(&json!({ "Id": id })), None);
         assert_eq!(first_process(&id), None);
+    }
+
+    #[test]
+    fn groups_are_a_containers_by_their_last_name_only() {
+        let id = "a1".repeat(32);
+        for path in
+            [format!("/docker/{id}"), format!("/system.slice/docker-{id}.scope"), format!("/x/y/{id}")]
+        {
+            let first = format!("5:memory:{path}\n4:pids:{path}\n2:cpu,cpuacct:{path}\n0::/init.scope\n");
+            assert!(is_of(&first, &id) && is_of(&format!("0::{path}\n"), &id), "{path}");
+            assert!(!is_of(&first.replacen(&path, "/other", 1), &id), "{path}");
+        }
+        for path in
+            [format!("/user/{id}/x"), format!("/user/x-{id}"), format!("/user/{id}.scope"), "/".to_owned()]
+        {
+            assert!(!is_of(&format!("0::{path}\n"), &id), "{path}");
+            assert!(
+                !is_of(&format!("5:memory:/docker/{id}\n4:pids:{path}\n0::/docker/{id}\n"), &id),
+                "{path}"
+            );
+        }
+        assert!(!is_of("", &id));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -122,9 +123,12 @@ fn groups_in(own: &str, mounts: &str) -> Option<Group> {
             hierarchies(own).find(|(names, _)| names.split(',').any(|name| name == wanted))?;
         is_its_own(path).then(|| of(names, path)).flatten()
     };
-    let Some(limiting) = CONTROLLERS.iter().map(|name| with(name)).collect::<Option<Vec<_>>>() else {
+    // Beside the first version the second one may be mounted, and holds none of the limits.
+    let first = |name: &&str| hierarchies(own).any(|(names, _)| names.split(',').any(|known| known == *name));
+    if !CONTROLLERS.iter().any(first) {
         return Some(Group { v2: true, folders: vec![with("")?] });
-    };
+    }
+    let limiting = CONTROLLERS.iter().map(|name| with(name)).collect::<Option<Vec<_>>>()?;
     let others =
         hierarchies(own).filter(|(_, path)| is_its_own(path)).filter_map(|(names, path)| of(names, path));
     let others: Vec<PathBuf> = others.filter(|folder| !limiting.contains(folder)).collect();
@@ -224,6 +228,12 @@ impl Group {
     pub(crate) fn doors(&self) -> io::Result<Vec<OwnedFd>> {
         let open = |folder: &PathBuf| fs::File::options().write(true).open(folder.join("cgroup.procs"));
         self.folders.iter().map(|folder| Ok(open(folder)?.into())).collect()
+    }
+
+    /// Whether nobody but root can have made them, or put processes into them.
+    pub(crate) fn is_roots(&self) -> bool {
+        let root = |path: &Path| fs::metadata(path).is_ok_and(|found| found.uid() == 0);
+        self.folders.iter().all(|folder| root(folder) && root(&folder.join("cgroup.procs")))
     }
 
     /// Puts one more process under the limits.

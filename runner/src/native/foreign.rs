@@ -2,19 +2,21 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use super::cgroup::Group;
 use super::ids::Users;
 use super::join::Target;
 use super::process::Process;
-use super::sys::open_pidfd;
+use super::sys::{open_pidfd, peek_exited};
 
-/// The sandbox whose first process has this number, if it is the one: `is_it` is asked while the process is held by its
-/// descriptor, so that its number cannot have become another's meanwhile.
+/// The sandbox whose first process has this number, if `is_it` says so of what is found under that number.
 ///
-/// SECURITY: the number comes from an engine. A process that is not the first of a pid namespace below ours is no sandbox
-/// whatever the engine says, and one without control groups of its own would leave the guest without limits.
+/// SECURITY: a process that is not the first of a pid namespace below ours is no sandbox whatever an engine says. Without
+/// control groups of its own it would leave the guest without limits, and groups that are not root's can be any user's, under
+/// any name. Everything is read by the number, so at the end the process must still live that its descriptor holds: as long as
+/// it does, the number is nobody else's.
 pub(crate) fn foreign_target(pid: i32, is_it: impl FnOnce() -> bool) -> io::Result<Target> {
     let other = |why: &str| io::Error::other(format!("process {pid} is not that of a sandbox: {why}"));
     let number = u32::try_from(pid).map_err(|_| other("it has no number"))?;
@@ -25,8 +27,21 @@ pub(crate) fn foreign_target(pid: i32, is_it: impl FnOnce() -> bool) -> io::Resu
     let group = Group::around(pid)?;
     let space = |of: &str| Ok::<_, io::Error>(fs::metadata(format!("/proc/{of}/ns/user"))?.ino());
     let users = if space("self")? == space(&pid.to_string())? { Users::Hosts } else { Users::Own };
-    if !is_it() {
+    if !group.is_roots() {
+        return Err(other("its control groups are not root's"));
+    }
+    if label("self") != label(&pid.to_string()) {
+        // AppArmor's and SELinux's labels are given at exec, and a guest keeps ours.
+        return Err(other("a security module confines it, which a program that joins would not be"));
+    }
+    if !is_it() || peek_exited(process.as_fd()) {
         return Err(other("it has ended, or is another one's"));
     }
     Ok(Target { process, pid, group: Some(group), users })
+}
+
+/// What a security module of the kernel has labelled a process with; nothing where there is none.
+fn label(process: &str) -> Option<Vec<u8>> {
+    let label = fs::read(format!("/proc/{process}/attr/current")).ok()?;
+    Some(label.into_iter().filter(|byte| !matches!(byte, 0 | b'\n')).collect())
 }

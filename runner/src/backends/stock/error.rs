@@ -65,7 +65,7 @@ pub enum StockError {
     },
     /// The engine has made something else than it was asked for.
     #[error(
-        "{backend} has made the {kind} `{name}` with another {part} than was asked for, so it was removed again"
+        "the {kind} `{name}` of {backend} has another {part} than was asked for: somebody else may have made one of that name just now; look at it by `perry-sandbox engine {kind} inspect {name}`"
     )]
     Other {
         /// Which engine.

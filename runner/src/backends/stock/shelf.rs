@@ -137,7 +137,8 @@ impl<'a> Stock<'a> {
         let made = self.network(&new.name)?;
         let labels = new.labels.with_ours(StockKind::Network, &new.name);
         let wrong = if labels.iter().any(|(name, value)| made.labels.get(name) != Some(value)) {
-            "label"
+            // It stays: it is somebody's who was faster.
+            return Err(self.other(StockKind::Network, &new.name, "label"));
         } else if made.internal.is_some_and(|internal| internal != new.internal) {
             "reach"
         } else if new.subnet.as_ref().is_some_and(|subnet| !made.subnets.contains(&subnet.to_string())) {
@@ -191,7 +192,7 @@ impl<'a> Stock<'a> {
         if labels.iter().all(|(name, value)| made.labels.get(name) == Some(value)) {
             return Ok(made);
         }
-        self.remove_volume(&new.name)?;
+        // It stays: with other labels it is somebody's who was faster, and their data.
         Err(self.other(StockKind::Volume, &new.name, "label"))
     }
 

@@ -160,3 +160,31 @@ fn without_that_file_each_member_is_killed() {
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
     assert!(!group.folders[0].join("cgroup.kill").exists(), "the file is not created");
 }
+
+#[test]
+fn a_process_without_groups_that_hold_limits_is_in_none_to_join() {
+    let mounts = "1 2 0:1 / /c/memory rw - cgroup cgroup rw,memory\n\
+        2 2 0:2 / /c/pids rw - cgroup cgroup rw,pids\n\
+        3 2 0:3 / /c/cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
+        4 2 0:4 / /c/unified rw - cgroup2 cgroup2 rw\n";
+    let own = "5:memory:/docker/a\n4:pids:/docker/a\n3:cpu,cpuacct:/docker/a\n0::/docker/b\n";
+    let found = groups_in(own, mounts).unwrap();
+    let names = ["/c/memory/docker/a", "/c/pids/docker/a", "/c/cpu/docker/a", "/c/unified/docker/b"];
+    assert_eq!((found.v2, found.folders), (false, names.map(PathBuf::from).to_vec()));
+    for lacking in ["4:pids:/docker/a\n", "5:memory:/docker/a\n"] {
+        let (root, gone) = (lacking.replace("docker/a", ""), String::new());
+        for instead in [root, gone] {
+            let own = own.replace(lacking, &instead);
+            assert_eq!(
+                groups_in(&own, mounts),
+                None,
+                "the unified hierarchy beside it holds no limit: {own}"
+            );
+        }
+    }
+    let unified = "4 2 0:4 / /c rw - cgroup2 cgroup2 rw\n";
+    let found = groups_in("0::/system.slice/docker-a.scope\n", unified).unwrap();
+    assert_eq!((found.v2, found.folders), (true, vec![PathBuf::from("/c/system.slice/docker-a.scope")]));
+    assert_eq!(groups_in("0::/../x\n", unified), None);
+    assert_eq!(groups_in("0::/\n", unified), None);
+}
