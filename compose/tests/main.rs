@@ -9,6 +9,7 @@
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "a test is written to be read")]
 
 mod answers;
+mod bounds;
 mod checks;
 mod config;
 mod dotenv;

@@ -19,7 +19,7 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
         resolve_environment: whole || args.part.environment,
     };
     let request = request(cli, options)?;
-    let loaded = load(&request, &Disk)?;
+    let loaded = load(&request, &Disk::of(&request))?;
     if args.part.variables {
         return list::variables(&loaded, args.format);
     }
@@ -27,7 +27,7 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
         output::warnings(&loaded.warnings, &loaded.sources);
         return if whole { raw(&loaded, args) } else { list::raw_services(&loaded) };
     }
-    let project = project(cli, args, loaded, options)?;
+    let project = project(cli, args, loaded, &request)?;
     if whole { print(project, args) } else { list::print(&project, &args.part) }
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn request(cli: &Cli, options: Options) -> Result<Request, Failure> {
     })
 }
 
-fn project(cli: &Cli, args: &ConfigArgs, loaded: Loaded, options: Options) -> Result<Project, Failure> {
-    let mut project = Project::new(loaded, options, &Disk)?;
+fn project(cli: &Cli, args: &ConfigArgs, loaded: Loaded, request: &Request) -> Result<Project, Failure> {
+    let mut project = Project::new(loaded, request.options, &Disk::of(request))?;
     output::warnings(&project.warnings, &project.sources);
     project.enable(&args.services);
     project.select(&args.services)?;

@@ -1,15 +1,26 @@
 //! Files, as the loader sees them.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use perry_sandbox_compose::{FileError, Files, Kind};
+use perry_sandbox_compose::{FileError, Files, Kind, Request};
 
 /// The files of this machine.
 #[derive(Debug)]
-pub(crate) struct Disk;
+pub(crate) struct Disk {
+    /// What the caller has named, which may be pipes.
+    handed: BTreeSet<String>,
+}
+
+impl Disk {
+    /// For a request that names these files.
+    pub(crate) fn of(request: &Request) -> Self {
+        Self { handed: request.files.iter().chain(&request.env_files).cloned().collect() }
+    }
+}
 
 impl Files for Disk {
     fn kind(&self, path: &str) -> Kind {
@@ -24,7 +35,7 @@ impl Files for Disk {
     }
 
     fn read(&self, path: &str, most: usize) -> Result<Vec<u8>, FileError> {
-        bounded(open(path)?, most)
+        bounded(open(path, self.handed.contains(path))?, most)
     }
 
     fn standard_input(&self, most: usize) -> Result<Vec<u8>, FileError> {
@@ -36,10 +47,10 @@ impl Files for Disk {
     }
 }
 
-/// Opens a file, and nothing that is waited for: a project may have a pipe under the name of one. What a shell hands over
-/// (`-f <(…)`) is such a pipe, and meant.
-fn open(path: &str) -> Result<File, FileError> {
-    if path.starts_with("/dev/fd/") {
+/// Opens a file, and nothing that is waited for: a project may have a pipe under the name of one, or name our own standard
+/// input. What a shell hands over (`-f <(…)`) is such a pipe, and meant.
+fn open(path: &str, is_handed: bool) -> Result<File, FileError> {
+    if is_handed && path.starts_with("/dev/fd/") {
         return File::open(path).map_err(|error| because(&error));
     }
     let at_once = nix::fcntl::OFlag::O_NONBLOCK.bits();
@@ -84,7 +95,15 @@ mod tests {
         let (pipe, file) = (folder.join("pipe"), folder.join("file"));
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         std::fs::write(&file, "text").unwrap();
-        let read = |path: &Path| Disk.read(path.to_str().unwrap(), 100);
+        let disk = Disk { handed: BTreeSet::new() };
+        let read = |path: &Path| disk.read(path.to_str().unwrap(), 100);
+        // What a shell hands over is a pipe as well: only the caller may name it.
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let own = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        assert!(matches!(read(Path::new(&own)), Err(FileError::System(why)) if why.contains("a pipe")));
+        std::io::Write::write_all(&mut writer, b"given").unwrap();
+        drop(writer);
+        assert_eq!(Disk { handed: BTreeSet::from([own.clone()]) }.read(&own, 100).unwrap(), b"given");
         let refused = read(&pipe);
         assert_eq!(read(&file).unwrap(), b"text");
         std::fs::remove_dir_all(&folder).unwrap();

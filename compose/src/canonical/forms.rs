@@ -239,6 +239,10 @@ impl Forms<'_> {
         let Value::Sequence(items) = &node.value else {
             return self.wrong_type(node, way, "a list");
         };
+        if self.ports > MOST_PORTS {
+            // That was said, and what comes is not worth working out.
+            return;
+        }
         let mut long = Vec::with_capacity(items.len());
         for item in items {
             let text = match &item.value {

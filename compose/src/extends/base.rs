@@ -25,7 +25,7 @@ impl Loader<'_> {
         let folder = self.folder_of(path, &scope.base);
         let environment = std::ptr::from_ref(&*scope.environment).addr();
         let key = (local.clone(), folder.clone(), environment);
-        if let Some(known) = self.bases.get(&key) {
+        if let Some((_, known)) = self.bases.get(&key) {
             return Ok(Rc::clone(known));
         }
         if self.kind(&local) == Kind::Missing {
@@ -55,7 +55,7 @@ impl Loader<'_> {
             _ => Mapping::default(),
         };
         let base = Rc::new(Base { services, directives });
-        self.bases.insert(key, Rc::clone(&base));
+        self.bases.insert(key, (Rc::clone(&scope.environment), Rc::clone(&base)));
         Ok(base)
     }
 

@@ -1,5 +1,5 @@
 use crate::error::{Problem, Reason, shown};
-use crate::load::{Loader, Scope, Stopped};
+use crate::load::{Loader, Scope, Stopped, size};
 use crate::merge::{Directives, merge_service};
 use crate::node::{Key, Mapping, Node, Span, Value};
 
@@ -8,6 +8,9 @@ const MOST_CHAINED: usize = 100;
 
 /// Services of a project that extend others, those in between included.
 const MOST_EXTENDED: usize = 20_000;
+
+/// Parts that services are given by what they extend, in all.
+const MOST_COPIED: usize = 500_000;
 
 /// The services on the way, by file and name, with the places where they say what they extend.
 type Way = Vec<(String, String, Span)>;
@@ -92,6 +95,7 @@ impl Loader<'_> {
         };
         way.pop();
         let Some(mut base) = base else { return Ok(Some(service.clone())) };
+        self.charge(&base, service)?;
         step.directives.apply_to_service(name, &mut base);
         let mut merged = merge_service(base, service.clone(), &mut self.report);
         self.check()?;
@@ -99,6 +103,16 @@ impl Loader<'_> {
             entries.remove("extends");
         }
         Ok(Some(merged))
+    }
+
+    /// Counts what a service is given by what it extends: one that is large becomes as large again for each that extends it.
+    fn charge(&mut self, base: &Node, service: &Node) -> Result<(), Stopped> {
+        self.copied = self.copied.saturating_add(size(base)).saturating_add(size(service));
+        if self.copied > MOST_COPIED {
+            let message = "services that extend others become more parts than a project may have";
+            return self.stop(Problem::new(Reason::Limit, service.span, message));
+        }
+        Ok(())
     }
 
     /// The service that another extends.

@@ -7,6 +7,9 @@ use crate::files::{Environment, Kind, absolute, is_remote, join, merge_env_files
 use crate::load::{Loader, Scope, Stopped};
 use crate::node::Node;
 
+/// Bytes of all variables of one included file: each file on the way to another holds its own.
+const MOST_VARIABLES: usize = 4 << 20;
+
 impl Loader<'_> {
     /// Reads what a document includes, and puts it into the document.
     pub(crate) fn include(&mut self, document: &mut Node, scope: &Scope) -> Result<(), Stopped> {
@@ -108,6 +111,12 @@ impl Loader<'_> {
             Ok(found) => {
                 for (name, value) in found {
                     environment.entry(name).or_insert(value);
+                }
+                let bytes = environment.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+                if bytes.fold(0, usize::saturating_add) > MOST_VARIABLES {
+                    let message =
+                        format!("more than {MOST_VARIABLES} bytes of variables for one included file");
+                    return self.stop(Problem::nowhere(Reason::Limit, message));
                 }
                 Ok(environment)
             }

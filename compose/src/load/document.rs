@@ -50,7 +50,7 @@ impl Loader<'_> {
         }
         if self.options.interpolate {
             let lookup = scope.lookup();
-            interpolate(&mut document, Interpolation::new(&lookup, &mut self.report));
+            interpolate(&mut document, Interpolation::new(&lookup, &mut self.room, &mut self.report));
             self.check()?;
         }
         if steps == Steps::All {

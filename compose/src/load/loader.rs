@@ -5,6 +5,7 @@ use crate::error::{Problem, Reason, Report, Sources, shown};
 use crate::extends::Base;
 use crate::files::{Environment, Files, Kind, Options, absolute, read_text};
 use crate::node::{Node, Value};
+use crate::template::MOST_BYTES;
 use crate::yaml::{Budget, parse_within};
 
 /// Files that one project may read, those that are read again included.
@@ -20,6 +21,9 @@ const MOST_WORK: usize = 4_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopped;
 
+/// Path, folder, and the address of the variables.
+type BaseKey = (String, String, usize);
+
 /// What all steps share while a project is read.
 pub(crate) struct Loader<'f> {
     pub(crate) files: &'f dyn Files,
@@ -30,10 +34,15 @@ pub(crate) struct Loader<'f> {
     pub(crate) home: Option<String>,
     pub(crate) sources: Sources,
     pub(crate) report: Report,
-    /// Files that services extend, as they were read.
-    pub(crate) bases: HashMap<(String, String, usize), Rc<Base>>,
+    /// Files that services extend, as they were read, with the variables that they were read under: as long as those are
+    /// held, their address is no other's.
+    pub(crate) bases: HashMap<BaseKey, (Rc<Environment>, Rc<Base>)>,
     /// Services that were extended.
     pub(crate) extended: usize,
+    /// Parts that those were given by what they extend.
+    pub(crate) copied: usize,
+    /// Bytes that texts with their variables put in may still have.
+    pub(crate) room: usize,
     /// Documents that were looked into for the project's name, and are read again.
     pub(crate) known: HashMap<String, Vec<Node>>,
     budget: Budget,
@@ -74,6 +83,8 @@ impl<'f> Loader<'f> {
             report: Report::default(),
             bases: HashMap::new(),
             extended: 0,
+            copied: 0,
+            room: MOST_BYTES,
             known: HashMap::new(),
             budget,
             read: 0,
@@ -138,7 +149,7 @@ impl<'f> Loader<'f> {
 }
 
 /// How many parts a tree has.
-fn size(node: &Node) -> usize {
+pub(crate) fn size(node: &Node) -> usize {
     let below: usize = match &node.value {
         Value::Sequence(items) => items.iter().map(size).sum(),
         Value::Mapping(entries) => entries.iter().map(|(_, value)| size(value)).sum(),

@@ -8,4 +8,4 @@ mod project;
 pub use project::{Loaded, load};
 
 pub(crate) use document::{Steps, nothing};
-pub(crate) use loader::{Loader, Scope, Stopped};
+pub(crate) use loader::{Loader, Scope, Stopped, size};

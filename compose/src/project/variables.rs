@@ -4,10 +4,14 @@ use crate::error::{Problem, Reason, Report, shown};
 use crate::files::{Environment, Files, Kind, absolute, read_text};
 use crate::node::{Mapping, Node, Value};
 
+/// Bytes that the files of variables and labels of all services may have, those that several name counted each time.
+const MOST_IN_ALL: usize = 32 << 20;
+
 impl Project {
     /// Puts the values of `env_file`s into the services' environments, and drops the names of those files.
     pub(super) fn resolve_variables(&mut self, files: &dyn Files, report: &mut Report) {
         let (environment, folder) = (self.environment.clone(), self.folder.clone());
+        let mut left = MOST_IN_ALL;
         for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {
             let span = service.span;
             let Some(service) = service.mapping_mut() else { continue };
@@ -28,7 +32,7 @@ impl Project {
             let mut place = span;
             for file in service.remove("env_file").as_ref().and_then(Node::sequence).unwrap_or_default() {
                 place = file.span;
-                if let Err(problem) = read(file, &folder, files, &lookup, &mut found) {
+                if let Err(problem) = read(file, (&folder, files, &mut left), &lookup, &mut found) {
                     report.problem(problem);
                 }
             }
@@ -50,6 +54,7 @@ impl Project {
     /// Puts the labels of `label_file`s into the services' labels, and drops the names of those files.
     pub(super) fn resolve_labels(&mut self, files: &dyn Files, report: &mut Report) {
         let folder = self.folder.clone();
+        let mut left = MOST_IN_ALL;
         for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {
             let span = service.span;
             let Some(service) = service.mapping_mut() else { continue };
@@ -62,7 +67,7 @@ impl Project {
                     .collect();
                 let mut found = Environment::new();
                 let path = file.text().unwrap_or_default();
-                let outcome = at(file, path, "label file", &folder, files).and_then(|text| {
+                let outcome = at(file, path, "label file", (&folder, files, &mut left)).and_then(|text| {
                     parse(&text, &|name| known.get(name).cloned(), &mut found)
                         .map_err(|error| fault(file, path, &error))
                 });
@@ -92,8 +97,7 @@ fn mapping(node: Option<Node>) -> Mapping {
 
 fn read(
     file: &Node,
-    folder: &str,
-    files: &dyn Files,
+    (folder, files, left): (&str, &dyn Files, &mut usize),
     lookup: &dyn Fn(&str) -> Option<String>,
     found: &mut Environment,
 ) -> Result<(), Problem> {
@@ -102,7 +106,7 @@ fn read(
     if !required && files.kind(&absolute(folder, path)) == Kind::Missing {
         return Ok(());
     }
-    let text = at(file, path, "env file", folder, files)?;
+    let text = at(file, path, "env file", (folder, files, left))?;
     match file.get("format").and_then(Node::text) {
         None => parse(&text, lookup, found).map_err(|error| fault(file, path, &error)),
         Some("raw") => parse_raw(&text, lookup, found).map_err(|error| fault(file, path, &error)),
@@ -113,16 +117,24 @@ fn read(
     }
 }
 
-fn at(file: &Node, path: &str, what: &str, folder: &str, files: &dyn Files) -> Result<String, Problem> {
+/// Reads one of them, and takes its bytes from `left`.
+fn at(
+    file: &Node,
+    path: &str,
+    what: &str,
+    (folder, files, left): (&str, &dyn Files, &mut usize),
+) -> Result<String, Problem> {
     let place = absolute(folder, path);
     if files.kind(&place) == Kind::Missing {
         let message = format!("{what} `{}` not found: there is no such file", shown(path));
         return Err(Problem::new(Reason::MissingFile, file.span, message));
     }
-    read_text(files, &place, MOST_BYTES).map_err(|mut problem| {
+    let text = read_text(files, &place, MOST_BYTES.min(*left)).map_err(|mut problem| {
         problem.span = Some(file.span);
         problem
-    })
+    })?;
+    *left = left.saturating_sub(text.len());
+    Ok(text)
 }
 
 fn fault(file: &Node, path: &str, error: &crate::dotenv::EnvFileError) -> Problem {

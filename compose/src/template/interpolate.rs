@@ -3,14 +3,14 @@ use super::substitute::{Substitution, TemplateError};
 use crate::error::{Problem, Reason, Report, shown};
 use crate::node::{Node, Path, Span, Value};
 
-/// Bytes of a whole document with its variables put in.
-const MOST_BYTES: usize = 16 << 20;
+/// Bytes of all texts of a project with their variables put in.
+pub(crate) const MOST_BYTES: usize = 16 << 20;
 
 /// What putting variables into a document needs and says.
 pub(crate) struct Interpolation<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     report: &'a mut Report,
-    left: usize,
+    left: &'a mut usize,
 }
 
 impl std::fmt::Debug for Interpolation<'_> {
@@ -20,8 +20,13 @@ impl std::fmt::Debug for Interpolation<'_> {
 }
 
 impl<'a> Interpolation<'a> {
-    pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>, report: &'a mut Report) -> Self {
-        Self { lookup, report, left: MOST_BYTES }
+    /// Takes what texts become from `left`.
+    pub(crate) fn new(
+        lookup: &'a dyn Fn(&str) -> Option<String>,
+        left: &'a mut usize,
+        report: &'a mut Report,
+    ) -> Self {
+        Self { lookup, report, left }
     }
 }
 
@@ -71,7 +76,7 @@ impl Interpolation<'_> {
             }
             let length = result.as_ref().map_or(0, String::len);
             if let Some(left) = self.left.checked_sub(length) {
-                self.left = left;
+                *self.left = left;
             } else {
                 self.report.problem(problem(&TemplateError::Length, span, path));
                 return None;

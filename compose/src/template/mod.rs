@@ -8,5 +8,5 @@ mod variables;
 
 pub use variables::{Variable, variables};
 
-pub(crate) use interpolate::{Interpolation, interpolate};
+pub(crate) use interpolate::{Interpolation, MOST_BYTES, interpolate};
 pub(crate) use substitute::substitute;

@@ -31,7 +31,8 @@ impl Question {
     pub(super) fn read(cli: &Cli, services: &[String]) -> Result<Self, Failure> {
         let options = Options::default();
         let request = request(cli, options)?;
-        let mut project = Project::new(load(&request, &Disk)?, options, &Disk)?;
+        let disk = Disk::of(&request);
+        let mut project = Project::new(load(&request, &disk)?, options, &disk)?;
         output::warnings(&project.warnings, &project.sources);
         project.enable(services);
         project.select(services)?;
