@@ -189,3 +189,37 @@ fn no_text_stops_the_reader() {
         drop(parse_yaml(&text, FileId(0), &Budget::default()));
     }
 }
+
+#[test]
+fn a_tag_before_a_comma_is_refused_without_a_panic() {
+    let wrong = [
+        "a: [!foo, b]",
+        "a: [b, !foo,c]",
+        "a: {b: !!str, c: d}",
+        "a: [!, b]",
+        "a: [!<x,[y]>, b]",
+        "a: ['!<',!b,c>, d]",
+        "a: ['!x, y', &z !%41!foo, b]",
+        "# !foo, b\na: |\n  [!foo, b]\nb:\n  - [\n    !foo,\n  ]",
+        "\u{feff}a: [!foo, b]",
+    ];
+    for text in wrong {
+        let problems = parse_yaml(text, FileId(0), &Budget::default()).unwrap_err();
+        let [problem] = problems.as_slice() else { panic!("{text}: {problems:?}") };
+        // What comes of a panic is said in other words.
+        assert!(
+            problem.message.contains("whitespace or line break while scanning a tag"),
+            "{text}: {problem:?}"
+        );
+    }
+    let right = [
+        "a: ['!foo, b', \"!foo, b\", c!foo, d !foo, !foo e, !foo , f]",
+        "a: !foo,bar",
+        "a: b !foo, [!foo, b]\nb: |\n  [!foo, c] # !foo, d\n",
+    ];
+    for text in &right[..1] {
+        one(text);
+    }
+    assert!(one(right[2]).get("b").and_then(Node::text).is_some_and(|text| text.contains("[!foo, c]")));
+    assert_eq!(reasons(right[1]), [Reason::YamlSyntax]);
+}

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
@@ -8,6 +9,7 @@ use super::budget::{Meter, Size};
 use super::end::{ended, without_end};
 use super::merge_key::MergeKey;
 use super::scalar::Written;
+use super::tag::before_comma;
 use crate::error::{Problem, Reason, shown};
 use crate::node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};
 
@@ -27,7 +29,7 @@ pub(crate) fn parse_within(text: &str, file: FileId, budget: &mut Budget) -> Res
         let message = format!("file of {} bytes, at most {} are read", text.len(), budget.bytes);
         return Err(vec![Problem::new(Reason::Limit, nowhere, message)]);
     }
-    let ended = ended(text);
+    let ended = before_comma(text, budget.depth).map_or_else(|| ended(text), Cow::Owned);
     let mut bytes = ended.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
@@ -92,8 +94,8 @@ impl Composer<'_, '_> {
     }
 
     fn next(&mut self) -> Result<Event, Fatal> {
-        // SECURITY: the parser has places where it gives up by a panic, such as a tag before a comma in a flow list. The
-        // file is refused then; the parser is not used any further.
+        // SECURITY: the parser has places where it gives up by a panic; the one that is known is kept from it (`before_comma`).
+        // The file is refused then; the parser is not used any further.
         let event = std::panic::catch_unwind(AssertUnwindSafe(|| self.parser.parse()));
         let Ok(event) = event else {
             let problem =

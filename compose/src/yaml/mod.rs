@@ -5,6 +5,7 @@ mod compose;
 mod end;
 mod merge_key;
 mod scalar;
+mod tag;
 mod timestamp;
 
 pub use budget::Budget;
