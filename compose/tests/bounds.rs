@@ -57,6 +57,12 @@ fn what_many_services_extend_does_not_become_more_than_a_project_may_have() {
         writeln!(text, "  s{at}: {{extends: base}}").unwrap();
     }
     assert_eq!(reasons(&memory(&[("/p/compose.yaml".to_owned(), text)]))[0], Reason::Limit);
+    let long = "v".repeat(1_000_000);
+    let mut text = format!("services:\n  base: {{image: x, labels: {{a: {long}}}}}\n");
+    for at in 0..100 {
+        writeln!(text, "  s{at}: {{extends: base}}").unwrap();
+    }
+    assert_eq!(reasons(&memory(&[("/p/compose.yaml".to_owned(), text)]))[0], Reason::Limit);
 }
 
 #[test]
@@ -69,11 +75,37 @@ fn files_of_variables_are_counted_for_each_service_that_names_them() {
         }
         let mut files = vec![("/p/large".to_owned(), large.clone())];
         files.push(("/p/compose.yaml".to_owned(), text));
-        assert!(!reasons(&memory(&files)).is_empty(), "{attribute}: 54 MB");
+        assert!(reasons(&memory(&files)).contains(&Reason::Limit), "{attribute}: 54 MB");
+        let half = "v".repeat(200_000);
+        files[0].1 = format!("BIG={half}\nA=$BIG$BIG\n");
+        let found = reasons(&memory(&files));
+        assert!(found.contains(&Reason::Limit), "{attribute}: more where it is read: {found:?}");
         let few = format!("services: {{a: {{image: x, {attribute}: [large]}}}}\n");
         let few = [("/p/large".to_owned(), large.clone()), ("/p/compose.yaml".to_owned(), few)];
         whole(&memory(&few)).unwrap_or_else(|problems| panic!("{problems}"));
     }
+}
+
+#[test]
+fn an_included_file_has_no_more_variables_than_one_may_have() {
+    let large = "v".repeat(900_000);
+    let files = [
+        ("/p/compose.yaml", "include: [{path: i.yaml, env_file: [a.env, b.env, c.env]}]\n".to_owned()),
+        ("/p/i.yaml", "services: {s: {image: x}}\n".to_owned()),
+        ("/p/a.env", format!("A={large}\n")),
+        ("/p/b.env", format!("B={large}\n")),
+        ("/p/c.env", format!("C={large}\n")),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), text));
+    assert_eq!(reasons(&memory(&files)), [Reason::Limit]);
+    whole(&memory(
+        &files[1..2]
+            .iter()
+            .cloned()
+            .chain([("/p/compose.yaml".to_owned(), "include: [{path: i.yaml}]\n".to_owned())])
+            .collect::<Vec<_>>(),
+    ))
+    .unwrap_or_else(|problems| panic!("{problems}"));
 }
 
 #[test]

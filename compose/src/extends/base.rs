@@ -23,9 +23,8 @@ impl Loader<'_> {
         }
         let local = absolute(&scope.base, path);
         let folder = self.folder_of(path, &scope.base);
-        let environment = std::ptr::from_ref(&*scope.environment).addr();
-        let key = (local.clone(), folder.clone(), environment);
-        if let Some((_, known)) = self.bases.get(&key) {
+        let key = (local.clone(), folder.clone(), scope.number);
+        if let Some(known) = self.bases.get(&key) {
             return Ok(Rc::clone(known));
         }
         if self.kind(&local) == Kind::Missing {
@@ -36,6 +35,7 @@ impl Loader<'_> {
             base: parent(&local),
             folder: folder.clone(),
             environment: Rc::clone(&scope.environment),
+            number: scope.number,
             included: Vec::new(),
         };
         let (mut source, directives) = self.add_file(nothing(), &local, &inner, Steps::Base)?;
@@ -55,7 +55,7 @@ impl Loader<'_> {
             _ => Mapping::default(),
         };
         let base = Rc::new(Base { services, directives });
-        self.bases.insert(key, (Rc::clone(&scope.environment), Rc::clone(&base)));
+        self.bases.insert(key, Rc::clone(&base));
         Ok(base)
     }
 

@@ -1,5 +1,5 @@
 use crate::error::{Problem, Reason, shown};
-use crate::load::{Loader, Scope, Stopped, size};
+use crate::load::{Loader, Scope, Stopped, weight};
 use crate::merge::{Directives, merge_service};
 use crate::node::{Key, Mapping, Node, Span, Value};
 
@@ -9,7 +9,7 @@ const MOST_CHAINED: usize = 100;
 /// Services of a project that extend others, those in between included.
 const MOST_EXTENDED: usize = 20_000;
 
-/// Parts that services are given by what they extend, in all.
+/// What services are given by what they extend may weigh in all: see [`weight`].
 const MOST_COPIED: usize = 500_000;
 
 /// The services on the way, by file and name, with the places where they say what they extend.
@@ -107,7 +107,7 @@ impl Loader<'_> {
 
     /// Counts what a service is given by what it extends: one that is large becomes as large again for each that extends it.
     fn charge(&mut self, base: &Node, service: &Node) -> Result<(), Stopped> {
-        self.copied = self.copied.saturating_add(size(base)).saturating_add(size(service));
+        self.copied = self.copied.saturating_add(weight(base)).saturating_add(weight(service));
         if self.copied > MOST_COPIED {
             let message = "services that extend others become more parts than a project may have";
             return self.stop(Problem::new(Reason::Limit, service.span, message));

@@ -8,7 +8,7 @@ use crate::load::{Loader, Scope, Stopped};
 use crate::node::Node;
 
 /// Bytes of all variables of one included file: each file on the way to another holds its own.
-const MOST_VARIABLES: usize = 4 << 20;
+const MOST_VARIABLES: usize = 2 << 20;
 
 impl Loader<'_> {
     /// Reads what a document includes, and puts it into the document.
@@ -54,10 +54,12 @@ impl Loader<'_> {
         }
         let (folder, directory) = self.folders(entry, main, scope);
         let environment = self.included_environment(entry, &directory, scope)?;
+        self.environments = self.environments.saturating_add(1);
         let inner = Scope {
             base: directory,
             folder,
             environment: Rc::new(environment),
+            number: self.environments,
             included: scope.included.clone(),
         };
         let included = self.model(&paths, &inner, true)?;

@@ -21,7 +21,7 @@ const MOST_WORK: usize = 4_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopped;
 
-/// Path, folder, and the address of the variables.
+/// Path, folder, and [`Scope::number`].
 type BaseKey = (String, String, usize);
 
 /// What all steps share while a project is read.
@@ -34,9 +34,10 @@ pub(crate) struct Loader<'f> {
     pub(crate) home: Option<String>,
     pub(crate) sources: Sources,
     pub(crate) report: Report,
-    /// Files that services extend, as they were read, with the variables that they were read under: as long as those are
-    /// held, their address is no other's.
-    pub(crate) bases: HashMap<BaseKey, (Rc<Environment>, Rc<Base>)>,
+    /// Files that services extend, as they were read.
+    pub(crate) bases: HashMap<BaseKey, Rc<Base>>,
+    /// How many included files have had variables of their own.
+    pub(crate) environments: usize,
     /// Services that were extended.
     pub(crate) extended: usize,
     /// Parts that those were given by what they extend.
@@ -65,6 +66,8 @@ pub(crate) struct Scope {
     pub(crate) folder: String,
     /// The variables.
     pub(crate) environment: Rc<Environment>,
+    /// Which variables these are: no two of a project have the same number.
+    pub(crate) number: usize,
     /// The files on the way here.
     pub(crate) included: Vec<String>,
 }
@@ -83,6 +86,7 @@ impl<'f> Loader<'f> {
             report: Report::default(),
             bases: HashMap::new(),
             extended: 0,
+            environments: 0,
             copied: 0,
             room: MOST_BYTES,
             known: HashMap::new(),
@@ -148,8 +152,24 @@ impl<'f> Loader<'f> {
     }
 }
 
+/// What a copy of a tree takes, in parts and what is as long as one.
+pub(crate) fn weight(node: &Node) -> usize {
+    /// Bytes of text that count as much as a part.
+    const PART: usize = 64;
+    let below: usize = match &node.value {
+        Value::Text(text) => text.len().div_euclid(PART),
+        Value::Sequence(items) => items.iter().map(weight).sum(),
+        Value::Mapping(entries) => entries
+            .iter()
+            .map(|(key, value)| weight(value).saturating_add(key.name.len().div_euclid(PART)))
+            .sum(),
+        _ => 0,
+    };
+    below.saturating_add(1)
+}
+
 /// How many parts a tree has.
-pub(crate) fn size(node: &Node) -> usize {
+fn size(node: &Node) -> usize {
     let below: usize = match &node.value {
         Value::Sequence(items) => items.iter().map(size).sum(),
         Value::Mapping(entries) => entries.iter().map(|(_, value)| size(value)).sum(),

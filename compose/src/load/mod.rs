@@ -8,4 +8,4 @@ mod project;
 pub use project::{Loaded, load};
 
 pub(crate) use document::{Steps, nothing};
-pub(crate) use loader::{Loader, Scope, Stopped, size};
+pub(crate) use loader::{Loader, Scope, Stopped, weight};

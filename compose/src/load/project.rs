@@ -80,6 +80,7 @@ impl Loader<'_> {
             base: project.folder.clone(),
             folder: project.folder.clone(),
             environment: Rc::new(known.clone()),
+            number: 0,
             included: Vec::new(),
         };
         let mut model = self.model(&project.files, &scope, request.options.resolve_paths)?;

@@ -4,7 +4,8 @@ use crate::error::{Problem, Reason, Report, shown};
 use crate::files::{Environment, Files, Kind, absolute, read_text};
 use crate::node::{Mapping, Node, Value};
 
-/// Bytes that the files of variables and labels of all services may have, those that several name counted each time.
+/// Bytes that the files of variables and labels of all services may have, and what is read in them, those that several name
+/// counted each time.
 const MOST_IN_ALL: usize = 32 << 20;
 
 impl Project {
@@ -69,7 +70,8 @@ impl Project {
                 let path = file.text().unwrap_or_default();
                 let outcome = at(file, path, "label file", (&folder, files, &mut left)).and_then(|text| {
                     parse(&text, &|name| known.get(name).cloned(), &mut found)
-                        .map_err(|error| fault(file, path, &error))
+                        .map_err(|error| fault(file, path, &error))?;
+                    take(&mut left, bytes(&found), file)
                 });
                 if let Err(problem) = outcome {
                     report.problem(problem);
@@ -106,7 +108,8 @@ fn read(
     if !required && files.kind(&absolute(folder, path)) == Kind::Missing {
         return Ok(());
     }
-    let text = at(file, path, "env file", (folder, files, left))?;
+    let text = at(file, path, "env file", (folder, files, &mut *left))?;
+    let before = bytes(found);
     match file.get("format").and_then(Node::text) {
         None => parse(&text, lookup, found).map_err(|error| fault(file, path, &error)),
         Some("raw") => parse_raw(&text, lookup, found).map_err(|error| fault(file, path, &error)),
@@ -114,7 +117,8 @@ fn read(
             let message = format!("`{}` is no format of an env file; the only one is `raw`", shown(other));
             Err(Problem::new(Reason::InvalidValue, file.span, message))
         }
-    }
+    }?;
+    take(left, bytes(found).saturating_sub(before), file)
 }
 
 /// Reads one of them, and takes its bytes from `left`.
@@ -129,12 +133,25 @@ fn at(
         let message = format!("{what} `{}` not found: there is no such file", shown(path));
         return Err(Problem::new(Reason::MissingFile, file.span, message));
     }
-    let text = read_text(files, &place, MOST_BYTES.min(*left)).map_err(|mut problem| {
+    let text = read_text(files, &place, MOST_BYTES).map_err(|mut problem| {
         problem.span = Some(file.span);
         problem
     })?;
-    *left = left.saturating_sub(text.len());
+    take(left, text.len(), file)?;
     Ok(text)
+}
+
+/// Takes bytes from what all services may still have.
+fn take(left: &mut usize, bytes: usize, file: &Node) -> Result<(), Problem> {
+    let message =
+        || format!("more than {MOST_IN_ALL} bytes of variables and labels from files of all services");
+    *left = left.checked_sub(bytes).ok_or_else(|| Problem::new(Reason::Limit, file.span, message()))?;
+    Ok(())
+}
+
+/// The bytes of names and values.
+fn bytes(of: &Environment) -> usize {
+    of.iter().map(|(name, value)| name.len().saturating_add(value.len())).fold(0, usize::saturating_add)
 }
 
 fn fault(file: &Node, path: &str, error: &crate::dotenv::EnvFileError) -> Problem {
