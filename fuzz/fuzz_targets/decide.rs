@@ -93,6 +93,7 @@ impl Asked {
             entrypoint: None,
             env: Default::default(),
             grants: WantedGrants::default(),
+            project: perry_sandbox_policy::WantedProject::default(),
             limits: WantedLimits::default(),
             terminal: Terminal::None,
         };
