@@ -1,6 +1,6 @@
 //! What of ours is in an engine beside sandboxes: verified images, networks and volumes.
 //!
-//! Each thing that is asked is a [`Question`](question::Question), which a pure function of each engine turns into one call or
+//! Each thing that is asked is a question, which a pure function of each engine turns into one call or
 //! one exchange. Answers become our types by one reader for each form. Nothing that does not carry our label, or the name
 //! that we gave an image, is ever shown or removed.
 
