@@ -1,3 +1,4 @@
+use crate::files::clean;
 use crate::node::{Mapping, Node, Value};
 
 /// A mount in its short form, read without knowing the system it is for.
@@ -153,27 +154,6 @@ impl Volume {
     }
 }
 
-/// A path without `.`, `..` and doubled slashes, as Go's `path.Clean` makes it.
-pub(crate) fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            ".." if rooted => {}
-            part => parts.push(part),
-        }
-    }
-    match (rooted, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,19 +185,5 @@ mod tests {
         assert_eq!(volume("data:"), Err(VolumeError::EmptyPart));
         assert_eq!(volume(":/data"), Err(VolumeError::EmptyPart));
         assert_eq!(volume("data:/a:ro:x"), Err(VolumeError::TooMany));
-    }
-
-    #[test]
-    fn paths_are_cleaned_as_go_does() {
-        for (path, cleaned) in [
-            ("/a//b/", "/a/b"),
-            ("/a/../..", "/"),
-            ("a/./b/..", "a"),
-            ("..//x", "../x"),
-            ("", "."),
-            ("/", "/"),
-        ] {
-            assert_eq!(clean(path), cleaned);
-        }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use access::read_text;
 pub(crate) use discovery::{Project, find, is_remote};
 pub(crate) use environment::merge_env_files;
 pub(crate) use project_name::{Given, name_before_loading, normalized};
-pub(crate) use resolve::{absolute, join, parent, relative_to};
+pub(crate) use resolve::{absolute, clean, join, parent, relative_to};
 
 /// Variables by name.
 pub type Environment = std::collections::BTreeMap<String, String>;

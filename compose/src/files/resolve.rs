@@ -93,4 +93,18 @@ mod tests {
         assert_eq!(relative_to(".", "x/y").as_deref(), Some("x/y"));
         assert_eq!(relative_to("x", "/y"), None);
     }
+
+    #[test]
+    fn paths_are_cleaned_as_go_does() {
+        for (path, cleaned) in [
+            ("/a//b/", "/a/b"),
+            ("/a/../..", "/"),
+            ("a/./b/..", "a"),
+            ("..//x", "../x"),
+            ("", "."),
+            ("/", "/"),
+        ] {
+            assert_eq!(clean(path), cleaned);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::canonical::clean;
 use crate::error::Report;
+use crate::files::clean;
 use crate::node::{Mapping, Node, Value};
 
 /// The environment of a project.

@@ -1,5 +1,5 @@
-use crate::canonical::clean;
 use crate::error::{Problem, Reason, Report};
+use crate::files::clean;
 use crate::node::{Mapping, Node};
 
 /// What relative paths are relative to.

@@ -80,8 +80,7 @@ impl Sandboxes {
             let facts = native::probe().ok_or(LaunchError::NoBackend)?;
             native::settings(plan, &facts.controls)
         } else {
-            can_be_joined(plan.backend.as_str())
-                .map_err(|why| LifecycleError::NotJoined { backend: plan.backend.to_string(), why })?;
+            check_joined(plan)?;
             native::settings_of(plan)
         };
         let settings = settings.map_err(LaunchError::from)?;
@@ -128,6 +127,12 @@ impl Sandboxes {
             trail,
         })
     }
+}
+
+/// Refuses a plan whose sandbox nobody can join.
+pub(super) fn check_joined(plan: &LaunchPlan) -> Result<(), LifecycleError> {
+    let backend = plan.backend.as_str();
+    can_be_joined(backend).map_err(|why| LifecycleError::NotJoined { backend: backend.to_owned(), why })
 }
 
 /// The supervisor's side, on a thread of the guest's own: the kernel ends the program with this thread.

@@ -13,6 +13,7 @@ use perry_sandbox_verifier::VerifiedImage;
 
 use super::control::{Answer, Ask, Order, connect, descriptor_of, gone_within};
 use super::error::LifecycleError;
+use super::exec::check_joined;
 use super::folder::{Held, failed};
 use super::health::{HealthOrder, HealthStart};
 use super::id::SandboxId;
@@ -21,7 +22,7 @@ use super::record::{Record, SandboxInfo, SandboxStatus, State};
 use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
-use crate::backends::{self, Engines, can_be_joined};
+use crate::backends::{self, Engines};
 use crate::demands::PlanError;
 use crate::io::Input;
 use crate::launch::{LaunchError, same_image, same_secrets};
@@ -185,8 +186,7 @@ impl Sandboxes {
             return Ok(Work { settings, root, engine: None });
         };
         if is_checked {
-            can_be_joined(plan.backend.as_str())
-                .map_err(|why| LifecycleError::NotJoined { backend: plan.backend.to_string(), why })?;
+            check_joined(plan)?;
         }
         let prepared = backends::Prepared::new(plan, image, rootfs, engines, &self.runtime);
         let prepared = prepared.map_err(LaunchError::from)?;

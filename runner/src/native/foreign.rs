@@ -32,7 +32,8 @@ pub(crate) fn foreign_target(pid: i32, is_it: impl FnOnce() -> bool) -> io::Resu
     }
     if label("self") != label(&pid.to_string()) {
         // AppArmor's and SELinux's labels are given at exec, and a guest keeps ours.
-        return Err(other("a security module confines it, which a program that joins would not be"));
+        let why = "AppArmor or SELinux confines the sandbox and would not confine a program that joins it: use the backend `native` for that";
+        return Err(io::Error::other(why));
     }
     if !is_it() || peek_exited(process.as_fd()) {
         return Err(other("it has ended, or is another one's"));

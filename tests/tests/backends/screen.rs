@@ -11,27 +11,18 @@ fn with_terminals() -> Vec<Wall> {
     walls().into_iter().filter(|wall| ["native", "podman"].contains(&wall.name)).collect()
 }
 
+/// The words that run a script with a terminal.
+fn on_a_terminal(wall: Wall, script: &str) -> Vec<&str> {
+    let run = ["run", "--backend", wall.name, "--quiet", "-t", "--key", KEY, IMAGE, "--"];
+    [&run[..], &["/bin/busybox", "sh", "-c", script]].concat()
+}
+
 #[test]
 fn it_is_a_terminal_inside_and_what_is_typed_is_seen_once() {
     for wall in with_terminals() {
         let home = wall.home();
         let script = "tty; echo $TERM; read line; echo got=$line; echo err >&2; exit 7";
-        let args = [
-            "run",
-            "--backend",
-            wall.name,
-            "--quiet",
-            "-t",
-            "--key",
-            KEY,
-            IMAGE,
-            "--",
-            "/bin/busybox",
-            "sh",
-            "-c",
-            script,
-        ];
-        let ran = wall.feed(&home, &args, b"typed\n");
+        let ran = wall.feed(&home, &on_a_terminal(wall, script), b"typed\n");
         assert_eq!(ran.code, 7, "{wall:?}: {ran:?}");
         let shown = ran.stdout.replace("\r\n", "\n");
         let lines: Vec<&str> = shown.lines().collect();
@@ -58,10 +49,8 @@ fn no_key_leaves_a_sandbox_that_goes_on() {
     for wall in with_terminals() {
         let home = wall.home();
         let script = "stty -ixon; echo ready; read line; echo got";
-        let args =
-            ["run", "--backend", wall.name, "--quiet", "-t", "--key", KEY, IMAGE, "--", "/bin/busybox"];
         // Ctrl-P and Ctrl-Q, by which people leave containers.
-        let ran = wall.feed(&home, &[&args[..], &["sh", "-c", script]].concat(), b"\x10\x11\n");
+        let ran = wall.feed(&home, &on_a_terminal(wall, script), b"\x10\x11\n");
         assert!(ran.code == 0 && ran.stdout.contains("got"), "{wall:?}: {ran:?}");
     }
 }
@@ -72,22 +61,7 @@ fn its_size_is_the_users_and_follows_it() {
         let home = wall.home();
         // `script` gives a terminal to the user, whose size its shell changes.
         let script = "i=0; while [ $i -lt 100 ]; do stty size; sleep 0.1; i=$((i+1)); done";
-        let words = [
-            "run",
-            "--backend",
-            wall.name,
-            "--quiet",
-            "-t",
-            "--key",
-            KEY,
-            IMAGE,
-            "--",
-            "/bin/busybox",
-            "sh",
-            "-c",
-            script,
-        ];
-        let program = wall.command(&home, &words);
+        let program = wall.command(&home, &on_a_terminal(wall, script));
         let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
         let line: Vec<String> =
             std::iter::once(program.get_program()).chain(program.get_args()).map(quoted).collect();
