@@ -275,8 +275,11 @@ impl Watch<'_> {
         if let (Some(commands), Some(_), false) = (self.commands, &self.running.process, self.is_gone()) {
             add(Source::Commands, commands.descriptor(), PollFlags::POLLIN);
         }
+        // An engine whose client reads the end of a terminal's input before the program is there may drop what the program says.
+        let too_early = self.hands.is_some() && self.master.is_some() && !self.executed;
         if let Some((descriptor, flags)) = self.running.inward.as_ref().and_then(Pump::interest)
             && !self.is_gone()
+            && !too_early
         {
             add(Source::Inward, descriptor, flags);
         }

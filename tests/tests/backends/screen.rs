@@ -44,6 +44,18 @@ fn no_input_is_its_end_there_as_well() {
     }
 }
 
+/// podman drops what a program says if its client sees the end of the input first: one run in seventy where nobody waits.
+#[test]
+fn what_a_short_program_says_is_never_lost() {
+    for wall in with_terminals() {
+        let home = wall.home();
+        for round in 0..60 {
+            let ran = wall.shell(&home, &["-t"], "tty");
+            assert!(ran.code == 0 && ran.stdout.contains("/dev/"), "{wall:?}, round {round}: {ran:?}");
+        }
+    }
+}
+
 #[test]
 fn no_key_leaves_a_sandbox_that_goes_on() {
     for wall in with_terminals() {

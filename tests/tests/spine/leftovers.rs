@@ -65,7 +65,8 @@ fn live(home: &Home) -> BTreeSet<String> {
 }
 
 fn start(home: &Home, marker: &str) -> Child {
-    let script = format!("echo ready; sh -c 'sleep 300; : {marker}' & exec sleep 300");
+    // `tail` says so itself, and catches nothing: a shell in its place may swallow a signal while it makes room for a program.
+    let script = format!("echo ready >/tmp/ready; sh -c 'sleep 300; : {marker}' & exec tail -f /tmp/ready");
     let args = ["run", "--quiet", "--key", KEY, IMAGE, "--", "/bin/busybox", "sh", "-c", &script];
     let mut command = home.command(&args);
     let mut child = command
