@@ -1,0 +1,115 @@
+//! What there is to be.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use perry_sandbox_pipeline::{Upkeep, Wish};
+use serde::{Deserialize, Serialize};
+
+/// Whose things they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Project {
+    /// The name.
+    pub name: String,
+    /// A digest of where it comes from: two folders may have projects of one name.
+    pub origin: String,
+}
+
+/// A project as it is to be.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// The project.
+    pub project: Project,
+    /// Which backend has the networks and volumes.
+    pub backend: String,
+    /// Networks.
+    pub networks: Vec<NetworkUnit>,
+    /// Volumes.
+    pub volumes: Vec<VolumeUnit>,
+    /// Replicas of services, each behind those that it needs.
+    pub units: Vec<Unit>,
+    /// All services of the project, also those that are not asked for now: what belongs to another is an orphan.
+    pub services: BTreeSet<String>,
+}
+
+/// A network that is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NetworkUnit {
+    /// Its name in the project.
+    pub key: String,
+    /// Its addresses; nothing: any that are free.
+    pub subnet: Option<String>,
+}
+
+/// A volume that is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VolumeUnit {
+    /// Its name in the project.
+    pub key: String,
+    /// User and group that a new one belongs to, as the sandboxes see them.
+    pub owner: (u32, u32),
+}
+
+/// A replica that is to run.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The service.
+    pub service: String,
+    /// Which of its replicas, from one.
+    pub replica: u32,
+    /// The name that its sandbox gets; nothing: one of its image's.
+    pub name: Option<String>,
+    /// A digest of all that its files say of it and its plan does not.
+    pub config: String,
+    /// The digest of the launch plan that policy and verifier have allowed.
+    pub plan: String,
+    /// The words that the desks are asked by, with the image's digest.
+    pub wish: Wish,
+    /// Restarts and health.
+    pub upkeep: Upkeep,
+    /// How it is asked to end.
+    pub stop: StopHow,
+    /// What it waits for.
+    pub after: Vec<Wait>,
+    /// Networks that it joins, by their names in the project.
+    pub networks: Vec<String>,
+    /// Volumes that it sees.
+    pub volumes: Vec<String>,
+}
+
+/// How a sandbox is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StopHow {
+    /// The signal; nothing: the image's own.
+    pub signal: Option<i32>,
+    /// How long it may take; nothing: ten seconds.
+    pub grace: Option<Duration>,
+}
+
+/// What a replica waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// The other service.
+    pub service: String,
+    /// How far it must be.
+    pub until: Until,
+    /// Whether it is not started where that fails.
+    pub required: bool,
+    /// Whether it is started again when the other is.
+    pub restart: bool,
+}
+
+/// How far another service must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// It runs.
+    Started,
+    /// It is well.
+    Healthy,
+    /// It has ended with code 0.
+    Completed,
+}

@@ -1,0 +1,137 @@
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why one step was not taken: what was tried, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// Policy or verifier say no by now.
+    #[error("{0}")]
+    Refused(String),
+    /// What is allowed is not what was planned.
+    #[error(
+        "{name} would run under the plan {found}, and {wanted} was planned: its policy, image or signature has changed meanwhile; run the command again"
+    )]
+    Changed {
+        /// The replica.
+        name: String,
+        /// The plan that was planned.
+        wanted: String,
+        /// The plan by now.
+        found: String,
+    },
+    /// What was waited for will not come.
+    #[error("{service} {found}, and it had to {wanted}{hint}")]
+    Condition {
+        /// The service.
+        service: String,
+        /// What was waited for.
+        wanted: &'static str,
+        /// What was found.
+        found: String,
+        /// What can be done.
+        hint: String,
+    },
+    /// Somebody has asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// Anything else, in the words of whoever failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Something that could not be undone, or not removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a project is not up.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}: {cause}", .step.as_deref().unwrap_or("tidying up"))]
+pub struct UpError {
+    /// The step that failed, in words; nothing: what goes in the end.
+    pub step: Option<String>,
+    /// Why.
+    pub cause: StepError,
+    /// What could not be undone.
+    pub left: Vec<Left>,
+}
+
+/// Why nothing was begun.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A folder or file of ours.
+    #[error("cannot {what} `{path}`: {source}", path = .path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No name of a project.
+    #[error("`{0}` is no project's name: expected a-z, 0-9, `_` and `-`, a letter or digit first")]
+    Name(String),
+    /// Another run has the project.
+    #[error("the project `{project}` is being worked on by {holder}: wait until that has ended")]
+    Busy {
+        /// The project.
+        project: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// A run was killed.
+    #[error(
+        "the last run of `{project}` was killed before its end: undo what it had begun by `perry-compose -p {project} recover`"
+    )]
+    Unfinished {
+        /// The project.
+        project: String,
+    },
+    /// A journal that cannot be read.
+    #[error("the journal `{path}` is damaged in line {line}: look what is left by `perry-compose ps`, and remove the file", path = .path.display())]
+    Journal {
+        /// Which.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+    },
+    /// The name is another folder's project.
+    #[error(
+        "there is a project `{project}` already, of another folder ({what} belongs to it): choose another name by `-p`, or end that one by `perry-compose -p {project} down`"
+    )]
+    OtherOrigin {
+        /// The project.
+        project: String,
+        /// What belongs to the other.
+        what: String,
+    },
+    /// A network that is not as the files say.
+    #[error(
+        "the network `{key}` has the addresses {found}, and the files say {wanted}: run `perry-compose down` first"
+    )]
+    OtherNetwork {
+        /// The network.
+        key: String,
+        /// Its addresses.
+        found: String,
+        /// Those that it is to have.
+        wanted: String,
+    },
+    /// What there is cannot be seen.
+    #[error("cannot look what there is of `{project}`: {source}")]
+    Seen {
+        /// The project.
+        project: String,
+        /// Why.
+        source: StepError,
+    },
+}

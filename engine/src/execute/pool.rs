@@ -1,0 +1,205 @@
+//! Who takes which step when.
+
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::conditions::Wanted;
+use super::{Course, Happened, tell};
+use crate::error::StepError;
+use crate::journal::Undo;
+use crate::work::{Act, Step};
+
+/// Workers that take steps as soon as what these wait for is done.
+pub(super) struct Pool<'a> {
+    course: &'a Course<'a>,
+    steps: &'a [Step],
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Steps that somebody has taken, by their places.
+    taken: BTreeSet<usize>,
+    /// What each step that is done has started; nothing for a step that starts nothing.
+    done: Vec<Option<Option<String>>>,
+    failed: Option<(String, StepError)>,
+}
+
+/// What came of it.
+pub(super) struct Taken {
+    /// The sandbox of each step.
+    pub(super) ids: Vec<Option<String>>,
+    /// The step that failed first, in words, and why.
+    pub(super) failed: Option<(String, StepError)>,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(course: &'a Course<'a>, steps: &'a [Step]) -> Self {
+        let state = State { done: vec![None; steps.len()], ..State::default() };
+        Self { course, steps, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    pub(super) fn run(self, parallel: usize) -> Taken {
+        let workers = self.steps.len().min(parallel.max(1));
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| self.work());
+            }
+        });
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A worker that broke off has said nothing, and nothing is no success.
+        let is_whole = state.done.iter().all(Option::is_some);
+        let broken = || ("a step".to_owned(), StepError::Failed("it broke off".to_owned()));
+        let failed = state.failed.or_else(|| (!is_whole).then(broken));
+        Taken { ids: state.done.into_iter().map(Option::flatten).collect(), failed }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        while let Some((place, step)) = self.next() {
+            let outcome = self.take(step);
+            let mut state = self.state();
+            match outcome {
+                Ok(id) => {
+                    tell(self.course.events, &step.act, Happened::Done);
+                    if let Some(slot) = state.done.get_mut(place) {
+                        *slot = Some(id);
+                    }
+                }
+                Err(error) => {
+                    tell(self.course.events, &step.act, Happened::Failed(error.to_string()));
+                    // Those that are broken off because of the first would hide why.
+                    if state.failed.is_none() {
+                        state.failed = Some((step.act.to_string(), error));
+                    }
+                }
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// The next step that can be taken; nothing when there is none any more.
+    fn next(&self) -> Option<(usize, &'a Step)> {
+        let mut state = self.state();
+        loop {
+            if state.failed.is_some() || state.taken.len() == self.steps.len() {
+                return None;
+            }
+            let is_done = |number: usize| {
+                number.checked_sub(1).and_then(|place| state.done.get(place)).is_some_and(Option::is_some)
+            };
+            let free = self.steps.iter().enumerate().find(|(place, step)| {
+                !state.taken.contains(place) && step.after.iter().all(|after| is_done(after.step))
+            });
+            if let Some((place, step)) = free {
+                state.taken.insert(place);
+                return Some((place, step));
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state().failed.is_some()
+    }
+
+    /// Takes a step: waits, writes down what would undo it, and does it.
+    fn take(&self, step: &Step) -> Result<Option<String>, StepError> {
+        self.wait(step)?;
+        if self.course.conditions.interrupt.is_asked() {
+            return Err(StepError::Interrupted);
+        }
+        tell(self.course.events, &step.act, Happened::Begun);
+        if let Some(undo) = undo_of(self.course, &step.act) {
+            self.course.journal.about_to(undo).map_err(|error| StepError::Failed(error.to_string()))?;
+        }
+        act(self.course, &step.act)
+    }
+
+    fn wait(&self, step: &Step) -> Result<(), StepError> {
+        for after in &step.after {
+            let place = after.step.saturating_sub(1);
+            let id = self.state().done.get(place).cloned().flatten().flatten();
+            let (Some(id), Some(other)) = (id, self.steps.get(place)) else { continue };
+            let wanted = Wanted::Until(after.until);
+            let other = name(&other.act);
+            if wanted != Wanted::Until(crate::Until::Started) {
+                tell(self.course.events, &step.act, Happened::Waits);
+            }
+            match self.course.conditions.wait(other, &id, wanted) {
+                Ok(()) => {}
+                Err(error @ StepError::Condition { .. }) if !after.required => {
+                    tell(self.course.events, &step.act, Happened::Warned(error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+            if self.has_failed() {
+                return Err(StepError::Interrupted);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(act: &Act) -> &str {
+    match act {
+        Act::Keep { name, .. }
+        | Act::Stop { name, .. }
+        | Act::SetAside { name, .. }
+        | Act::Start { name, .. }
+        | Act::StartAgain { name, .. }
+        | Act::Remove { name, .. } => name,
+        Act::CreateNetwork(network) => &network.key,
+        Act::CreateVolume(volume) => &volume.key,
+        Act::RemoveNetwork { key } | Act::RemoveVolume { key } => key,
+    }
+}
+
+/// What would undo it; nothing where nothing is changed, or what is gone is not missed.
+fn undo_of(course: &Course<'_>, act: &Act) -> Option<Undo> {
+    Some(match act {
+        Act::CreateNetwork(network) => Undo::RemoveNetwork { key: network.key.clone() },
+        Act::CreateVolume(volume) => Undo::RemoveVolume { key: volume.key.clone() },
+        Act::Stop { id, service, .. } => Undo::StartAgain { id: id.clone(), service: service.clone() },
+        Act::SetAside { id, name, .. } => Undo::NameBack { id: id.clone(), name: name.clone() },
+        Act::Start { unit, .. } => {
+            let unit = course.desired.units.get(*unit)?;
+            Undo::RemoveReplica { service: unit.service.clone(), replica: unit.replica }
+        }
+        Act::StartAgain { id, .. } => Undo::StopAgain { id: id.clone() },
+        Act::Keep { .. } | Act::Remove { .. } | Act::RemoveNetwork { .. } | Act::RemoveVolume { .. } => {
+            return None;
+        }
+    })
+}
+
+/// Does it; the sandbox that runs then.
+pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, StepError> {
+    let (world, project, run) = (course.world, &course.desired.project, course.journal.run());
+    match act {
+        Act::CreateNetwork(network) => world.create_network(project, run, network)?,
+        Act::CreateVolume(volume) => world.create_volume(project, run, volume)?,
+        Act::Keep { id, .. } => return Ok(Some(id.clone())),
+        Act::Stop { id, how, .. } => world.stop(id, *how)?,
+        Act::SetAside { id, aside, .. } => world.rename(id, aside)?,
+        Act::Start { unit, name } => {
+            let missing = || StepError::Failed(format!("{name} is not in the plan"));
+            let unit = course.desired.units.get(*unit).ok_or_else(missing)?;
+            return world.start(unit, &unit.member(course.desired, run)).map(Some);
+        }
+        Act::StartAgain { id, service, .. } => {
+            world.start_again(id, service)?;
+            return Ok(Some(id.clone()));
+        }
+        Act::Remove { id, .. } => world.remove(id)?,
+        Act::RemoveNetwork { key } => world.remove_network(&project.name, key)?,
+        Act::RemoveVolume { key } => world.remove_volume(&project.name, key)?,
+    }
+    Ok(None)
+}

@@ -1,0 +1,100 @@
+//! Undoing what a run has begun, the latest first: by this run, or by another after it was killed.
+
+use std::time::Duration;
+
+use super::{Course, Events, Happened, tell};
+use crate::desired::StopHow;
+use crate::error::{Left, StepError};
+use crate::journal::{Undo, Unfinished};
+use crate::world::{Condition, World};
+
+/// Undoes a run that failed.
+pub(super) fn all(course: &Course<'_>) -> Vec<Left> {
+    let began = course.journal.began();
+    let grace = (course.conditions.interrupt.times() > 1).then_some(Duration::ZERO);
+    let undoing = Undoing { world: course.world, project: &course.desired.project.name, grace };
+    let left = undoing.take(&began, course.events);
+    if left.is_empty() && course.journal.end().is_err() {
+        let why = "what was undone could not be written down".to_owned();
+        return vec![Left { what: "the journal".to_owned(), why }];
+    }
+    left
+}
+
+/// Undoes a run that was killed.
+pub fn finish_undo(world: &dyn World, project: &str, left: &Unfinished, events: &dyn Events) -> Vec<Left> {
+    Undoing { world, project, grace: None }.take(left, events)
+}
+
+struct Undoing<'a> {
+    world: &'a dyn World,
+    project: &'a str,
+    /// How long sandboxes may take to end, where it is not their own time.
+    grace: Option<Duration>,
+}
+
+impl Undoing<'_> {
+    /// One that fails keeps no other from being tried.
+    fn take(&self, left: &Unfinished, events: &dyn Events) -> Vec<Left> {
+        let mut still = Vec::new();
+        for undo in &left.undo {
+            let what = words(undo);
+            match self.one(&left.run, undo) {
+                Ok(()) => tell(events, &what, Happened::Undone),
+                Err(error) => {
+                    tell(events, &what, Happened::Failed(error.to_string()));
+                    still.push(Left { what, why: error.to_string() });
+                }
+            }
+        }
+        still
+    }
+
+    fn one(&self, run: &str, undo: &Undo) -> Result<(), StepError> {
+        match undo {
+            Undo::RemoveNetwork { key } => {
+                let seen = self.world.seen(self.project)?.networks;
+                let made = seen.iter().any(|one| one.key == *key && one.run == run);
+                if made { self.world.remove_network(self.project, key) } else { Ok(()) }
+            }
+            Undo::RemoveVolume { key } => {
+                let seen = self.world.seen(self.project)?.volumes;
+                let made = seen.iter().any(|one| one.key == *key && one.run == run);
+                if made { self.world.remove_volume(self.project, key) } else { Ok(()) }
+            }
+            Undo::RemoveReplica { service, replica } => {
+                let seen = self.world.seen(self.project)?.replicas.into_iter();
+                let made = seen.filter(|one| {
+                    one.member.run == run && one.member.service == *service && one.member.replica == *replica
+                });
+                made.map(|one| self.end(&one.id, &one.condition).and_then(|()| self.world.remove(&one.id))).collect()
+            }
+            Undo::StartAgain { id, service } => match self.world.look(id)? {
+                Condition::Running(_) => Ok(()),
+                Condition::Created | Condition::Exited(_) | Condition::Lost(_) => {
+                    self.world.start_again(id, service)
+                }
+            },
+            Undo::StopAgain { id } => self.end(id, &self.world.look(id)?),
+            Undo::NameBack { id, name } => self.world.rename(id, name),
+        }
+    }
+
+    fn end(&self, id: &str, condition: &Condition) -> Result<(), StepError> {
+        if condition.is_running() {
+            return self.world.stop(id, StopHow { signal: None, grace: self.grace });
+        }
+        Ok(())
+    }
+}
+
+fn words(undo: &Undo) -> String {
+    match undo {
+        Undo::RemoveNetwork { key } => format!("network {key}"),
+        Undo::RemoveVolume { key } => format!("volume {key}"),
+        Undo::RemoveReplica { service, replica } => format!("{service} {replica}"),
+        Undo::StartAgain { service, .. } => format!("{service} as it ran before"),
+        Undo::StopAgain { id } => format!("sandbox {id}"),
+        Undo::NameBack { name, .. } => format!("the name {name}"),
+    }
+}

@@ -1,0 +1,122 @@
+//! The labels by which what belongs to a project is found again: by nothing else.
+
+use std::collections::BTreeMap;
+
+/// The project's name.
+pub(crate) const PROJECT: &str = "perry-compose.project";
+/// Where the project comes from, digested.
+pub(crate) const ORIGIN: &str = "perry-compose.origin";
+const SERVICE: &str = "perry-compose.service";
+const REPLICA: &str = "perry-compose.replica";
+/// The run that made it.
+pub(crate) const RUN: &str = "perry-compose.run";
+const CONFIG: &str = "perry-compose.config";
+const NEEDS: &str = "perry-compose.needs";
+const ROLE: &str = "perry-compose.role";
+const STOP: &str = "perry-compose.stop";
+
+/// What a sandbox is to its project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A replica of a service.
+    Replica,
+    /// A program that was run once beside them.
+    OneOff,
+}
+
+/// What a sandbox's labels say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The project.
+    pub project: String,
+    /// A digest of where the project comes from: two folders may have projects of one name.
+    pub origin: String,
+    /// The service.
+    pub service: String,
+    /// Which of its replicas, from one.
+    pub replica: u32,
+    /// The run that made it.
+    pub run: String,
+    /// A digest of all that its files say of it and its plan does not.
+    pub config: String,
+    /// Services that are to end after it.
+    pub needs: Vec<String>,
+    /// What it is.
+    pub role: Role,
+    /// How long it may take to end, in milliseconds.
+    pub stop_ms: Option<u64>,
+}
+
+impl Membership {
+    /// The labels that say this.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let role = match self.role {
+            Role::Replica => "replica",
+            Role::OneOff => "one-off",
+        };
+        let mut labels = BTreeMap::from([
+            (PROJECT.to_owned(), self.project.clone()),
+            (ORIGIN.to_owned(), self.origin.clone()),
+            (SERVICE.to_owned(), self.service.clone()),
+            (REPLICA.to_owned(), self.replica.to_string()),
+            (RUN.to_owned(), self.run.clone()),
+            (CONFIG.to_owned(), self.config.clone()),
+            (NEEDS.to_owned(), self.needs.join(",")),
+            (ROLE.to_owned(), role.to_owned()),
+        ]);
+        if let Some(stop) = self.stop_ms {
+            labels.insert(STOP.to_owned(), stop.to_string());
+        }
+        labels
+    }
+
+    /// Reads labels; nothing for what belongs to no project.
+    pub fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let text = |key: &str| labels.get(key).cloned();
+        let needs = text(NEEDS)?;
+        Some(Self {
+            project: text(PROJECT)?,
+            origin: text(ORIGIN)?,
+            service: text(SERVICE)?,
+            replica: text(REPLICA)?.parse().ok()?,
+            run: text(RUN)?,
+            config: text(CONFIG)?,
+            needs: needs.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            role: match text(ROLE)?.as_str() {
+                "replica" => Role::Replica,
+                "one-off" => Role::OneOff,
+                _ => return None,
+            },
+            stop_ms: text(STOP).and_then(|stop| stop.parse().ok()),
+        })
+    }
+}
+
+/// The labels of a project's networks and volumes.
+pub(crate) fn of_resource(project: &str, origin: &str, run: &str) -> [String; 3] {
+    [format!("{PROJECT}={project}"), format!("{ORIGIN}={origin}"), format!("{RUN}={run}")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_labels_say_is_read_again() {
+        for (role, stop_ms) in [(Role::Replica, Some(5000)), (Role::OneOff, None)] {
+            let is = Membership {
+                project: "shop".to_owned(),
+                origin: "0123".to_owned(),
+                service: "web".to_owned(),
+                replica: 3,
+                run: "r1".to_owned(),
+                config: "c".to_owned(),
+                needs: vec!["db".to_owned(), "cache".to_owned()],
+                role,
+                stop_ms,
+            };
+            assert_eq!(Membership::read(&is.labels()), Some(is));
+        }
+        assert_eq!(Membership::read(&BTreeMap::new()), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Brings a project up and down: its sandboxes, networks and volumes, whoever described it.
+//!
+//! The data's way: [`Desired`] (what there is to be) and [`Seen`] (what there is) → [`reconcile()`], which is pure, → [`Work`]
+//! (steps, each behind those that it waits for) → [`run`], which takes them in a [`World`], writes down what it is about to
+//! do before it does it, and undoes all of it when one step fails. A world of sandboxes is [`Machine`]; everything in it is
+//! started through the pipeline's gates, and found again by labels alone.
+#![forbid(unsafe_code)]
+
+mod desired;
+mod error;
+mod execute;
+mod interrupt;
+mod journal;
+mod label;
+mod machine;
+mod project;
+mod reconcile;
+mod work;
+mod world;
+
+pub use desired::{Desired, NetworkUnit, Project, Unit, Until, VolumeUnit, Wait};
+pub use error::{EngineError, Left, StepError, UpError};
+pub use execute::{Conditions, Event, Events, Happened, Options, await_all, finish_undo, run};
+pub use interrupt::Interrupt;
+pub use journal::{Journal, Undo, Unfinished};
+pub use label::{Membership, Role};
+pub use machine::Machine;
+pub use project::{Held, Projects};
+pub use reconcile::{Down, Recreate, Up, down, reconcile};
+pub use work::{Act, After, Step, Work};
+pub use world::{Condition, Replica, Seen, SeenResource, World};

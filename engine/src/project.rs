@@ -1,0 +1,169 @@
+//! The folder of a project: its journal, and the lock that lets one run work on it at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::error::EngineError;
+use crate::journal::{Journal, Unfinished, failed};
+
+/// From one look at a lock to the next.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The folders of all projects of one user.
+#[derive(Debug, Clone)]
+pub struct Projects(PathBuf);
+
+/// A project that nobody else works on as long as this is there.
+#[derive(Debug)]
+pub struct Held {
+    _lock: Flock<File>,
+    folder: PathBuf,
+    project: String,
+}
+
+impl Projects {
+    /// Those below the folder of data.
+    pub fn below(data: &Path) -> Self {
+        Self(data.join("projects"))
+    }
+
+    /// Takes a project for one run; `doing` is told to whoever comes meanwhile. Waits so long for another run.
+    ///
+    /// # Errors
+    /// The name is none, another run has it, or the folder cannot be used.
+    pub fn hold(&self, project: &str, doing: &str, patience: Duration) -> Result<Held, EngineError> {
+        let folder = self.folder(project)?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&folder).map_err(failed("make", &folder))?;
+        let path = folder.join("lock");
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let open = || options.custom_flags(nix::libc::O_NOFOLLOW).open(&path);
+        let mut file = open().map_err(failed("open", &path))?;
+        let begun = Instant::now();
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(mut lock) => {
+                    let said = write_holder(&mut lock, doing);
+                    said.map_err(failed("write", &path))?;
+                    return Ok(Held { _lock: lock, folder, project: project.to_owned() });
+                }
+                Err((back, _)) if begun.elapsed() < patience => {
+                    file = back;
+                    std::thread::sleep(PAUSE);
+                }
+                Err((mut back, nix::errno::Errno::EWOULDBLOCK)) => {
+                    let mut holder = String::new();
+                    let _ = back.by_ref().take(200).read_to_string(&mut holder);
+                    let holder = holder.trim().replace(char::is_control, " ");
+                    let holder = if holder.is_empty() { "another run".to_owned() } else { holder };
+                    return Err(EngineError::Busy { project: project.to_owned(), holder });
+                }
+                Err((_, errno)) => return Err(failed("lock", &path)(errno.into())),
+            }
+        }
+    }
+
+    /// What the last run of a project has left, if it was killed.
+    ///
+    /// # Errors
+    /// The name is none, or the journal cannot be used.
+    pub fn unfinished(&self, project: &str) -> Result<Option<Unfinished>, EngineError> {
+        Journal::unfinished(&self.folder(project)?.join("journal"))
+    }
+
+    fn folder(&self, project: &str) -> Result<PathBuf, EngineError> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        let starts = project.starts_with(|char: char| char.is_ascii_lowercase() || char.is_ascii_digit());
+        if !starts || project.len() > 64 || !project.bytes().all(plain) {
+            return Err(EngineError::Name(project.chars().filter(|char| !char.is_control()).take(80).collect()));
+        }
+        Ok(self.0.join(project))
+    }
+}
+
+impl Held {
+    /// Begins the journal of a run.
+    ///
+    /// # Errors
+    /// The last run was killed and has not been undone, or the journal cannot be written.
+    pub fn begin(&self, run: &str) -> Result<Journal, EngineError> {
+        match self.unfinished()? {
+            Some(_) => Err(EngineError::Unfinished { project: self.project.clone() }),
+            None => Journal::begin(&self.journal(), run),
+        }
+    }
+
+    /// What the last run has left, if it was killed.
+    ///
+    /// # Errors
+    /// The journal cannot be used.
+    pub fn unfinished(&self) -> Result<Option<Unfinished>, EngineError> {
+        Journal::unfinished(&self.journal())
+    }
+
+    /// Nothing is left of the last run.
+    ///
+    /// # Errors
+    /// The journal cannot be removed.
+    pub fn settle(&self) -> Result<(), EngineError> {
+        let path = self.journal();
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+}
+
+fn write_holder(lock: &mut Flock<File>, doing: &str) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "`{doing}` (process {})", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time_and_the_other_is_told_whose_it_is() {
+        let data = tempfile::tempdir().unwrap();
+        let projects = Projects::below(data.path());
+        let held = projects.hold("shop", "up", Duration::ZERO).unwrap();
+        let error = projects.hold("shop", "down", Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("by `up` (process "), "{error}");
+        projects.hold("other", "up", Duration::ZERO).unwrap();
+        drop(held);
+        projects.hold("shop", "down", Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_was_killed_is_in_the_way_until_it_is_settled() {
+        let data = tempfile::tempdir().unwrap();
+        let projects = Projects::below(data.path());
+        let held = projects.hold("shop", "up", Duration::ZERO).unwrap();
+        let undo = crate::Undo::StopAgain { id: "1".to_owned() };
+        held.begin("r1").unwrap().about_to(undo).unwrap();
+        assert!(matches!(held.begin("r2"), Err(EngineError::Unfinished { .. })));
+        held.settle().unwrap();
+        held.begin("r2").unwrap();
+    }
+
+    #[test]
+    fn a_name_is_no_path() {
+        let data = tempfile::tempdir().unwrap();
+        for name in ["", "..", "a/b", ".x", "A", "a\n", &"a".repeat(65)] {
+            let error = Projects::below(data.path()).hold(name, "up", Duration::ZERO).unwrap_err();
+            assert!(matches!(error, EngineError::Name(_)), "{name:?}");
+        }
+    }
+}

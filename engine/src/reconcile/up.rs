@@ -1,0 +1,282 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::desired::{Desired, StopHow, Unit, Until};
+use crate::error::EngineError;
+use crate::label::Role;
+use crate::work::{Act, After, Step, Work};
+use crate::world::{Replica, Seen};
+
+/// What is in the name of a sandbox that makes room for a newer one.
+const ASIDE: &str = ".old-";
+
+/// Which replicas are made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recreate {
+    /// Those that have changed.
+    #[default]
+    Changed,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+/// How a project is brought up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Up {
+    /// Which replicas are made anew.
+    pub recreate: Recreate,
+    /// Whether sandboxes of services that the project has no more are removed.
+    pub remove_orphans: bool,
+}
+
+/// The steps from `seen` to `desired`. For a world that is as desired, every step keeps something.
+///
+/// # Errors
+/// What is there belongs to another folder's project, or is a network with other addresses.
+pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Work, EngineError> {
+    refuse_others(desired, seen)?;
+    let mut builder = Builder::new(desired, seen, up, run);
+    builder.networks()?;
+    builder.volumes();
+    let renewed = builder.renewed();
+    for (index, unit) in desired.units.iter().enumerate() {
+        builder.unit(index, unit, &renewed);
+    }
+    builder.leftovers();
+    Ok(builder.work)
+}
+
+fn refuse_others(desired: &Desired, seen: &Seen) -> Result<(), EngineError> {
+    let ours = &desired.project.origin;
+    let sandboxes = seen.replicas.iter().map(|one| (&one.member.origin, format!("the sandbox {}", one.name)));
+    let networks = seen.networks.iter().map(|one| (&one.origin, format!("the network {}", one.key)));
+    let volumes = seen.volumes.iter().map(|one| (&one.origin, format!("the volume {}", one.key)));
+    match sandboxes.chain(networks).chain(volumes).find(|(origin, _)| *origin != ours) {
+        Some((_, what)) => Err(EngineError::OtherOrigin { project: desired.project.name.clone(), what }),
+        None => Ok(()),
+    }
+}
+
+/// What becomes of what there is of one unit.
+enum Fate<'a> {
+    /// There is none.
+    Make,
+    Keep(&'a Replica),
+    StartAgain(&'a Replica),
+    /// It runs as it is to be, and is started again because one that it needs is.
+    Restart(&'a Replica),
+    MakeAnew(&'a Replica),
+}
+
+struct Builder<'a> {
+    desired: &'a Desired,
+    seen: &'a Seen,
+    up: Up,
+    run: &'a str,
+    work: Work,
+    networks: BTreeMap<&'a str, usize>,
+    volumes: BTreeMap<&'a str, usize>,
+    /// The steps behind which each service's replicas run.
+    started: BTreeMap<&'a str, Vec<usize>>,
+    /// The sandboxes that stand for a unit.
+    used: BTreeSet<&'a str>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(desired: &'a Desired, seen: &'a Seen, up: Up, run: &'a str) -> Self {
+        Self {
+            desired,
+            seen,
+            up,
+            run,
+            work: Work::default(),
+            networks: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            started: BTreeMap::new(),
+            used: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, act: Act, after: Vec<After>) -> usize {
+        let number = self.work.steps.len().saturating_add(1);
+        self.work.steps.push(Step { number, act, after });
+        number
+    }
+
+    fn networks(&mut self) -> Result<(), EngineError> {
+        for network in &self.desired.networks {
+            match self.seen.networks.iter().find(|seen| seen.key == network.key) {
+                None => {
+                    let step = self.add(Act::CreateNetwork(network.clone()), Vec::new());
+                    self.networks.insert(&network.key, step);
+                }
+                Some(seen) => {
+                    if let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) {
+                        return Err(EngineError::OtherNetwork {
+                            key: network.key.clone(),
+                            found: seen.subnets.join(", "),
+                            wanted: wanted.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn volumes(&mut self) {
+        for volume in &self.desired.volumes {
+            if !self.seen.volumes.iter().any(|seen| seen.key == volume.key) {
+                let step = self.add(Act::CreateVolume(volume.clone()), Vec::new());
+                self.volumes.insert(&volume.key, step);
+            }
+        }
+    }
+
+    /// The sandbox that stands for a unit: one that runs before one that does not, and what was set aside never.
+    fn found(&self, unit: &Unit) -> Option<&'a Replica> {
+        let fits = |one: &&Replica| {
+            let member = &one.member;
+            member.role == Role::Replica && member.service == unit.service && member.replica == unit.replica
+        };
+        let of_unit = self.seen.replicas.iter().filter(fits).filter(|one| !one.name.contains(ASIDE));
+        of_unit.max_by_key(|one| (one.condition.is_running(), &one.id))
+    }
+
+    fn has_changed(&self, unit: &Unit, found: &Replica) -> bool {
+        match self.up.recreate {
+            Recreate::Always => true,
+            Recreate::Never => false,
+            Recreate::Changed => {
+                let misses = |keys: &[String], new: &BTreeMap<&str, usize>| {
+                    keys.iter().any(|key| new.contains_key(key.as_str()))
+                };
+                found.member.config != unit.config
+                    || found.plan != unit.plan
+                    || misses(&unit.networks, &self.networks)
+                    || misses(&unit.volumes, &self.volumes)
+            }
+        }
+    }
+
+    /// Services of which a replica is made anew.
+    fn renewed(&self) -> BTreeSet<&'a str> {
+        let units = self.desired.units.iter();
+        let renewed = units.filter(|unit| self.found(unit).is_none_or(|found| self.has_changed(unit, found)));
+        renewed.map(|unit| unit.service.as_str()).collect()
+    }
+
+    fn fate(&self, unit: &Unit, renewed: &BTreeSet<&str>) -> Fate<'a> {
+        let Some(found) = self.found(unit) else { return Fate::Make };
+        if self.has_changed(unit, found) {
+            return Fate::MakeAnew(found);
+        }
+        if !found.condition.is_running() {
+            return Fate::StartAgain(found);
+        }
+        let follows = unit.after.iter().any(|wait| wait.restart && renewed.contains(wait.service.as_str()));
+        if follows { Fate::Restart(found) } else { Fate::Keep(found) }
+    }
+
+    fn unit(&mut self, index: usize, unit: &'a Unit, renewed: &BTreeSet<&str>) {
+        let mut after = self.waits(unit);
+        let fate = self.fate(unit, renewed);
+        let name = unit.name.clone().unwrap_or_else(|| format!("{} {}", unit.service, unit.replica));
+        let step = match fate {
+            Fate::Make => self.add(Act::Start { unit: index, name }, after),
+            Fate::Keep(found) => {
+                self.used.insert(&found.id);
+                // It runs: what it was to wait for is over.
+                self.add(Act::Keep { id: found.id.clone(), name: found.name.clone() }, Vec::new())
+            }
+            Fate::StartAgain(found) => {
+                self.used.insert(&found.id);
+                self.add(again(found), after)
+            }
+            Fate::Restart(found) => {
+                self.used.insert(&found.id);
+                let stopped = self.add(stop(found, unit.stop), Vec::new());
+                after.push(done(stopped));
+                self.add(again(found), after)
+            }
+            Fate::MakeAnew(found) => {
+                self.used.insert(&found.id);
+                if let Some(aside) = self.make_room(found, unit) {
+                    after.push(done(aside));
+                }
+                self.work.tidy.push(remove(found));
+                self.add(Act::Start { unit: index, name }, after)
+            }
+        };
+        self.started.entry(&unit.service).or_default().push(step);
+    }
+
+    /// What is behind the ending of an older sandbox, which keeps its ports and name until then.
+    fn make_room(&mut self, found: &Replica, unit: &Unit) -> Option<usize> {
+        let mut last = None;
+        if found.condition.is_running() {
+            last = Some(self.add(stop(found, unit.stop), Vec::new()));
+        }
+        if unit.name.as_ref() == Some(&found.name) {
+            let aside = Act::SetAside {
+                id: found.id.clone(),
+                name: found.name.clone(),
+                aside: aside(&found.name, self.run),
+            };
+            last = Some(self.add(aside, last.map(done).into_iter().collect()));
+        }
+        last
+    }
+
+    fn waits(&self, unit: &Unit) -> Vec<After> {
+        let made = unit.networks.iter().filter_map(|key| self.networks.get(key.as_str()));
+        let made = made.chain(unit.volumes.iter().filter_map(|key| self.volumes.get(key.as_str())));
+        let mut after: Vec<After> = made.copied().map(done).collect();
+        for wait in &unit.after {
+            let steps = self.started.get(wait.service.as_str()).into_iter().flatten();
+            after.extend(steps.map(|step| After {
+                step: *step,
+                until: wait.until,
+                required: wait.required,
+            }));
+        }
+        after
+    }
+
+    /// Replicas that are too many, what was set aside by a run that was killed, and orphans.
+    fn leftovers(&mut self) {
+        let asked: BTreeSet<&str> = self.desired.units.iter().map(|unit| unit.service.as_str()).collect();
+        let goes = |one: &&Replica| {
+            let service = one.member.service.as_str();
+            let orphan = self.up.remove_orphans && !self.desired.services.contains(service);
+            one.member.role == Role::Replica && (asked.contains(service) || orphan)
+        };
+        let left = self.seen.replicas.iter().filter(|one| !self.used.contains(one.id.as_str())).filter(goes);
+        self.work.tidy.extend(left.map(remove));
+    }
+}
+
+const fn done(step: usize) -> After {
+    After { step, until: Until::Started, required: true }
+}
+
+fn stop(found: &Replica, how: StopHow) -> Act {
+    let service = found.member.service.clone();
+    Act::Stop { id: found.id.clone(), name: found.name.clone(), how, service }
+}
+
+fn again(found: &Replica) -> Act {
+    let service = found.member.service.clone();
+    Act::StartAgain { id: found.id.clone(), name: found.name.clone(), service }
+}
+
+pub(super) fn remove(found: &Replica) -> Act {
+    Act::Remove { id: found.id.clone(), name: found.name.clone() }
+}
+
+/// The name of what is set aside: within the length of a sandbox's name, and of this run alone.
+fn aside(name: &str, run: &str) -> String {
+    let kept: String = name.chars().take(44).collect();
+    format!("{kept}{ASIDE}{run}")
+}

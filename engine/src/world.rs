@@ -1,0 +1,135 @@
+//! What there is, and what can be done to it.
+
+use perry_sandbox_runner::Health;
+
+use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
+use crate::error::StepError;
+use crate::label::Membership;
+
+/// What there is of a project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Sandboxes, of every state.
+    pub replicas: Vec<Replica>,
+    /// Networks.
+    pub networks: Vec<SeenResource>,
+    /// Volumes.
+    pub volumes: Vec<SeenResource>,
+}
+
+/// A sandbox of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What its labels say.
+    pub member: Membership,
+    /// The digest of the plan that it was last started under.
+    pub plan: String,
+    /// Where it stands.
+    pub condition: Condition,
+}
+
+/// Where a sandbox stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// It was never started.
+    Created,
+    /// It runs; what its health check says, if it has one.
+    Running(Option<Health>),
+    /// It has ended by itself, with this code.
+    Exited(u8),
+    /// It was killed, or nobody knows how it ended; the words for it.
+    Lost(String),
+}
+
+impl Condition {
+    /// Whether it runs.
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_))
+    }
+}
+
+/// A network or volume of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenResource {
+    /// Its name in the project.
+    pub key: String,
+    /// A digest of where its project comes from.
+    pub origin: String,
+    /// The run that made it.
+    pub run: String,
+    /// Ranges of addresses of a network.
+    pub subnets: Vec<String>,
+}
+
+/// Where steps are taken. Each call does one thing, and returns when it is done.
+pub trait World: Sync {
+    /// What there is of a project of this name, wherever that comes from.
+    ///
+    /// # Errors
+    /// Somebody who is asked does not answer.
+    fn seen(&self, project: &str) -> Result<Seen, StepError>;
+
+    /// Makes a network.
+    ///
+    /// # Errors
+    /// There is one of this name, or it cannot be made.
+    fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError>;
+
+    /// Removes a network.
+    ///
+    /// # Errors
+    /// Something uses it, or it cannot be removed. There is none: no error.
+    fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError>;
+
+    /// Makes a volume.
+    ///
+    /// # Errors
+    /// There is one of this name, or it cannot be made.
+    fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError>;
+
+    /// Removes a volume, with all that is in it.
+    ///
+    /// # Errors
+    /// Something uses it, or it cannot be removed. There is none: no error.
+    fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError>;
+
+    /// Makes a sandbox and starts it; its id. If it does not start, nothing of it is left.
+    ///
+    /// # Errors
+    /// Policy or verifier refuse by now, what they allow is not what was planned, or it does not start.
+    fn start(&self, unit: &Unit, member: &Membership) -> Result<String, StepError>;
+
+    /// Starts a sandbox again that has ended.
+    ///
+    /// # Errors
+    /// As [`World::start`]; it is as it was then.
+    fn start_again(&self, id: &str, service: &str) -> Result<(), StepError>;
+
+    /// Asks a sandbox to end, and kills it when it has not ended in time. It has ended already: no error.
+    ///
+    /// # Errors
+    /// It cannot be ended.
+    fn stop(&self, id: &str, how: StopHow) -> Result<(), StepError>;
+
+    /// Gives a sandbox that does not run another name.
+    ///
+    /// # Errors
+    /// The name is taken, or the sandbox runs.
+    fn rename(&self, id: &str, name: &str) -> Result<(), StepError>;
+
+    /// Removes a sandbox, killing it if it runs. There is none: no error.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    fn remove(&self, id: &str) -> Result<(), StepError>;
+
+    /// Where a sandbox stands.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be looked at.
+    fn look(&self, id: &str) -> Result<Condition, StepError>;
+}
