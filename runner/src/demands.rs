@@ -6,6 +6,7 @@ use perry_sandbox_policy::{
 };
 use thiserror::Error;
 
+use crate::backends::stock::WordError;
 use crate::native::DeviceError;
 
 /// Why a plan is not for this backend on this host. Nothing was started.
@@ -67,6 +68,9 @@ pub enum PlanError {
     /// A device that is not given.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A network or volume whose name is none to an engine.
+    #[error(transparent)]
+    Word(#[from] WordError),
     /// A place to connect to that cannot be read.
     #[error(transparent)]
     Egress(#[from] PatternError),

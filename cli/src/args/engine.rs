@@ -1,13 +1,13 @@
 //! `engine`: what of ours is in a container engine.
 
 use clap::{Args, Subcommand};
-use perry_sandbox_pipeline::stock::{StockName, Subnet};
+use perry_sandbox_pipeline::stock::{Project, StockName, Subnet};
 use perry_sandbox_reference::Digest;
 
 const EXAMPLES: &str = "\
 Examples:
   perry-sandbox engine image ls
-  perry-sandbox engine --backend docker network create --internal --label project=shop shop_back
+  perry-sandbox engine --backend docker network create --project shop back
   perry-sandbox engine volume inspect --json shop_rows
   perry-sandbox engine volume rm shop_rows
 
@@ -85,7 +85,11 @@ pub(crate) enum NetworkCommand {
         #[arg(long = "label", value_name = "NAME=VALUE")]
         labels: Vec<String>,
 
-        /// Let nothing outside be reached from it
+        /// Project that it belongs to, whose services alone use it; the engine's name is then PROJECT_NAME
+        #[arg(long)]
+        project: Option<Project>,
+
+        /// Let nothing outside be reached from it, as it always is of a project's
         #[arg(long)]
         internal: bool,
 
@@ -123,6 +127,10 @@ pub(crate) enum VolumeCommand {
         /// Label of it; may be given several times
         #[arg(long = "label", value_name = "NAME=VALUE")]
         labels: Vec<String>,
+
+        /// Project that it belongs to, whose services alone use it; the engine's name is then PROJECT_NAME
+        #[arg(long)]
+        project: Option<Project>,
 
         /// Its name
         #[arg(value_name = "NAME")]

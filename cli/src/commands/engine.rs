@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use perry_sandbox_pipeline::stock::{
-    EngineImage, Labels, Network, NewNetwork, NewVolume, Stock, StockError, StockKind, Volume,
+    EngineImage, Labels, Network, NewNetwork, NewVolume, Project, Stock, StockError, StockKind, StockName,
+    Volume,
 };
 use perry_sandbox_pipeline::{Backends, Environment};
 use serde::Serialize;
@@ -160,15 +161,28 @@ fn networks(command: &NetworkCommand, report: &Report<'_>) -> anyhow::Result<Exi
             })
         }
         NetworkCommand::Inspect { name } => report.one("network", &stock.network(name).map_err(stopped)?),
-        NetworkCommand::Create { labels, internal, subnet, name } => {
-            let labels = Labels::parse(labels).map_err(Stop::usage)?;
-            let new = NewNetwork { name: name.clone(), labels, internal: *internal, subnet: subnet.clone() };
+        NetworkCommand::Create { labels, project, internal, subnet, name } => {
+            let (name, labels) = named(project.as_ref(), name, labels)?;
+            let internal = *internal || project.is_some();
+            let new = NewNetwork { name, labels, internal, subnet: subnet.clone() };
             report.one("network", &stock.create_network(&new).map_err(stopped)?)
         }
         NetworkCommand::Rm { names } => {
             report.remove(StockKind::Network, names, |name| stock.remove_network(name))
         }
     }
+}
+
+/// What the engine calls something, and its labels.
+fn named(
+    project: Option<&Project>,
+    name: &StockName,
+    labels: &[String],
+) -> anyhow::Result<(StockName, Labels)> {
+    let labels = Labels::parse(labels).map_err(Stop::usage)?;
+    let Some(project) = project else { return Ok((name.clone(), labels)) };
+    let name = StockName::in_project(project, name).map_err(Stop::usage)?;
+    Ok((name, labels.of_project(project)))
 }
 
 fn reach(network: &Network) -> &'static str {
@@ -190,9 +204,9 @@ fn volumes(command: &VolumeCommand, report: &Report<'_>) -> anyhow::Result<Exit>
             })
         }
         VolumeCommand::Inspect { name } => report.one("volume", &stock.volume(name).map_err(stopped)?),
-        VolumeCommand::Create { labels, name } => {
-            let labels = Labels::parse(labels).map_err(Stop::usage)?;
-            let new = NewVolume { name: name.clone(), labels };
+        VolumeCommand::Create { labels, project, name } => {
+            let (name, labels) = named(project.as_ref(), name, labels)?;
+            let new = NewVolume { name, labels };
             report.one("volume", &stock.create_volume(&new).map_err(stopped)?)
         }
         VolumeCommand::Rm { names } => {

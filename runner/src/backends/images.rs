@@ -104,7 +104,7 @@ pub(super) fn into_podman(
     id: &str,
     runtime: &Path,
 ) -> Result<(), RunError> {
-    Podman::furnish(runtime).map_err(RunError::Live)?;
+    podman.furnish(runtime).map_err(RunError::Live)?;
     let config = content.1.image().config(&content.0.contents());
     let diff_ids = config.map_err(|error| RunError::Store(error.into()))?.diff_ids;
     let call = podman.call(runtime, &["load", "--quiet"]);

@@ -24,6 +24,7 @@ mod place;
 mod podman;
 mod prepared;
 mod program;
+mod project;
 mod run;
 mod runsc;
 mod script;

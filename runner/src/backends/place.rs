@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::project::Names;
 use super::script::Script;
 use super::tool::ToolError;
 use crate::native::check_owner;
@@ -88,6 +89,9 @@ impl Place {
         write(&folder.join(SCRIPT), &serde_json::to_vec(script)?)?;
         for (name, text) in &script.files {
             write(&folder.join(name), text.as_bytes())?;
+        }
+        if script.names.is_some() {
+            Names::begin(folder)?;
         }
         write_secrets(folder, script, secrets)?;
         Ok(lock)
@@ -216,6 +220,8 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
             std::thread::sleep(LATE);
             script.discard(REMOVAL).map_err(io::Error::other)?;
         }
+        // Its address may be another's soon.
+        script.names.iter().for_each(|names| drop(names.tell(&script)));
     }
     erase(folder)?;
     Ok(true)
@@ -239,6 +245,9 @@ mod tests {
             files: [("file".to_owned(), "text".to_owned())].into(),
             secrets: Vec::new(),
             owner: None,
+            required: Vec::new(),
+            names: None,
+            connect: Vec::new(),
             terminal: false,
             create: None,
             confirm: None,

@@ -20,7 +20,11 @@ use super::host::HostTools;
 use super::images::engine_id;
 use super::limits::{self, Writable};
 use super::place;
+use super::project::{self, Names};
 use super::script::{Action, Backend, PID_FILE, SIGNAL, Script};
+use super::stock::Project;
+use super::stock::question::Engine;
+use super::stock::required::Required;
 use super::survey::Absence;
 use super::table::{self, by, nobody};
 use super::tool::{Call, find};
@@ -51,6 +55,8 @@ struct Info {
     cgroup_manager: String,
     controllers: Vec<String>,
     driver: String,
+    /// Whether its networks are netavark's.
+    netavark: bool,
     /// What it has written down of its images, and of their layers.
     images: PathBuf,
     layers: PathBuf,
@@ -106,6 +112,15 @@ impl Podman {
             let why = "the file of a secret would belong to root inside, and its user could not read it";
             table.set(Control::Secrets, nobody(why, Some("run as root, or use the backend `native`")));
         }
+        if self.info.rootless {
+            let why = "an ordinary user's networks and volumes are in namespaces of podman's, which nobody has tried";
+            table.set(Control::ProjectNetworks, nobody(why, Some("run as root")));
+            table.set(Control::Volumes, nobody(why, Some("run as root")));
+        } else if !self.info.netavark {
+            let why = "its networks are not netavark's, of which it is known what leads out of them";
+            let remedy = "install netavark, and write `network_backend = \"netavark\"` below `[network]` in containers.conf";
+            table.set(Control::ProjectNetworks, nobody(why, Some(remedy)));
+        }
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
         }
@@ -135,11 +150,15 @@ impl Podman {
     }
 
     /// Writes the configuration that its calls have.
-    pub(super) fn furnish(runtime: &Path) -> io::Result<()> {
+    pub(super) fn furnish(&self, runtime: &Path) -> io::Result<()> {
         let home = home(runtime);
+        let mut conf = CONF_TEXT.to_owned();
+        if self.info.netavark {
+            conf.push_str(NETAVARK_TEXT);
+        }
         DirBuilder::new().mode(0o700).recursive(true).create(&home)?;
         check_owner(&home)?;
-        for (name, text) in [(CONF, CONF_TEXT), (NO_MOUNTS, "")] {
+        for (name, text) in [(CONF, conf.as_str()), (NO_MOUNTS, "")] {
             if fs::read_to_string(home.join(name)).is_ok_and(|found| found == text) {
                 continue;
             }
@@ -161,13 +180,19 @@ impl Podman {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let of = |words: &[&str]| Action::Call(self.call(runtime, words));
         let user = plan.process.user;
+        let owner = (!self.info.rootless)
+            .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid)));
+        let networks = project::engine_names(Backend::Podman.name(), plan)?;
+        let project = plan.service.as_ref().map(Project::of).filter(|_| !networks.is_empty());
         Ok(Script {
             backend: Backend::Podman,
             name: name.to_owned(),
             files: [(SECCOMP.to_owned(), profile)].into(),
             secrets: plan.secrets.clone(),
-            owner: (!self.info.rootless)
-                .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid))),
+            owner,
+            required: Required::of(plan, Engine::Podman(self, runtime), Backend::Podman, owner)?,
+            names: project.map(|project| Names::of(&project, networks, |words| self.call(runtime, words))),
+            connect: Vec::new(),
             terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
@@ -203,6 +228,9 @@ impl Podman {
             words.extend(["--tty", devices, "--detach-keys="].map(str::to_owned));
         }
         let mut flag = |name: &str, value: String| words.push(format!("--{name}={value}"));
+        for (name, value) in project::podman(plan, folder)? {
+            flag(name, value);
+        }
         flag("name", name.to_owned());
         flag("pidfile", folder.join(PID_FILE).display().to_string());
         flag("label", format!("perry-sandbox.run={name}"));
@@ -321,6 +349,7 @@ fn read_info(bytes: &[u8]) -> Result<Info, String> {
         cgroup_manager: plain("/host/cgroupManager")?,
         controllers: controllers.collect(),
         driver,
+        netavark: text("/host/networkBackend").is_ok_and(|name| name == "netavark"),
         images,
         layers,
     })
@@ -344,15 +373,21 @@ events_logger = \"none\"
 hooks_dir = []
 ";
 
+/// Said where the user's own configuration may say it: without it podman may take another.
+const NETAVARK_TEXT: &str = "
+[network]
+network_backend = \"netavark\"
+";
+
 /// What is the same for every plan. A flag and its value are one word: then neither is taken for something else.
-const FIXED: &str = "run --rm --pull=never --network=none --read-only --read-only-tmpfs=false --image-volume=ignore \
+const FIXED: &str = "run --rm --pull=never --read-only --read-only-tmpfs=false --image-volume=ignore \
     --cap-drop=ALL --security-opt=no-new-privileges --http-proxy=false --unsetenv-all --ipc=private --pid=private \
     --uts=private --cgroupns=private --hostname=sandbox --no-hosts --passwd=false --umask=0022 \
     --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --init=false --systemd=false \
     --no-healthcheck --stop-signal=SIGKILL --stop-timeout=0 --interactive";
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 19] = [
+const HELD: [(Control, &str); 21] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -364,6 +399,11 @@ const HELD: [(Control, &str); 19] = [
     (Control::Tmp, "tmpfs with a size; the memory limit bounds the number of files"),
     (Control::MountsRead, "bind mount (read-only, nosuid, nodev, noexec); a mount below it is not shown"),
     (Control::MountsExec, "bind mount (read-only, nosuid, nodev); a mount below it is not shown"),
+    (
+        Control::ProjectNetworks,
+        "podman's internal networks, in which the host has no address and no name service; names are a file of ours; no IPv6",
+    ),
+    (Control::Volumes, "volume mount (nosuid, nodev, noexec)"),
     (Control::Env, "podman (the plan's variables, HOME and HOSTNAME, and no other)"),
     (
         Control::Secrets,
@@ -423,6 +463,11 @@ mod tests {
             assert!(!held(podman(|info| info.controllers.clear()), control));
         }
         assert!(!held(podman(|info| info.seccomp = false), Control::Seccomp));
+        // The recorded one has other networks.
+        assert!(!held(podman(|_| ()), Control::ProjectNetworks) && held(podman(|_| ()), Control::Volumes));
+        let netavark = |rootless| podman(|info| (info.netavark, info.rootless) = (true, rootless));
+        assert!(held(netavark(false), Control::ProjectNetworks));
+        assert!(!held(netavark(true), Control::ProjectNetworks) && !held(netavark(true), Control::Volumes));
         assert!(!held(podman(|_| ()), Control::Egress) && !held(podman(|_| ()), Control::EphemeralRoot));
     }
 

@@ -70,9 +70,18 @@ pub(crate) fn run(
     (around.before)().map_err(RunError::Supervision)?;
     bring()?;
     berth.guard.ready().map_err(RunError::Guard)?;
+    for required in &script.required {
+        required.check(REMOVAL)?;
+    }
+    if let Some(names) = &script.names {
+        names.tell(script)?;
+    }
     berth.place.used();
     if let Some(create) = &script.create {
         create.take(REMOVAL)?;
+    }
+    for connect in &script.connect {
+        connect.take(REMOVAL)?;
     }
     if let Some(confirm) = &script.confirm {
         confirm.check(REMOVAL)?;
@@ -88,6 +97,8 @@ pub(crate) fn run(
         scope.spawn(move || {
             await_start(script, process);
             drop(silence);
+            // What fails here is told by the next of the project that starts or ends.
+            script.names.iter().for_each(|names| drop(names.tell(script)));
         });
         let company =
             Company { observer: around.observer, hands: Some(&hands), ..Company::of(Counting::Others) };
@@ -99,6 +110,7 @@ pub(crate) fn run(
         berth.place.is_gone();
     }
     berth.place.clear()?;
+    script.names.iter().for_each(|names| drop(names.tell(script)));
     Ok(finished.outcome)
 }
 

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::caught::Caught;
 use super::http::Exchange;
+use super::project::{HOSTS, Names};
+use super::stock::required::Required;
 use super::tool::{Call, ToolError};
 use crate::native::Process;
 
@@ -36,6 +38,15 @@ pub(crate) struct Script {
     pub(crate) secrets: Vec<SecretName>,
     /// Whose these are inside: they are given to that user of the host where it is another.
     pub(crate) owner: Option<(u32, u32)>,
+    /// Networks and volumes that must be there, and whose.
+    #[serde(default)]
+    pub(super) required: Vec<Required>,
+    /// Where it learns who else is in its networks, if not from the engine.
+    #[serde(default)]
+    pub(super) names: Option<Names>,
+    /// What joins it to further networks, when it has been made.
+    #[serde(default)]
+    pub(super) connect: Vec<Action>,
     /// Whether it has a terminal of its own: then its client has one of ours, and passes on what goes through it.
     pub(crate) terminal: bool,
     /// What makes it, before it is started.
@@ -118,6 +129,9 @@ pub(crate) struct Confirm {
     pub(crate) ask: Exchange,
     /// What was asked for; its `HostConfig` must be the container's.
     pub(crate) expected: Value,
+    /// The networks that it must be in, and no other, where it is in any.
+    #[serde(default)]
+    pub(crate) networks: BTreeSet<String>,
 }
 
 const HOST_CONFIG: &str = "HostConfig";
@@ -147,6 +161,13 @@ impl Confirm {
         }
         if found.get("Image") != self.expected.get("Image") {
             return Err(self.ask.unusable("the engine has taken another image, so nothing is started"));
+        }
+        let joined = found.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
+        let joined: BTreeSet<String> = joined.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        if !self.networks.is_empty() && joined != self.networks {
+            return Err(self
+                .ask
+                .unusable("the engine has joined it to other networks, so nothing is started"));
         }
         let others = host.chain(own).filter(|(part, name, wanted)| !is_same(wanted, &of(part, name)));
         let names: Vec<&str> = others.map(|(_, name, _)| name).collect();
@@ -192,6 +213,14 @@ impl Action {
         match self {
             Self::Call(call) => Ok(call.answer(within)?.stdout),
             Self::Ask(exchange) => exchange.answer(within),
+        }
+    }
+
+    /// As the error about an answer.
+    pub(crate) fn unusable(&self, why: impl Into<String>) -> ToolError {
+        match self {
+            Self::Call(call) => call.unusable(why),
+            Self::Ask(ask) => ask.unusable(why),
         }
     }
 
@@ -308,7 +337,11 @@ impl Script {
         steps.extend(
             self.secrets.iter().map(|name| format!("write {folder}/secrets/{name}: its value is not shown")),
         );
-        steps.extend(self.create.iter().map(ToString::to_string));
+        steps.extend(self.required.iter().map(ToString::to_string));
+        if self.names.is_some() {
+            steps.push(format!("keep in {folder}/{HOSTS} who is in its networks, while it runs"));
+        }
+        steps.extend(self.create.iter().chain(&self.connect).map(ToString::to_string));
         if let Some(confirm) = &self.confirm {
             steps.push(format!("it must say then that it is what was asked for: {}", confirm.ask));
         }

@@ -11,6 +11,7 @@ use super::start::StartError;
 use super::steps::Step;
 use super::sys::Errno;
 use crate::backends::ToolError;
+use crate::backends::stock::StockError;
 use crate::secret::SecretError;
 
 /// Why a sandbox did not run. Nothing of it is left.
@@ -63,6 +64,9 @@ pub enum RunError {
     /// An engine or runtime of the host failed.
     #[error(transparent)]
     Tool(#[from] ToolError),
+    /// A network or volume of the project cannot be used.
+    #[error(transparent)]
+    Project(#[from] StockError),
     /// Nobody would remove the sandbox if this process were killed.
     #[error("cannot start the process that guards the sandbox: {0}")]
     Guard(#[source] io::Error),
@@ -106,6 +110,7 @@ impl RunError {
             Self::StillRunning(_) => "still-running",
             Self::Output { .. } => "output",
             Self::Tool(_) => "engine",
+            Self::Project(_) => "project",
             Self::Guard(_) => "guard",
             Self::Helper(_) => "helper",
             Self::Store(_) => "image",

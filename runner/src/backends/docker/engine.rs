@@ -9,12 +9,16 @@ use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, 
 use perry_sandbox_profiles::Arch;
 use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::super::caught::{COLUMNS, Caught};
 use super::super::host::HostTools;
 use super::super::http::Exchange;
 use super::super::place;
+use super::super::project;
 use super::super::script::{Action, Backend, Confirm, SIGNAL, Script};
+use super::super::stock::question::Engine;
+use super::super::stock::required::Required;
 use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
@@ -127,6 +131,8 @@ impl Docker {
             let why = "docker cannot mount a folder nosuid, nodev and noexec";
             table.set(control, nobody(why, Some("use the backend `native` or `podman`")));
         }
+        let why = "docker cannot mount a volume nosuid, nodev and noexec, and nothing in one may be executed";
+        table.set(Control::Volumes, nobody(why, Some("use the backend `podman`")));
         let why = "docker has no place for terminals below a /dev that cannot be written";
         table.set(Control::Terminal, nobody(why, Some("use the backend `native` or `podman`")));
         if self.backend == Backend::Docker { table } else { table::untried(&table) }
@@ -142,7 +148,14 @@ impl Docker {
     ) -> Result<Script, PlanError> {
         let folder = place::folder(runtime, name);
         let arch = Arch::host().ok_or(PlanError::Arch)?;
-        let body = body(self.backend, plan, config, &folder, name, arch)?;
+        let mut body = body(self.backend, plan, config, &folder, name, arch)?;
+        let joined = project::engine_names(self.backend.name(), plan)?;
+        let further = project::docker(self.backend.name(), plan, &mut body)?;
+        let connect = further.into_iter().map(|(network, endpoint)| {
+            let body = json!({ "Container": name, "EndpointConfig": endpoint }).to_string();
+            let ask = self.socket.exchange("POST", &format!("/networks/{network}/connect"));
+            Action::Ask(Exchange { body: Some(body), ..ask })
+        });
         let mut create = self.socket.exchange("POST", &format!("/containers/create?name={name}"));
         create.body = Some(body.to_string());
         let look = self.socket.exchange("GET", &format!("/containers/{name}/json"));
@@ -161,7 +174,14 @@ impl Docker {
             owner: Some((user.uid, user.gid)),
             terminal: plan.process.terminal == Terminal::Own,
             create: Some(Action::Ask(create)),
-            confirm: Some(Confirm { ask: look.clone(), expected: body }),
+            confirm: Some(Confirm {
+                ask: look.clone(),
+                expected: body,
+                networks: joined.iter().map(ToString::to_string).collect(),
+            }),
+            required: Required::of(plan, Engine::Docker(self), self.backend, None)?,
+            names: None,
+            connect: connect.collect(),
             run,
             signal: Action::Ask(
                 self.socket.exchange("POST", &format!("/containers/{name}/kill?signal={SIGNAL}")),
@@ -201,7 +221,7 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 15] = [
+const HELD: [(Control, &str); 16] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
     (Control::LinuxCaps, "docker's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "docker's runtime (no_new_privs)"),
@@ -210,6 +230,10 @@ const HELD: [(Control, &str); 15] = [
     (Control::NoNetwork, "network namespace"),
     (Control::ReadOnlyRoot, "read-only mount"),
     (Control::Tmp, "tmpfs with size and inode limits"),
+    (
+        Control::ProjectNetworks,
+        "docker's internal networks, in which the host has no address; names of the project only; no IPv6",
+    ),
     (Control::Env, "docker (the plan's variables and HOME, and no other)"),
     (
         Control::Secrets,

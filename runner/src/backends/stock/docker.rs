@@ -8,6 +8,9 @@ use super::super::images::REPOSITORY;
 use super::question::{Kept, Question, image_name};
 use super::words::{StockKind, StockName};
 
+/// The option by which the host has no address in a network.
+pub(super) const NO_HOST: &str = "com.docker.network.bridge.inhibit_ipv4";
+
 /// What is asked of the socket.
 pub(super) fn exchange(socket: &Socket, question: &Question<'_>) -> Exchange {
     let ask = |method: &str, target: &str| socket.exchange(method, target);
@@ -27,6 +30,7 @@ pub(super) fn exchange(socket: &Socket, question: &Question<'_>) -> Exchange {
                 .subnet
                 .as_ref()
                 .map(|subnet| json!({ "Driver": "default", "Config": [{ "Subnet": subnet }] }));
+            let options = if new.labels.are_of_a_project() { json!({ NO_HOST: "true" }) } else { json!({}) };
             let body = json!({
                 "Name": new.name,
                 "CheckDuplicate": true,
@@ -36,7 +40,7 @@ pub(super) fn exchange(socket: &Socket, question: &Question<'_>) -> Exchange {
                 "Ingress": false,
                 "EnableIPv6": new.subnet.as_ref().is_some_and(|subnet| subnet.to_string().contains(':')),
                 "IPAM": ipam,
-                "Options": {},
+                "Options": options,
                 "Labels": new.labels.with_ours(StockKind::Network, &new.name),
             });
             Exchange { body: Some(body.to_string()), ..ask("POST", "/networks/create") }

@@ -77,6 +77,32 @@ pub enum StockError {
         /// What of it is another.
         part: &'static str,
     },
+    /// There is one of this name that belongs to another project, or to none.
+    #[error(
+        "the {kind} `{name}` of {backend} does not belong to the project `{project}`: give the project another name, or remove it and make it by `perry-sandbox engine {kind} create --project {project}`"
+    )]
+    OtherProject {
+        /// Which engine.
+        backend: &'static str,
+        /// What it is.
+        kind: StockKind,
+        /// Its name.
+        name: String,
+        /// The project that asks for it.
+        project: String,
+    },
+    /// A network from which more than its sandboxes can be reached.
+    #[error(
+        "no sandbox joins the network `{name}` of {backend}: {why}, so more than the project could be reached; remove it and make it by `perry-sandbox engine network create --project`"
+    )]
+    Open {
+        /// Which engine.
+        backend: &'static str,
+        /// Its name.
+        name: String,
+        /// What is open.
+        why: &'static str,
+    },
     /// The engine failed, or said no: as it does where something is in use.
     #[error("cannot {doing}: {source}")]
     Engine {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::images::REPOSITORY;
+use super::docker::NO_HOST;
 use super::read::{Found, Seen};
 
 type Labels = Option<BTreeMap<String, String>>;
@@ -19,6 +20,8 @@ struct PodmanNetwork {
     #[serde(default)]
     labels: Labels,
     internal: bool,
+    #[serde(default)]
+    dns_enabled: Option<bool>,
     #[serde(default)]
     subnets: Option<Vec<PodmanSubnet>>,
     #[serde(default)]
@@ -37,6 +40,8 @@ pub(super) fn podman_networks(bytes: &[u8]) -> Read<Found> {
         id: Some(network.id),
         labels: network.labels.unwrap_or_default(),
         internal: Some(network.internal),
+        // With a name service, the host has an address there for it.
+        is_apart: network.internal && network.dns_enabled == Some(false),
         subnets: network.subnets.into_iter().flatten().map(|subnet| subnet.subnet).collect(),
         created: network.created,
         mountpoint: None,
@@ -57,6 +62,8 @@ struct DockerNetwork {
     internal: Option<bool>,
     #[serde(default, rename = "IPAM")]
     ipam: Option<Ipam>,
+    #[serde(default)]
+    options: Option<BTreeMap<String, String>>,
     #[serde(default)]
     created: Option<String>,
 }
@@ -84,6 +91,7 @@ pub(super) fn docker_networks(bytes: &[u8]) -> Read<Found> {
             id: network.id,
             labels: network.labels.unwrap_or_default(),
             internal: network.internal,
+            is_apart: network.options.is_some_and(|set| set.get(NO_HOST).is_some_and(|is| is == "true")),
             subnets: subnets.filter_map(|subnet| subnet.subnet).collect(),
             created: network.created,
             mountpoint: None,
@@ -187,6 +195,7 @@ pub(super) fn apple_entries(bytes: &[u8]) -> Read<Found> {
             id: None,
             labels: asked.labels.unwrap_or_default(),
             internal: asked.mode.map(|mode| mode == "hostOnly"),
+            is_apart: false,
             subnets: asked.ipv4_subnet.into_iter().collect(),
             created: asked.creation_date.map(said),
             mountpoint: asked.source,

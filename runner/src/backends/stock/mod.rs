@@ -12,6 +12,7 @@ mod nerdctl;
 mod podman;
 pub(super) mod question;
 pub(super) mod read;
+pub(super) mod required;
 mod shelf;
 mod words;
 
@@ -19,4 +20,5 @@ pub use error::StockError;
 pub(super) use read::understands;
 pub use read::{EngineImage, ListedImage, Network, Volume};
 pub use shelf::Stock;
-pub use words::{Labels, NewNetwork, NewVolume, StockKind, StockName, Subnet, WordError};
+pub(super) use words::PROJECT;
+pub use words::{Labels, NewNetwork, NewVolume, Project, StockKind, StockName, Subnet, WordError};

@@ -20,12 +20,17 @@ pub(super) fn words(question: &Question<'_>) -> Vec<String> {
             line(&format!("{} inspect --", kept.word()), names.iter().map(StockName::as_str))
         }
         Question::CreateNetwork(new) => {
-            let flags = network_flags(new);
+            let mut flags = network_flags(new);
+            // SECURITY: podman's name service asks the host's own about names that it does not know, for an internal network
+            // as well (seen in aardvark-dns 1.4), and the host has an address in the network for it.
+            flags.extend(new.labels.are_of_a_project().then(|| "--disable-dns".to_owned()));
             let rest = flags.iter().map(String::as_str).chain(["--", new.name.as_str()]);
             line("network create --driver=bridge", rest)
         }
         Question::CreateVolume(new) => {
-            let flags = volume_labels(&new.labels, &new.name);
+            let mut flags = volume_labels(&new.labels, &new.name);
+            // podman would give it to whoever owns the folder of the first image; so it leaves the owner to us.
+            flags.extend(new.labels.are_of_a_project().then(|| "--opt=o=uid=0,gid=0".to_owned()));
             let rest = flags.iter().map(String::as_str).chain(["--", new.name.as_str()]);
             line("volume create --driver=local", rest)
         }

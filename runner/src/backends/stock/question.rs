@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use perry_sandbox_reference::Digest;
+use serde::{Deserialize, Serialize};
 
 use super::super::apple::Apple;
 use super::super::docker::Docker;
@@ -21,7 +22,7 @@ pub(in super::super) fn image_name(id: &Digest) -> String {
 }
 
 /// Networks or volumes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) enum Kept {
     Networks,
     Volumes,

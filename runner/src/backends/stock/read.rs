@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use perry_sandbox_reference::Digest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::images::REPOSITORY;
 use super::super::tool::plain;
@@ -16,7 +16,7 @@ use super::words::{StockKind, StockName};
 const LONGEST: usize = 4096;
 
 /// Whose form an answer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) enum Form {
     Podman,
     Docker,
@@ -99,6 +99,8 @@ pub(in super::super) struct Found {
     pub(in super::super) id: Option<String>,
     pub(in super::super) labels: BTreeMap<String, String>,
     pub(in super::super) internal: Option<bool>,
+    /// Whether the host has no address and no name service in it.
+    pub(in super::super) is_apart: bool,
     pub(in super::super) subnets: Vec<String>,
     pub(in super::super) created: Option<String>,
     pub(in super::super) mountpoint: Option<String>,

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use perry_sandbox_reference::Digest;
 
-use super::super::podman::Podman;
 use super::super::script::{Action, Backend};
 use super::super::survey::{Backends, Means, Seen as Survey};
 use super::super::tool::ToolError;
@@ -257,8 +256,8 @@ impl<'a> Stock<'a> {
 
     fn ask(&self, doing: &str, question: &Question<'_>) -> Result<(Action, Vec<u8>), StockError> {
         let doing = || format!("{doing} of {}", self.backend);
-        if let Engine::Podman(_, runtime) = self.engine {
-            Podman::furnish(runtime).map_err(|source| StockError::Engine {
+        if let Engine::Podman(podman, runtime) = self.engine {
+            podman.furnish(runtime).map_err(|source| StockError::Engine {
                 doing: doing(),
                 source: ToolError::Prepare { what: "podman's configuration".to_owned(), source },
             })?;
@@ -269,11 +268,7 @@ impl<'a> Stock<'a> {
     }
 
     fn unusable(&self, action: &Action, why: String) -> StockError {
-        let source = match action {
-            Action::Call(call) => call.unusable(why),
-            Action::Ask(ask) => ask.unusable(why),
-        };
-        StockError::Engine { doing: format!("read what {} has", self.backend), source }
+        StockError::Engine { doing: format!("read what {} has", self.backend), source: action.unusable(why) }
     }
 
     fn missing(&self, kind: StockKind, name: &str) -> StockError {

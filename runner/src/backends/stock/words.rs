@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::Serialize;
+use perry_sandbox_policy::{NetworkName, PatternError, ServiceName, VolumeName};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::super::tool::plain;
@@ -18,6 +19,8 @@ const LONGEST_VALUE: usize = 4096;
 const MOST_LABELS: usize = 64;
 /// Labels that begin so are ours to set.
 const RESERVED: &str = "perry-sandbox.";
+/// The label of what belongs to a project; its value is the project.
+pub(in super::super) const PROJECT: &str = "perry-sandbox.project";
 
 /// What an engine can have of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -90,11 +93,20 @@ pub enum WordError {
 }
 
 /// What an engine calls a network or volume.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct StockName(String);
 
 impl StockName {
+    /// What the network or volume that a project calls `key` is to an engine. Two projects may come to the same name; what
+    /// is there says by a label whose it is.
+    ///
+    /// # Errors
+    /// Together they are longer than an engine's name.
+    pub fn in_project(project: &Project, key: &impl fmt::Display) -> Result<Self, WordError> {
+        format!("{project}_{key}").parse()
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -104,6 +116,66 @@ impl StockName {
 impl fmt::Display for StockName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for StockName {
+    type Error = WordError;
+
+    fn try_from(text: String) -> Result<Self, WordError> {
+        text.parse()
+    }
+}
+
+impl From<StockName> for String {
+    fn from(name: StockName) -> Self {
+        name.0
+    }
+}
+
+/// A compose project or workload, to which networks and volumes belong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Project(String);
+
+impl Project {
+    /// The project of a service.
+    pub fn of(service: &ServiceName) -> Self {
+        Self(service.project().to_owned())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Project {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Project {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        // A service's name has the rules.
+        format!("{text}/service").parse().map(|service| Self::of(&service))
+    }
+}
+
+impl TryFrom<String> for Project {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        text.parse()
+    }
+}
+
+impl From<Project> for String {
+    fn from(project: Project) -> Self {
+        project.0
     }
 }
 
@@ -151,6 +223,18 @@ impl Labels {
             }
         }
         Ok(Self(all))
+    }
+
+    /// These, for something that belongs to a project.
+    #[must_use]
+    pub fn of_project(mut self, project: &Project) -> Self {
+        self.0.insert(PROJECT.to_owned(), project.to_string());
+        self
+    }
+
+    /// Whether it is for a project, whose sandboxes join what never leads outside.
+    pub(super) fn are_of_a_project(&self) -> bool {
+        self.0.contains_key(PROJECT)
     }
 
     /// All that one of this name is made with.
@@ -203,6 +287,17 @@ pub struct NewNetwork {
     pub subnet: Option<Subnet>,
 }
 
+impl NewNetwork {
+    /// One of a project: nothing outside is reached from it.
+    ///
+    /// # Errors
+    /// Together, project and name are longer than an engine's name.
+    pub fn of_project(project: &Project, key: &NetworkName) -> Result<Self, WordError> {
+        let name = StockName::in_project(project, key)?;
+        Ok(Self { name, labels: Labels::default().of_project(project), internal: true, subnet: None })
+    }
+}
+
 /// A volume that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewVolume {
@@ -210,6 +305,17 @@ pub struct NewVolume {
     pub name: StockName,
     /// Its labels.
     pub labels: Labels,
+}
+
+impl NewVolume {
+    /// One of a project.
+    ///
+    /// # Errors
+    /// Together, project and name are longer than an engine's name.
+    pub fn of_project(project: &Project, key: &VolumeName) -> Result<Self, WordError> {
+        let name = StockName::in_project(project, key)?;
+        Ok(Self { name, labels: Labels::default().of_project(project) })
+    }
 }
 
 #[cfg(test)]
@@ -279,5 +385,21 @@ mod tests {
         ] {
             assert!(text.parse::<Subnet>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_a_project_calls_something_is_an_engines_name_with_the_project_before_it() {
+        let project: Project = "shop".parse().unwrap();
+        let network = NewNetwork::of_project(&project, &"back".parse().unwrap()).unwrap();
+        assert_eq!((network.name.as_str(), network.internal), ("shop_back", true));
+        let labels = network.labels.with_ours(StockKind::Network, &network.name);
+        assert_eq!(labels[PROJECT], "shop");
+        for text in ["", "Shop", "a/b", "-x", "a b", "a\n"] {
+            assert!(text.parse::<Project>().is_err(), "{text:?}");
+        }
+        let long: Project = "x".repeat(64).parse().unwrap();
+        let key: VolumeName = "y".repeat(64).parse().unwrap();
+        assert!(matches!(NewVolume::of_project(&long, &key), Err(WordError::Name(_))));
+        assert!(matches!(Labels::parse(&[format!("{PROJECT}=x")]), Err(WordError::Reserved(_))));
     }
 }

@@ -121,6 +121,7 @@ fn names_what_failed(error: &RunError) {
         | RunError::ProgramNotFound(_)
         | RunError::Live(_)
         | RunError::Tool(_)
+        | RunError::Project(_)
         | RunError::Guard(_)
         | RunError::Helper(_)
         | RunError::Store(_)

@@ -1,0 +1,8 @@
+//! What a sandbox has of its project, by engines that hold it: networks that nothing leads out of, and volumes in which
+//! nothing is executed.
+
+mod names;
+mod words;
+
+pub(super) use names::{HOSTS, Names};
+pub(super) use words::{docker, engine_names, podman};

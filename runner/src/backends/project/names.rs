@@ -1,0 +1,200 @@
+//! Names in podman's networks, without a name service.
+//!
+//! podman's own asks the host's name servers about every name that it does not know, for sandboxes of internal networks too:
+//! what is asked for leaves the machine. So networks of projects have none. Each sandbox reads a file of names instead, which
+//! whoever starts or ends one of the project writes anew for all of them, from what podman says of those that run.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use perry_sandbox_policy::HostName;
+use serde::{Deserialize, Serialize};
+
+use super::super::place::{self, REMOVAL};
+use super::super::script::Script;
+use super::super::stock::{PROJECT, Project, StockName};
+use super::super::tool::{Call, ToolError};
+
+/// The file, in a sandbox's folder.
+pub(in super::super) const HOSTS: &str = "hosts";
+/// What every sandbox knows.
+const LOOPBACK: &str = "127.0.0.1 localhost\n";
+/// Who writes holds it, among those with the same runtime folder.
+const TURN: &str = "names.lock";
+/// One that ends between two questions makes the second one fail: how often both are asked.
+const TRIES: u32 = 5;
+/// The length of a file is a multiple of this, filled with empty lines: then a name never stands half in it.
+const PAGE: usize = 4096;
+
+/// How the file of one sandbox comes about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in super::super) struct Names {
+    /// Says which sandboxes of the project run.
+    list: Call,
+    /// Says where those are, whose names follow.
+    inspect: Call,
+    /// The networks of this one.
+    networks: Vec<StockName>,
+}
+
+/// A sandbox that runs, as podman says it.
+#[derive(Debug, Deserialize)]
+struct Member(String, String, BTreeMap<String, Endpoint>);
+
+/// Where it is in one network.
+#[derive(Debug, Deserialize)]
+struct Endpoint {
+    #[serde(rename = "IPAddress")]
+    address: Option<Ipv4Addr>,
+    #[serde(rename = "Aliases", default)]
+    aliases: Option<Vec<String>>,
+}
+
+impl Names {
+    /// By these questions of podman's; `call` makes one of its words.
+    pub(in super::super) fn of(
+        project: &Project,
+        networks: Vec<StockName>,
+        call: impl Fn(&[&str]) -> Call,
+    ) -> Self {
+        let ours = format!("--filter=label={PROJECT}={project}");
+        let list = call(&["ps", "--noheading", "--filter=status=running", &ours, "--format={{.Names}}"]);
+        let format = "--format=[{{json .Id}},{{json .Name}},{{json .NetworkSettings.Networks}}]";
+        Self { list, inspect: call(&["inspect", "--type=container", format, "--"]), networks }
+    }
+
+    /// Makes the file of a sandbox that is not there yet.
+    pub(in super::super) fn begin(folder: &Path) -> io::Result<()> {
+        let path = folder.join(HOSTS);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+        // Whoever is inside reads it; the folder keeps all others of the host away.
+        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.write_all(&padded(LOOPBACK.to_owned(), 0))
+    }
+
+    /// Writes down for this sandbox and all others of the project who is where.
+    pub(in super::super) fn tell(&self, script: &Script) -> Result<(), ToolError> {
+        let failed =
+            |source| ToolError::Prepare { what: "the names in the project's networks".to_owned(), source };
+        let runtime = script.folder.parent().unwrap_or(&script.folder);
+        let turn = File::create(runtime.join(TURN)).map_err(failed)?;
+        turn.lock().map_err(failed)?;
+        let members = self.members()?;
+        let own: Vec<&str> = self.networks.iter().map(StockName::as_str).collect();
+        write(&script.folder, &text(&own, &members)).map_err(failed)?;
+        for Member(_, name, networks) in members.iter().filter(|member| is_ours(&member.1)) {
+            let folder: PathBuf = place::folder(runtime, name);
+            let text = text(&networks.keys().map(String::as_str).collect::<Vec<_>>(), &members);
+            write(&folder, &text).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn members(&self) -> Result<Vec<Member>, ToolError> {
+        let mut tries = 0..TRIES;
+        loop {
+            let said = self.list.answer(REMOVAL)?;
+            let names = String::from_utf8_lossy(&said.stdout);
+            let names: Vec<&str> = names.split_whitespace().filter(|name| is_ours(name)).collect();
+            if names.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut inspect = self.inspect.clone();
+            inspect.args.extend(names.into_iter().map(str::to_owned));
+            match inspect.answer(REMOVAL) {
+                Ok(said) => {
+                    let read = serde_json::Deserializer::from_slice(&said.stdout).into_iter();
+                    let read: Result<Vec<Member>, _> = read.collect();
+                    return read.map_err(|error| inspect.unusable(error.to_string()));
+                }
+                Err(error) if tries.next().is_none() => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Whether that is what we call a sandbox.
+fn is_ours(name: &str) -> bool {
+    let rest = name.strip_prefix("perry-sandbox-").unwrap_or_default();
+    (1..=64).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// What one in these networks reads of these.
+fn text(networks: &[&str], members: &[Member]) -> String {
+    let mut text = LOOPBACK.to_owned();
+    for Member(id, _, endpoints) in members {
+        for (_, endpoint) in endpoints.iter().filter(|(name, _)| networks.contains(&name.as_str())) {
+            let Some(address) = endpoint.address else { continue };
+            let aliases = endpoint.aliases.iter().flatten();
+            // podman adds the start of its own id.
+            let aliases = aliases.filter(|alias| !id.starts_with(alias.as_str()));
+            for alias in aliases.filter_map(|alias| alias.parse::<HostName>().ok()) {
+                text.extend([&address.to_string(), " ", alias.as_str(), "\n"]);
+            }
+        }
+    }
+    text
+}
+
+/// With empty lines after it, so that it covers what was there before.
+fn padded(text: String, before: usize) -> Vec<u8> {
+    let mut bytes = text.into_bytes();
+    let length = bytes.len().max(before).next_multiple_of(PAGE);
+    bytes.resize(length, b'\n');
+    bytes
+}
+
+/// In place: the sandbox has this very file. One that is not there any more reads nothing.
+fn write(folder: &Path, text: &str) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(folder.join(HOSTS));
+    let file = match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let before = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    file.write_all_at(&padded(text.to_owned(), before), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = r#"["4b14aa","perry-sandbox-1-2",{"shop_back":{"IPAddress":"10.89.1.4","Aliases":["db","4b14","a b","x\ny"]}}]
+        ["77","perry-sandbox-1-3",{"shop_front":{"IPAddress":"10.89.2.4","Aliases":["web"]},"shop_back":{"IPAddress":"10.89.1.5","Aliases":null}}]"#;
+
+    fn members() -> Vec<Member> {
+        serde_json::Deserializer::from_str(SAID).into_iter().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn one_reads_the_aliases_of_its_own_networks_and_no_others() {
+        let members = members();
+        assert_eq!(text(&["shop_back"], &members), "127.0.0.1 localhost\n10.89.1.4 db\n");
+        let both = "127.0.0.1 localhost\n10.89.1.4 db\n10.89.2.4 web\n";
+        assert_eq!(text(&["shop_back", "shop_front"], &members), both);
+        assert_eq!(text(&[], &members), LOOPBACK);
+    }
+
+    #[test]
+    fn a_name_that_is_a_way_elsewhere_is_none_of_ours() {
+        assert!(is_ours("perry-sandbox-12-3"));
+        for name in ["", "perry-sandbox-", "perry-sandbox-../x", "x", "perry-sandbox-a/b", "-f"] {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_shorter_list_leaves_nothing_of_a_longer_one() {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::write(scratch.path().join(HOSTS), padded("x".repeat(5000), 0)).unwrap();
+        write(scratch.path(), LOOPBACK).unwrap();
+        let read = fs::read_to_string(scratch.path().join(HOSTS)).unwrap();
+        assert_eq!((read.trim_end(), read.len()), (LOOPBACK.trim_end(), 2 * PAGE));
+        assert!(write(&scratch.path().join("gone"), LOOPBACK).is_ok());
+    }
+}

@@ -1,0 +1,131 @@
+//! Networks and volumes of a project that must be there before a sandbox of it is made.
+//!
+//! Engines make a volume that is not there, and let a sandbox join whatever has the name. So the engine is asked first, by a
+//! question that is data like the rest of a script, and its answer decides.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::Path;
+use std::time::Duration;
+
+use perry_sandbox_policy::{LaunchPlan, VolumeAccess};
+use serde::{Deserialize, Serialize};
+
+use super::super::script::{Action, Backend};
+use super::super::tool::ToolError;
+use super::error::StockError;
+use super::question::{Engine, Kept, Question};
+use super::read::{self, Form, Found};
+use super::words::{PROJECT, Project, StockName, WordError};
+
+/// A network or volume that must be there, of this project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in super::super) struct Required {
+    backend: Backend,
+    kept: Kept,
+    name: StockName,
+    project: Project,
+    ask: Action,
+    form: Form,
+    /// Who gets a volume that belongs to nobody yet: a user of the host.
+    owner: Option<(u32, u32)>,
+}
+
+impl Required {
+    /// All that the plan joins and mounts; `owner` is its user on the host.
+    pub(in super::super) fn of(
+        plan: &LaunchPlan,
+        engine: Engine<'_>,
+        backend: Backend,
+        owner: Option<(u32, u32)>,
+    ) -> Result<Vec<Self>, WordError> {
+        let Some(project) = plan.service.as_ref().map(Project::of) else { return Ok(Vec::new()) };
+        let required = |kept: Kept, name: Result<StockName, WordError>, owner| {
+            let name = name?;
+            let ask = engine.action(&Question::Find(kept, Some(&name)));
+            Ok(Self { backend, kept, name, project: project.clone(), ask, form: engine.form(), owner })
+        };
+        let networks = plan
+            .networks
+            .iter()
+            .map(|one| required(Kept::Networks, StockName::in_project(&project, &one.network), None));
+        let volumes = plan.volumes.iter().map(|one| {
+            let owner = owner.filter(|_| one.access == VolumeAccess::Write);
+            required(Kept::Volumes, StockName::in_project(&project, &one.volume), owner)
+        });
+        networks.chain(volumes).collect()
+    }
+
+    /// Asks for it: anything but one of ours, of this project, and without a way out, is an error.
+    pub(in super::super) fn check(&self, within: Duration) -> Result<(), StockError> {
+        let doing = || format!("look at the {} {} of {}", self.kept.kind(), self.name, self.backend.name());
+        let failed = |source| StockError::Engine { doing: doing(), source };
+        let body = self.ask.take(within).map_err(failed)?;
+        let found = read::found(self.form, self.kept, &body).map_err(|why| failed(self.ask.unusable(why)))?;
+        let found = found.into_iter().find(|found| found.name == self.name.as_str());
+        let (backend, kind, name) = (self.backend.name(), self.kept.kind(), self.name.to_string());
+        let Some(found) = found else { return Err(StockError::Missing { backend, kind, name }) };
+        if !found.is_ours(self.kept) {
+            return Err(StockError::NotOurs { backend, kind, name });
+        }
+        if found.labels.get(PROJECT).map(String::as_str) != Some(self.project.as_str()) {
+            let project = self.project.to_string();
+            return Err(StockError::OtherProject { backend, kind, name, project });
+        }
+        match self.kept {
+            Kept::Networks => match way_out(&found) {
+                Some(why) => Err(StockError::Open { backend, name, why }),
+                None => Ok(()),
+            },
+            Kept::Volumes => self.own(&found).map_err(failed),
+        }
+    }
+
+    /// Gives a volume that nobody has used to the plan's user.
+    fn own(&self, found: &Found) -> Result<(), ToolError> {
+        let Some(owner) = self.owner else { return Ok(()) };
+        let folder = found.mountpoint.as_deref().map(Path::new).filter(|folder| folder.is_absolute());
+        let folder = folder.ok_or_else(|| self.ask.unusable("it does not say where its files are"))?;
+        give(folder, owner).map_err(|source| {
+            let what = format!("the folder of the volume `{}` for its user", self.name);
+            ToolError::Prepare { what, source }
+        })
+    }
+}
+
+impl fmt::Display for Required {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name, project) = (self.kept.kind(), &self.name, &self.project);
+        write!(f, "the {kind} {name} must be there, of the project {project}: {}", self.ask)?;
+        if self.owner.is_some() {
+            f.write_str("; while it is empty and root's, it is given to the sandbox's user")?;
+        }
+        Ok(())
+    }
+}
+
+/// What of a network leads out of it.
+fn way_out(found: &Found) -> Option<&'static str> {
+    if found.internal != Some(true) {
+        return Some("it is not internal");
+    }
+    if !found.is_apart {
+        return Some("the host has an address or a name service in it");
+    }
+    // The sandbox has no IPv6: its addresses of the link would reach the host's own.
+    found.subnets.iter().any(|subnet| subnet.contains(':')).then_some("it has IPv6 addresses")
+}
+
+/// Gives an empty folder of root's to a user.
+///
+/// SECURITY: sandboxes write into it, at this moment perhaps. So nothing below it is touched or followed, and what has an
+/// owner keeps it.
+fn give(folder: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
+    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    let folder: File = OpenOptions::new().read(true).custom_flags(flags).open(folder)?;
+    let is_empty = fs::read_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()))?.next().is_none();
+    if folder.metadata()?.uid() == 0 && is_empty { fchown(&folder, Some(uid), Some(gid)) } else { Ok(()) }
+}
