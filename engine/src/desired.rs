@@ -21,8 +21,6 @@ pub struct Project {
 pub struct Desired {
     /// The project.
     pub project: Project,
-    /// Which backend has the networks and volumes.
-    pub backend: String,
     /// Networks.
     pub networks: Vec<NetworkUnit>,
     /// Volumes.
@@ -49,8 +47,6 @@ pub struct NetworkUnit {
 pub struct VolumeUnit {
     /// Its name in the project.
     pub key: String,
-    /// User and group that a new one belongs to, as the sandboxes see them.
-    pub owner: (u32, u32),
 }
 
 /// A replica that is to run.

@@ -15,7 +15,7 @@ const LONGEST: u64 = 64 << 20;
 
 /// What undoes a step. Each can be tried whether or not the step was taken, and twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "undo", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Undo {
     /// Removes the network, if this run has made it.
     RemoveNetwork {
@@ -61,10 +61,7 @@ enum Line {
     /// A run begins.
     Run { run: String },
     /// A step is about to be taken.
-    Begin {
-        #[serde(flatten)]
-        undo: Undo,
-    },
+    Begin { undo: Undo },
     /// All steps are taken: from here nothing is undone.
     Kept,
     /// The run is over, with nothing left to undo.
@@ -104,7 +101,11 @@ impl Journal {
         let mut options = OpenOptions::new();
         let options = options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.custom_flags(nix::libc::O_NOFOLLOW).open(path).map_err(failed("write", path))?;
-        let journal = Self { kept: Mutex::new(Kept { file, undo: Vec::new() }), path: path.to_owned(), run: run.to_owned() };
+        let journal = Self {
+            kept: Mutex::new(Kept { file, undo: Vec::new() }),
+            path: path.to_owned(),
+            run: run.to_owned(),
+        };
         journal.write(&Line::Run { run: run.to_owned() }).map_err(failed("write", path))?;
         Ok(journal)
     }
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_cut_off_was_not_acted_on_and_others_must_be_whole() {
-        let whole = "{\"line\":\"run\",\"run\":\"r\"}\n{\"line\":\"begin\",\"undo\":\"stop-again\",\"id\":\"1\"}\n";
+        let whole = "{\"line\":\"run\",\"run\":\"r\"}\n{\"line\":\"begin\",\"undo\":{\"stop-again\":{\"id\":\"1\"}}}\n";
         for cut in 0..whole.len() {
             let left = left(whole.get(..cut).unwrap()).unwrap();
             assert!(left.is_none(), "{cut}: {left:?}");

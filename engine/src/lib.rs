@@ -18,13 +18,13 @@ mod reconcile;
 mod work;
 mod world;
 
-pub use desired::{Desired, NetworkUnit, Project, Unit, Until, VolumeUnit, Wait};
+pub use desired::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
 pub use error::{EngineError, Left, StepError, UpError};
 pub use execute::{Conditions, Event, Events, Happened, Options, await_all, finish_undo, run};
 pub use interrupt::Interrupt;
 pub use journal::{Journal, Undo, Unfinished};
 pub use label::{Membership, Role};
-pub use machine::Machine;
+pub use machine::{Machine, SecretSource};
 pub use project::{Held, Projects};
 pub use reconcile::{Down, Recreate, Up, down, reconcile};
 pub use work::{Act, After, Step, Work};

@@ -43,8 +43,8 @@ impl Projects {
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let open = || options.custom_flags(nix::libc::O_NOFOLLOW).open(&path);
-        let mut file = open().map_err(failed("open", &path))?;
+        let opened = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path);
+        let mut file = opened.map_err(failed("open", &path))?;
         let begun = Instant::now();
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -57,9 +57,9 @@ impl Projects {
                     file = back;
                     std::thread::sleep(PAUSE);
                 }
-                Err((mut back, nix::errno::Errno::EWOULDBLOCK)) => {
+                Err((back, nix::errno::Errno::EWOULDBLOCK)) => {
                     let mut holder = String::new();
-                    let _ = back.by_ref().take(200).read_to_string(&mut holder);
+                    let _read = back.take(200).read_to_string(&mut holder);
                     let holder = holder.trim().replace(char::is_control, " ");
                     let holder = if holder.is_empty() { "another run".to_owned() } else { holder };
                     return Err(EngineError::Busy { project: project.to_owned(), holder });
@@ -81,7 +81,9 @@ impl Projects {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
         let starts = project.starts_with(|char: char| char.is_ascii_lowercase() || char.is_ascii_digit());
         if !starts || project.len() > 64 || !project.bytes().all(plain) {
-            return Err(EngineError::Name(project.chars().filter(|char| !char.is_control()).take(80).collect()));
+            return Err(EngineError::Name(
+                project.chars().filter(|char| !char.is_control()).take(80).collect(),
+            ));
         }
         Ok(self.0.join(project))
     }

@@ -126,9 +126,7 @@ pub fn run(
 
 fn of_units(desired: &Desired, work: &Work, ids: Vec<Option<String>>) -> Vec<Option<String>> {
     let mut units = vec![None; desired.units.len()];
-    let named = |name: &str| {
-        desired.units.iter().position(|unit| unit.name.as_deref() == Some(name))
-    };
+    let named = |name: &str| desired.units.iter().position(|unit| unit.name.as_deref() == Some(name));
     for (step, id) in work.steps.iter().zip(ids) {
         let unit = match &step.act {
             Act::Start { unit, .. } => Some(*unit),

@@ -67,7 +67,8 @@ impl Undoing<'_> {
                 let made = seen.filter(|one| {
                     one.member.run == run && one.member.service == *service && one.member.replica == *replica
                 });
-                made.map(|one| self.end(&one.id, &one.condition).and_then(|()| self.world.remove(&one.id))).collect()
+                made.map(|one| self.end(&one.id, &one.condition).and_then(|()| self.world.remove(&one.id)))
+                    .collect()
             }
             Undo::StartAgain { id, service } => match self.world.look(id)? {
                 Condition::Running(_) => Ok(()),

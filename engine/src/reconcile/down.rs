@@ -37,7 +37,8 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
         let after = needing.iter().filter_map(|service| stopped.get(service)).flatten();
         let after = after.map(|step| After { step: *step, until: Until::Started, required: true }).collect();
         let number = work.steps.len().saturating_add(1);
-        let stop = StopHow { signal: None, grace: how.grace.or(one.member.stop_ms.map(Duration::from_millis)) };
+        let stop =
+            StopHow { signal: None, grace: how.grace.or(one.member.stop_ms.map(Duration::from_millis)) };
         let (id, name, service) = (one.id.clone(), one.name.clone(), one.member.service.clone());
         work.steps.push(Step { number, act: Act::Stop { id, name, how: stop, service }, after });
         stopped.entry(&one.member.service).or_default().push(number);
@@ -55,7 +56,9 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
 
 /// Those that need others before these. Labels may say anything: a circle is broken anywhere.
 fn in_order(mut rest: Vec<&Replica>) -> Vec<&Replica> {
-    rest.sort_by(|a, b| (&a.member.service, a.member.replica, &a.id).cmp(&(&b.member.service, b.member.replica, &b.id)));
+    rest.sort_by(|a, b| {
+        (&a.member.service, a.member.replica, &a.id).cmp(&(&b.member.service, b.member.replica, &b.id))
+    });
     let mut order = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
         let needed = |one: &Replica, rest: &[&Replica]| {

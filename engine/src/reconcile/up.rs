@@ -235,11 +235,7 @@ impl<'a> Builder<'a> {
         let mut after: Vec<After> = made.copied().map(done).collect();
         for wait in &unit.after {
             let steps = self.started.get(wait.service.as_str()).into_iter().flatten();
-            after.extend(steps.map(|step| After {
-                step: *step,
-                until: wait.until,
-                required: wait.required,
-            }));
+            after.extend(steps.map(|step| After { step: *step, until: wait.until, required: wait.required }));
         }
         after
     }

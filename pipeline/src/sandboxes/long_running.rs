@@ -176,6 +176,14 @@ impl<'p> LongRunning<'p> {
         Ok(self.sandboxes.wait(id, patience)?)
     }
 
+    /// Gives another name to a sandbox that does not run.
+    ///
+    /// # Errors
+    /// The name is none or taken, or the sandbox runs or is gone.
+    pub fn rename(&self, id: &SandboxId, name: &str) -> Result<(), PipelineError> {
+        Ok(self.sandboxes.rename(id, name.parse()?)?)
+    }
+
     /// Removes a sandbox with its record and logs; one that runs only with `force`.
     ///
     /// # Errors

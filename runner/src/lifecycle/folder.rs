@@ -213,25 +213,43 @@ impl Home {
 
     fn show(&self, draft: &Path, record: &Record) -> Result<(), LifecycleError> {
         let (link, folder) = (self.link(&record.name), self.folder(&record.id));
-        let _whole = self.whole()?;
-        if let Err(error) = symlink(record.id.as_str(), &link) {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                return Err(failed("write the name", &link)(error));
-            }
-            let owner = fs::read_link(&link).unwrap_or_default();
-            if fs::symlink_metadata(self.ids().join(&owner)).is_ok() && !owner.as_os_str().is_empty() {
-                let id = owner.to_string_lossy().into_owned();
-                return Err(LifecycleError::NameTaken { name: record.name.clone(), id });
-            }
-            // A name without a sandbox: its maker or remover was killed in between, and nobody else is here now.
-            fs::remove_file(&link)
-                .and_then(|()| symlink(record.id.as_str(), &link))
-                .map_err(failed("take the abandoned name", &link))?;
-        }
+        let whole = self.whole()?;
+        self.claim(&whole, &record.id, &record.name)?;
         fs::rename(draft, &folder).map_err(|error| {
             fs::remove_file(&link).ok();
             failed("make", &folder)(error)
         })
+    }
+
+    /// Gives a name to a sandbox, if no other has it.
+    fn claim(&self, _whole: &Whole, id: &SandboxId, name: &SandboxName) -> Result<(), LifecycleError> {
+        let link = self.link(name);
+        let Err(error) = symlink(id.as_str(), &link) else { return Ok(()) };
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return Err(failed("write the name", &link)(error));
+        }
+        let owner = fs::read_link(&link).unwrap_or_default();
+        if fs::symlink_metadata(self.ids().join(&owner)).is_ok() && !owner.as_os_str().is_empty() {
+            let id = owner.to_string_lossy().into_owned();
+            return Err(LifecycleError::NameTaken { name: name.clone(), id });
+        }
+        // A name without a sandbox: its maker or remover was killed in between, and nobody else is here now.
+        fs::remove_file(&link)
+            .and_then(|()| symlink(id.as_str(), &link))
+            .map_err(failed("take the abandoned name", &link))
+    }
+
+    /// Gives another name to a sandbox whose lock is held.
+    pub(super) fn rename(&self, held: &Held, name: SandboxName) -> Result<(), LifecycleError> {
+        let (record, _) = self.look(&held.id)?;
+        if record.name == name {
+            return Ok(());
+        }
+        let old = self.link(&record.name);
+        let whole = self.whole()?;
+        self.claim(&whole, &held.id, &name)?;
+        held.write(&Record { name, ..record })?;
+        fs::remove_file(&old).map_err(failed("remove the name", &old))
     }
 
     /// Removes what makers and removers that were killed have left.

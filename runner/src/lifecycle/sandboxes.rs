@@ -185,6 +185,18 @@ impl Sandboxes {
         self.home.request(id, LONGEST_REQUEST)
     }
 
+    /// Gives another name to a sandbox that does not run; the same name again changes nothing.
+    ///
+    /// # Errors
+    /// [`LifecycleError::NameTaken`]; [`LifecycleError::Busy`] for one that runs or is being started;
+    /// [`LifecycleError::NotFound`].
+    pub fn rename(&self, id: &SandboxId, name: SandboxName) -> Result<(), LifecycleError> {
+        match self.home.hold(id, SETTLING)? {
+            Some(held) => self.home.rename(&held, name),
+            None => Err(LifecycleError::Busy { id: id.clone(), status: self.inspect(id)?.status }),
+        }
+    }
+
     /// Removes a sandbox, its record and its logs. With `force` one that runs is killed first, and one whose record
     /// cannot be read is removed.
     ///

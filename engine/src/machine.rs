@@ -1,0 +1,273 @@
+//! The world of this machine: sandboxes through the pipeline's gates, networks and volumes in a backend's stock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use perry_sandbox_image::Silent;
+use perry_sandbox_pipeline::stock::{
+    Labels, Network, NewNetwork, NewVolume, Stock, StockError, StockName, Volume,
+};
+use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
+use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
+use perry_sandbox_runner::{
+    End, Filter, LifecycleError, SandboxId, SandboxInfo, SandboxStatus, Secrets, Stop,
+};
+
+use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
+use crate::error::StepError;
+use crate::label::{self, Membership};
+use crate::world::{Condition, Replica, Seen, SeenResource, World};
+
+/// Who supplies the values of a service's secrets.
+pub type SecretSource<'a> = dyn Fn(&str) -> Result<Secrets, String> + Sync + 'a;
+
+/// The sandboxes, networks and volumes of this machine.
+pub struct Machine<'a> {
+    sandboxes: LongRunning<'a>,
+    /// Where networks and volumes are looked for; new ones are made in the first.
+    stocks: Vec<Stock<'a>>,
+    secrets: &'a SecretSource<'a>,
+}
+
+impl fmt::Debug for Machine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine").field("stocks", &self.stocks).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Machine<'a> {
+    /// With the stocks in which networks and volumes are looked for; new ones are made in the first.
+    pub fn new(sandboxes: LongRunning<'a>, stocks: Vec<Stock<'a>>, secrets: &'a SecretSource<'a>) -> Self {
+        Self { sandboxes, stocks, secrets }
+    }
+
+    /// The sandboxes.
+    pub const fn sandboxes(&self) -> &LongRunning<'a> {
+        &self.sandboxes
+    }
+
+    /// The sandboxes of a project, with all that may be seen of them.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn members(&self, project: &str) -> Result<Vec<(Membership, SandboxInfo)>, StepError> {
+        let labels = BTreeMap::from([(label::PROJECT.to_owned(), project.to_owned())]);
+        let listed = self.sandboxes.list(&Filter { labels, all: true }).map_err(of_pipeline)?;
+        let member = |info: SandboxInfo| Some((Membership::read(info.labels.as_map())?, info));
+        Ok(listed.into_iter().filter_map(member).collect())
+    }
+
+    /// The names of all projects that have sandboxes.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn projects(&self) -> Result<BTreeSet<String>, StepError> {
+        let listed =
+            self.sandboxes.list(&Filter { labels: BTreeMap::new(), all: true }).map_err(of_pipeline)?;
+        Ok(listed.iter().filter_map(|info| info.labels.as_map().get(label::PROJECT)).cloned().collect())
+    }
+
+    fn stock(&self) -> Result<&Stock<'a>, StepError> {
+        let none = "no backend has networks and volumes here: see `perry-sandbox backends`";
+        self.stocks.first().ok_or_else(|| StepError::Failed(none.to_owned()))
+    }
+}
+
+fn of_pipeline(error: PipelineError) -> StepError {
+    StepError::Failed(error.to_string())
+}
+
+fn of_stock(error: StockError) -> StepError {
+    StepError::Failed(error.to_string())
+}
+
+fn failed(error: impl fmt::Display) -> StepError {
+    StepError::Failed(error.to_string())
+}
+
+/// The reasons of a refusal, one after another.
+fn refusal<T>(reply: Reply<'_, T>) -> Result<T, StepError> {
+    match reply {
+        Reply::Done(done) => Ok(done),
+        Reply::Refused(asked) => Err(StepError::Refused(reasons(&asked.answer))),
+    }
+}
+
+fn reasons(answer: &Answer<'_>) -> String {
+    let denied = |denial: &Denial| denial.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    match answer {
+        Answer::NotAsked(denial) => denied(denial),
+        Answer::NotVerified(denial) => denial.to_string(),
+        Answer::Broken(error) => error.to_string(),
+        Answer::Decided(decided) => match &decided.verdict {
+            Verdict::Deny(denial) => denied(denial),
+            Verdict::Allow(_) => "allowed, and not started".to_owned(),
+        },
+    }
+}
+
+fn id(text: &str) -> Result<SandboxId, StepError> {
+    text.parse().map_err(failed)
+}
+
+/// What a sandbox's record says of where it stands.
+pub(crate) fn condition(info: &SandboxInfo) -> Condition {
+    match (info.status, &info.finish) {
+        (SandboxStatus::Created, _) => Condition::Created,
+        (SandboxStatus::Running, _) => Condition::Running(info.health),
+        (SandboxStatus::Dead, _) | (SandboxStatus::Exited, None) => {
+            Condition::Lost("has lost its supervisor".to_owned())
+        }
+        (SandboxStatus::Exited, Some(finish)) => match (finish.limit, finish.end) {
+            (None, Some(End::Exited(code))) => match u8::try_from(code) {
+                Ok(code) => Condition::Exited(code),
+                Err(_) => Condition::Lost(format!("has ended with code {code}")),
+            },
+            (Some(limit), _) => Condition::Lost(format!("was ended at its limit of {limit}")),
+            (None, Some(End::Killed(signal))) => Condition::Lost(format!("was killed by signal {signal}")),
+            (None, None) => Condition::Lost("was lost".to_owned()),
+        },
+    }
+}
+
+impl World for Machine<'_> {
+    fn seen(&self, project: &str) -> Result<Seen, StepError> {
+        let replicas = self.members(project)?.into_iter().map(|(member, info)| Replica {
+            id: info.id.to_string(),
+            name: info.name.to_string(),
+            member,
+            plan: info.plan.to_string(),
+            condition: condition(&info),
+        });
+        let mut seen = Seen { replicas: replicas.collect(), ..Seen::default() };
+        for stock in &self.stocks {
+            let networks = stock.networks().map_err(of_stock)?;
+            seen.networks.extend(networks.iter().filter_map(|one| resource(project, &one.name, one)));
+            let volumes = stock.volumes().map_err(of_stock)?;
+            seen.volumes.extend(volumes.iter().filter_map(|one| resource(project, &one.name, one)));
+        }
+        Ok(seen)
+    }
+
+    fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
+        let owner = project.name.parse().map_err(failed)?;
+        let key: NetworkName = network.key.parse().map_err(failed)?;
+        let mut new = NewNetwork::of_project(&owner, &key).map_err(failed)?;
+        new.labels = labels(project, run)?.of_project(&owner);
+        new.subnet = network.subnet.as_deref().map(str::parse).transpose().map_err(failed)?;
+        self.stock()?.create_network(&new).map(drop).map_err(of_stock)
+    }
+
+    fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError> {
+        let name = in_project(project, key)?;
+        self.stocks.iter().try_for_each(|stock| or_none(stock.remove_network(&name)))
+    }
+
+    fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError> {
+        let owner = project.name.parse().map_err(failed)?;
+        let key: VolumeName = volume.key.parse().map_err(failed)?;
+        let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
+        new.labels = labels(project, run)?.of_project(&owner);
+        self.stock()?.create_volume(&new).map(drop).map_err(of_stock)
+    }
+
+    fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError> {
+        let name = in_project(project, key)?;
+        self.stocks.iter().try_for_each(|stock| or_none(stock.remove_volume(&name)))
+    }
+
+    fn start(&self, unit: &Unit, member: &Membership) -> Result<String, StepError> {
+        let secrets = (self.secrets)(&unit.service).map_err(StepError::Failed)?;
+        let named = Named { name: unit.name.clone(), labels: member.labels(), upkeep: unit.upkeep.clone() };
+        let begin = Begin { secrets: Some(&secrets), ..Begin::default() };
+        let made = self.sandboxes.run(&unit.wish, &named, begin, &Silent).map_err(of_pipeline)?;
+        let info = refusal(made)?.info;
+        let found = info.plan.to_string();
+        if found != unit.plan {
+            self.sandboxes.remove(&info.id, true).map_err(of_pipeline)?;
+            let (name, wanted) = (unit.service.clone(), unit.plan.clone());
+            return Err(StepError::Changed { name, wanted, found });
+        }
+        Ok(info.id.to_string())
+    }
+
+    fn start_again(&self, text: &str, service: &str) -> Result<(), StepError> {
+        let secrets = (self.secrets)(service).map_err(StepError::Failed)?;
+        let begin = Begin { again: true, secrets: Some(&secrets), ..Begin::default() };
+        refusal(self.sandboxes.start(&id(text)?, begin, &Silent).map_err(of_pipeline)?).map(drop)
+    }
+
+    fn stop(&self, text: &str, how: StopHow) -> Result<(), StepError> {
+        let grace = how.grace.unwrap_or(Stop::default().grace);
+        match self.sandboxes.stop(&id(text)?, &Stop { signal: how.signal, grace }) {
+            Ok(_) | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. })) => Ok(()),
+            Err(error) => Err(of_pipeline(error)),
+        }
+    }
+
+    fn rename(&self, text: &str, name: &str) -> Result<(), StepError> {
+        self.sandboxes.rename(&id(text)?, name).map_err(of_pipeline)
+    }
+
+    fn remove(&self, text: &str) -> Result<(), StepError> {
+        match self.sandboxes.remove(&id(text)?, true) {
+            Ok(()) | Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(()),
+            Err(error) => Err(of_pipeline(error)),
+        }
+    }
+
+    fn look(&self, text: &str) -> Result<Condition, StepError> {
+        self.sandboxes.inspect(&id(text)?).map(|info| condition(&info)).map_err(of_pipeline)
+    }
+}
+
+/// What of a network or volume is looked at.
+trait Labelled {
+    fn labels(&self) -> &BTreeMap<String, String>;
+    fn subnets(&self) -> Vec<String>;
+}
+
+impl Labelled for Network {
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    fn subnets(&self) -> Vec<String> {
+        self.subnets.clone()
+    }
+}
+
+impl Labelled for Volume {
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    fn subnets(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// One of the project's; nothing for anybody else's.
+fn resource(project: &str, name: &StockName, one: &impl Labelled) -> Option<SeenResource> {
+    let label = |key: &str| one.labels().get(key).cloned();
+    if label(label::PROJECT).as_deref() != Some(project) {
+        return None;
+    }
+    let key = name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned();
+    Some(SeenResource { key, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets: one.subnets() })
+}
+
+fn labels(project: &Project, run: &str) -> Result<Labels, StepError> {
+    Labels::parse(&label::of_resource(&project.name, &project.origin, run)).map_err(failed)
+}
+
+fn in_project(project: &str, key: &str) -> Result<StockName, StepError> {
+    StockName::in_project(&project.parse().map_err(failed)?, &key).map_err(failed)
+}
+
+fn or_none(done: Result<(), StockError>) -> Result<(), StepError> {
+    match done {
+        Ok(()) | Err(StockError::Missing { .. }) => Ok(()),
+        Err(error) => Err(of_stock(error)),
+    }
+}

@@ -1,0 +1,150 @@
+//! A failure at any call leaves the world as it was before.
+
+use perry_sandbox_engine::{
+    Desired, Interrupt, Journal, Options, StepError, Up, Wait, World as _, finish_undo, reconcile, run,
+};
+
+use crate::fake::{Fake, Nature, Silence, StopAt, kind_world, shop, up, up_by};
+
+/// Brings a world into some state, then fails at every call of the next `up` in turn.
+fn fails_everywhere(before: &dyn Fn() -> Fake, desired: &Desired) -> usize {
+    let reference = before();
+    reference.fail_at(None, false);
+    up(&reference, desired, "r9").1.unwrap();
+    let tidied = reference.calls();
+    let made = tidied.iter().take_while(|call| !call.starts_with("-00")).count();
+    assert!(made > 1, "{tidied:?}");
+    for after in [false, true] {
+        for call in 1..=made {
+            let fake = before();
+            let was = fake.world();
+            fake.fail_at(Some(call), after);
+            let error = up(&fake, desired, "r9").1.unwrap_err();
+            assert_eq!(error.cause, StepError::Failed("injected".to_owned()), "{call}");
+            assert_eq!(error.left, [], "{call} {after}: {:?}", fake.calls());
+            assert_eq!(fake.world(), was, "failed at {call}, after its effect: {after}; {:?}", fake.calls());
+        }
+    }
+    made
+}
+
+#[test]
+fn of_a_first_up_nothing_is_left() {
+    assert_eq!(fails_everywhere(&kind_world, &shop()), 5, "network, volume, three sandboxes");
+}
+
+#[test]
+fn what_ran_before_runs_again_with_its_name() {
+    let before = || {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        fake
+    };
+    let mut changed = shop();
+    for unit in &mut changed.units {
+        unit.plan = "p2".to_owned();
+    }
+    assert!(fails_everywhere(&before, &changed) >= 8, "stop, set aside and start of each that runs");
+}
+
+#[test]
+fn what_was_started_again_goes_back_to_its_end() {
+    let before = || {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        for one in fake.world().replicas {
+            fake.stop(&one.id, perry_sandbox_engine::StopHow::default()).unwrap();
+        }
+        fake
+    };
+    assert_eq!(fails_everywhere(&before, &shop()), 3);
+}
+
+#[test]
+fn a_condition_that_fails_undoes_all_and_says_why() {
+    for (natures, says) in [
+        ([("db", Nature::Sickens), ("job", Nature::Ends(0))], "is unhealthy, and it had to become healthy"),
+        ([("db", Nature::Stays), ("job", Nature::Ends(0))], "has no health check"),
+        (
+            [("db", Nature::Ends(0)), ("job", Nature::Ends(0))],
+            "has ended with code 0, and it had to become healthy",
+        ),
+        (
+            [("db", Nature::Heals), ("job", Nature::Ends(3))],
+            "has ended with code 3, and it had to end with code 0",
+        ),
+        ([("db", Nature::Heals), ("job", Nature::Stays)], "was not so far after 0 s"),
+    ] {
+        let fake = Fake::new(&natures);
+        let error = up(&fake, &shop(), "r1").1.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(fake.world(), Fake::default().world(), "{says}");
+    }
+}
+
+#[test]
+fn what_is_not_required_may_fail() {
+    let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(3))]);
+    let mut desired = shop();
+    for wait in desired.units.iter_mut().flat_map(|unit| &mut unit.after) {
+        *wait = Wait { required: false, ..wait.clone() };
+    }
+    up(&fake, &desired, "r1").1.unwrap();
+    assert_eq!(fake.world().replicas.len(), 3);
+}
+
+#[test]
+fn an_interrupt_at_any_step_undoes_all() {
+    let (work, _) = up(&kind_world(), &shop(), "r1");
+    for step in &work.steps {
+        let (fake, interrupt) = (kind_world(), Interrupt::default());
+        let events = StopAt(&interrupt, step.act.to_string());
+        let done = up_by(&fake, &shop(), "r1", &interrupt, &events).1;
+        if step.number == work.steps.len() && done.is_ok() {
+            continue; // The last step had begun: all is up.
+        }
+        assert_eq!(done.unwrap_err().cause, StepError::Interrupted, "{}", step.act);
+        assert_eq!(fake.world(), Fake::default().world(), "{}", step.act);
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_anywhere_is_undone_from_its_journal() {
+    let mut changed = shop();
+    changed.units.iter_mut().for_each(|unit| unit.config = "c2".to_owned());
+    for call in 1..=8 {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        let was = fake.world();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::begin(&path, "r2").unwrap();
+        let work = reconcile(&changed, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap();
+        fake.fail_at(Some(call), true);
+        // It stops dead where it is, as one that is killed does.
+        let options = Options { keep_failed: true, ..Options::default() };
+        run(&fake, &changed, &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
+        drop(journal);
+        fake.fail_at(None, false);
+        if let Some(left) = Journal::unfinished(&path).unwrap() {
+            assert_eq!(finish_undo(&fake, "shop", &left, &Silence), []);
+            assert_eq!(fake.world(), was, "killed after call {call}");
+        } else {
+            panic!("nothing is left after call {call}");
+        }
+    }
+}
+
+#[test]
+fn an_undo_that_fails_says_exactly_what_is_left() {
+    let fake = Fake::new(&[("db", Nature::Sickens)]);
+    fake.fail_at(Some(4), false);
+    let error = up(&fake, &shop(), "r1").1.unwrap_err();
+    let left: Vec<&str> = error.left.iter().map(|left| left.what.as_str()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(
+        !fake.world().replicas.is_empty()
+            || !fake.world().networks.is_empty()
+            || !fake.world().volumes.is_empty()
+    );
+}

@@ -1,0 +1,186 @@
+//! Which steps come of what there is.
+
+use std::collections::BTreeSet;
+
+use perry_sandbox_engine::{Act, Down, EngineError, Recreate, Up, Work, World as _, down, reconcile};
+use proptest::prelude::*;
+
+use crate::fake::{Fake, kind_world, shop, unit, up};
+
+fn acts(work: &Work) -> Vec<String> {
+    work.steps.iter().map(|step| &step.act).chain(&work.tidy).map(ToString::to_string).collect()
+}
+
+fn next(fake: &Fake, desired: &perry_sandbox_engine::Desired, how: Up) -> Vec<String> {
+    acts(&reconcile(desired, &fake.seen("shop").unwrap(), how, "r2").unwrap())
+}
+
+#[test]
+fn a_first_up_reads_as_it_is_done() {
+    let work = reconcile(&shop(), &kind_world().seen("shop").unwrap(), Up::default(), "r1").unwrap();
+    let text = "\
+1  create network back
+2  create volume data
+3  start shop-db-1  after 1, 2
+4  start shop-job-1  after 1, 3 is healthy
+5  start shop-web-1  after 1, 3 is healthy, 4 has ended well
+";
+    assert_eq!(work.to_string(), text);
+}
+
+#[test]
+fn a_second_up_changes_nothing_that_runs() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    assert_eq!(
+        next(&fake, &shop(), Up::default()),
+        ["keep shop-db-1", "start shop-job-1 again", "keep shop-web-1"]
+    );
+}
+
+#[test]
+fn what_has_changed_is_made_anew_and_the_old_goes_last() {
+    for change in ["config", "plan", "volume"] {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        let mut desired = shop();
+        let web = desired.units.get_mut(2).unwrap();
+        match change {
+            "config" => web.config = "c2".to_owned(),
+            "plan" => web.plan = "p2".to_owned(),
+            _ => {
+                web.volumes.push("more".to_owned());
+                desired.volumes.push(perry_sandbox_engine::VolumeUnit { key: "more".to_owned() });
+            }
+        }
+        let steps = next(&fake, &desired, Up::default());
+        let web: Vec<&str> = steps.iter().map(String::as_str).filter(|step| step.contains("web")).collect();
+        assert_eq!(
+            web,
+            ["stop shop-web-1", "set shop-web-1 aside", "start shop-web-1", "remove shop-web-1"],
+            "{change}"
+        );
+        assert!(steps.contains(&"keep shop-db-1".to_owned()), "{steps:?}");
+        up(&fake, &desired, "r2").1.unwrap();
+        assert_eq!(fake.world().replicas.len(), 3, "{change}");
+        assert!(next(&fake, &desired, Up::default()).contains(&"keep shop-web-1".to_owned()));
+    }
+}
+
+#[test]
+fn who_asks_for_it_recreates_all_or_none() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let all = next(&fake, &shop(), Up { recreate: Recreate::Always, ..Up::default() });
+    assert!(all.contains(&"start shop-db-1".to_owned()) && all.contains(&"remove shop-db-1".to_owned()));
+    let mut changed = shop();
+    changed.units.iter_mut().for_each(|unit| unit.config = "c2".to_owned());
+    let none = next(&fake, &changed, Up { recreate: Recreate::Never, ..Up::default() });
+    assert!(none.contains(&"keep shop-db-1".to_owned()), "{none:?}");
+}
+
+#[test]
+fn a_dependent_that_asks_for_it_is_started_again() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let mut desired = shop();
+    desired.units.get_mut(0).unwrap().config = "c2".to_owned();
+    desired.units.get_mut(2).unwrap().after.get_mut(0).unwrap().restart = true;
+    let steps = next(&fake, &desired, Up::default());
+    assert!(steps.contains(&"stop shop-web-1".to_owned()), "{steps:?}");
+    assert!(steps.contains(&"start shop-web-1 again".to_owned()), "{steps:?}");
+}
+
+#[test]
+fn replicas_that_are_too_many_and_orphans_go() {
+    let fake = kind_world();
+    let mut two = shop();
+    let mut second = unit("web", &[]);
+    (second.replica, second.name) = (2, Some("shop-web-2".to_owned()));
+    two.units.push(second);
+    two.units.push(unit("extra", &[]));
+    two.services.insert("extra".to_owned());
+    up(&fake, &two, "r1").1.unwrap();
+    let plain = next(&fake, &shop(), Up::default());
+    assert!(
+        plain.contains(&"remove shop-web-2".to_owned()) && !plain.contains(&"remove shop-extra-1".to_owned())
+    );
+    let orphans = next(&fake, &shop(), Up { remove_orphans: true, ..Up::default() });
+    assert!(orphans.contains(&"remove shop-extra-1".to_owned()), "{orphans:?}");
+    // A service that is merely not asked for now is no orphan.
+    let mut less = shop();
+    less.units.truncate(1);
+    let less = next(&fake, &less, Up { remove_orphans: true, ..Up::default() });
+    assert!(!less.iter().any(|step| step.contains("web")), "{less:?}");
+}
+
+#[test]
+fn another_folders_project_of_the_name_is_not_touched() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let mut other = shop();
+    other.project.origin = "elsewhere".to_owned();
+    let error = reconcile(&other, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap_err();
+    assert!(matches!(error, EngineError::OtherOrigin { .. }), "{error}");
+}
+
+#[test]
+fn a_network_with_other_addresses_is_refused() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let mut other = shop();
+    other.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    let error = reconcile(&other, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap_err();
+    assert!(matches!(error, EngineError::OtherNetwork { .. }), "{error}");
+}
+
+#[test]
+fn down_ends_dependents_first_and_keeps_volumes() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let seen = fake.seen("shop").unwrap();
+    let steps = acts(&down(&seen, &Down::default()));
+    assert_eq!(steps.get(..3).unwrap(), ["stop shop-web-1", "stop shop-job-1", "stop shop-db-1"]);
+    assert!(steps.contains(&"remove network back".to_owned()));
+    assert!(!steps.iter().any(|step| step.contains("volume")));
+    let all = acts(&down(&seen, &Down { volumes: true, ..Down::default() }));
+    assert_eq!(all.last().unwrap(), "remove volume data");
+    let web = Down { services: Some(BTreeSet::from(["web".to_owned()])), ..Down::default() };
+    assert_eq!(acts(&down(&seen, &web)), ["stop shop-web-1", "remove shop-web-1"]);
+}
+
+proptest! {
+    /// Whatever was brought up comes up as nothing the second time, and goes down to nothing.
+    #[test]
+    fn up_twice_is_up_and_down_leaves_nothing(edges in proptest::collection::vec((0_usize..8, 0_usize..8), 0..16)) {
+        let names: Vec<String> = (0..8).map(|number| format!("s{number}")).collect();
+        let mut desired = shop();
+        desired.units = names.iter().enumerate().map(|(number, name)| {
+            let needs = edges.iter().filter(|(to, from)| *to == number && from < to);
+            let needs: Vec<(&str, perry_sandbox_engine::Until)> = needs
+                .map(|(_, from)| (names[*from].as_str(), perry_sandbox_engine::Until::Started))
+                .collect();
+            unit(name, &needs)
+        }).collect();
+        desired.services = names.iter().cloned().collect();
+        let fake = kind_world();
+        let (work, done) = up(&fake, &desired, "r1");
+        prop_assert!(done.is_ok());
+        for step in &work.steps {
+            prop_assert!(step.after.iter().all(|after| after.step < step.number));
+        }
+        let again = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap();
+        prop_assert!(again.is_nothing(), "{again}");
+        let ending = down(&fake.seen("shop").unwrap(), &Down { volumes: true, ..Down::default() });
+        for act in ending.steps.iter().map(|step| &step.act).chain(&ending.tidy) {
+            match act {
+                Act::Stop { id, how, .. } => fake.stop(id, *how).unwrap(),
+                Act::Remove { id, .. } => fake.remove(id).unwrap(),
+                Act::RemoveNetwork { key } => fake.remove_network("shop", key).unwrap(),
+                Act::RemoveVolume { key } => fake.remove_volume("shop", key).unwrap(),
+                other => prop_assert!(false, "{other}"),
+            }
+        }
+        prop_assert_eq!(fake.world(), Fake::default().world());
+    }
+}
