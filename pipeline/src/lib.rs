@@ -61,7 +61,7 @@ pub use policies::{
     LoadedPolicy, MAX_POLICY, PolicyChoice, PolicyInput, TrustFiles, find_policy, load_policy,
 };
 pub use recording::{Ended, MOST_RUNS, RecordOrder, RecordedRuns, RecordingError, Told};
-pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Probe, Reply, Upkeep};
+pub use sandboxes::{Begin, Join, LongRunning, Made, Named, Probe, Reply, Upkeep, signal_number};
 pub use signer::{KeyChoice, SignerChoice, requirement};
 pub use sources::{AccessChoice, Opened, Pull, hash_layers};
 pub use wish::{TargetChoice, Wish};

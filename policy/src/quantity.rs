@@ -34,6 +34,8 @@ pub enum QuantityError {
 pub struct ByteSize(u64);
 
 impl ByteSize {
+    /// From one health check to the next, and how long one may take, where nobody says.
+    pub const HEALTH_CHECK: Self = Self(30_000);
     const UNITS: [(&'static str, u64); 5] =
         [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
@@ -79,6 +81,8 @@ impl WallTime {
     pub const VERIFY_TIMEOUT: Self = Self(10_000);
     /// The longest that a policy may allow for one.
     pub const MAX_VERIFY_TIMEOUT: Self = Self(60_000);
+    /// From one health check to the next, and how long one may take, where nobody says.
+    pub const HEALTH_CHECK: Self = Self(30_000);
     const UNITS: [(&'static str, u64); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod demand;
+mod desire;
 pub mod draw;
 mod judge;
 mod lock;
@@ -16,7 +17,8 @@ mod plan;
 mod suggest;
 
 pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
-pub use judge::{Desks, Judged, Judgement, Signed, judge};
+pub use desire::{Asked, DesireError, desire};
+pub use judge::{Allowed, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
     At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind,

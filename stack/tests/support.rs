@@ -8,7 +8,9 @@ use perry_sandbox_policy::{
     Request as Asked, SignatureFormat, Target, Verdict, VerifiedIdentity, VerifiedSignature, decide,
 };
 use perry_sandbox_reference::{Digest, Platform, Repository};
-use perry_sandbox_stack::{Demand, Demands, Judged, Judgement, Signed, Stack, StackPlan, demand, plan};
+use perry_sandbox_stack::{
+    Allowed, Demand, Demands, Judged, Judgement, Signed, Stack, StackPlan, demand, plan,
+};
 
 /// The repository of all images of these tests.
 pub(crate) const REPOSITORY: &str = "registry.example/acme/tools";
@@ -118,7 +120,9 @@ fn one_judged(policy: &Policy, name: &str, demand: &Demand) -> Judged {
     let verdict =
         decide(policy, &request, &evidence, &defaults, &host(), "2026-11-29T00:00:00Z".parse().unwrap());
     let judgement = match verdict {
-        Verdict::Allow(plan) => Judgement::Allowed(plan.digest()),
+        Verdict::Allow(plan) => {
+            Judgement::Allowed(Allowed { plan: plan.digest(), backend: plan.backend.to_string() })
+        }
         Verdict::Deny(denial) => Judgement::Denied(denial.into()),
     };
     let signed = Some(Signed { digest: evidence.top, signers: vec!["release".to_owned()] });

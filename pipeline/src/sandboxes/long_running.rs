@@ -229,11 +229,16 @@ pub(super) fn reply<T>(done: Option<T>, asked: Asked<'_>) -> Reply<'_, T> {
     done.map_or_else(|| Reply::Refused(Box::new(asked)), Reply::Done)
 }
 
-/// The signal that an image names: `SIGQUIT`, `QUIT` or `3`; anything else asks by SIGTERM.
+/// The signal that an image names; anything else asks by SIGTERM.
 fn signal(text: &str) -> i32 {
+    signal_number(text).unwrap_or(SIGTERM)
+}
+
+/// The number of a signal: `SIGQUIT`, `QUIT` or `3`; nothing for what is none.
+pub fn signal_number(text: &str) -> Option<i32> {
     let named = || format!("SIG{}", text.trim_start_matches("SIG")).parse::<Signal>().ok();
     let given = text.parse::<i32>().ok().filter(|number| (1..=64).contains(number));
-    given.or_else(|| named().map(number)).unwrap_or(SIGTERM)
+    given.or_else(|| named().map(number))
 }
 
 #[expect(clippy::as_conversions, reason = "the enumeration's values are the numbers")]

@@ -11,6 +11,6 @@ mod made;
 mod upkeep;
 
 pub use exec::Join;
-pub use long_running::LongRunning;
+pub use long_running::{LongRunning, signal_number};
 pub use made::{Begin, Made, Named, Reply};
 pub use upkeep::{Probe, Upkeep};

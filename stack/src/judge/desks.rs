@@ -7,7 +7,7 @@ use perry_sandbox_policy::{Explanation, Verdict};
 use perry_sandbox_verifier::DenialClass;
 
 use super::must::unlike;
-use super::{Judged, Judgement, Signed};
+use super::{Allowed, Judged, Judgement, Signed};
 use crate::demand::{Demand, Demands};
 use crate::lock::Lock;
 
@@ -98,7 +98,7 @@ fn answered(service: &str, image: String, demand: &Demand, asked: Asked<'_>) -> 
                 Verdict::Allow(plan) => {
                     let unlike = unlike(&service, demand, &plan);
                     if unlike.is_empty() {
-                        Judgement::Allowed(plan.digest())
+                        Judgement::Allowed(Allowed { plan: plan.digest(), backend: plan.backend.to_string() })
                     } else {
                         Judgement::Unlike(unlike)
                     }

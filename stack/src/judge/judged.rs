@@ -30,11 +30,20 @@ pub struct Signed {
     pub signers: Vec<String>,
 }
 
+/// A plan that is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// Its digest.
+    pub plan: PlanDigest,
+    /// The backend that it is for.
+    pub backend: String,
+}
+
 /// A verdict.
 #[derive(Debug, Clone)]
 pub enum Judgement {
     /// It may run, under this plan.
-    Allowed(PlanDigest),
+    Allowed(Allowed),
     /// The policy, or this machine, says no.
     Denied(Vec<DenyReason>),
     /// The plan that the policy allows is not what the file demands.
@@ -131,7 +140,7 @@ impl Judged {
         } else {
             self.judgement.reasons().into_iter().map(|text| json!({ "text": text })).collect()
         };
-        let plan = if let Judgement::Allowed(digest) = &self.judgement { Some(digest) } else { None };
+        let plan = if let Judgement::Allowed(allowed) = &self.judgement { Some(&allowed.plan) } else { None };
         json!({
             "service": self.service,
             "image": self.image,

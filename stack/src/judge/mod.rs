@@ -5,4 +5,4 @@ mod judged;
 mod must;
 
 pub use desks::{Desks, judge};
-pub use judged::{Judged, Judgement, Signed};
+pub use judged::{Allowed, Judged, Judgement, Signed};

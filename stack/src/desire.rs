@@ -1,0 +1,181 @@
+//! From a project whose services are all allowed to what the engine brings up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use perry_sandbox_engine::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Probe, SignerChoice, Upkeep};
+use perry_sandbox_policy::WallTime;
+use perry_sandbox_runner::{HealthCheck as Check, Restart as Again};
+
+use crate::demand::{Demand, Demands};
+use crate::judge::{Judged, Judgement};
+use crate::model::{Condition, HealthCheck, HealthTest, Restart, Service, Stack};
+use crate::order::Order;
+
+/// Failures in a row where nobody says.
+const RETRIES: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+
+/// Who was asked, and what belongs to a project beside its files' words.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The policies.
+    pub policy: &'a PolicyChoice,
+    /// Who must have signed, beside them.
+    pub signer: &'a SignerChoice,
+    /// How registries are reached.
+    pub access: &'a AccessChoice,
+    /// A digest of where the project comes from.
+    pub origin: &'a str,
+    /// The hash of each service's part of the files.
+    pub hashes: &'a BTreeMap<String, String>,
+}
+
+/// Why a service cannot be brought up, though it is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DesireError {
+    /// The policy or the verifier says no.
+    #[error("the service `{0}` is not allowed: see `perry-compose plan`")]
+    NotAllowed(String),
+    /// No signal.
+    #[error(
+        "the service `{service}` asks for the stop signal `{signal}`, which is none: write one as `SIGTERM` or `15`"
+    )]
+    Signal {
+        /// The service.
+        service: String,
+        /// What it asks for.
+        signal: String,
+    },
+}
+
+/// What there is to be. Pure; every service must be allowed.
+///
+/// # Errors
+/// A service is not, or asks for a signal that is none.
+pub fn desire(
+    stack: &Stack,
+    demands: &Demands,
+    order: &Order,
+    judged: &[Judged],
+    asked: Asked<'_>,
+) -> Result<Desired, DesireError> {
+    let judged: BTreeMap<&str, &Judged> = judged.iter().map(|one| (one.service.as_str(), one)).collect();
+    let mut units = Vec::new();
+    for name in order.start() {
+        let not_allowed = || DesireError::NotAllowed(name.to_owned());
+        let service = stack.services.get(name).ok_or_else(not_allowed)?;
+        let demand = demands.services.get(name).ok_or_else(not_allowed)?;
+        let verdict = judged.get(name).ok_or_else(not_allowed)?;
+        units.extend(replicas(stack, service, demand, verdict, asked)?);
+    }
+    let used = |keys: fn(&Unit) -> &Vec<String>| -> BTreeSet<String> {
+        units.iter().flat_map(keys).cloned().collect()
+    };
+    let (networks, volumes) = (used(|unit| &unit.networks), used(|unit| &unit.volumes));
+    let networks = networks.into_iter().map(|key| {
+        let subnet = stack.networks.get(&key).and_then(|network| network.subnets.first().cloned());
+        NetworkUnit { key, subnet }
+    });
+    Ok(Desired {
+        project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
+        networks: networks.collect(),
+        volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        units,
+        services: stack.services.keys().cloned().collect(),
+    })
+}
+
+fn replicas(
+    stack: &Stack,
+    service: &Service,
+    demand: &Demand,
+    verdict: &Judged,
+    asked: Asked<'_>,
+) -> Result<Vec<Unit>, DesireError> {
+    let not_allowed = || DesireError::NotAllowed(service.name.clone());
+    let Judgement::Allowed(allowed) = &verdict.judgement else { return Err(not_allowed()) };
+    let wish = demand.wish(&verdict.pinned(), asked.policy, asked.signer, asked.access);
+    let wish = wish.ok_or_else(not_allowed)?;
+    let stop = StopHow {
+        signal: stop_signal(service)?,
+        grace: service.container.stop_grace.map(|grace| grace.value),
+    };
+    let unit = |replica: u32| Unit {
+        service: service.name.clone(),
+        replica,
+        name: name(stack, service, replica),
+        config: asked.hashes.get(&service.name).cloned().unwrap_or_default(),
+        plan: allowed.plan.to_string(),
+        wish: wish.clone(),
+        upkeep: upkeep(service),
+        stop,
+        after: waits(service),
+        networks: demand.project.networks.iter().map(|one| one.network.to_string()).collect(),
+        volumes: demand.project.volumes.iter().map(|one| one.volume.to_string()).collect(),
+    };
+    Ok((1..=service.replicas).map(unit).collect())
+}
+
+/// The name that its file gives it, or docker compose's; nothing where a sandbox cannot have that.
+fn name(stack: &Stack, service: &Service, replica: u32) -> Option<String> {
+    let given = service.container_name.as_ref().map(|name| name.value.clone());
+    let name = given.unwrap_or_else(|| format!("{}-{}-{replica}", stack.name, service.name));
+    name.parse::<perry_sandbox_runner::SandboxName>().ok().map(|_| name)
+}
+
+fn stop_signal(service: &Service) -> Result<Option<i32>, DesireError> {
+    let Some(text) = &service.container.stop_signal else { return Ok(None) };
+    let signal = perry_sandbox_pipeline::signal_number(&text.value);
+    let none = || DesireError::Signal { service: service.name.clone(), signal: text.value.clone() };
+    signal.map(Some).ok_or_else(none)
+}
+
+fn waits(service: &Service) -> Vec<Wait> {
+    let depends = service.depends_on.iter().map(|one| Wait {
+        service: one.value.service.clone(),
+        until: match one.value.condition {
+            Condition::Started => Until::Started,
+            Condition::Healthy => Until::Healthy,
+            Condition::Completed => Until::Completed,
+        },
+        required: one.value.required,
+        restart: one.value.restart,
+    });
+    let needs = service.needs.iter().map(|(service, _)| Wait {
+        service: service.clone(),
+        until: Until::Started,
+        required: true,
+        restart: false,
+    });
+    depends.chain(needs).collect()
+}
+
+fn upkeep(service: &Service) -> Upkeep {
+    let restart = match service.restart.map_or(Restart::No, |restart| restart.value) {
+        Restart::No => Again::No,
+        Restart::OnFailure(most) => Again::OnFailure { most },
+        Restart::Always | Restart::UnlessStopped => Again::Always,
+    };
+    Upkeep { restart, health: service.health.as_ref().and_then(|health| probe(&health.value)) }
+}
+
+fn probe(health: &HealthCheck) -> Option<Probe> {
+    let command = match health.test.as_ref()? {
+        HealthTest::None => return None,
+        HealthTest::Command(command) => command.clone(),
+        HealthTest::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
+    };
+    let time = |time: Option<Duration>| {
+        time.and_then(|time| WallTime::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    };
+    let check = Check {
+        interval: time(health.interval).unwrap_or(WallTime::HEALTH_CHECK),
+        timeout: time(health.timeout).unwrap_or(WallTime::HEALTH_CHECK),
+        start_period: time(health.start_period),
+        retries: health.retries.and_then(NonZeroU32::new).unwrap_or(RETRIES),
+    };
+    Some(Probe { command, check })
+}
