@@ -7,6 +7,7 @@ use perry_sandbox_policy::{
 use thiserror::Error;
 
 use crate::native::DeviceError;
+use crate::project::ProjectError;
 
 /// Why a plan is not for this backend on this host. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -64,6 +65,9 @@ pub enum PlanError {
     /// The image's root folder cannot be opened.
     #[error("cannot open the image's root folder: {0}")]
     RootFolder(String),
+    /// A network or volume of the project that cannot be had.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A device that is not given.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -11,6 +11,7 @@ use super::start::StartError;
 use super::steps::Step;
 use super::sys::Errno;
 use crate::backends::ToolError;
+use crate::project::ProjectError;
 use crate::secret::SecretError;
 
 /// Why a sandbox did not run. Nothing of it is left.
@@ -43,6 +44,9 @@ pub enum RunError {
     /// Secrets and plan do not fit.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// A network or volume of its project cannot be had.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// Limits could not be set up.
     #[error("cannot make the cgroup that holds the limits: {0}")]
     Limits(#[source] io::Error),
@@ -101,6 +105,7 @@ impl RunError {
             Self::ProgramNotFound(_) => "program-not-found",
             Self::ProgramNotExecutable { .. } => "program-not-executable",
             Self::Secrets(_) => "secrets",
+            Self::Project(_) => "project",
             Self::Limits(_) => "limits",
             Self::Live(_) => "live",
             Self::StillRunning(_) => "still-running",

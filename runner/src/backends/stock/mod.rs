@@ -15,6 +15,7 @@ pub(super) mod read;
 mod shelf;
 mod words;
 
+pub use crate::project::{OwnStock, PROJECT_LABEL, ProjectError};
 pub use error::StockError;
 pub(super) use read::understands;
 pub use read::{EngineImage, ListedImage, Network, Volume};

@@ -154,7 +154,7 @@ impl Labels {
     }
 
     /// All that one of this name is made with.
-    pub(super) fn with_ours(&self, kind: StockKind, name: &StockName) -> BTreeMap<String, String> {
+    pub(crate) fn with_ours(&self, kind: StockKind, name: &StockName) -> BTreeMap<String, String> {
         let ours = (kind.label().to_owned(), name.to_string());
         self.0.clone().into_iter().chain([ours]).collect()
     }

@@ -126,6 +126,7 @@ fn names_what_failed(error: &RunError) {
         | RunError::Store(_)
         | RunError::Recorder(_)
         | RunError::StillRunning(_)
+        | RunError::Project(_)
         | RunError::Output { .. } => panic!("an error of another kind: {error}"),
     }
 }
