@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::backends::stock::WordError;
 use crate::native::DeviceError;
+use crate::project::ProjectError;
 
 /// Why a plan is not for this backend on this host. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -65,6 +66,9 @@ pub enum PlanError {
     /// The image's root folder cannot be opened.
     #[error("cannot open the image's root folder: {0}")]
     RootFolder(String),
+    /// A network or volume of the project that cannot be had.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A device that is not given.
     #[error(transparent)]
     Device(#[from] DeviceError),

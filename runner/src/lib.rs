@@ -70,6 +70,7 @@ mod lifecycle;
 mod microvm;
 mod native;
 mod outcome;
+mod project;
 mod record;
 mod secret;
 // A plan as the integration tests make one.

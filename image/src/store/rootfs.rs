@@ -43,6 +43,12 @@ impl Rootfs {
         &self.path
     }
 
+    /// The store that it lies in: its data folder.
+    pub fn store(&self) -> &Path {
+        // The tree, the chain's folder, `rootfs`, the store.
+        self.path.ancestors().nth(3).unwrap_or(&self.path)
+    }
+
     /// A handle on the tree, opened without following links.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()

@@ -15,6 +15,7 @@ use super::landlock;
 use super::process::Process;
 use super::secrets;
 use super::sys::try_namespaces;
+use crate::project::NEEDS_ROOT;
 
 /// The name of this backend in plans and on the command line.
 pub(crate) const NAME: &str = "native";
@@ -92,6 +93,12 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
             table.set(control, by(&format!("{mount}; {owners}")));
         }
     }
+    let networks = if Ids::of_this_process() == Ids::Range {
+        by(NETWORKS)
+    } else {
+        nobody(NEEDS_ROOT, Some("run it as root, or use the backend `podman`"))
+    };
+    table.set(Control::ProjectNetworks, networks);
     for control in LATER {
         table.set(
             control,
@@ -130,7 +137,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 23] = [
+const HELD: [(Control, &str); 24] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -148,6 +155,7 @@ const HELD: [(Control, &str); 23] = [
     (Control::MountsRead, "bind mount (read-only, nosuid, nodev, noexec)"),
     (Control::MountsWrite, "bind mount (nosuid, nodev, noexec)"),
     (Control::MountsExec, "bind mount (read-only, nosuid, nodev)"),
+    (Control::Volumes, "bind mount of a folder that was made for the project (nosuid, nodev, noexec)"),
     (Control::Devices, "own /dev (nodes with the numbers that were looked at, nosuid, noexec)"),
     (Control::Env, "launcher (the plan's variables and no other)"),
     (Control::User, "user namespace"),
@@ -165,8 +173,11 @@ const HELD: [(Control, &str); 23] = [
     (Control::Terminal, "devpts of its own"),
 ];
 
+/// How root holds networks of projects.
+const NETWORKS: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside); addresses by the runner; names by /etc/hosts";
+
 /// What this backend does not do yet: said, and refused before anything starts.
-const LATER: [Control; 3] = [Control::ProjectNetworks, Control::Publish, Control::Volumes];
+const LATER: [Control; 1] = [Control::Publish];
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {
@@ -196,9 +207,9 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 4);
+        assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 5);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
-        assert!(table.enforcer(Control::Volumes).is_none() && table.enforcer(Control::Egress).is_some());
+        assert!(table.enforcer(Control::Publish).is_none() && table.enforcer(Control::Egress).is_some());
     }
 
     #[test]

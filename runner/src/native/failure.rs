@@ -12,6 +12,7 @@ use super::steps::Step;
 use super::sys::Errno;
 use crate::backends::ToolError;
 use crate::backends::stock::StockError;
+use crate::project::ProjectError;
 use crate::secret::SecretError;
 
 /// Why a sandbox did not run. Nothing of it is left.
@@ -92,6 +93,12 @@ pub struct SetupError {
     step: String,
     errno: String,
     remedy: &'static str,
+}
+
+impl From<ProjectError> for RunError {
+    fn from(error: ProjectError) -> Self {
+        Self::Project(error.into())
+    }
 }
 
 impl RunError {

@@ -11,6 +11,7 @@ use super::ids::Ids;
 use super::landlock;
 use super::secrets;
 use super::settings::{RootFolder, Settings};
+use super::shared;
 use super::spec::{Ground, NEEDED, RESOLVER};
 use super::sys::{Errno, open_beneath};
 
@@ -26,6 +27,9 @@ pub enum RootError {
     /// A folder that must be mounted on is something else.
     #[error("the image has a file where /{0} must be a folder: use an image without it")]
     NoFolder(String),
+    /// A file that must be mounted on is something else.
+    #[error("the image has something else where /{0} must be a file: use an image without it")]
+    NoFile(String),
     /// It cannot be looked at.
     #[error("cannot look at /{path} of the image: {errno}")]
     Unreadable {
@@ -47,6 +51,7 @@ impl Ground {
             root: String::new(),
             missing: Vec::new(),
             resolver: false,
+            no_hosts: false,
             cgroup: cgroup.then_some(0),
             landlock: landlock::abi(),
             hard_limits: hard_limits(),
@@ -59,11 +64,13 @@ impl Ground {
         root: &RootFolder,
         cgroup: Option<u8>,
     ) -> Result<Self, RootError> {
-        let mounts = settings.mounts.iter().map(|mount| mount.path.trim_start_matches('/'));
+        let mounts = shared::places(settings).map(|(path, _)| path.trim_start_matches('/'));
         let mounts = mounts.filter(|path| !path.starts_with("tmp/"));
         let mut missing = Vec::new();
         let secrets = (!settings.secrets.is_empty()).then_some(secrets::FOLDER);
-        for path in NEEDED.into_iter().chain(mounts).chain(secrets) {
+        let is_networked = !settings.networks.is_empty();
+        let hosts = is_networked.then_some(shared::HOSTS_FOLDER);
+        for path in NEEDED.into_iter().chain(mounts).chain(secrets).chain(hosts) {
             note_missing(root.folder.as_fd(), path, &mut missing)?;
         }
         Ok(Self {
@@ -71,6 +78,7 @@ impl Ground {
             root: root.path.to_str().ok_or(RootError::Path)?.to_owned(),
             missing,
             resolver: !settings.egress.is_empty() && has_resolver(root.folder.as_fd())?,
+            no_hosts: is_networked && lacks_hosts(root.folder.as_fd())?,
             cgroup,
             landlock: landlock::abi(),
             hard_limits: hard_limits(),
@@ -88,6 +96,22 @@ fn has_resolver(root: BorrowedFd<'_>) -> Result<bool, RootError> {
         Ok(file) => File::from(file).metadata().map(|is| is.is_file()).map_err(|error| unreadable(&error)),
         // Nor does one that this user may not read: the sandbox may not either.
         Err(Errno(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EACCES | libc::ENXIO)) => Ok(false),
+        Err(errno) => Err(unreadable(&errno)),
+    }
+}
+
+/// Whether the image has nothing where the sandbox's own list of hosts is shown. A file is covered; anything else is refused.
+fn lacks_hosts(root: BorrowedFd<'_>) -> Result<bool, RootError> {
+    let path = || shared::HOSTS.to_owned();
+    let unreadable = |errno: &dyn ToString| RootError::Unreadable { path: path(), errno: errno.to_string() };
+    let name = CString::new(shared::HOSTS).map_err(|error| unreadable(&error))?;
+    match open_beneath(root, &name, libc::O_PATH | libc::O_NOFOLLOW) {
+        Ok(file) => {
+            let kind = File::from(file).metadata().map_err(|error| unreadable(&error))?.file_type();
+            if kind.is_file() { Ok(false) } else { Err(RootError::NoFile(path())) }
+        }
+        Err(Errno(libc::ENOENT)) => Ok(true),
+        Err(Errno(libc::ELOOP)) => Err(RootError::Link(path())),
         Err(errno) => Err(unreadable(&errno)),
     }
 }

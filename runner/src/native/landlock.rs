@@ -138,6 +138,8 @@ fn confine(settings: &Settings, abi: u32, scoped: u64) -> Result<Step, SpecError
         ];
         let writable = settings.mounts.iter().filter(|mount| mount.writable);
         rules.extend(writable.map(|mount| rule(&mount.path, write)));
+        let volumes = settings.volumes.iter().filter(|volume| volume.writable);
+        rules.extend(volumes.map(|volume| rule(&volume.inside, write)));
         rules
     };
     let rules = rules.into_iter().collect::<Result<_, SpecError>>()?;

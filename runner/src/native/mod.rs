@@ -28,6 +28,7 @@ mod report;
 mod run;
 mod secrets;
 mod settings;
+mod shared;
 mod signals;
 mod spec;
 mod start;
@@ -70,16 +71,17 @@ pub(crate) use pump::{Outlet, source_of};
 pub(crate) use recorder::Recorder;
 pub(crate) use run::pipes;
 pub(crate) use run::{Finished, Place, run};
-pub(crate) use settings::{Bounds, RootFolder, Settings};
+pub(crate) use settings::{Bounds, NetworkWish, RootFolder, Settings, VolumeFolder};
 pub(crate) use signals::{Delivery, Hands, is_handled_by, is_handled_with};
 pub use spec::SpecError;
 pub(crate) use spec::candidates_of;
 pub use start::StartError;
+pub(crate) use steps::Slot;
 pub(crate) use supervise::{Company, Counting, Ended, Running, supervise};
 pub(crate) use sys::Exit;
 pub(crate) use sys::{
-    NoBrokenPipeSignal, Walls, open_inside, open_pidfd, peek_exited, signal_by_pidfd, spawn_walled,
-    try_namespaces, wait_exit,
+    NoBrokenPipeSignal, Walls, clone_host, open_inside, open_pidfd, peek_exited, signal_by_pidfd,
+    spawn_walled, try_namespaces, wait_exit,
 };
 pub use text::TextError;
 pub(crate) use wait::await_readable;
@@ -93,7 +95,7 @@ pub(crate) use self::{
     settings::HostFolder,
     steps::Step,
     sys::{
-        Errno, MountAttributes, clone_host, clone_tree, exit_now, filter_every_thread, leave_host, new_tmpfs,
+        Errno, MountAttributes, clone_tree, exit_now, filter_every_thread, leave_host, new_tmpfs,
         open_beneath, restrict_self, set_attributes, set_attributes_below,
     },
 };

@@ -36,6 +36,9 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: plan.mounts.iter().map(host_folder).collect(),
+        // Both are looked up by whoever prepares a run of this backend.
+        volumes: Vec::new(),
+        networks: Vec::new(),
         devices: devices(plan)?,
         secrets: plan.secrets.clone(),
         egress: match &plan.network {

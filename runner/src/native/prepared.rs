@@ -14,13 +14,14 @@ use super::owners;
 use super::plan::settings;
 use super::recorder::Recorder;
 use super::run::{Finished, Place, run};
-use super::settings::{RootFolder, Settings};
+use super::settings::{NetworkWish, RootFolder, Settings};
 use super::spec::{Ground, Spec};
 use super::start::StartError;
 use super::warm::Warmth;
 use crate::demands::PlanError;
 use crate::io::Streams;
 use crate::launch::Surroundings;
+use crate::project::{networks_of, volumes_of};
 
 /// A plan that has been checked against this host.
 #[derive(Debug)]
@@ -34,7 +35,9 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Checks every line of the plan before anything starts.
     pub(crate) fn new(plan: &LaunchPlan, rootfs: &Rootfs, table: &ControlTable) -> Result<Self, PlanError> {
-        let settings = settings(plan, table)?;
+        let mut settings = settings(plan, table)?;
+        settings.volumes = volumes_of(plan, rootfs.store())?;
+        settings.networks = networks_of(plan)?;
         let unreadable = |error: io::Error| PlanError::RootFolder(error.to_string());
         let root = RootFolder::of(rootfs).map_err(unreadable)?;
         let count = plan.warm.and_then(|warm| usize::try_from(warm.get()).ok());
@@ -86,7 +89,19 @@ impl Prepared {
         ];
         let owners = self.owners(spec.ids)?;
         let steps = (1..).zip(&spec.steps).map(|(number, step): (u32, _)| format!("{number:4}  {step}"));
-        Ok(head.into_iter().chain(owners).chain(steps).collect())
+        Ok(head.into_iter().chain(owners).chain(self.networks()).chain(steps).collect())
+    }
+}
+
+impl Prepared {
+    /// What the parent does about networks while the child waits to be let go.
+    fn networks(&self) -> impl Iterator<Item = String> {
+        self.settings.networks.iter().zip(0_u8..).map(|(wish, number)| {
+            let NetworkWish { project, key, aliases, address } = wish;
+            let address = address.map_or_else(|| "a free address".to_owned(), |address| address.to_string());
+            let names = if aliases.is_empty() { "no name".to_owned() } else { aliases.join(", ") };
+            format!("eth{number} is connected to the network {project}_{key}, with {address} and {names} in /etc/hosts")
+        })
     }
 }
 

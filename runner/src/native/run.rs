@@ -19,7 +19,7 @@ use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::recorder::Recorder;
 use super::secrets;
-use super::settings::{HostFolder, RootFolder, Settings};
+use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec, own_room};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::{Slot, Step};
@@ -29,6 +29,7 @@ use super::warm::{self, Warmth};
 use crate::egress::EgressUse;
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
+use crate::project::{hold, join};
 use crate::secret::Secrets;
 
 /// How a native run ended.
@@ -103,11 +104,17 @@ fn run_in(
 ) -> Result<Finished, RunError> {
     let (group, note) = (berth.group(), berth.note()?);
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
+    // Until the sandbox is gone: what is bound here is dropped after its supervision.
+    let _volumes = hold(&settings.volumes, (settings.uid, settings.gid))?;
+    let mut membership = join(place.live, &settings.networks)?;
+    let links = membership.as_ref().map(|membership| membership.links.clone()).unwrap_or_default();
+    let spec = Spec { links, ..spec };
     let spec = place.recorder.into_iter().fold(spec, |spec, recorder| spec.recorded(&recorder.filter));
     let channel = |error: io::Error| RunError::Start(StartError::Channel(error));
     let (mut running, given) = connect(settings, root, streams, place.window).map_err(channel)?;
     let mut given = given.join(group).map_err(RunError::Limits)?;
     given.others = others(settings, place.secrets)?;
+    given.others.extend(membership.iter_mut().flat_map(|membership| membership.given.drain(..)));
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.
         before(place)?;
@@ -252,18 +259,20 @@ pub(super) fn others(
 
 /// As root the parent clones host folders: a child in a user namespace may not enter what only root may.
 fn host_trees(settings: &Settings) -> Result<Vec<(Slot, OwnedFd)>, StartError> {
-    if settings.mounts.is_empty() || Ids::of_this_process() != Ids::Range {
+    if (settings.mounts.is_empty() && settings.volumes.is_empty()) || Ids::of_this_process() != Ids::Range {
         return Ok(Vec::new());
     }
-    let clone = |(number, mount): (u8, &HostFolder)| {
+    let clone = |path: &str| {
         let refused = |errno: Errno| StartError::Mount {
-            path: mount.path.clone(),
+            path: path.to_owned(),
             errno: errno.to_string(),
             remedy: remedy_of_folder(errno),
         };
-        Ok((Slot::Host(number), clone_host(&mount.path).map_err(refused)?))
+        clone_host(path).map_err(refused)
     };
-    (0_u8..).zip(&settings.mounts).map(clone).collect()
+    let mounts = (0_u8..).zip(&settings.mounts).map(|(number, mount)| (Slot::Host(number), &mount.path));
+    let volumes = (0_u8..).zip(&settings.volumes).map(|(number, one)| (Slot::Volume(number), &one.path));
+    mounts.chain(volumes).map(|(slot, path)| Ok((slot, clone(path)?))).collect()
 }
 
 pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Result<Finished, RunError> {

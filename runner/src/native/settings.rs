@@ -1,6 +1,7 @@
 //! What the native backend is asked for, in its own types: a plan with every choice of this host made.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) read_only: Vec<String>,
     /// Host folders that are seen inside at the same path.
     pub(crate) mounts: Vec<HostFolder>,
+    /// Volumes of its project.
+    pub(crate) volumes: Vec<VolumeFolder>,
+    /// Networks of its project.
+    pub(crate) networks: Vec<NetworkWish>,
     /// Devices of the host.
     pub(crate) devices: Vec<HostDevice>,
     /// Secrets that are files below `/run/secrets`.
@@ -57,6 +62,30 @@ pub(crate) struct HostFolder {
     pub(crate) writable: bool,
     /// Whether programs in it can be executed; never together with writing.
     pub(crate) executable: bool,
+}
+
+/// A volume of the project. What is in it is never executed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeFolder {
+    /// Its folder on the host, without symbolic links.
+    pub(crate) path: String,
+    /// Where it is seen.
+    pub(crate) inside: String,
+    /// Whether it can be written.
+    pub(crate) writable: bool,
+}
+
+/// A network of the project that is joined when the sandbox starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NetworkWish {
+    /// Whose it must be.
+    pub(crate) project: String,
+    /// Its name in the project.
+    pub(crate) key: String,
+    /// By what others there find the sandbox.
+    pub(crate) aliases: Vec<String>,
+    /// Its address there; nothing: any that is free.
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// A device of the host that was looked at.

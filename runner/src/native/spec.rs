@@ -10,9 +10,11 @@ use super::ids::{Ids, Users};
 use super::landlock;
 use super::secrets;
 use super::settings::{HostFolder, Settings};
-use super::steps::{MAX_MOUNTS, MAX_SECRETS, Slot, Step};
+use super::shared;
+use super::steps::{MAX_MOUNTS, MAX_NETWORKS, MAX_SECRETS, MAX_VOLUMES, Slot, Step};
 use super::sys::MountAttributes;
 use super::text::{Text, TextError};
+use crate::project::Link;
 
 /// Everything that is done to start one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub(crate) struct Spec {
     pub(crate) argv: Vec<Text>,
     /// Environment, `NAME=value`.
     pub(crate) env: Vec<Text>,
+    /// What the parent connects the sandbox to before it lets it go.
+    pub(crate) links: Vec<Link>,
 }
 
 /// What this host and this image say; found before the steps are made.
@@ -41,6 +45,8 @@ pub(crate) struct Ground {
     pub(crate) missing: Vec<String>,
     /// Whether names are answered inside, and the image has a file that says that they are answered elsewhere.
     pub(crate) resolver: bool,
+    /// Whether the sandbox is in networks, and the image has no file that says who is there.
+    pub(crate) no_hosts: bool,
     /// Where a cgroup counts: how many of its folders the child joins by itself.
     pub(crate) cgroup: Option<u8>,
     /// Which version of Landlock the kernel has; 0: none.
@@ -72,6 +78,15 @@ pub enum SpecError {
         /// What can be written.
         write: String,
     },
+    /// Too many volumes.
+    #[error("{0} volumes are more than the {MAX_VOLUMES} that one sandbox can see: put several into one")]
+    TooManyVolumes(usize),
+    /// Too many networks.
+    #[error("{0} networks are more than the {MAX_NETWORKS} that one sandbox can be in: join fewer")]
+    TooManyNetworks(usize),
+    /// Two things at one place.
+    #[error("two folders or volumes are to be seen at `{0}`: only one of them would be")]
+    SamePlace(String),
     /// Too many secrets.
     #[error("{0} secrets are more than the {MAX_SECRETS} that one sandbox can have: put several into one")]
     TooManySecrets(usize),
@@ -129,6 +144,7 @@ impl Spec {
             steps,
             argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
             env: env.collect::<Result<_, _>>()?,
+            links: Vec::new(),
         })
     }
 
@@ -138,11 +154,12 @@ impl Spec {
             return Err(SpecError::TooManyMounts(settings.mounts.len()));
         }
         check_folder(&settings.cwd)?;
-        check_write_or_execute(&settings.mounts)?;
-        for mount in &settings.mounts {
-            check_folder(&mount.path)?;
-            if mount.path == "/" {
-                return Err(SpecError::Folder(mount.path.clone()));
+        check_write_or_execute(settings)?;
+        shared::check(settings)?;
+        for (path, _) in shared::places(settings) {
+            check_folder(path)?;
+            if path == "/" {
+                return Err(SpecError::Folder(path.to_owned()));
             }
         }
         // SECURITY: before the first wait, and again after every change of user, which clears it. The child has copies of
@@ -165,6 +182,7 @@ impl Spec {
             steps.push(own_resolver()?);
         }
         steps.extend(host_folders(settings)?);
+        steps.extend(shared::hosts(settings)?);
         steps.extend(secrets::files(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
         steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
@@ -202,20 +220,20 @@ impl Spec {
     }
 }
 
-/// The plan's host folders at their places, the shallow ones first: one may lie inside another.
+/// The plan's host folders and volumes at their places, the shallow ones first: one may lie inside another.
 fn host_folders(settings: &Settings) -> Steps {
-    let mut mounts: Vec<_> = (0_u8..).zip(&settings.mounts).collect();
-    mounts.sort_by_key(|(_, mount)| &mount.path);
+    let mut mounts: Vec<_> = shared::places(settings).collect();
+    mounts.sort_by_key(|(path, _)| *path);
     let mut steps = Vec::new();
-    for (number, mount) in mounts {
-        let path = relative(&mount.path);
+    for (path, mount) in mounts {
+        let path = relative(path);
         // Below our own /tmp nothing of the image is seen: the place is made there.
         if path.starts_with("tmp/") {
             for folder in chain(path).skip(1) {
                 steps.push(Step::MakeFolder { beneath: Slot::Scratch, path: text(folder)?, mode: 0o755 });
             }
         }
-        steps.push(Step::Attach { mount: Slot::Host(number), beneath: Slot::Root, path: text(path)? });
+        steps.push(Step::Attach { mount, beneath: Slot::Root, path: text(path)? });
     }
     Ok(steps)
 }
@@ -313,6 +331,7 @@ fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
         }
         steps.push(Step::Restrict { mount: slot, attributes: attributes_of(mount), recursive: true });
     }
+    steps.extend(shared::volumes(settings, given)?);
     Ok(steps)
 }
 
@@ -332,13 +351,14 @@ fn is_below(path: &str, root: &str) -> bool {
 }
 
 /// SECURITY: one mount of a folder may be written and another executed; then so could what was written.
-fn check_write_or_execute(mounts: &[HostFolder]) -> Result<(), SpecError> {
-    for exec in mounts.iter().filter(|mount| mount.executable) {
-        let both = |mount: &&HostFolder| {
-            mount.writable && (is_below(&mount.path, &exec.path) || is_below(&exec.path, &mount.path))
-        };
-        if let Some(write) = mounts.iter().find(both) {
-            return Err(SpecError::WriteAndExecute { exec: exec.path.clone(), write: write.path.clone() });
+fn check_write_or_execute(settings: &Settings) -> Result<(), SpecError> {
+    let folders = settings.mounts.iter().filter(|mount| mount.writable).map(|mount| &mount.path);
+    // Whoever writes to a volume that is only read here is another sandbox.
+    let written: Vec<_> = folders.chain(settings.volumes.iter().map(|volume| &volume.path)).collect();
+    for exec in settings.mounts.iter().filter(|mount| mount.executable) {
+        let both = |path: &&&String| is_below(path, &exec.path) || is_below(&exec.path, path);
+        if let Some(write) = written.iter().find(both) {
+            return Err(SpecError::WriteAndExecute { exec: exec.path.clone(), write: (*write).clone() });
         }
     }
     Ok(())
@@ -372,9 +392,18 @@ fn root(settings: &Settings, ground: &Ground) -> Steps {
     for name in folders {
         steps.push(folder(name.to_owned())?);
     }
-    let added: BTreeSet<_> = ground.missing.iter().flat_map(|path| chain(path)).collect();
+    // Where the image has the folder as well, what is in both is seen.
+    let hosts = ground.no_hosts.then_some(shared::HOSTS_FOLDER);
+    let added: BTreeSet<_> = ground.missing.iter().flat_map(|path| chain(path)).chain(hosts).collect();
     for path in added {
         steps.push(folder(format!("added/{path}"))?);
+    }
+    if ground.no_hosts {
+        steps.push(Step::MakeFile {
+            beneath: stage,
+            path: text(format!("added/{}", shared::HOSTS))?,
+            mode: 0o644,
+        });
     }
     steps.push(Step::Attach { mount: Slot::Image, beneath: stage, path: text("image")? });
     // Relative names: a path of the host in the mount's options would be seen inside.

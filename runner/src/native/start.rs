@@ -15,6 +15,7 @@ use super::sys::{
     CloneRequest, Cloned, Errno, MountAttributes, Pointers, clone_into, clone_tree, map_tree, open_pidfd,
     set_attributes, signal_by_pidfd, wait_exit,
 };
+use crate::project::connect;
 
 /// Descriptors that one sandbox starts with.
 #[derive(Debug)]
@@ -64,6 +65,9 @@ pub enum StartError {
     /// The owners of a mounted folder could not be mapped.
     #[error("cannot map the owners of a mounted host folder: {0}")]
     Owners(#[source] io::Error),
+    /// A network could not be joined.
+    #[error("cannot connect the sandbox to the networks of its project: {0}")]
+    Networks(#[source] io::Error),
     /// A cgroup could not be joined.
     #[error("cannot put the sandbox under its limits: {0}")]
     Limits(#[source] io::Error),
@@ -202,6 +206,7 @@ fn release(
     tell(gate, b'i', root.as_ref().map(AsFd::as_fd))?;
     // The child has far to go yet, and until it executes the program it dies with this process for certain.
     note(child.pid).map_err(StartError::Record)?;
+    connect(&spec.links, &given.others, child.pid).map_err(StartError::Networks)?;
     tell(gate, b'g', None)
 }
 

@@ -63,19 +63,34 @@ pub(crate) enum Slot {
     Host(u8),
     /// The value of the n-th secret of the plan.
     Secret(u8),
+    /// The n-th volume of the plan.
+    Volume(u8),
+    /// The namespace of the n-th network of the plan: for the parent alone.
+    Network(u8),
+    /// Who is in these networks, as a file.
+    Hosts,
 }
 
-/// How many places there are; the last ones are [`Slot::Host`] and [`Slot::Secret`].
-pub(crate) const SLOTS: usize = FIRST_SECRET + MAX_SECRETS;
+/// How many places there are; the last ones are those of which there are many, and [`Slot::Hosts`].
+pub(crate) const SLOTS: usize = HOSTS + 1;
 
 const FIRST_HOST: usize = 24;
 const FIRST_SECRET: usize = FIRST_HOST + MAX_MOUNTS;
+const FIRST_VOLUME: usize = FIRST_SECRET + MAX_SECRETS;
+const FIRST_NETWORK: usize = FIRST_VOLUME + MAX_VOLUMES;
+const HOSTS: usize = FIRST_NETWORK + MAX_NETWORKS;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
 
 /// How many secrets one sandbox can have.
 pub(crate) const MAX_SECRETS: usize = 64;
+
+/// How many volumes one sandbox can see.
+pub(crate) const MAX_VOLUMES: usize = 32;
+
+/// How many networks one sandbox can be in.
+pub(crate) const MAX_NETWORKS: usize = 16;
 
 impl Slot {
     /// Position in the child's table.
@@ -107,6 +122,9 @@ impl Slot {
             Self::Devices => 23,
             Self::Host(n) => nth(FIRST_HOST, n, MAX_MOUNTS),
             Self::Secret(n) => nth(FIRST_SECRET, n, MAX_SECRETS),
+            Self::Volume(n) => nth(FIRST_VOLUME, n, MAX_VOLUMES),
+            Self::Network(n) => nth(FIRST_NETWORK, n, MAX_NETWORKS),
+            Self::Hosts => HOSTS,
         }
     }
 }
@@ -160,6 +178,8 @@ pub(crate) enum Step {
     AttachPart { mount: Slot, part: Text, beneath: Slot, path: Text, attributes: MountAttributes },
     /// Make a folder; one that is there already is kept.
     MakeFolder { beneath: Slot, path: Text, mode: u32 },
+    /// Make an empty file; one that is there already is an error.
+    MakeFile { beneath: Slot, path: Text, mode: u32 },
     /// Make a symbolic link.
     MakeLink { beneath: Slot, path: Text, target: Text },
     /// Write the value of a secret into a new file that only this user can read.
@@ -265,6 +285,9 @@ impl fmt::Display for Step {
             }
             Self::MakeFolder { beneath, path, mode } => {
                 write!(f, "mkdir {path} in {beneath:?}, mode {mode:o}")
+            }
+            Self::MakeFile { beneath, path, mode } => {
+                write!(f, "make the empty file {path} in {beneath:?}, mode {mode:o}")
             }
             Self::MakeLink { path, target, .. } => write!(f, "link {path} to {target}"),
             Self::WriteSecret { name, user: (uid, _), .. } => {
@@ -379,6 +402,11 @@ mod tests {
             Slot::Host(last(MAX_MOUNTS)),
             Slot::Secret(0),
             Slot::Secret(last(MAX_SECRETS)),
+            Slot::Volume(0),
+            Slot::Volume(last(MAX_VOLUMES)),
+            Slot::Network(0),
+            Slot::Network(last(MAX_NETWORKS)),
+            Slot::Hosts,
         ];
         let mut places: Vec<_> = all.iter().map(|slot| slot.index()).collect();
         places.dedup();

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::super::tool::ToolError;
 use super::words::StockKind;
+use crate::project::ProjectError;
 
 /// Why an engine's stock was not read or changed.
 #[derive(Debug, Error)]
@@ -111,4 +112,7 @@ pub enum StockError {
         /// In its own words.
         source: ToolError,
     },
+    /// The embedded backend's own stock failed.
+    #[error(transparent)]
+    Own(#[from] ProjectError),
 }

@@ -16,9 +16,10 @@ pub(super) mod required;
 mod shelf;
 mod words;
 
+pub use crate::project::{OwnStock, ProjectError};
 pub use error::StockError;
 pub(super) use read::understands;
 pub use read::{EngineImage, ListedImage, Network, Volume};
 pub use shelf::Stock;
-pub(super) use words::PROJECT;
+pub(crate) use words::PROJECT;
 pub use words::{Labels, NewNetwork, NewVolume, Project, StockKind, StockName, Subnet, WordError};

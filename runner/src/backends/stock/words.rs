@@ -20,7 +20,7 @@ const MOST_LABELS: usize = 64;
 /// Labels that begin so are ours to set.
 const RESERVED: &str = "perry-sandbox.";
 /// The label of what belongs to a project; its value is the project.
-pub(in super::super) const PROJECT: &str = "perry-sandbox.project";
+pub(crate) const PROJECT: &str = "perry-sandbox.project";
 
 /// What an engine can have of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -238,7 +238,7 @@ impl Labels {
     }
 
     /// All that one of this name is made with.
-    pub(super) fn with_ours(&self, kind: StockKind, name: &StockName) -> BTreeMap<String, String> {
+    pub(crate) fn with_ours(&self, kind: StockKind, name: &StockName) -> BTreeMap<String, String> {
         let ours = (kind.label().to_owned(), name.to_string());
         self.0.clone().into_iter().chain([ours]).collect()
     }

@@ -169,6 +169,7 @@ impl Child<'_> {
             Step::WriteProc { path, value } => self.write_proc(path.as_c(), value.as_c()),
             Step::Pivot => mount::pivot_here(),
             Step::MakeFolder { .. }
+            | Step::MakeFile { .. }
             | Step::MakeLink { .. }
             | Step::Device { .. }
             | Step::GivenDevice { .. }
@@ -212,6 +213,11 @@ impl Child<'_> {
                     Err(Errno(libc::EEXIST)) => Ok(()),
                     other => other,
                 }
+            }
+            Step::MakeFile { beneath, path, mode } => {
+                let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
+                mount::open_in(self.fd(*beneath), path.as_c(), flags, *mode, Beneath::SameMount)
+                    .map(call::close)
             }
             Step::MakeLink { beneath, path, target } => {
                 mount::make_link(self.fd(*beneath), path.as_c(), target.as_c())

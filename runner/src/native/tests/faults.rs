@@ -121,12 +121,12 @@ fn names_what_failed(error: &RunError) {
         | RunError::ProgramNotFound(_)
         | RunError::Live(_)
         | RunError::Tool(_)
-        | RunError::Project(_)
         | RunError::Guard(_)
         | RunError::Helper(_)
         | RunError::Store(_)
         | RunError::Recorder(_)
         | RunError::StillRunning(_)
+        | RunError::Project(_)
         | RunError::Output { .. } => panic!("an error of another kind: {error}"),
     }
 }

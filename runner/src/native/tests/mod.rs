@@ -11,11 +11,13 @@ mod landlock;
 mod leftovers;
 mod mounts;
 mod needs;
+mod networks;
 mod recording;
 mod rootfs;
 mod secrets;
 mod streams;
 mod traps;
+mod volumes;
 mod warm;
 mod warm_ends;
 

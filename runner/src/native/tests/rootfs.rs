@@ -86,6 +86,8 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: Vec::new(),
+        volumes: Vec::new(),
+        networks: Vec::new(),
         devices: Vec::new(),
         secrets: Vec::new(),
         egress: Grants::default(),

@@ -1,0 +1,62 @@
+//! What a sandbox shares with others of its project: volumes, and the file that says who is in its networks.
+
+use std::collections::BTreeSet;
+
+use super::settings::Settings;
+use super::spec::{SpecError, Steps, text};
+use super::steps::{MAX_NETWORKS, MAX_VOLUMES, Slot, Step};
+use super::sys::MountAttributes;
+
+/// Where programs look for addresses by name, relative to the root.
+pub(super) const HOSTS: &str = "etc/hosts";
+/// The folder of that.
+pub(super) const HOSTS_FOLDER: &str = "etc";
+
+/// Where something of the host is seen inside, and what.
+pub(super) fn places(settings: &Settings) -> impl Iterator<Item = (&str, Slot)> {
+    let mounts = (0_u8..).zip(&settings.mounts).map(|(number, one)| (one.path.as_str(), Slot::Host(number)));
+    let volumes = (0_u8..).zip(&settings.volumes);
+    mounts.chain(volumes.map(|(number, one)| (one.inside.as_str(), Slot::Volume(number))))
+}
+
+/// Refuses more than there is room for, and what would cover something else.
+pub(super) fn check(settings: &Settings) -> Result<(), SpecError> {
+    if settings.volumes.len() > MAX_VOLUMES {
+        return Err(SpecError::TooManyVolumes(settings.volumes.len()));
+    }
+    if settings.networks.len() > MAX_NETWORKS {
+        return Err(SpecError::TooManyNetworks(settings.networks.len()));
+    }
+    let mut seen = BTreeSet::new();
+    match places(settings).find(|(path, _)| !seen.insert(*path)) {
+        Some((path, Slot::Volume(_))) => Err(SpecError::SamePlace(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Volumes as detached mounts, restricted. As root they come from the parent.
+pub(super) fn volumes(settings: &Settings, given: bool) -> Steps {
+    let mut steps = Vec::new();
+    for (number, volume) in (0_u8..).zip(&settings.volumes) {
+        let mount = Slot::Volume(number);
+        if !given {
+            steps.push(Step::OpenHost { path: text(&volume.path)?, into: Slot::Work, same_as: None });
+            steps.push(Step::CloneTree { from: Slot::Work, into: mount, recursive: true });
+        }
+        let attributes = if volume.writable { MountAttributes::Data } else { MountAttributes::ReadOnlyData };
+        steps.push(Step::Restrict { mount, attributes, recursive: true });
+    }
+    Ok(steps)
+}
+
+/// The file of names at its place, where there are networks.
+pub(super) fn hosts(settings: &Settings) -> Steps {
+    if settings.networks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mount = Slot::Hosts;
+    Ok(vec![
+        Step::Restrict { mount, attributes: MountAttributes::ReadOnlyData, recursive: false },
+        Step::Attach { mount, beneath: Slot::Root, path: text(HOSTS)? },
+    ])
+}

@@ -1,0 +1,333 @@
+//! Networks of a project: sandboxes that reach each other by name, and nobody else.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::super::settings::{NetworkWish, Settings};
+use super::changed::as_ordinary_user;
+use super::rootfs::{busybox, settings};
+use super::*;
+use crate::backends::stock::{Labels, NewNetwork, OwnStock, StockName};
+use crate::native::process::Process;
+
+/// A runtime folder with networks, which are gone with it.
+struct Yard {
+    folder: TempDir,
+    stock: OwnStock,
+}
+
+impl Yard {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stock = OwnStock::new(&folder.path().join("data"), folder.path());
+        Self { folder, stock }
+    }
+
+    fn make(&self, project: &str, key: &str) -> StockName {
+        self.try_make(project, key, None).unwrap()
+    }
+
+    fn try_make(&self, project: &str, key: &str, subnet: Option<&str>) -> Result<StockName, String> {
+        let labels = Labels::default().of_project(&project.parse().unwrap());
+        let name: StockName = format!("{project}_{key}").parse().unwrap();
+        let subnet = subnet.map(|subnet| subnet.parse().unwrap());
+        let new = NewNetwork { name: name.clone(), labels, internal: true, subnet };
+        self.stock.create_network(&new).map(|_| name).map_err(|error| error.to_string())
+    }
+
+    fn run(&self, settings: &Settings) -> Result<Finished, RunError> {
+        let (image, room) = (busybox(), without_cgroups());
+        run(
+            settings,
+            &root_folder(image.path()),
+            Streams::captured(),
+            None,
+            &place(&room, self.folder.path()),
+        )
+    }
+
+    fn said(&self, settings: &Settings) -> String {
+        String::from_utf8(self.run(settings).unwrap().stdout).unwrap()
+    }
+
+    fn await_members(&self, name: &StockName, count: usize) {
+        let begun = Instant::now();
+        while self.stock.members(name).unwrap().len() != count {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", self.stock.members(name));
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The links of a network's namespace, seen from inside.
+    fn links(&self, name: &StockName) -> Vec<String> {
+        let namespace = self.folder.path().join("networks").join(name.as_str()).join("namespace");
+        let output = Command::new("nsenter")
+            .arg(format!("--net={}", namespace.display()))
+            .args(["cat", "/proc/net/dev"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().skip(2).filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
+    }
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        for network in self.stock.networks().unwrap() {
+            self.stock.remove_network(&network.name).unwrap();
+        }
+    }
+}
+
+fn wish(project: &str, key: &str, names: &[&str]) -> NetworkWish {
+    let aliases = names.iter().map(|name| (*name).to_owned()).collect();
+    NetworkWish { project: project.to_owned(), key: key.to_owned(), aliases, address: None }
+}
+
+fn joins(networks: Vec<NetworkWish>, line: &str) -> Settings {
+    Settings { networks, ..settings(&["/bin/sh", "-c", line]) }
+}
+
+/// Serves one file until it is told to stop.
+const SERVE: &str = "mkdir /tmp/www; echo rows > /tmp/www/rows; busybox httpd -p 7000 -h /tmp/www; \
+    while ! [ -e /tmp/www/stop ]; do sleep 0.1; done";
+
+fn ask(host: &str) -> String {
+    format!(
+        "printf 'GET /rows HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 {host} 7000 2>/dev/null | grep rows || echo no"
+    )
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// While a server is there, as a process of its own that can be killed.
+struct Server(Child);
+
+impl Server {
+    fn start(yard: &Yard, networks: &str) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "native::tests::networks::serve_for_others", "--nocapture"])
+            .env("SERVE_IN", yard.folder.path())
+            .env("SERVE_AS", networks)
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Not a test of its own: a server that others start, and kill.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test says to its copy where it is to serve")]
+fn serve_for_others() {
+    let (Ok(folder), Ok(networks)) = (std::env::var("SERVE_IN"), std::env::var("SERVE_AS")) else { return };
+    let wishes = networks.split(' ').map(|network| {
+        let [project, key, name] = network.split('/').collect::<Vec<_>>()[..] else { panic!("{network}") };
+        wish(project, key, &[name])
+    });
+    let (image, room) = (busybox(), without_cgroups());
+    let settings = joins(wishes.collect(), SERVE);
+    let place = place(&room, Path::new(&folder));
+    run(&settings, &root_folder(image.path()), Streams::captured(), None, &place).unwrap();
+}
+
+#[test]
+fn two_of_a_project_talk_by_name_and_others_do_not() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    let (back, _front) = (yard.make("shop", "back"), yard.make("shop", "front"));
+    let _other = yard.make("other", "back");
+    let server = Server::start(&yard, "shop/back/db");
+    yard.await_members(&back, 1);
+    let (address, names) = yard.stock.members(&back).unwrap().remove(0);
+    assert_eq!((address.as_str(), names), ("10.89.0.2", vec!["db".to_owned()]));
+    thread::sleep(Duration::from_millis(300));
+
+    let line = format!("cat /etc/hosts; {}", ask("db"));
+    let text = yard.said(&joins(vec![wish("shop", "back", &["web"])], &line));
+    let hosts = "127.0.0.1 localhost\n::1 localhost\n10.89.0.3 web\n10.89.0.2 db\n";
+    assert_eq!(text, format!("{hosts}rows\n"));
+    // In two networks it is reached as well; in another, or with another project's of that name, it is not.
+    let both = vec![wish("shop", "front", &["web"]), wish("shop", "back", &["web"])];
+    assert_eq!(yard.said(&joins(both, &ask("db"))), "rows\n");
+    for wish in [wish("shop", "front", &["web"]), wish("other", "back", &["db2"])] {
+        let line = format!("{}; {}; grep -c db /etc/hosts", ask("db"), ask("10.89.0.2"));
+        let text = yard.said(&joins(vec![wish], &line));
+        assert!(text.starts_with("no\nno\n") && !text.contains("rows"), "{text}");
+    }
+    assert_eq!(yard.said(&joins(Vec::new(), &ask("10.89.0.2"))), "no\n", "without a network");
+    drop(server);
+}
+
+#[test]
+fn nothing_of_the_host_and_nothing_outside_answers() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    yard.make("shop", "back");
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let own = Command::new("hostname").arg("-I").output().unwrap();
+    let own = String::from_utf8(own.stdout).unwrap();
+    let hosts = own.split_whitespace().filter(|text| text.contains('.'));
+    let others = ["127.0.0.1", "10.89.0.1", "10.89.0.0", "10.89.0.255", "198.51.100.1", "169.254.169.254"];
+    let hosts: Vec<&str> = hosts.chain(others).collect();
+    let line = format!(
+        "busybox tail -n +2 /proc/net/route | wc -l; \
+         for host in {}; do busybox nc -w 1 $host {port} </dev/null 2>/dev/null && echo $host; done; \
+         busybox ip address | grep -c inet6.fe80; busybox ip link set eth0 down 2>&1; true",
+        hosts.join(" ")
+    );
+    let text = yard.said(&joins(vec![wish("shop", "back", &["web"])], &line));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(&lines[..2], ["1", "0"], "one route, to its own network, and no other address: {text}");
+    assert!(lines.len() == 3 && lines[2].contains("not permitted"), "{text}");
+    drop(listener);
+}
+
+#[test]
+fn addresses_are_given_once_and_what_cannot_be_given_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    let back = yard.try_make("shop", "back", Some("172.30.5.0/29")).unwrap();
+    let error = yard.try_make("shop", "more", Some("172.30.0.0/16")).unwrap_err();
+    assert!(error.contains("another network has some of its addresses"), "{error}");
+    assert!(yard.try_make("shop", "six", Some("fd00::/64")).unwrap_err().contains("IPv4"));
+    assert!(yard.try_make("shop", "back", None).unwrap_err().contains("already"));
+    let at = |address: &str| {
+        let address = Some(address.parse().unwrap());
+        joins(vec![NetworkWish { address, ..wish("shop", "back", &["web"]) }], "grep web /etc/hosts")
+    };
+    assert_eq!(yard.said(&at("172.30.5.4")), "172.30.5.4 web\n");
+    let server = Server::start(&yard, "shop/back/db");
+    yard.await_members(&back, 1);
+    for (address, why) in [
+        ("172.30.5.2", "has it"),
+        ("172.30.5.7", "one host"),
+        ("172.30.6.1", "one host"),
+        ("fd00::2", "IPv4"),
+    ] {
+        let error = yard.run(&at(address)).unwrap_err().to_string();
+        assert!(error.contains(why), "{address}: {error}");
+    }
+    let refused = yard.stock.remove_network(&back).unwrap_err().to_string();
+    assert!(refused.contains("in use by the sandboxes with the addresses 172.30.5.2"), "{refused}");
+    drop(server);
+    let refused = |wish| yard.run(&joins(vec![wish], "true")).unwrap_err().to_string();
+    assert!(refused(wish("shop", "none", &[])).contains("there is no network `shop_none`"));
+    // The same name on disk, and another project.
+    yard.make("a_b", "c");
+    assert!(refused(wish("a", "b_c", &[])).contains("is not of the project `a`"));
+}
+
+/// Everything that a member has on the host.
+fn rest(yard: &Yard, name: &StockName) -> (Vec<String>, usize) {
+    let mut links = yard.links(name);
+    links.sort();
+    (links, fs::read_dir(yard.folder.path().join("networks/.members")).unwrap().count())
+}
+
+#[test]
+fn nothing_is_left_after_the_end_and_after_a_kill() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    let back = yard.make("shop", "back");
+    let nothing = (vec!["bridge".to_owned(), "lo".to_owned()], 0);
+    yard.said(&joins(vec![wish("shop", "back", &["web"])], "true"));
+    assert_eq!(rest(&yard, &back), nothing);
+    // One whose program is not there.
+    let absent = Settings { networks: vec![wish("shop", "back", &["web"])], ..settings(&["/bin/absent"]) };
+    yard.run(&absent).unwrap_err();
+    assert_eq!(rest(&yard, &back), nothing);
+
+    let server = Server::start(&yard, "shop/back/db");
+    yard.await_members(&back, 1);
+    let of = Process::of(server.0.id()).unwrap();
+    assert!(rest(&yard, &back).0.contains(&"to0a590002".to_owned()));
+    drop(server);
+    assert!(!of.exists());
+    // The next who comes gets its address, and sees nothing of it.
+    let text = yard.said(&joins(vec![wish("shop", "back", &["web"])], "cat /etc/hosts"));
+    assert!(text.ends_with("::1 localhost\n10.89.0.2 web\n"), "{text}");
+    assert_eq!(rest(&yard, &back), nothing);
+}
+
+#[test]
+fn who_comes_and_goes_is_seen_at_once() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    let back = yard.make("shop", "back");
+    let line = "until grep -q db /etc/hosts; do sleep 0.05; done; echo came; \
+        while grep -q db /etc/hosts; do sleep 0.05; done; echo went; \
+        (echo x >> /etc/hosts) 2>/dev/null && echo wrote; grep -o ' /etc/hosts ro,nosuid,nodev,noexec' /proc/self/mountinfo";
+    let waits = joins(vec![wish("shop", "back", &["web"])], line);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| yard.said(&waits));
+        yard.await_members(&back, 1);
+        let comes = joins(vec![wish("shop", "back", &["db"])], "sleep 0.5");
+        yard.said(&comes);
+        let text = waiting.join().unwrap();
+        assert_eq!(text, "came\nwent\n /etc/hosts ro,nosuid,nodev,noexec\n");
+    });
+}
+
+#[test]
+fn an_image_with_and_without_a_file_of_hosts() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    yard.make("shop", "back");
+    let settings = joins(vec![wish("shop", "back", &["web"])], "cat /etc/hosts");
+    let (image, room) = (busybox(), without_cgroups());
+    let place = place(&room, yard.folder.path());
+    let run = || run(&settings, &root_folder(image.path()), Streams::captured(), None, &place);
+    let hosts = image.path().join("etc/hosts");
+    fs::write(&hosts, "198.51.100.1 web\n").unwrap();
+    assert!(!String::from_utf8(run().unwrap().stdout).unwrap().contains("198.51"));
+    assert_eq!(fs::read_to_string(&hosts).unwrap(), "198.51.100.1 web\n");
+    fs::remove_file(&hosts).unwrap();
+    std::os::unix::fs::symlink("/tmp/x", &hosts).unwrap();
+    let error = run().unwrap_err().to_string();
+    assert!(error.contains("/etc/hosts"), "{error}");
+    fs::remove_dir_all(image.path().join("etc")).unwrap();
+    assert!(String::from_utf8(run().unwrap().stdout).unwrap().contains("10.89.0.2 web"));
+}
+
+#[test]
+fn an_ordinary_user_has_none_and_learns_why() {
+    as_ordinary_user("networks::an_ordinary_user_has_none_and_learns_why");
+    if is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    let error = yard.try_make("shop", "back", None).unwrap_err();
+    assert!(error.contains("need root"), "{error}");
+    let error = yard.run(&joins(vec![wish("shop", "back", &[])], "true")).unwrap_err().to_string();
+    assert!(error.contains("need root"), "{error}");
+}

@@ -1,0 +1,227 @@
+//! Who is in which network: one record for each sandbox, locked by its runner for as long as that lives.
+//!
+//! All of it is looked at and changed with the lock of the networks held.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ProjectError;
+use super::hosts;
+use super::links::{self, Link};
+use super::networks::{NAMESPACE, range, yard};
+use super::yard::Yard;
+use crate::backends::stock::StockName;
+use crate::native::{Ids, NetworkWish, Slot, clone_host};
+
+/// Begins like no name of a network.
+const FOLDER: &str = ".members";
+/// The longest record that is read.
+const LONGEST: u64 = 1 << 20;
+
+/// A sandbox in one network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Joined {
+    pub(super) network: String,
+    pub(super) address: Ipv4Addr,
+    pub(super) names: Vec<String>,
+}
+
+/// A sandbox that is in networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Member {
+    pub(super) joined: Vec<Joined>,
+    #[serde(skip)]
+    pub(super) record: PathBuf,
+}
+
+impl Member {
+    pub(super) fn joined_in(&self, network: &StockName) -> impl Iterator<Item = &Joined> {
+        self.joined.iter().filter(move |joined| joined.network == network.as_str())
+    }
+
+    pub(super) fn addresses_in(&self, network: &StockName) -> impl Iterator<Item = Ipv4Addr> {
+        self.joined_in(network).map(|joined| joined.address)
+    }
+
+    /// What its sandbox sees as `/etc/hosts`.
+    pub(super) fn hosts(&self) -> PathBuf {
+        self.record.with_extension("hosts")
+    }
+
+    /// Its cables are cut, and nothing says any more that it was there.
+    fn forget(&self, yard: &Yard) -> Result<(), ProjectError> {
+        for joined in &self.joined {
+            let place = yard.root().join(&joined.network).join(NAMESPACE);
+            // A network that is gone has no cable.
+            if let Ok(network) = File::open(&place) {
+                let cut = links::cut(network.as_fd(), joined.address);
+                cut.map_err(|error| kernel(&joined.network, &error))?;
+            }
+        }
+        for path in [self.hosts(), self.record.clone()] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ProjectError::io("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kernel(network: &str, error: &std::io::Error) -> ProjectError {
+    ProjectError::Kernel { name: network.to_owned(), why: error.to_string() }
+}
+
+/// All that live; of the dead nothing is left. The lock is that of the networks.
+pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectError> {
+    let folder = yard.root().join(FOLDER);
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(ProjectError::io("list", &folder))?,
+    };
+    let mut all = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.extension().and_then(OsStr::to_str) != Some("json") {
+            continue;
+        }
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
+        let file = opened.map_err(ProjectError::io("read", &path))?;
+        let dead = file.try_lock().is_ok();
+        let mut text = Vec::new();
+        (&file).take(LONGEST).read_to_end(&mut text).map_err(ProjectError::io("read", &path))?;
+        let read: Result<Member, _> = serde_json::from_slice(&text);
+        match read.map(|member| Member { record: path.clone(), ..member }) {
+            Ok(member) if dead => member.forget(yard)?,
+            Ok(member) => all.push(member),
+            // Its runner died while it wrote it: nothing that it names was made.
+            Err(_) if dead => fs::remove_file(&path).map_err(ProjectError::io("remove", &path))?,
+            Err(error) => return Err(ProjectError::Unreadable { path, why: error.to_string() }),
+        }
+    }
+    Ok(all)
+}
+
+/// The networks of one sandbox. It has left them when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    yard: Yard,
+    member: Member,
+    /// What is to be connected.
+    pub(crate) links: Vec<Link>,
+    /// What the child and its parent get for that: the networks, and the file of names as a detached mount.
+    pub(crate) given: Vec<(Slot, OwnedFd)>,
+    /// Holds the lock of the record.
+    _file: File,
+}
+
+/// Takes an address in each of these networks; nothing where there are none.
+pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Membership>, ProjectError> {
+    if wishes.is_empty() {
+        return Ok(None);
+    }
+    if Ids::of_this_process() != Ids::Range {
+        return Err(ProjectError::NotRoot);
+    }
+    let yard = yard(runtime);
+    let lock = yard.lock()?;
+    let others = collect(&yard, &lock)?;
+    let (mut joined, mut links, mut given) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, wish) in (0_u8..).zip(wishes) {
+        let (own, link) = place(&yard, &others, wish, number)?;
+        let path = yard.root().join(&own.network).join(NAMESPACE);
+        let namespace = File::open(&path).map_err(ProjectError::io("open", &path))?;
+        given.push((Slot::Network(number), namespace.into()));
+        joined.push(own);
+        links.push(link);
+    }
+    let (file, member) = note(&yard, joined)?;
+    // From here on dropping it takes back what is made.
+    let mut membership = Membership { yard, member, links, given, _file: file };
+    membership.show_names(&others)?;
+    drop(lock);
+    Ok(Some(membership))
+}
+
+/// An address in one network, and the cable that leads to it.
+fn place(
+    yard: &Yard,
+    others: &[Member],
+    wish: &NetworkWish,
+    number: u8,
+) -> Result<(Joined, Link), ProjectError> {
+    let (name, label) = yard.of_project(&wish.project, &wish.key)?;
+    let range = range(&name, &label)?;
+    let taken: Vec<Ipv4Addr> = others.iter().flat_map(|other| other.addresses_in(&name)).collect();
+    let address = match wish.address {
+        None => range.next(&taken).ok_or_else(|| ProjectError::NoAddress(name.to_string()))?,
+        Some(address) => range.wanted(address, &taken).map_err(|why| ProjectError::Address {
+            name: name.to_string(),
+            address: address.to_string(),
+            why,
+        })?,
+    };
+    let inner = format!("eth{number}");
+    let link = Link { network: number, inner, address, prefix: range.prefix() };
+    Ok((Joined { network: name.to_string(), address, names: wish.aliases.clone() }, link))
+}
+
+/// Writes the record, under the smallest number that nobody has.
+fn note(yard: &Yard, joined: Vec<Joined>) -> Result<(File, Member), ProjectError> {
+    let folder = yard.root().join(FOLDER);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(ProjectError::io("make", &folder))?;
+    let mut paths = (0_u32..).map(|number| folder.join(format!("{number}.json")));
+    let (record, mut file) = loop {
+        let path = paths.next().unwrap_or_default();
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(ProjectError::io("make", &path)(error)),
+            Ok(file) => break (path, file),
+        }
+    };
+    let member = Member { joined, record };
+    let text = serde_json::to_vec(&member).map_err(std::io::Error::from);
+    let written = file.lock().and_then(|()| file.write_all(&text?));
+    written.map_err(ProjectError::io("write", &member.record))?;
+    Ok((file, member))
+}
+
+impl Membership {
+    /// Writes everybody's file of names, and shows its own to this sandbox.
+    fn show_names(&mut self, others: &[Member]) -> Result<(), ProjectError> {
+        let path = self.member.hosts();
+        hosts::make(&path).map_err(ProjectError::io("make", &path))?;
+        let all: Vec<&Member> = others.iter().chain([&self.member]).collect();
+        hosts::write_all(&all)?;
+        // Nothing is on the way but folders of ours.
+        let shown = path.canonicalize().map_err(ProjectError::io("find", &path))?;
+        let shown = clone_host(&shown.to_string_lossy());
+        let shown = shown.map_err(|errno| ProjectError::io("show", &path)(errno.into()))?;
+        self.given.push((Slot::Hosts, shown));
+        Ok(())
+    }
+
+    fn leave(&self) -> Result<(), ProjectError> {
+        let lock = self.yard.lock()?;
+        self.member.forget(&self.yard)?;
+        let others = collect(&self.yard, &lock)?;
+        hosts::write_all(&others.iter().collect::<Vec<_>>())
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // What is left is collected by whoever joins or removes a network next.
+        self.leave().ok();
+    }
+}

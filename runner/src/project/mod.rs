@@ -1,0 +1,26 @@
+//! What sandboxes of one compose project share on the embedded backend: named volumes, and networks between them.
+//!
+//! Both are made, looked at and removed by [`OwnStock`], with the words and types that the engines' stock has. A volume is a
+//! folder of the data folder. A network is a network namespace that holds one bridge and nothing else: no link to the host,
+//! no route, no address. Only root can put an end of a link into a sandbox, so only root has networks.
+
+mod error;
+mod hosts;
+mod label;
+mod links;
+mod members;
+mod netlink;
+mod networks;
+mod of_plan;
+mod own;
+mod subnet;
+mod volumes;
+mod yard;
+
+pub(crate) use error::NEEDS_ROOT;
+pub use error::ProjectError;
+pub(crate) use links::{Link, connect};
+pub(crate) use members::join;
+pub(crate) use of_plan::{networks_of, volumes_of};
+pub use own::OwnStock;
+pub(crate) use volumes::hold;

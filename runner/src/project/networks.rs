@@ -1,0 +1,119 @@
+//! Networks: made, looked at and removed. Each is a folder with a label and the file that keeps its namespace.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::error::ProjectError;
+use super::label::{FILE, Label};
+use super::links;
+use super::members;
+use super::subnet::Range;
+use super::yard::Yard;
+use crate::backends::stock::{Network, NewNetwork, StockKind, StockName};
+use crate::native::Ids;
+
+/// What keeps the namespace.
+pub(super) const NAMESPACE: &str = "namespace";
+
+/// The networks of a runtime folder.
+pub(super) fn yard(runtime: &Path) -> Yard {
+    Yard::new(runtime.join("networks"), StockKind::Network)
+}
+
+fn shown(name: StockName, label: Label) -> Network {
+    let (created, subnets) = (Some(label.created.to_string()), label.subnet.into_iter().collect());
+    Network { name, id: None, labels: label.labels, internal: Some(true), subnets, created }
+}
+
+pub(super) fn list(yard: &Yard) -> Result<Vec<Network>, ProjectError> {
+    Ok(yard.all()?.into_iter().map(|(name, label)| shown(name, label)).collect())
+}
+
+pub(super) fn inspect(yard: &Yard, name: &StockName) -> Result<Network, ProjectError> {
+    Ok(shown(name.clone(), yard.one(name)?.0))
+}
+
+/// The addresses that a label says.
+pub(super) fn range(name: &StockName, label: &Label) -> Result<Range, ProjectError> {
+    label.subnet.as_deref().and_then(Range::read).ok_or_else(|| ProjectError::Unreadable {
+        path: FILE.into(),
+        why: format!("the network {name} has no subnet"),
+    })
+}
+
+/// Makes one.
+pub(super) fn create(yard: &Yard, new: &NewNetwork) -> Result<Network, ProjectError> {
+    if Ids::of_this_process() != Ids::Range {
+        return Err(ProjectError::NotRoot);
+    }
+    let name = || new.name.to_string();
+    if !new.internal {
+        return Err(ProjectError::NotInternal(name()));
+    }
+    let _lock = yard.lock()?;
+    let subnet = choose(yard, new)?;
+    let folder = yard.begin(&new.name, clear)?;
+    let place = folder.join(NAMESPACE);
+    if let Err(error) = links::make(&place) {
+        clear(&folder)?;
+        return Err(ProjectError::Kernel { name: name(), why: error.to_string() });
+    }
+    let labels = new.labels.with_ours(StockKind::Network, &new.name);
+    let label = Label { labels, created: Timestamp::now(), subnet: Some(subnet.to_string()) };
+    label.write(&folder)?;
+    Ok(shown(new.name.clone(), label))
+}
+
+fn choose(yard: &Yard, new: &NewNetwork) -> Result<Range, ProjectError> {
+    let mut taken = Vec::new();
+    for (name, label) in yard.all()? {
+        taken.push(range(&name, &label)?);
+    }
+    let Some(subnet) = &new.subnet else { return Range::free(&taken).ok_or(ProjectError::NoSubnet) };
+    let refuse = |why| {
+        let (name, subnet) = (new.name.to_string(), subnet.to_string());
+        ProjectError::Subnet { name, subnet, why }
+    };
+    let wanted =
+        Range::read(&subnet.to_string()).ok_or_else(|| refuse("IPv4 with 8 to 30 bits is expected here"))?;
+    if taken.iter().any(|other| other.meets(wanted)) {
+        return Err(refuse("another network has some of its addresses: choose another"));
+    }
+    Ok(wanted)
+}
+
+/// Removes a folder that has no label, or none any more.
+fn clear(folder: &Path) -> Result<(), ProjectError> {
+    let place = folder.join(NAMESPACE);
+    links::unmake(&place).map_err(ProjectError::io("unmount", &place))?;
+    fs::remove_dir_all(folder).map_err(ProjectError::io("remove", folder))
+}
+
+/// Removes one that nobody is in.
+pub(super) fn remove(yard: &Yard, name: &StockName) -> Result<(), ProjectError> {
+    let lock = yard.lock()?;
+    yard.one(name)?;
+    let inside = members::collect(yard, &lock)?;
+    let of = inside.iter().flat_map(|member| member.addresses_in(name));
+    let by: Vec<String> = of.map(|address| address.to_string()).collect();
+    if !by.is_empty() {
+        let by = format!("the sandboxes with the addresses {}", by.join(", "));
+        return Err(ProjectError::InUse { kind: StockKind::Network, name: name.to_string(), by });
+    }
+    let folder = yard.folder(name);
+    let label = folder.join(FILE);
+    fs::remove_file(&label).map_err(ProjectError::io("remove", &label))?;
+    clear(&folder)
+}
+
+/// The addresses of the sandboxes that are in one, with their names there.
+pub(super) fn present(yard: &Yard, name: &StockName) -> Result<Vec<(String, Vec<String>)>, ProjectError> {
+    let lock = yard.lock()?;
+    yard.one(name)?;
+    let all = members::collect(yard, &lock)?;
+    let mut present: Vec<_> = all.iter().flat_map(|member| member.joined_in(name)).collect();
+    present.sort_by_key(|joined| joined.address);
+    Ok(present.into_iter().map(|joined| (joined.address.to_string(), joined.names.clone())).collect())
+}

@@ -1,0 +1,56 @@
+//! From a plan to what this backend is to do for it.
+
+use std::path::Path;
+
+use perry_sandbox_policy::{LaunchPlan, ServiceName, VolumeAccess};
+use perry_sandbox_profiles::LinuxCap;
+
+use super::error::ProjectError;
+use super::hosts::SELF;
+use super::volumes;
+use crate::native::{NetworkWish, VolumeFolder};
+
+fn service(plan: &LaunchPlan) -> Result<&ServiceName, ProjectError> {
+    plan.service.as_ref().ok_or(ProjectError::NoService)
+}
+
+/// The volumes of a plan, which are all there and of its project.
+pub(crate) fn volumes_of(plan: &LaunchPlan, data: &Path) -> Result<Vec<VolumeFolder>, ProjectError> {
+    let yard = volumes::yard(data);
+    let each = plan.volumes.iter().map(|volume| {
+        let folder = volumes::folder_of(&yard, service(plan)?.project(), &volume.volume.to_string())?;
+        let path = folder.to_str().ok_or_else(|| ProjectError::Unreadable {
+            path: folder.clone(),
+            why: "its path is not UTF-8".to_owned(),
+        })?;
+        Ok(VolumeFolder {
+            path: path.to_owned(),
+            inside: volume.path.as_str().to_owned(),
+            writable: volume.access == VolumeAccess::Write,
+        })
+    });
+    each.collect()
+}
+
+/// The networks of a plan. Whether they are there is seen when the sandbox joins them.
+pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, ProjectError> {
+    // SECURITY: with these a program gives itself the addresses of others.
+    let speaks_for_others =
+        [LinuxCap::NetAdmin, LinuxCap::NetRaw].iter().any(|cap| plan.linux_caps.contains(*cap));
+    if !plan.networks.is_empty() && speaks_for_others {
+        return Err(ProjectError::LinuxCap);
+    }
+    let each = plan.networks.iter().map(|attachment| {
+        let aliases: Vec<String> = attachment.aliases.iter().map(|alias| alias.as_str().to_owned()).collect();
+        if let Some(alias) = aliases.iter().find(|alias| alias.eq_ignore_ascii_case(SELF)) {
+            return Err(ProjectError::Alias(alias.clone()));
+        }
+        Ok(NetworkWish {
+            project: service(plan)?.project().to_owned(),
+            key: attachment.network.to_string(),
+            aliases,
+            address: attachment.address,
+        })
+    });
+    each.collect()
+}

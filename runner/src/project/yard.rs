@@ -1,0 +1,118 @@
+//! A folder of networks or of volumes, in which one change is made at a time.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::error::ProjectError;
+use super::label::Label;
+use crate::backends::stock::{StockKind, StockName};
+use crate::native::check_owner;
+
+/// Begins like no name, so it is in nobody's way.
+const LOCK: &str = ".lock";
+
+/// All networks, or all volumes.
+#[derive(Debug, Clone)]
+pub(super) struct Yard {
+    root: PathBuf,
+    kind: StockKind,
+}
+
+impl Yard {
+    /// `root` need not be there yet.
+    pub(super) const fn new(root: PathBuf, kind: StockKind) -> Self {
+        Self { root, kind }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the one of this name is, if there is one.
+    pub(super) fn folder(&self, name: &StockName) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    /// Waits until nobody else changes anything, and keeps others from it.
+    pub(super) fn lock(&self) -> Result<File, ProjectError> {
+        self.make_root()?;
+        let path = self.root.join(LOCK);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&path)
+            .and_then(|file| file.lock().map(|()| file));
+        file.map_err(ProjectError::io("lock", &path))
+    }
+
+    /// SECURITY: what is written there says what is mounted and connected, so nobody else may write there.
+    fn make_root(&self) -> Result<(), ProjectError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.root);
+        made.and_then(|()| check_owner(&self.root)).map_err(ProjectError::io("use", &self.root))
+    }
+
+    /// A new folder for one; what a killed process has begun there is removed before.
+    pub(super) fn begin(
+        &self,
+        name: &StockName,
+        clear: impl FnOnce(&Path) -> Result<(), ProjectError>,
+    ) -> Result<PathBuf, ProjectError> {
+        if self.find(name)?.is_some() {
+            return Err(ProjectError::Exists { kind: self.kind, name: name.to_string() });
+        }
+        let folder = self.folder(name);
+        if fs::symlink_metadata(&folder).is_ok() {
+            clear(&folder)?;
+        }
+        DirBuilder::new().mode(0o700).create(&folder).map_err(ProjectError::io("make", &folder))?;
+        Ok(folder)
+    }
+
+    /// The one of this name.
+    pub(super) fn find(&self, name: &StockName) -> Result<Option<(Label, File)>, ProjectError> {
+        Label::read(&self.folder(name))
+    }
+
+    /// The one of this name, which must be there.
+    pub(super) fn one(&self, name: &StockName) -> Result<(Label, File), ProjectError> {
+        self.find(name)?.ok_or_else(|| ProjectError::Missing { kind: self.kind, name: name.to_string() })
+    }
+
+    /// The one that a service of this project may use.
+    pub(super) fn of_project(&self, project: &str, key: &str) -> Result<(StockName, Label), ProjectError> {
+        let name = format!("{project}_{key}");
+        let name: StockName = name.parse().map_err(|_| ProjectError::Name(name))?;
+        let (label, _) = self.one(&name)?;
+        if label.is_of(project) {
+            return Ok((name, label));
+        }
+        let (name, project) = (name.to_string(), project.to_owned());
+        Err(ProjectError::OtherProject { kind: self.kind, name, project })
+    }
+
+    /// All of them, in the order of their names.
+    pub(super) fn all(&self) -> Result<Vec<(StockName, Label)>, ProjectError> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(ProjectError::io("list", &self.root))?,
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(ProjectError::io("list", &self.root))?;
+            // What has no name of ours is not ours, and what has no label is not there yet.
+            let Some(name) = entry.file_name().to_str().and_then(|name| name.parse::<StockName>().ok())
+            else {
+                continue;
+            };
+            if let Some((label, _)) = self.find(&name)? {
+                all.push((name, label));
+            }
+        }
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(all)
+    }
+}
