@@ -15,6 +15,7 @@ mod label;
 mod machine;
 mod project;
 mod reconcile;
+mod shelf;
 mod work;
 mod world;
 
@@ -25,7 +26,8 @@ pub use interrupt::Interrupt;
 pub use journal::{Journal, Undo, Unfinished};
 pub use label::{Membership, Role};
 pub use machine::{Machine, SecretSource};
-pub use project::{Held, Projects};
+pub use project::{Held, Projects, Remembered};
 pub use reconcile::{Down, Recreate, Up, down, reconcile};
+pub use shelf::Shelf;
 pub use work::{Act, After, Step, Work};
 pub use world::{Condition, Replica, Seen, SeenResource, World};

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use perry_sandbox_image::Silent;
-use perry_sandbox_pipeline::stock::{
-    Labels, Network, NewNetwork, NewVolume, Stock, StockError, StockName, Volume,
-};
+use perry_sandbox_pipeline::stock::{Labels, NewNetwork, NewVolume, StockError, StockName};
 use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
 use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
 use perry_sandbox_runner::{
@@ -16,6 +14,7 @@ use perry_sandbox_runner::{
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
 use crate::error::StepError;
 use crate::label::{self, Membership};
+use crate::shelf::Shelf;
 use crate::world::{Condition, Replica, Seen, SeenResource, World};
 
 /// Who supplies the values of a service's secrets.
@@ -25,7 +24,7 @@ pub type SecretSource<'a> = dyn Fn(&str) -> Result<Secrets, String> + Sync + 'a;
 pub struct Machine<'a> {
     sandboxes: LongRunning<'a>,
     /// Where networks and volumes are looked for; new ones are made in the first.
-    stocks: Vec<Stock<'a>>,
+    stocks: Vec<Shelf<'a>>,
     secrets: &'a SecretSource<'a>,
 }
 
@@ -37,7 +36,7 @@ impl fmt::Debug for Machine<'_> {
 
 impl<'a> Machine<'a> {
     /// With the stocks in which networks and volumes are looked for; new ones are made in the first.
-    pub fn new(sandboxes: LongRunning<'a>, stocks: Vec<Stock<'a>>, secrets: &'a SecretSource<'a>) -> Self {
+    pub fn new(sandboxes: LongRunning<'a>, stocks: Vec<Shelf<'a>>, secrets: &'a SecretSource<'a>) -> Self {
         Self { sandboxes, stocks, secrets }
     }
 
@@ -67,7 +66,7 @@ impl<'a> Machine<'a> {
         Ok(listed.iter().filter_map(|info| info.labels.as_map().get(label::PROJECT)).cloned().collect())
     }
 
-    fn stock(&self) -> Result<&Stock<'a>, StepError> {
+    fn stock(&self) -> Result<&Shelf<'a>, StepError> {
         let none = "no backend has networks and volumes here: see `perry-sandbox backends`";
         self.stocks.first().ok_or_else(|| StepError::Failed(none.to_owned()))
     }
@@ -141,10 +140,12 @@ impl World for Machine<'_> {
         });
         let mut seen = Seen { replicas: replicas.collect(), ..Seen::default() };
         for stock in &self.stocks {
-            let networks = stock.networks().map_err(of_stock)?;
-            seen.networks.extend(networks.iter().filter_map(|one| resource(project, &one.name, one)));
-            let volumes = stock.volumes().map_err(of_stock)?;
-            seen.volumes.extend(volumes.iter().filter_map(|one| resource(project, &one.name, one)));
+            let networks = stock.networks().map_err(of_stock)?.into_iter();
+            seen.networks
+                .extend(networks.filter_map(|one| resource(project, &one.name, &one.labels, one.subnets)));
+            let volumes = stock.volumes().map_err(of_stock)?.into_iter();
+            seen.volumes
+                .extend(volumes.filter_map(|one| resource(project, &one.name, &one.labels, Vec::new())));
         }
         Ok(seen)
     }
@@ -221,40 +222,19 @@ impl World for Machine<'_> {
     }
 }
 
-/// What of a network or volume is looked at.
-trait Labelled {
-    fn labels(&self) -> &BTreeMap<String, String>;
-    fn subnets(&self) -> Vec<String>;
-}
-
-impl Labelled for Network {
-    fn labels(&self) -> &BTreeMap<String, String> {
-        &self.labels
-    }
-
-    fn subnets(&self) -> Vec<String> {
-        self.subnets.clone()
-    }
-}
-
-impl Labelled for Volume {
-    fn labels(&self) -> &BTreeMap<String, String> {
-        &self.labels
-    }
-
-    fn subnets(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
 /// One of the project's; nothing for anybody else's.
-fn resource(project: &str, name: &StockName, one: &impl Labelled) -> Option<SeenResource> {
-    let label = |key: &str| one.labels().get(key).cloned();
+fn resource(
+    project: &str,
+    name: &StockName,
+    labels: &BTreeMap<String, String>,
+    subnets: Vec<String>,
+) -> Option<SeenResource> {
+    let label = |key: &str| labels.get(key).cloned();
     if label(label::PROJECT).as_deref() != Some(project) {
         return None;
     }
     let key = name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned();
-    Some(SeenResource { key, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets: one.subnets() })
+    Some(SeenResource { key, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets })
 }
 
 fn labels(project: &Project, run: &str) -> Result<Labels, StepError> {

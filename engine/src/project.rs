@@ -7,16 +7,31 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::journal::{Journal, Unfinished, failed};
 
+/// The file of what is remembered.
+const MEMORY: &str = "project.json";
 /// From one look at a lock to the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The folders of all projects of one user.
 #[derive(Debug, Clone)]
 pub struct Projects(PathBuf);
+
+/// What is remembered of a project from one run to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Remembered {
+    /// A digest of where it comes from.
+    pub origin: String,
+    /// The folder.
+    pub folder: String,
+    /// The backend that has its networks and volumes.
+    pub backend: String,
+}
 
 /// A project that nobody else works on as long as this is there.
 #[derive(Debug)]
@@ -77,6 +92,20 @@ impl Projects {
         Journal::unfinished(&self.folder(project)?.join("journal"))
     }
 
+    /// What is remembered of a project, if it was ever brought up.
+    ///
+    /// # Errors
+    /// The name is none, or what is written cannot be read.
+    pub fn remembered(&self, project: &str) -> Result<Option<Remembered>, EngineError> {
+        let path = self.folder(project)?.join(MEMORY);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| failed("read", &path)(error.into()))
+    }
+
     fn folder(&self, project: &str) -> Result<PathBuf, EngineError> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
         let starts = project.starts_with(|char: char| char.is_ascii_lowercase() || char.is_ascii_digit());
@@ -99,6 +128,17 @@ impl Held {
             Some(_) => Err(EngineError::Unfinished { project: self.project.clone() }),
             None => Journal::begin(&self.journal(), run),
         }
+    }
+
+    /// Remembers something of the project, in the place of what was remembered.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn remember(&self, what: &Remembered) -> Result<(), EngineError> {
+        let (path, new) = (self.folder.join(MEMORY), self.folder.join("project.new"));
+        let text = serde_json::to_vec(what).map_err(|error| failed("write", &path)(error.into()))?;
+        let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &path));
+        written.map_err(failed("write", &path))
     }
 
     /// What the last run has left, if it was killed.
