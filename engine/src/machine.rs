@@ -56,6 +56,14 @@ impl<'a> Machine<'a> {
         Ok(listed.into_iter().filter_map(member).collect())
     }
 
+    /// Brings a unit's image here, if policy and verifier allow it.
+    ///
+    /// # Errors
+    /// They do not, or the image cannot be brought.
+    pub fn fetch(&self, unit: &Unit) -> Result<(), StepError> {
+        refusal(self.sandboxes.fetch(&unit.wish, &Silent).map_err(of_pipeline)?)
+    }
+
     /// The names of all projects that have sandboxes.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::engine::{DownArgs, LogsArgs, PsArgs, RecoverArgs, UpArgs};
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
 const EXIT_CODES: &str = "\
@@ -10,7 +11,9 @@ Exit codes:
   1    failure: the project's files are wrong, or cannot be read; this machine lacks what the policy demands
   2    usage
   3    the policy refuses, or the file asks for what is never done
-  4    an image is not verified";
+  4    an image is not verified
+  5    rolled back: a step failed, and what was done before it is undone
+  130  interrupted; what was done before is undone";
 
 /// Run Compose projects of signed images in hardened sandboxes
 #[derive(Debug, Parser)]
@@ -93,6 +96,16 @@ pub(crate) enum Command {
     /// Print a project in its canonical form, or parts of it
     #[command(alias = "convert")]
     Config(ConfigArgs),
+    /// Verify, allow, create and start all services; what fails is undone
+    Up(Box<UpArgs>),
+    /// End all services, and remove them and the networks
+    Down(DownArgs),
+    /// Undo what a run had begun that was killed
+    Recover(RecoverArgs),
+    /// List the sandboxes of a project
+    Ps(PsArgs),
+    /// Print what services have written
+    Logs(LogsArgs),
     /// Say what would be done, and what is refused and why; nothing runs
     Plan(PlanArgs),
     /// Draw which services need which

@@ -17,6 +17,12 @@ pub(crate) enum Exit {
     NotVerified,
     /// The policy refuses, or the file asks for what is never done.
     Refused,
+    /// A step failed, and what was done before it is undone.
+    RolledBack,
+    /// The user asked to stop.
+    Interrupted,
+    /// The code of a program that was run.
+    Code(u8),
 }
 
 impl Exit {
@@ -45,6 +51,9 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Refused => 3,
             Exit::NotVerified => 4,
+            Exit::RolledBack => 5,
+            Exit::Interrupted => 130,
+            Exit::Code(code) => code,
         })
     }
 }

@@ -6,6 +6,7 @@
 mod args;
 mod config;
 mod disk;
+mod engine;
 mod exit;
 mod list;
 mod output;
@@ -20,6 +21,10 @@ use args::{Cli, Command};
 use exit::Exit;
 
 fn main() -> ExitCode {
+    // First of all: this very program is also the supervisor of sandboxes, when it is started as such.
+    if let Some(exit) = perry_sandbox_runner::launcher_main() {
+        return exit;
+    }
     let cli = Cli::parse();
     output::set_color(cli.ansi);
     let outcome = match &cli.command {
@@ -28,6 +33,11 @@ fn main() -> ExitCode {
         Command::Graph(args) => planner::graph(&cli, args).map(|()| Exit::Done),
         Command::Explain(args) => planner::explain(&cli, args),
         Command::Lock(args) => planner::lock(&cli, args),
+        Command::Up(args) => engine::up(&cli, args),
+        Command::Down(args) => engine::down(&cli, args),
+        Command::Recover(args) => engine::recover(&cli, args),
+        Command::Ps(args) => engine::ps(&cli, args),
+        Command::Logs(args) => engine::logs(&cli, args),
         Command::Version(args) => output::version(args).map(|()| Exit::Done),
         Command::Completions(args) => {
             let mut script = Vec::new();

@@ -3,8 +3,10 @@
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use perry_sandbox_compose::{NoJsonForm, Problems, Sources, Warning};
+use perry_sandbox_engine::{EngineError, StepError};
+use perry_sandbox_pipeline::stock::StockError;
 use perry_sandbox_pipeline::{EnvironmentError, PipelineError};
-use perry_sandbox_stack::Cycle;
+use perry_sandbox_stack::{Cycle, DesireError};
 
 use crate::args::{Ansi, VersionArgs, VersionFormat};
 use crate::exit::Exit;
@@ -32,6 +34,22 @@ pub(crate) enum Failure {
     Lock { path: String, error: String },
     #[error(transparent)]
     Cycle(#[from] Cycle),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Stock(#[from] StockError),
+    #[error(transparent)]
+    Desire(#[from] DesireError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(
+        "services that share networks or volumes would be on {one} and on {other}: let all of them have one backend, by `PERRY_CONTAINER_BACKEND` or the policy"
+    )]
+    Backends { one: String, other: String },
+    #[error(
+        "the project `{project}` has networks or volumes of {found}, and would be on {wanted}: end it there first, by `perry-compose down`"
+    )]
+    OtherBackend { project: String, found: String, wanted: String },
 }
 
 impl Failure {
@@ -39,6 +57,8 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Pipeline(error) => Exit::of_class(error.class()),
+            Self::Usage(_) => Exit::Usage,
+            Self::Engine(EngineError::Seen { source: StepError::Refused(_), .. }) => Exit::Refused,
             Self::Problems(_)
             | Self::NoJson(_)
             | Self::NoService(_)
@@ -47,6 +67,11 @@ impl Failure {
             | Self::Output(_)
             | Self::Environment(_)
             | Self::Lock { .. }
+            | Self::Engine(_)
+            | Self::Stock(_)
+            | Self::Desire(_)
+            | Self::Backends { .. }
+            | Self::OtherBackend { .. }
             | Self::Cycle(_) => Exit::Failure,
         }
     }
@@ -117,6 +142,25 @@ pub(crate) fn problems(problems: &Problems) {
 /// Tells something beside the result.
 pub(crate) fn note(message: &str) {
     complain(&printable(message));
+}
+
+/// Tells something that is printable already, with colour.
+pub(crate) fn coloured(message: &str) {
+    complain(message);
+}
+
+/// Whether colour is written to the results.
+pub(crate) fn has_colour() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Prints a line of a program behind its name; whether the reader is still there. What a program says drives no terminal.
+pub(crate) fn line(prefix: &[u8], text: &[u8]) -> bool {
+    let mut out = io::stdout().lock();
+    let text =
+        if is_terminal() { printable(&String::from_utf8_lossy(text)).into_bytes() } else { text.to_vec() };
+    let whole = [prefix, &text, b"\n"].concat();
+    out.write_all(&whole).and_then(|()| out.flush()).is_ok()
 }
 
 /// Text that may quote an image, a registry or a policy, without what could drive the reader's terminal.

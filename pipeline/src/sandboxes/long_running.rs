@@ -61,6 +61,19 @@ impl<'p> LongRunning<'p> {
         Ok(reply(made, asked))
     }
 
+    /// Brings the content of a wish's image here, if policy and verifier allow the wish. Nothing is made of it.
+    ///
+    /// # Errors
+    /// As [`Pipeline::ask`]; the content cannot be brought.
+    pub fn fetch(&self, wish: &Wish, progress: &dyn Progress) -> Result<Reply<'p, ()>, PipelineError> {
+        let asked = self.pipeline.ask(wish, None)?;
+        let done = match self.pipeline.admit(&asked)? {
+            Some(admitted) => Some(admitted.rootfs(progress).map(drop)?),
+            None => None,
+        };
+        Ok(reply(done, asked))
+    }
+
     /// Makes a sandbox and starts it. If it does not start, nothing of it is left.
     ///
     /// # Errors

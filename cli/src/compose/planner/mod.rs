@@ -8,8 +8,10 @@ mod plan;
 mod question;
 mod report;
 
-pub(crate) use args::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
+pub(crate) use args::{DeskArgs, ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use lock::lock;
 pub(crate) use plan::plan;
+pub(crate) use question::{Question, exit_of};
+pub(crate) use report::verdicts;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -19,52 +19,80 @@ const MOST_LOCK: u64 = 4 * 1024 * 1024;
 
 /// A project, read and understood.
 #[derive(Debug)]
-pub(super) struct Question {
-    pub(super) request: Request,
-    pub(super) project: Project,
-    pub(super) stack: Stack,
-    pub(super) order: Order,
-    pub(super) demands: Demands,
+pub(crate) struct Question {
+    pub(crate) request: Request,
+    pub(crate) project: Project,
+    pub(crate) stack: Stack,
+    pub(crate) order: Order,
+    pub(crate) demands: Demands,
+    /// The services of the whole project, also those that are not asked for.
+    pub(crate) all_services: BTreeSet<String>,
 }
 
 impl Question {
-    pub(super) fn read(cli: &Cli, services: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn read(cli: &Cli, services: &[String]) -> Result<Self, Failure> {
+        Self::scaled(cli, services, &[], false)
+    }
+
+    /// With other numbers of replicas than the files say (`SERVICE=N`), and without those that the services depend on where
+    /// `alone` says so.
+    pub(crate) fn scaled(
+        cli: &Cli,
+        services: &[String],
+        scale: &[String],
+        alone: bool,
+    ) -> Result<Self, Failure> {
         let options = Options::default();
         let request = request(cli, options)?;
         let disk = Disk::of(&request);
         let mut project = Project::new(load(&request, &disk)?, options, &disk)?;
         output::warnings(&project.warnings, &project.sources);
+        let all_services = project.service_names().into_iter().collect();
         project.enable(services);
         project.select(services)?;
         project.drop_unused();
         project.check_container_names()?;
-        let stack = Stack::read(&project)?;
+        let mut stack = Stack::read(&project)?;
+        for text in scale {
+            let wrong = || Failure::Usage(format!("--scale {text}: SERVICE=N is expected"));
+            let (name, count) = text.split_once('=').ok_or_else(wrong)?;
+            let count = count.parse().map_err(|_| wrong())?;
+            let service = stack.services.get_mut(name);
+            service.ok_or_else(|| Failure::NoService(name.to_owned()))?.replicas = count;
+        }
+        if alone && !services.is_empty() {
+            stack.services.retain(|name, _| services.contains(name));
+            for service in stack.services.values_mut() {
+                service.depends_on.retain(|one| services.contains(&one.value.service));
+                service.needs.retain(|(name, _)| services.contains(name));
+            }
+        }
         let order = stack.graph().order()?;
         let demands = demand(&stack);
-        Ok(Self { request, project, stack, order, demands })
+        Ok(Self { request, project, stack, order, demands, all_services })
     }
 
     /// Opens the way past the desks.
-    pub(super) fn pipeline(&self, args: &DeskArgs) -> Result<Pipeline, Failure> {
+    pub(crate) fn pipeline(&self, args: &DeskArgs) -> Result<Pipeline, Failure> {
         let variable = |name: &str| self.request.environment.get(name).map(OsString::from);
         let environment = Environment::new(&variable, args.data_dir.as_deref())?;
         Ok(Pipeline::open(environment)?)
     }
 
     /// Asks about every service.
-    pub(super) fn judged(&self, pipeline: &Pipeline, args: &DeskArgs, lock: Option<&Lock>) -> Vec<Judged> {
+    pub(crate) fn judged(&self, pipeline: &Pipeline, args: &DeskArgs, lock: Option<&Lock>) -> Vec<Judged> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
         let desks = Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock };
         judge(desks, &self.demands)
     }
 
     /// Where the project's lock is.
-    pub(super) fn lock_path(&self) -> PathBuf {
+    pub(crate) fn lock_path(&self) -> PathBuf {
         Path::new(&self.project.folder).join("perry-compose.lock")
     }
 
     /// The project's lock, if it has one.
-    pub(super) fn lock(&self) -> Result<Option<Lock>, Failure> {
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
         let path = self.lock_path();
         let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
         let mut text = String::new();
@@ -79,7 +107,7 @@ impl Question {
     }
 
     /// Each service's image, as its file names it.
-    pub(super) fn images(&self) -> BTreeMap<String, String> {
+    pub(crate) fn images(&self) -> BTreeMap<String, String> {
         let services = self.demands.services.iter();
         services
             .filter_map(|(name, demand)| Some((name.clone(), demand.image.as_ref()?.value.clone())))
@@ -88,7 +116,7 @@ impl Question {
 }
 
 /// The exit code of all that was said: a "no" of the policy goes first, since no signature or machine would change it.
-pub(super) fn exit_of(demands: &Demands, judged: &[Judged]) -> Exit {
+pub(crate) fn exit_of(demands: &Demands, judged: &[Judged]) -> Exit {
     if !demands.all_refused().is_empty() || judged.iter().any(|one| one.judgement.is_of_the_policy()) {
         Exit::Refused
     } else if judged.iter().any(|one| one.judgement.is_of_the_verifier()) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use perry_sandbox_stack::{Demands, Judged, Judgement};
 
 /// The verdicts for people: a line a service, and below it why not, or what is done otherwise.
-pub(super) fn verdicts(demands: &Demands, judged: &[Judged]) -> String {
+pub(crate) fn verdicts(demands: &Demands, judged: &[Judged]) -> String {
     let width = demands.services.keys().map(|name| name.chars().count()).max().unwrap_or_default();
     let judged: BTreeMap<&str, &Judged> = judged.iter().map(|one| (one.service.as_str(), one)).collect();
     let mut text = String::new();

@@ -1,0 +1,101 @@
+//! `up` without `--detach`: shows what services write, until all have ended or the user ends them.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use perry_sandbox_engine::{Condition, Interrupt, Machine, StopHow, World as _};
+use perry_sandbox_runner::SandboxId;
+
+use super::args::UpArgs;
+use super::stream::{Look, Stream};
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+
+/// From one look at the services to the next.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Shows what these write until the end; their ends decide the exit code where the user asks for it.
+pub(super) fn follow(
+    machine: &Machine<'_>,
+    running: &[(String, String)],
+    args: &UpArgs,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
+    let look =
+        Look { timestamps: args.timestamps, prefix: !args.no_log_prefix, colour: output::has_colour() };
+    let width = running.iter().map(|(service, _)| service.chars().count()).max().unwrap_or_default();
+    let enough = AtomicBool::new(false);
+    let mut open = Vec::new();
+    for (number, (service, id)) in running.iter().enumerate() {
+        let id: SandboxId = id.parse().map_err(|_| Failure::NoService(service.clone()))?;
+        let logs = machine.sandboxes().logs(&id, None, true)?;
+        open.push((Stream::new(service, number, width, look), logs));
+    }
+    thread::scope(|scope| {
+        for (mut stream, mut logs) in open {
+            let enough = &enough;
+            scope.spawn(move || stream.print(&mut logs, enough));
+        }
+        let exit = watch(machine, running, args, interrupt);
+        // Whatever they said at their end is still shown: a stream ends with its sandbox.
+        if matches!(exit, Ok(Exit::Interrupted)) {
+            enough.store(interrupt.times() > 1, Ordering::Relaxed);
+        }
+        exit
+    })
+}
+
+/// Watches services until all have ended, one has that ends all, or the user has had enough.
+fn watch(
+    machine: &Machine<'_>,
+    running: &[(String, String)],
+    args: &UpArgs,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
+    let mut over: BTreeSet<&str> = BTreeSet::new();
+    let mut code = None;
+    loop {
+        for (service, id) in running {
+            if over.contains(id.as_str()) {
+                continue;
+            }
+            let ended = match machine.look(id) {
+                Ok(Condition::Exited(code)) => Some(code),
+                // Killed, lost, or removed by somebody else.
+                Ok(Condition::Lost(_)) | Err(_) => Some(137),
+                Ok(Condition::Created | Condition::Running(_)) => None,
+            };
+            let Some(ended) = ended else { continue };
+            over.insert(id);
+            output::note(&format!("{service} has ended with code {ended}"));
+            if args.exit_code_from.as_ref() == Some(service) {
+                code = Some(Exit::Code(ended));
+            }
+            let aborts = args.abort_on_container_exit || args.abort_on_container_failure && ended != 0;
+            if (aborts || args.exit_code_from.is_some()) && code.is_none() {
+                code = Some(Exit::Code(ended));
+            }
+        }
+        if code.is_some() || interrupt.is_asked() {
+            end_all(machine, running, args, interrupt);
+            return Ok(code.unwrap_or(Exit::Interrupted));
+        }
+        if over.len() == running.len() {
+            return Ok(Exit::Done);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Ends all, the last started first; a second interrupt kills.
+fn end_all(machine: &Machine<'_>, running: &[(String, String)], args: &UpArgs, interrupt: &Interrupt) {
+    for (service, id) in running.iter().rev() {
+        let grace = if interrupt.times() > 1 { Some(0) } else { args.timeout };
+        let how = StopHow { signal: None, grace: grace.map(Duration::from_secs) };
+        if let Err(error) = machine.stop(id, how) {
+            output::note(&format!("error: {service}: {error}"));
+        }
+    }
+}

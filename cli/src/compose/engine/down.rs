@@ -1,0 +1,101 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use perry_sandbox_engine::{
+    Act, Down, Event, Events as _, Happened, Machine, Work, World as _, down as steps, finish_undo,
+};
+
+use super::args::{DownArgs, RecoverArgs};
+use super::progress::Lines;
+use super::site::{self, PATIENCE, Site, Whose};
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+
+/// Ends a project and removes what it has, by its labels: its files need not be there.
+pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
+    let whose = Whose::read(cli)?;
+    let site = Site::open(&whose.variables, args.store.data_dir.as_deref())?;
+    let look = site.backends_of(&whose.name)?;
+    let secrets = site::no_secrets;
+    let machine = site.machine(&look, &secrets)?;
+    let held = site.projects.hold(&whose.name, "down", PATIENCE)?;
+    let seen = site::seen(&machine, &whose.name)?;
+    whose.check(&seen)?;
+    let services =
+        (!args.services.is_empty()).then(|| args.services.iter().cloned().collect::<BTreeSet<_>>());
+    let how = Down {
+        services,
+        known: whose.services.clone(),
+        orphans: args.remove_orphans || whose.services.is_none(),
+        volumes: args.volumes,
+        grace: args.timeout.map(Duration::from_secs),
+    };
+    let work = steps(&seen, &how);
+    if work.steps.is_empty() && work.tidy.is_empty() {
+        output::note(&format!("warning: there is nothing of the project `{}`", whose.name));
+        return Ok(Exit::Done);
+    }
+    if args.dry_run {
+        return output::text(&output::printable(&work.to_string())).map(|()| Exit::Done);
+    }
+    let left = take(&machine, &whose.name, &work, &Lines::new(cli.progress));
+    if left == 0 && held.unfinished()?.is_some() && how.services.is_none() {
+        // All that a killed run could have left is gone.
+        held.settle()?;
+    }
+    Ok(if left == 0 { Exit::Done } else { Exit::Failure })
+}
+
+/// Takes all steps; one that fails keeps no other. How many failed.
+pub(super) fn take(machine: &Machine<'_>, project: &str, work: &Work, lines: &Lines) -> usize {
+    let mut failed: usize = 0;
+    let mut step = |act: &Act| {
+        let tell = |happened| lines.tell(Event { what: act.to_string(), happened });
+        tell(Happened::Begun);
+        let done = match act {
+            Act::Stop { id, how, .. } => machine.stop(id, *how),
+            Act::Remove { id, .. } => machine.remove(id),
+            Act::RemoveNetwork { key } => machine.remove_network(project, key),
+            Act::RemoveVolume { key } => machine.remove_volume(project, key),
+            Act::CreateNetwork(_)
+            | Act::CreateVolume(_)
+            | Act::Keep { .. }
+            | Act::SetAside { .. }
+            | Act::Start { .. }
+            | Act::StartAgain { .. } => Ok(()),
+        };
+        match done {
+            Ok(()) => tell(Happened::Done),
+            Err(error) => {
+                failed = failed.saturating_add(1);
+                tell(Happened::Failed(error.to_string()));
+            }
+        }
+    };
+    work.steps.iter().map(|step| &step.act).chain(&work.tidy).for_each(&mut step);
+    failed
+}
+
+/// Undoes what a run had begun that was killed.
+pub(crate) fn recover(cli: &Cli, args: &RecoverArgs) -> Result<Exit, Failure> {
+    let whose = Whose::read(cli)?;
+    let site = Site::open(&whose.variables, args.store.data_dir.as_deref())?;
+    let held = site.projects.hold(&whose.name, "recover", PATIENCE)?;
+    let Some(unfinished) = held.unfinished()? else {
+        output::note(&format!("the last run of `{}` came to its end: nothing is to be undone", whose.name));
+        return Ok(Exit::Done);
+    };
+    let look = site.backends_of(&whose.name)?;
+    let secrets = site::no_secrets;
+    let machine = site.machine(&look, &secrets)?;
+    let left = finish_undo(&machine, &whose.name, &unfinished, &Lines::new(cli.progress));
+    for left in &left {
+        output::note(&format!("left: {}: {}", left.what, left.why));
+    }
+    if left.is_empty() {
+        held.settle()?;
+        return Ok(Exit::Done);
+    }
+    Ok(Exit::Failure)
+}

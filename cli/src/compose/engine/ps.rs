@@ -1,0 +1,84 @@
+use perry_sandbox_engine::{Membership, Role};
+use perry_sandbox_runner::{End, SandboxInfo, SandboxStatus};
+use serde_json::{Value, json};
+
+use super::args::{ListFormat, PsArgs, Status};
+use super::site::{self, Site, Whose};
+use super::table::table;
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+
+/// Lists the sandboxes of a project.
+pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
+    let whose = Whose::read(cli)?;
+    let site = Site::open(&whose.variables, args.store.data_dir.as_deref())?;
+    let found = site::members(&site, &whose.name)?;
+    let found: Vec<_> = found.into_iter().filter(|(member, info)| is_wanted(args, member, info)).collect();
+    if args.quiet {
+        output::lines(found.iter().map(|(_, info)| info.id.to_string()))?;
+    } else if args.only_services {
+        let mut names: Vec<&str> = found.iter().map(|(member, _)| member.service.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        output::lines(names)?;
+    } else if args.format == ListFormat::Json {
+        output::lines(found.iter().map(|(member, info)| as_json(member, info).to_string()))?;
+    } else {
+        let rows = found.iter().map(|(member, info)| {
+            [info.name.to_string(), info.image.clone(), member.service.clone(), state(info)]
+        });
+        output::text(&output::printable(&table(["NAME", "IMAGE", "SERVICE", "STATUS"], rows)))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn is_wanted(args: &PsArgs, member: &Membership, info: &SandboxInfo) -> bool {
+    let status = match info.status {
+        SandboxStatus::Created => Status::Created,
+        SandboxStatus::Running => Status::Running,
+        SandboxStatus::Exited => Status::Exited,
+        SandboxStatus::Dead => Status::Dead,
+    };
+    let by_status = if args.status.is_empty() {
+        args.all || status == Status::Running
+    } else {
+        args.status.contains(&status)
+    };
+    by_status && (args.services.is_empty() || args.services.contains(&member.service))
+}
+
+/// Where it stands, in words.
+fn state(info: &SandboxInfo) -> String {
+    let mut words = info.status.to_string();
+    if let Some(health) = info.health {
+        words = format!("{words} ({health})");
+    }
+    match info.finish.as_ref().and_then(|finish| finish.end) {
+        Some(End::Exited(code)) => format!("{words} ({code})"),
+        Some(End::Killed(signal)) => format!("{words} (signal {signal})"),
+        None => words,
+    }
+}
+
+fn as_json(member: &Membership, info: &SandboxInfo) -> Value {
+    json!({
+        "id": info.id,
+        "name": info.name,
+        "project": member.project,
+        "service": member.service,
+        "replica": member.replica,
+        "one-off": member.role == Role::OneOff,
+        "image": info.image,
+        "manifest": info.manifest,
+        "plan": info.plan,
+        "tier": info.tier,
+        "status": info.status,
+        "health": info.health,
+        "created": info.created,
+        "started": info.started,
+        "finished": info.finished,
+        "end": info.finish.as_ref().and_then(|finish| finish.end),
+        "restarts": info.restarts,
+    })
+}

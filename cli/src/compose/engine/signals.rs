@@ -1,0 +1,28 @@
+//! Interrupts of the user, passed on to whoever works.
+
+use std::sync::Arc;
+use std::thread;
+
+use perry_sandbox_engine::Interrupt;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::output::{self, Failure};
+
+/// From now on SIGINT, SIGTERM and SIGHUP ask to stop, and do not end this program.
+pub(super) fn listen() -> Result<Arc<Interrupt>, Failure> {
+    let interrupt = Arc::new(Interrupt::default());
+    let asked = Arc::clone(&interrupt);
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Failure::Folder(format!("listening for signals: {error}")))?;
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            asked.ask();
+            match asked.times() {
+                1 => output::note("stopping: again to kill instead of asking"),
+                _ => output::note("killing"),
+            }
+        }
+    });
+    Ok(interrupt)
+}

@@ -1,0 +1,229 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use perry_sandbox_engine::{
+    Act, Conditions, Desired, EngineError, Interrupt, Machine, Options, Recreate, Seen, StepError, Up,
+    UpError, Work, await_all, reconcile, run,
+};
+use perry_sandbox_stack::{Asked, Judged, Judgement, desire};
+use serde_json::json;
+
+use super::args::UpArgs;
+use super::attach;
+use super::progress::Lines;
+use super::signals::listen;
+use super::site::{self, PATIENCE, Site, Whose};
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+use crate::planner::{Question, exit_of, verdicts};
+
+/// Brings a project up: every service is allowed and verified before anything else, and what fails is undone.
+pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
+    let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
+    let whose = Whose::of(&question);
+    let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
+    let lock = question.lock()?;
+    let judged = question.judged(&site.pipeline, &args.desks, lock.as_ref());
+    let exit = exit_of(&question.demands, &judged);
+    if exit != Exit::Done {
+        if let Some(problems) = question.demands.problems(&question.stack) {
+            output::problems(&problems);
+        }
+        output::note(&verdicts(&question.demands, &judged));
+        output::note(
+            "nothing was done; `perry-compose plan --suggest-policy` prints what a policy would have to allow",
+        );
+        return Ok(exit);
+    }
+    let desired = desired(&question, &judged, args)?;
+    let backend = backend(&desired, &judged)?;
+    let look = site.look(&backend);
+    let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
+    let machine = site.machine(&look, &secrets)?;
+    let held = site.projects.hold(&desired.project.name, "up", PATIENCE)?;
+    refuse_other_backend(&site, &desired, &backend)?;
+    let run_id = site::run_id()?;
+    let seen = site::seen(&machine, &desired.project.name)?;
+    let work = reconcile(&desired, &seen, how(args), &run_id)?;
+    warn_of_orphans(&desired, &seen, args);
+    if args.dry_run {
+        return print(&work, args).map(|()| Exit::Done);
+    }
+    let journal = held.begin(&run_id)?;
+    held.remember(&site::memory(&question, &backend))?;
+    let interrupt = listen()?;
+    let lines = Lines::new(cli.progress);
+    fetch(&machine, &desired, &work)?;
+    let options = options(cli, args);
+    let ids = match run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
+        Ok(ids) => ids,
+        Err(error) => return Ok(failed(&error, args.keep_failed)),
+    };
+    drop((journal, held));
+    let running: Vec<(String, String)> =
+        desired.units.iter().zip(ids).filter_map(|(unit, id)| Some((unit.service.clone(), id?))).collect();
+    after(&machine, &running, args, options.patience, &interrupt)
+}
+
+/// What is done once all services are started.
+fn after(
+    machine: &Machine<'_>,
+    running: &[(String, String)],
+    args: &UpArgs,
+    patience: Duration,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
+    if args.wait {
+        let conditions = Conditions { world: machine, patience, interrupt };
+        return match await_all(conditions, running) {
+            Ok(()) => Ok(Exit::Done),
+            Err(StepError::Interrupted) => Ok(Exit::Interrupted),
+            Err(error) => {
+                output::note(&format!("error: {error}"));
+                Ok(Exit::Failure)
+            }
+        };
+    }
+    if args.detach {
+        return Ok(Exit::Done);
+    }
+    attach::follow(machine, running, args, interrupt)
+}
+
+fn how(args: &UpArgs) -> Up {
+    let recreate = match (args.force_recreate, args.no_recreate) {
+        (true, _) => Recreate::Always,
+        (false, true) => Recreate::Never,
+        (false, false) => Recreate::Changed,
+    };
+    Up { recreate, remove_orphans: args.remove_orphans }
+}
+
+fn options(cli: &Cli, args: &UpArgs) -> Options {
+    let default = Options::default();
+    Options {
+        parallel: usize::try_from(cli.parallel).ok().filter(|most| *most > 0).unwrap_or(default.parallel),
+        patience: Duration::from_secs(args.wait_timeout),
+        keep_failed: args.keep_failed,
+    }
+}
+
+fn desired(question: &Question, judged: &[Judged], args: &UpArgs) -> Result<Desired, Failure> {
+    let mut hashes = BTreeMap::new();
+    for name in question.stack.services.keys() {
+        if let Some(hash) = question.project.service_hash(name)? {
+            hashes.insert(name.clone(), hash);
+        }
+    }
+    let (policy, signer, access) = (args.desks.policy(), args.desks.signer(), args.desks.access());
+    let origin = site::origin(&question.project.folder);
+    let asked = Asked { policy: &policy, signer: &signer, access: &access, origin: &origin, hashes: &hashes };
+    let mut desired = desire(&question.stack, &question.demands, &question.order, judged, asked)?;
+    desired.services.clone_from(&question.all_services);
+    Ok(desired)
+}
+
+/// The one backend that has the networks and volumes; services that need none may be elsewhere.
+fn backend(desired: &Desired, judged: &[Judged]) -> Result<String, Failure> {
+    let shares: BTreeSet<&str> = desired
+        .units
+        .iter()
+        .filter(|unit| !unit.networks.is_empty() || !unit.volumes.is_empty())
+        .map(|unit| unit.service.as_str())
+        .collect();
+    let of = |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<&str> {
+        let allowed =
+            judged.iter().filter(|one| wanted(&one.service)).filter_map(|one| match &one.judgement {
+                Judgement::Allowed(allowed) => Some(allowed.backend.as_str()),
+                Judgement::Denied(_)
+                | Judgement::Unlike(_)
+                | Judgement::NotVerified(_)
+                | Judgement::Failed(_, _) => None,
+            });
+        allowed.collect()
+    };
+    let mut backends = of(&|service| shares.contains(service));
+    if backends.is_empty() {
+        backends = of(&|_| true).into_iter().take(1).collect();
+    }
+    match (backends.pop_first(), backends.pop_first()) {
+        (Some(one), None) => Ok(one.to_owned()),
+        (Some(one), Some(other)) => Err(Failure::Backends { one: one.to_owned(), other: other.to_owned() }),
+        (None, _) => Ok("native".to_owned()),
+    }
+}
+
+/// What a project has on one backend is not seen from another.
+fn refuse_other_backend(site: &Site, desired: &Desired, backend: &str) -> Result<(), Failure> {
+    let project = &desired.project.name;
+    let Some(remembered) = site.projects.remembered(project)?.filter(|one| one.backend != backend) else {
+        return Ok(());
+    };
+    let look = site.look(&remembered.backend);
+    let secrets = site::no_secrets;
+    let Ok(machine) = site.machine(&look, &secrets) else { return Ok(()) };
+    let seen = site::seen(&machine, project)?;
+    if seen.networks.is_empty() && seen.volumes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::OtherBackend {
+        project: project.clone(),
+        found: remembered.backend,
+        wanted: backend.to_owned(),
+    })
+}
+
+fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
+    let orphans: Vec<&str> = seen
+        .replicas
+        .iter()
+        .filter(|one| !desired.services.contains(&one.member.service))
+        .map(|one| one.name.as_str())
+        .collect();
+    if !orphans.is_empty() && !args.remove_orphans {
+        let names = orphans.join(", ");
+        output::note(&format!(
+            "warning: {names} belong to services that the project has no more: `--remove-orphans` removes them"
+        ));
+    }
+}
+
+/// All images are here before anything is made.
+fn fetch(machine: &Machine<'_>, desired: &Desired, work: &Work) -> Result<(), Failure> {
+    let mut done = BTreeSet::new();
+    for step in &work.steps {
+        let Act::Start { unit, .. } = &step.act else { continue };
+        let Some(unit) = desired.units.get(*unit).filter(|unit| done.insert(unit.service.as_str())) else {
+            continue;
+        };
+        let failed = |source| EngineError::Seen { project: desired.project.name.clone(), source };
+        machine.fetch(unit).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn print(work: &Work, args: &UpArgs) -> Result<(), Failure> {
+    if args.json {
+        let report = json!({ "schema": "perry-sandbox/compose-work/v1", "work": work });
+        return output::lines([format!("{report:#}")]);
+    }
+    if work.is_nothing() {
+        return output::lines(["nothing is to be done"]);
+    }
+    output::text(&output::printable(&work.to_string()))
+}
+
+fn failed(error: &UpError, kept: bool) -> Exit {
+    output::note(&format!("error: {error}"));
+    for left in &error.left {
+        output::note(&format!("left: {}: {}", left.what, left.why));
+    }
+    if error.cause == StepError::Interrupted {
+        return Exit::Interrupted;
+    }
+    if error.step.is_some() && error.left.is_empty() && !kept {
+        output::note("all that this run had made is undone");
+    }
+    Exit::RolledBack
+}
