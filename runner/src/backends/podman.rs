@@ -185,7 +185,7 @@ impl Podman {
             run.args
                 .iter_mut()
                 .filter(|word| *word == QUIET)
-                .for_each(|word| *word = "--log-level=error".to_owned());
+                .for_each(|word| "--log-level=error".clone_into(word));
         }
         let user = plan.process.user;
         let owner = (!self.info.rootless)
