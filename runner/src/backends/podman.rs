@@ -135,7 +135,7 @@ impl Podman {
     /// A call with our configuration in the place of its own.
     pub(super) fn call(&self, runtime: &Path, words: &[&str]) -> Call {
         let home = home(runtime);
-        let mut call = Call::new(&self.program, ["--log-level=fatal"]).with_env(&self.env);
+        let mut call = Call::new(&self.program, [QUIET]).with_env(&self.env);
         call.args.push(format!("--runtime={}", self.info.runtime.display()));
         call.args.push(format!("--cgroup-manager={}", self.info.cgroup_manager));
         call.args.push(format!("--hooks-dir={}", home.join(HOOKS).display()));
@@ -179,6 +179,14 @@ impl Podman {
         words.extend(["--".to_owned(), engine_id(plan)?]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let of = |words: &[&str]| Action::Call(self.call(runtime, words));
+        let mut run = self.call(runtime, &words);
+        if !plan.networks.is_empty() {
+            // podman hands the level on to netavark, which says on the sandbox's stream that it has no such one.
+            run.args
+                .iter_mut()
+                .filter(|word| *word == QUIET)
+                .for_each(|word| "--log-level=error".clone_into(word));
+        }
         let user = plan.process.user;
         let owner = (!self.info.rootless)
             .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid)));
@@ -196,7 +204,7 @@ impl Podman {
             terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
-            run: self.call(runtime, &words),
+            run,
             signal: of(&["kill", "--signal", SIGNAL, name]),
             caught: None,
             state: None,
@@ -355,6 +363,7 @@ fn read_info(bytes: &[u8]) -> Result<Info, String> {
     })
 }
 
+const QUIET: &str = "--log-level=fatal";
 const CONF: &str = "containers.conf";
 const SECCOMP: &str = "seccomp.json";
 /// What it would mount into every container, from `mounts.conf` of the system or the user: nothing.
