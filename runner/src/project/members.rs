@@ -88,7 +88,7 @@ pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectE
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(ProjectError::io("list", &folder))?,
     };
-    let mut all = Vec::new();
+    let (mut all, mut is_changed) = (Vec::new(), false);
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.extension().and_then(OsStr::to_str) != Some("json") {
             continue;
@@ -97,6 +97,7 @@ pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectE
         let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
         let file = opened.map_err(ProjectError::io("read", &path))?;
         let dead = file.try_lock().is_ok();
+        is_changed |= dead;
         let mut text = Vec::new();
         (&file).take(LONGEST).read_to_end(&mut text).map_err(ProjectError::io("read", &path))?;
         let read: Result<Member, _> = serde_json::from_slice(&text);
@@ -107,6 +108,9 @@ pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectE
             Err(_) if dead => fs::remove_file(&path).map_err(ProjectError::io("remove", &path))?,
             Err(error) => return Err(ProjectError::Unreadable { path, why: error.to_string() }),
         }
+    }
+    if is_changed {
+        hosts::write_all(&all.iter().collect::<Vec<_>>())?;
     }
     Ok(all)
 }
