@@ -16,7 +16,7 @@ pub const PROJECT_LABEL: &str = "io.perry-sandbox.project";
 
 /// The file, and its name before it is whole.
 pub(super) const FILE: &str = "label.json";
-const DRAFT: &str = "label.new";
+pub(super) const DRAFT: &str = "label.new";
 /// The longest that is read: 64 labels of the longest value.
 const LONGEST: u64 = 1 << 20;
 

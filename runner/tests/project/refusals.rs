@@ -2,6 +2,7 @@
 
 use perry_sandbox_policy::VolumeAccess;
 use perry_sandbox_profiles::LinuxCap;
+use perry_sandbox_runner::stock::{Labels, NewVolume};
 
 use super::yard::{Gives, Yard, is_root, yard};
 
@@ -69,4 +70,26 @@ fn networks_are_refused_where_they_would_not_hold() {
     let gives = Gives { networks: &[("back", "LocalHost")], volume: None };
     let error = refused(&yard, "shop/db", &gives);
     assert!(error.contains("`LocalHost` cannot be a name"), "{error}");
+}
+
+#[test]
+fn what_a_killed_process_has_begun_is_in_nobodys_way_and_data_is_never_cleared() {
+    let yard = yard();
+    let volumes = yard.spine.rootfs.store().join("volumes");
+    std::fs::create_dir_all(volumes.join("shop_rows/data")).unwrap();
+    assert!(yard.stock.volumes().unwrap().is_empty());
+    yard.volume("shop", "rows");
+    // Of one whose label is lost.
+    std::fs::remove_file(volumes.join("shop_rows/label.json")).unwrap();
+    std::fs::write(volumes.join("shop_rows/data/row"), "kept").unwrap();
+    let new = NewVolume { name: "shop_rows".parse().unwrap(), labels: Labels::default() };
+    let error = yard.stock.create_volume(&new).unwrap_err().to_string();
+    assert!(error.contains("remove what is left of"), "{error}");
+    assert_eq!(std::fs::read_to_string(volumes.join("shop_rows/data/row")).unwrap(), "kept");
+    if is_root() {
+        let begun = yard.runtime.join("networks/shop_back");
+        std::fs::create_dir_all(&begun).unwrap();
+        std::fs::write(begun.join("namespace"), "").unwrap();
+        yard.network("shop", "back");
+    }
 }
