@@ -15,6 +15,7 @@ mod lifecycle;
 #[cfg(feature = "wasm")]
 #[path = "support/modules.rs"]
 mod modules;
+mod project;
 #[path = "support/spine.rs"]
 mod spine;
 

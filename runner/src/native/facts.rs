@@ -167,7 +167,7 @@ const HELD: [(Control, &str); 24] = [
     (Control::Output, "supervisor"),
     (
         Control::Disk,
-        "tmpfs size of /tmp and of an ephemeral root, not of write mounts; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)",
+        "tmpfs size of /tmp and of an ephemeral root, not of write mounts and volumes; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)",
     ),
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (Control::Terminal, "devpts of its own"),
