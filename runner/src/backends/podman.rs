@@ -22,7 +22,7 @@ use super::limits::{self, Writable};
 use super::place;
 use super::script::{Action, Backend, PID_FILE, SIGNAL, Script};
 use super::survey::Absence;
-use super::table::{self, by, nobody};
+use super::table::{self, by, nobody, published};
 use super::tool::{Call, find};
 use crate::demands::PlanError;
 use crate::native::{RANGE_BASE, RANGE_LENGTH, check_owner};
@@ -106,6 +106,7 @@ impl Podman {
             let why = "the file of a secret would belong to root inside, and its user could not read it";
             table.set(Control::Secrets, nobody(why, Some("run as root, or use the backend `native`")));
         }
+        table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
         }

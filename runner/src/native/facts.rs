@@ -15,6 +15,7 @@ use super::landlock;
 use super::process::Process;
 use super::secrets;
 use super::sys::try_namespaces;
+use crate::publish::PUBLISHER;
 
 /// The name of this backend in plans and on the command line.
 pub(crate) const NAME: &str = "native";
@@ -130,7 +131,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 23] = [
+const HELD: [(Control, &str); 24] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -142,6 +143,7 @@ const HELD: [(Control, &str); 23] = [
         Control::Egress,
         "egress proxy (in the supervisor, the only way out of the network namespace: host, port, address, and the server name of TLS)",
     ),
+    (Control::Publish, PUBLISHER),
     (Control::ReadOnlyRoot, "read-only mount"),
     (Control::EphemeralRoot, "overlayfs on a bounded tmpfs"),
     (Control::Tmp, "tmpfs with size and inode limits"),
@@ -166,7 +168,7 @@ const HELD: [(Control, &str); 23] = [
 ];
 
 /// What this backend does not do yet: said, and refused before anything starts.
-const LATER: [Control; 3] = [Control::ProjectNetworks, Control::Publish, Control::Volumes];
+const LATER: [Control; 2] = [Control::ProjectNetworks, Control::Volumes];
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {

@@ -60,6 +60,7 @@ impl Prepared {
             secrets: surroundings.secrets,
             observer: None,
             recorder,
+            publisher: None,
             before: Some(before),
         };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)

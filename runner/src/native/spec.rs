@@ -13,6 +13,7 @@ use super::settings::{HostFolder, Settings};
 use super::steps::{MAX_MOUNTS, MAX_SECRETS, Slot, Step};
 use super::sys::MountAttributes;
 use super::text::{Text, TextError};
+use crate::publish::CONNECTIONS;
 
 /// Everything that is done to start one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +170,7 @@ impl Spec {
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
         steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
         steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
+        steps.extend((!settings.publish.is_empty()).then_some(Step::MakeSockets { count: CONNECTIONS }));
         steps.push(Step::NewKeyring);
         steps.extend(
             (0..ground.cgroup.unwrap_or(0)).map(|number| Step::JoinGroup { by: Slot::Group(number) }),

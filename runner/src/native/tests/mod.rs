@@ -94,6 +94,7 @@ pub(super) fn place<'a>(room: &'a Room, live: &'a Path) -> Place<'a> {
         secrets: None,
         observer: None,
         recorder: None,
+        publisher: None,
         before: None,
     }
 }
