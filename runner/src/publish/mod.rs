@@ -13,8 +13,6 @@ mod error;
 mod pool;
 mod publisher;
 mod serve;
-#[cfg(test)]
-mod tests;
 
 pub use error::PublishError;
 pub(crate) use publisher::Publisher;

@@ -20,6 +20,9 @@ const ROOM: usize = 16 << 10;
 /// program may be: how long a connection lasts is between the two.
 const SILENCE: u32 = 60;
 
+/// Closed so, a connection is broken off.
+const ABORT: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
+
 /// Everything that one sandbox is reached by.
 #[derive(Debug)]
 pub(super) struct Service {
@@ -78,8 +81,13 @@ impl Service {
         let Some(server) = seat.connect(inside, self.stopped.as_fd()) else { return };
         let mut pair = Pair::new((client, server), ROOM, Vec::new());
         let whole = pair.run(self.stopped.as_fd(), None);
+        let (client, server) = pair.into_both();
+        if !whole {
+            // What broke off is not to look like a whole answer.
+            let _ = setsockopt(&client, sockopt::Linger, &ABORT);
+        }
         // The client learns of the end now, however long the program reads on.
-        let server = pair.into_server();
+        drop(client);
         seat.settle(server, whole, self.stopped.as_fd());
     }
 }

@@ -93,9 +93,9 @@ impl Pair {
         self.moved
     }
 
-    /// The server's side, whatever comes of the client's.
-    pub(crate) fn into_server(self) -> TcpStream {
-        self.server
+    /// The client's side and the server's, for how they are closed.
+    pub(crate) fn into_both(self) -> (TcpStream, TcpStream) {
+        (self.client, self.server)
     }
 
     /// Goes on until both sides are done, nothing moves for so long, or the sandbox has ended. Answers whether each side

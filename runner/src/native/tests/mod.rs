@@ -11,6 +11,7 @@ mod landlock;
 mod leftovers;
 mod mounts;
 mod needs;
+mod publish;
 mod recording;
 mod rootfs;
 mod secrets;
