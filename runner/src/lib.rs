@@ -71,7 +71,9 @@ mod microvm;
 mod native;
 mod outcome;
 mod project;
+mod publish;
 mod record;
+mod relay;
 mod secret;
 // A plan as the integration tests make one.
 #[cfg(test)]
@@ -106,6 +108,7 @@ pub use native::{
     launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
+pub use publish::PublishError;
 pub use record::{RecordError, record};
 pub use secret::{Secret, SecretError, Secrets};
 pub use trail::{

@@ -26,7 +26,7 @@ use super::stock::Project;
 use super::stock::question::Engine;
 use super::stock::required::Required;
 use super::survey::Absence;
-use super::table::{self, by, nobody};
+use super::table::{self, by, nobody, published};
 use super::tool::{Call, find};
 use crate::demands::PlanError;
 use crate::native::{RANGE_BASE, RANGE_LENGTH, check_owner};
@@ -121,6 +121,7 @@ impl Podman {
             let remedy = "install netavark, and write `network_backend = \"netavark\"` below `[network]` in containers.conf";
             table.set(Control::ProjectNetworks, nobody(why, Some(remedy)));
         }
+        table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
         }

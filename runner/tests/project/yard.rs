@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_policy::{Attachment, LaunchPlan, VolumeAccess, VolumeMount};
-use perry_sandbox_runner::stock::{Labels, NewNetwork, NewVolume, OwnStock, PROJECT_LABEL, StockName};
+use perry_sandbox_runner::stock::{Labels, NewNetwork, NewVolume, OwnStock, StockName};
 use perry_sandbox_runner::{
     Labels as SandboxLabels, LaunchError, NewSandbox, Outcome, SandboxId, Sandboxes, StartOptions, Streams,
     Surroundings, launch,
@@ -41,7 +41,7 @@ pub(super) fn yard() -> Yard {
 }
 
 fn of(project: &str, key: &str) -> (StockName, Labels) {
-    let labels = Labels::parse(&[format!("{PROJECT_LABEL}={project}")]).unwrap();
+    let labels = Labels::default().of_project(&project.parse().unwrap());
     (format!("{project}_{key}").parse().unwrap(), labels)
 }
 
