@@ -138,7 +138,9 @@ impl World for Fake {
     }
 
     fn start(&self, unit: &Unit, member: &Membership) -> Result<String, StepError> {
-        let condition = self.nature(&unit.service);
+        let changed = format!("{} {}", unit.service, unit.config);
+        let is_other = self.natures.iter().any(|(name, _)| *name == changed);
+        let condition = self.nature(if is_other { &changed } else { &unit.service });
         let mut id = String::new();
         self.change(format!("+{}", unit.service), |state| {
             let name = unit.name.clone().unwrap_or_else(|| format!("x-{}", state.next));

@@ -15,6 +15,7 @@ use crate::label::{Membership, Role};
 use crate::work::{Act, Work};
 use crate::world::World;
 
+use conditions::Wanted;
 pub use conditions::{Conditions, await_all};
 use pool::{Pool, Taken};
 pub use undo::finish_undo;
@@ -105,7 +106,7 @@ pub fn run(
     let pool = Pool::new(&course, &work.steps);
     let taken = pool.run(options.parallel);
     let Taken { ids, failed } = taken;
-    if let Some((step, cause)) = failed {
+    if let Some((step, cause)) = failed.or_else(|| proved(&course, work, &ids).err()) {
         let left = if options.keep_failed { Vec::new() } else { undo::all(&course) };
         return Err(UpError { step: Some(step), cause, left });
     }
@@ -122,6 +123,17 @@ pub fn run(
     }
     journal.end().map_err(not_written)?;
     Ok(of_units(desired, work, ids))
+}
+
+/// Whoever takes the place of an older one is well, before that goes.
+fn proved(course: &Course<'_>, work: &Work, ids: &[Option<String>]) -> Result<(), (String, StepError)> {
+    for (step, id) in work.steps.iter().zip(ids) {
+        if let (Act::Start { name, replaces: true, .. }, Some(id)) = (&step.act, id) {
+            let well = course.conditions.wait(name, id, Wanted::Up);
+            well.map_err(|error| (step.act.to_string(), error))?;
+        }
+    }
+    Ok(())
 }
 
 fn of_units(desired: &Desired, work: &Work, ids: Vec<Option<String>>) -> Vec<Option<String>> {

@@ -188,7 +188,7 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
         Act::Keep { id, .. } => return Ok(Some(id.clone())),
         Act::Stop { id, how, .. } => world.stop(id, *how)?,
         Act::SetAside { id, aside, .. } => world.rename(id, aside)?,
-        Act::Start { unit, name } => {
+        Act::Start { unit, name, .. } => {
             let missing = || StepError::Failed(format!("{name} is not in the plan"));
             let unit = course.desired.units.get(*unit).ok_or_else(missing)?;
             return world.start(unit, &unit.member(course.desired, run)).map(Some);
