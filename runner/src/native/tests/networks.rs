@@ -194,7 +194,7 @@ fn nothing_of_the_host_and_nothing_outside_answers() {
     let line = format!(
         "busybox tail -n +2 /proc/net/route | wc -l; \
          for host in {}; do busybox nc -w 1 $host {port} </dev/null 2>/dev/null && echo $host; done; \
-         busybox ip address | grep -c inet6.fe80; cat /proc/sys/net/ipv4/ip_forward; busybox ip link set eth0 down 2>&1; true",
+         grep -c eth0 /proc/net/if_inet6; cat /proc/sys/net/ipv4/ip_forward; busybox ip link set eth0 down 2>&1; true",
         hosts.join(" ")
     );
     let text = yard.said(&joins(vec![wish("shop", "back", &["web"])], &line));
