@@ -13,6 +13,7 @@ mod inside;
 mod joined;
 mod life;
 mod program;
+mod publish;
 mod refusals;
 mod screen;
 mod secrets;
