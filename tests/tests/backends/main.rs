@@ -14,6 +14,7 @@ mod joined;
 mod life;
 mod program;
 mod project;
+mod publish;
 mod refusals;
 mod screen;
 mod secrets;
