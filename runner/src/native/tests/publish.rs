@@ -179,8 +179,7 @@ fn each_side_learns_when_the_other_has_said_all_and_nothing_is_lost() {
 }
 
 #[test]
-fn what_a_program_has_not_read_when_both_have_said_all_is_not_lost() {
-    // It says that it has nothing to say, and reads slowly.
+fn a_program_that_reads_late_loses_nothing() {
     let line = format!(
         "busybox nc -l -p {INSIDE} -e /bin/sh -c 'exec >/dev/null 2>&1; sleep 1; busybox wc -c >/tmp/count'; cat /tmp/count"
     );
