@@ -18,6 +18,7 @@ mod publish;
 mod refusals;
 mod screen;
 mod secrets;
+mod stack;
 mod stock;
 mod wall;
 
