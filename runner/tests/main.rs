@@ -81,7 +81,7 @@ fn what_the_backend_cannot_hold_is_refused_before_anything_starts() {
     let spine = spine(&request(&["/bin/busybox", "true"]));
     let changes: [fn(&mut LaunchPlan); 3] = [
         |plan| plan.network = Network::Egress(vec!["*.org:443".to_owned()]),
-        |plan| plan.lines.iter_mut().for_each(|line| line.control = Control::Volumes),
+        |plan| plan.lines.iter_mut().for_each(|line| line.control = Control::Publish),
         |plan| plan.backend = "podman".parse().unwrap(),
     ];
     for change in changes {
