@@ -266,7 +266,7 @@ pub(crate) fn up_by(
     id: &str,
     interrupt: &Interrupt,
     events: &dyn Events,
-) -> (Work, Result<Vec<Option<String>>, UpError>) {
+) -> (Work, Result<Vec<Option<String>>, Box<UpError>>) {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::begin(&folder.path().join("journal"), id).unwrap();
     let work = reconcile(desired, &fake.seen("shop").unwrap(), Up::default(), id).unwrap();
@@ -275,6 +275,10 @@ pub(crate) fn up_by(
     (work, done)
 }
 
-pub(crate) fn up(fake: &Fake, desired: &Desired, id: &str) -> (Work, Result<Vec<Option<String>>, UpError>) {
+pub(crate) fn up(
+    fake: &Fake,
+    desired: &Desired,
+    id: &str,
+) -> (Work, Result<Vec<Option<String>>, Box<UpError>>) {
     up_by(fake, desired, id, &Interrupt::default(), &Silence)
 }
