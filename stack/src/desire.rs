@@ -133,7 +133,8 @@ fn stop_signal(service: &Service) -> Result<Option<i32>, DesireError> {
     signal.map(Some).ok_or_else(none)
 }
 
-fn waits(service: &Service) -> Vec<Wait> {
+/// What a service waits for.
+pub fn waits(service: &Service) -> Vec<Wait> {
     let depends = service.depends_on.iter().map(|one| Wait {
         service: one.value.service.clone(),
         until: match one.value.condition {

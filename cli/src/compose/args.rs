@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::engine::{DownArgs, LogsArgs, PsArgs, RecoverArgs, UpArgs};
+use crate::engine::{
+    DownArgs, KillArgs, LogsArgs, PsArgs, RecoverArgs, RestartArgs, RmArgs, StartArgs, StopArgs, UpArgs,
+    WaitArgs,
+};
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
 const EXIT_CODES: &str = "\
@@ -100,6 +103,18 @@ pub(crate) enum Command {
     Up(Box<UpArgs>),
     /// End all services, and remove them and the networks
     Down(DownArgs),
+    /// End services, and remove nothing
+    Stop(StopArgs),
+    /// Start services again that have ended
+    Start(StartArgs),
+    /// End services and start them again, as they are
+    Restart(RestartArgs),
+    /// End services by a signal
+    Kill(KillArgs),
+    /// Remove sandboxes that do not run
+    Rm(RmArgs),
+    /// Wait until the first of the services has ended, and end with its code
+    Wait(WaitArgs),
     /// Undo what a run had begun that was killed
     Recover(RecoverArgs),
     /// List the sandboxes of a project

@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     NoJson(#[from] NoJsonForm),
     #[error("no such service: `{0}`")]
     NoService(String),
+    #[error("there is no sandbox of {services}: bring it up by `perry-compose up`")]
+    NothingThere { services: String },
     #[error("the current folder cannot be used: {0}")]
     Folder(String),
     #[error("cannot write `{path}`: {error}")]
@@ -62,6 +64,7 @@ impl Failure {
             Self::Problems(_)
             | Self::NoJson(_)
             | Self::NoService(_)
+            | Self::NothingThere { .. }
             | Self::Folder(_)
             | Self::Write { .. }
             | Self::Output(_)

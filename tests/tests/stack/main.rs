@@ -1,7 +1,9 @@
 //! Compose projects of really signed images, before anything runs: what would be done, and what is refused.
 
 mod commands;
+mod lives;
 mod locks;
 mod plans;
+mod running;
 mod shop;
 mod verdicts;

@@ -119,6 +119,15 @@ pub(crate) struct DownArgs {
     pub(crate) store: StoreArgs,
 }
 
+impl DownArgs {
+    /// All of a project but its volumes.
+    pub(super) fn all(data_dir: Option<PathBuf>) -> Self {
+        let store = StoreArgs { data_dir };
+        let (services, timeout) = (Vec::new(), None);
+        Self { services, volumes: false, remove_orphans: false, timeout, dry_run: false, store }
+    }
+}
+
 /// `recover`.
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArgs {

@@ -3,17 +3,26 @@
 mod args;
 mod attach;
 mod down;
+mod ending;
+mod life_args;
 mod logs;
 mod progress;
 mod ps;
 mod signals;
 mod site;
+mod starting;
 mod stream;
 mod table;
+mod there;
 mod up;
+mod waiting;
 
 pub(crate) use args::{DownArgs, LogsArgs, PsArgs, RecoverArgs, UpArgs};
 pub(crate) use down::{down, recover};
+pub(crate) use ending::{kill, rm, stop};
+pub(crate) use life_args::{KillArgs, RestartArgs, RmArgs, StartArgs, StopArgs, WaitArgs};
 pub(crate) use logs::logs;
 pub(crate) use ps::ps;
+pub(crate) use starting::{restart, start};
 pub(crate) use up::up;
+pub(crate) use waiting::wait;
