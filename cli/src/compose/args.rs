@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::{
-    DownArgs, KillArgs, LogsArgs, PsArgs, RecoverArgs, RestartArgs, RmArgs, StartArgs, StopArgs, UpArgs,
-    WaitArgs,
+    DownArgs, ExecArgs, KillArgs, LogsArgs, PsArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, StartArgs,
+    StopArgs, UpArgs, WaitArgs,
 };
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
@@ -115,6 +115,10 @@ pub(crate) enum Command {
     Rm(RmArgs),
     /// Wait until the first of the services has ended, and end with its code
     Wait(WaitArgs),
+    /// Run a program in the sandbox of a service
+    Exec(ExecArgs),
+    /// Run a program once, with a service's image and settings
+    Run(Box<RunArgs>),
     /// Undo what a run had begun that was killed
     Recover(RecoverArgs),
     /// List the sandboxes of a project

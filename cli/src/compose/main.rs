@@ -12,6 +12,9 @@ mod list;
 mod output;
 mod planner;
 mod redact;
+#[expect(dead_code, reason = "no program that is run here gets a terminal of its own")]
+#[path = "../terminal.rs"]
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
         Command::Kill(args) => engine::kill(&cli, args),
         Command::Rm(args) => engine::rm(&cli, args),
         Command::Wait(args) => engine::wait(&cli, args),
+        Command::Exec(args) => engine::exec(&cli, args),
+        Command::Run(args) => engine::run(&cli, args),
         Command::Recover(args) => engine::recover(&cli, args),
         Command::Ps(args) => engine::ps(&cli, args),
         Command::Logs(args) => engine::logs(&cli, args),

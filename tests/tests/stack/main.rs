@@ -4,6 +4,7 @@ mod commands;
 mod lives;
 mod locks;
 mod plans;
+mod programs;
 mod running;
 mod shop;
 mod verdicts;
