@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::{
-    DownArgs, ExecArgs, KillArgs, LogsArgs, PsArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, StartArgs,
-    StopArgs, UpArgs, WaitArgs,
+    DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PortArgs, PsArgs, RecoverArgs,
+    RestartArgs, RmArgs, RunArgs, StartArgs, StopArgs, UpArgs, VolumesArgs, WaitArgs,
 };
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
@@ -125,6 +125,16 @@ pub(crate) enum Command {
     Ps(PsArgs),
     /// Print what services have written
     Logs(LogsArgs),
+    /// List the images of a project's sandboxes
+    Images(ImagesArgs),
+    /// List the volumes of a project
+    Volumes(VolumesArgs),
+    /// Print where on the host a service's port is
+    Port(PortArgs),
+    /// Print what happens to a project's sandboxes
+    Events(EventsArgs),
+    /// List the projects of this machine
+    Ls(LsArgs),
     /// Say what would be done, and what is refused and why; nothing runs
     Plan(PlanArgs),
     /// Draw which services need which

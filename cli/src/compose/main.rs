@@ -49,6 +49,11 @@ fn main() -> ExitCode {
         Command::Recover(args) => engine::recover(&cli, args),
         Command::Ps(args) => engine::ps(&cli, args),
         Command::Logs(args) => engine::logs(&cli, args),
+        Command::Images(args) => engine::images(&cli, args),
+        Command::Volumes(args) => engine::volumes(&cli, args),
+        Command::Port(args) => engine::port(&cli, args),
+        Command::Events(args) => engine::events(&cli, args),
+        Command::Ls(args) => engine::ls(&cli, args),
         Command::Version(args) => output::version(args).map(|()| Exit::Done),
         Command::Completions(args) => {
             let mut script = Vec::new();

@@ -28,6 +28,10 @@ pub(crate) enum Failure {
     Terminal(String),
     #[error("`{what}` has ended and is not removed: {source}")]
     Left { what: String, source: StepError },
+    #[error("the service `{service}` publishes no port {port}: see its `ports`")]
+    NoPort { service: String, port: u16 },
+    #[error("the projects of this machine cannot be listed: {source}")]
+    Projects { source: StepError },
     #[error("the current folder cannot be used: {0}")]
     Folder(String),
     #[error("cannot write `{path}`: {error}")]
@@ -71,6 +75,8 @@ impl Failure {
             | Self::NoJson(_)
             | Self::NoService(_)
             | Self::NothingThere { .. }
+            | Self::NoPort { .. }
+            | Self::Projects { .. }
             | Self::Left { .. }
             | Self::NotRunning { .. }
             | Self::Terminal(_)

@@ -3,6 +3,7 @@
 mod commands;
 mod lives;
 mod locks;
+mod looking;
 mod plans;
 mod programs;
 mod running;
