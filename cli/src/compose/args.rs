@@ -3,8 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::{
-    DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PortArgs, PsArgs, RecoverArgs,
-    RestartArgs, RmArgs, RunArgs, StartArgs, StopArgs, UpArgs, VolumesArgs, WaitArgs,
+    CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PortArgs, PsArgs,
+    PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs, StopArgs, UpArgs, VolumesArgs,
+    WaitArgs,
 };
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
@@ -119,6 +120,12 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Run a program once, with a service's image and settings
     Run(Box<RunArgs>),
+    /// Make services without starting them
+    Create(CreateArgs),
+    /// Bring services to other numbers of replicas
+    Scale(ScaleArgs),
+    /// Bring the images of services here, if they are allowed
+    Pull(PullArgs),
     /// Undo what a run had begun that was killed
     Recover(RecoverArgs),
     /// List the sandboxes of a project

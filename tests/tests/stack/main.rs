@@ -4,6 +4,7 @@ mod commands;
 mod lives;
 mod locks;
 mod looking;
+mod making;
 mod plans;
 mod programs;
 mod running;
