@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context as _;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use perry_sandbox_policy::Terminal;
-use perry_sandbox_runner::{Command, CommandSource, Commands};
+use perry_sandbox_runner::{Command, CommandSource, Commands, Input, Output, Streams};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
@@ -70,6 +70,23 @@ pub(crate) fn attach(terminal: Terminal) -> anyhow::Result<(Attached, Commands)>
     let commands = Commands::of(forwarded().context("listening for signals")?);
     let raw = terminal == Terminal::Own && io::stdin().is_terminal();
     Ok((Attached { window: window(), before: if raw { Some(make_raw()?) } else { None } }, commands))
+}
+
+/// The user's own streams; with `capture`, what the program writes is kept instead.
+///
+/// # Errors
+/// One of them is not there.
+pub(crate) fn streams(capture: bool) -> anyhow::Result<Streams> {
+    let own = "duplicating a standard stream";
+    let stdin = Input::Descriptor(io::stdin().as_fd().try_clone_to_owned().context(own)?);
+    if capture {
+        return Ok(Streams { stdin, stdout: Output::Capture, stderr: Output::Capture });
+    }
+    Ok(Streams {
+        stdin,
+        stdout: Output::Descriptor(io::stdout().as_fd().try_clone_to_owned().context(own)?),
+        stderr: Output::Descriptor(io::stderr().as_fd().try_clone_to_owned().context(own)?),
+    })
 }
 
 /// Whether we were started with that signal ignored, as `nohup` does with SIGHUP.

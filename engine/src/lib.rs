@@ -25,9 +25,9 @@ pub use execute::{Conditions, Event, Events, Happened, Options, await_all, finis
 pub use interrupt::Interrupt;
 pub use journal::{Journal, Undo, Unfinished};
 pub use label::{Membership, Role};
-pub use machine::{Machine, SecretSource};
+pub use machine::{Machine, SecretSource, reasons};
 pub use project::{Held, Projects, Remembered};
-pub use reconcile::{Down, Recreate, Up, down, reconcile};
+pub use reconcile::{Again, Down, Recreate, Up, down, reconcile, restart, start, stop};
 pub use shelf::Shelf;
 pub use work::{Act, After, Step, Work};
 pub use world::{Condition, Replica, Seen, SeenResource, World};

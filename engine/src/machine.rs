@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::stock::{Labels, NewNetwork, NewVolume, StockError, StockName};
 use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
 use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
 use perry_sandbox_runner::{
-    End, Filter, LifecycleError, SandboxId, SandboxInfo, SandboxStatus, Secrets, Stop,
+    End, Filter, Input, LifecycleError, SandboxId, SandboxInfo, SandboxStatus, Secrets, Stop,
 };
 
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
 use crate::error::StepError;
-use crate::label::{self, Membership};
+use crate::label::{self, Membership, Role};
 use crate::shelf::Shelf;
 use crate::world::{Condition, Replica, Seen, SeenResource, World};
 
@@ -26,6 +27,17 @@ pub struct Machine<'a> {
     /// Where networks and volumes are looked for; new ones are made in the first.
     stocks: Vec<Shelf<'a>>,
     secrets: &'a SecretSource<'a>,
+    beginning: Beginning,
+}
+
+/// What [`World::start`] makes of a unit.
+enum Beginning {
+    /// A replica that runs.
+    Running,
+    /// A replica that is started later.
+    Created,
+    /// A program that is run once, and what it reads.
+    OneOff(Mutex<Input>),
 }
 
 impl fmt::Debug for Machine<'_> {
@@ -37,7 +49,19 @@ impl fmt::Debug for Machine<'_> {
 impl<'a> Machine<'a> {
     /// With the stocks in which networks and volumes are looked for; new ones are made in the first.
     pub fn new(sandboxes: LongRunning<'a>, stocks: Vec<Shelf<'a>>, secrets: &'a SecretSource<'a>) -> Self {
-        Self { sandboxes, stocks, secrets }
+        Self { sandboxes, stocks, secrets, beginning: Beginning::Running }
+    }
+
+    /// Makes replicas and does not start them; those that were there are started again as ever.
+    #[must_use]
+    pub fn only_creating(self) -> Self {
+        Self { beginning: Beginning::Created, ..self }
+    }
+
+    /// Makes the next unit a program that is run once beside the replicas, and reads this.
+    #[must_use]
+    pub fn one_off(self, input: Input) -> Self {
+        Self { beginning: Beginning::OneOff(Mutex::new(input)), ..self }
     }
 
     /// The sandboxes.
@@ -91,7 +115,8 @@ fn refusal<T>(reply: Reply<'_, T>) -> Result<T, StepError> {
     }
 }
 
-fn reasons(answer: &Answer<'_>) -> String {
+/// Why a wish was not granted, in words.
+pub fn reasons(answer: &Answer<'_>) -> String {
     let denied = |denial: &Denial| denial.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     match answer {
         Answer::NotAsked(denial) => denied(denial),
@@ -177,11 +202,26 @@ impl World for Machine<'_> {
     }
 
     fn start(&self, unit: &Unit, member: &Membership) -> Result<String, StepError> {
-        let secrets = (self.secrets)(&unit.service).map_err(StepError::Failed)?;
+        let mut member = member.clone();
+        let begin = match &self.beginning {
+            Beginning::Created => None,
+            Beginning::Running => Some(Input::Null),
+            Beginning::OneOff(input) => {
+                member.role = Role::OneOff;
+                let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(std::mem::replace(&mut *input, Input::Null))
+            }
+        };
         let named = Named { name: unit.name.clone(), labels: member.labels(), upkeep: unit.upkeep.clone() };
-        let begin = Begin { secrets: Some(&secrets), ..Begin::default() };
-        let made = self.sandboxes.run(&unit.wish, &named, begin, &Silent).map_err(failed)?;
-        let info = refusal(made)?.info;
+        let made = match begin {
+            None => self.sandboxes.create(&unit.wish, &named),
+            Some(stdin) => {
+                let secrets = (self.secrets)(&unit.service).map_err(StepError::Failed)?;
+                let begin = Begin { stdin, secrets: Some(&secrets), ..Begin::default() };
+                self.sandboxes.run(&unit.wish, &named, begin, &Silent)
+            }
+        };
+        let info = refusal(made.map_err(failed)?)?.info;
         let found = info.plan.to_string();
         if found != unit.plan {
             self.sandboxes.remove(&info.id, true).map_err(failed)?;

@@ -11,7 +11,7 @@ use perry_sandbox_runner::{HealthCheck as Check, Restart as Again};
 
 use crate::demand::{Demand, Demands};
 use crate::judge::{Judged, Judgement};
-use crate::model::{Condition, HealthCheck, HealthTest, Restart, Service, Stack};
+use crate::model::{Condition, HealthCheck, Restart, Service, Stack};
 use crate::order::Order;
 
 /// Failures in a row where nobody says.
@@ -134,7 +134,8 @@ fn stop_signal(service: &Service) -> Result<Option<i32>, DesireError> {
     signal.map(Some).ok_or_else(none)
 }
 
-fn waits(service: &Service) -> Vec<Wait> {
+/// What a service waits for.
+pub fn waits(service: &Service) -> Vec<Wait> {
     let depends = service.depends_on.iter().map(|one| Wait {
         service: one.value.service.clone(),
         until: match one.value.condition {
@@ -164,11 +165,7 @@ fn upkeep(service: &Service) -> Upkeep {
 }
 
 fn probe(health: &HealthCheck) -> Option<Probe> {
-    let command = match health.test.as_ref()? {
-        HealthTest::None => return None,
-        HealthTest::Command(command) => command.clone(),
-        HealthTest::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
-    };
+    let command = health.command()?;
     let time = |time: Option<Duration>| {
         time.and_then(|time| WallTime::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
     };

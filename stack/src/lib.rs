@@ -17,7 +17,7 @@ mod plan;
 mod suggest;
 
 pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
-pub use desire::{Asked, DesireError, desire};
+pub use desire::{Asked, DesireError, desire, waits};
 pub use judge::{Allowed, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{

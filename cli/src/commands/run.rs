@@ -1,14 +1,12 @@
 //! `run`: the whole way, from flags to the program's own exit code.
 
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use base64::Engine as _;
 use perry_sandbox_image::Rootfs;
 use perry_sandbox_pipeline::{Admitted, Decided, Environment, Live, Pipeline};
 use perry_sandbox_policy::{LaunchPlan, Terminal, Trial};
-use perry_sandbox_runner::{EgressUse, End, Input, Limit, Outcome, Output, Streams};
+use perry_sandbox_runner::{EgressUse, End, Limit, Outcome};
 use serde_json::{Value, json};
 
 use super::answer;
@@ -76,22 +74,9 @@ fn start(args: &RunArgs, admitted: &Admitted<'_>, rootfs: &Rootfs) -> anyhow::Re
     let (terminal, commands) = terminal::attach(admitted.plan.process.terminal)?;
     let secrets = secrets(&args.request.secret)?;
     let live = Live { commands: Some(&commands), secrets: Some(&secrets), window: terminal.window };
-    let outcome = admitted.launch(rootfs, streams(args.json)?, &live);
+    let outcome = admitted.launch(rootfs, terminal::streams(args.json)?, &live);
     drop(terminal);
     Ok(outcome?)
-}
-
-pub(super) fn streams(capture: bool) -> anyhow::Result<Streams> {
-    let own = "duplicating a standard stream";
-    let stdin = Input::Descriptor(std::io::stdin().as_fd().try_clone_to_owned().context(own)?);
-    if capture {
-        return Ok(Streams { stdin, stdout: Output::Capture, stderr: Output::Capture });
-    }
-    Ok(Streams {
-        stdin,
-        stdout: Output::Descriptor(std::io::stdout().as_fd().try_clone_to_owned().context(own)?),
-        stderr: Output::Descriptor(std::io::stderr().as_fd().try_clone_to_owned().context(own)?),
-    })
 }
 
 /// Says what the program wanted to reach and did not: its own words about it are rarely the reason.

@@ -2,7 +2,11 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::engine::{DownArgs, LogsArgs, PsArgs, RecoverArgs, UpArgs};
+use crate::engine::{
+    CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PortArgs, PsArgs,
+    PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs, StopArgs, UpArgs, VolumesArgs,
+    WaitArgs,
+};
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
 const EXIT_CODES: &str = "\
@@ -100,12 +104,44 @@ pub(crate) enum Command {
     Up(Box<UpArgs>),
     /// End all services, and remove them and the networks
     Down(DownArgs),
+    /// End services, and remove nothing
+    Stop(StopArgs),
+    /// Start services again that have ended
+    Start(StartArgs),
+    /// End services and start them again, as they are
+    Restart(RestartArgs),
+    /// End services by a signal
+    Kill(KillArgs),
+    /// Remove sandboxes that do not run
+    Rm(RmArgs),
+    /// Wait until the first of the services has ended, and end with its code
+    Wait(WaitArgs),
+    /// Run a program in the sandbox of a service
+    Exec(ExecArgs),
+    /// Run a program once, with a service's image and settings
+    Run(Box<RunArgs>),
+    /// Make services without starting them
+    Create(CreateArgs),
+    /// Bring services to other numbers of replicas
+    Scale(ScaleArgs),
+    /// Bring the images of services here, if they are allowed
+    Pull(PullArgs),
     /// Undo what a run had begun that was killed
     Recover(RecoverArgs),
     /// List the sandboxes of a project
     Ps(PsArgs),
     /// Print what services have written
     Logs(LogsArgs),
+    /// List the images of a project's sandboxes
+    Images(ImagesArgs),
+    /// List the volumes of a project
+    Volumes(VolumesArgs),
+    /// Print where on the host a service's port is
+    Port(PortArgs),
+    /// Print what happens to a project's sandboxes
+    Events(EventsArgs),
+    /// List the projects of this machine
+    Ls(LsArgs),
     /// Say what would be done, and what is refused and why; nothing runs
     Plan(PlanArgs),
     /// Draw which services need which

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use perry_sandbox_pipeline::Class;
+use perry_sandbox_pipeline::{Answer, Class};
 
 /// Why the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,15 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// The exit code for a wish that was not granted.
+    pub(crate) fn of_answer(answer: &Answer<'_>) -> Self {
+        match answer {
+            Answer::NotAsked(_) | Answer::Decided(_) => Self::Refused,
+            Answer::NotVerified(_) => Self::NotVerified,
+            Answer::Broken(error) => Self::of_class(error.class()),
+        }
+    }
+
     /// The exit code for a kind of failure.
     pub(crate) const fn of_class(class: Class) -> Self {
         match class {

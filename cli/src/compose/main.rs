@@ -12,6 +12,9 @@ mod list;
 mod output;
 mod planner;
 mod redact;
+#[expect(dead_code, reason = "no program that is run here gets a terminal of its own")]
+#[path = "../terminal.rs"]
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -35,9 +38,25 @@ fn main() -> ExitCode {
         Command::Lock(args) => planner::lock(&cli, args),
         Command::Up(args) => engine::up(&cli, args),
         Command::Down(args) => engine::down(&cli, args),
+        Command::Stop(args) => engine::stop(&cli, args),
+        Command::Start(args) => engine::start(&cli, args),
+        Command::Restart(args) => engine::restart(&cli, args),
+        Command::Kill(args) => engine::kill(&cli, args),
+        Command::Rm(args) => engine::rm(&cli, args),
+        Command::Wait(args) => engine::wait(&cli, args),
+        Command::Exec(args) => engine::exec(&cli, args),
+        Command::Run(args) => engine::run(&cli, args),
+        Command::Create(args) => engine::create(&cli, args),
+        Command::Scale(args) => engine::scale(&cli, args),
+        Command::Pull(args) => engine::pull(&cli, args),
         Command::Recover(args) => engine::recover(&cli, args),
         Command::Ps(args) => engine::ps(&cli, args),
         Command::Logs(args) => engine::logs(&cli, args),
+        Command::Images(args) => engine::images(&cli, args),
+        Command::Volumes(args) => engine::volumes(&cli, args),
+        Command::Port(args) => engine::port(&cli, args),
+        Command::Events(args) => engine::events(&cli, args),
+        Command::Ls(args) => engine::ls(&cli, args),
         Command::Version(args) => output::version(args).map(|()| Exit::Done),
         Command::Completions(args) => {
             let mut script = Vec::new();

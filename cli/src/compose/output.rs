@@ -20,6 +20,18 @@ pub(crate) enum Failure {
     NoJson(#[from] NoJsonForm),
     #[error("no such service: `{0}`")]
     NoService(String),
+    #[error("there is no sandbox of {services}: bring it up by `perry-compose up`")]
+    NothingThere { services: String },
+    #[error("no sandbox of {service} runs: start it by `perry-compose start`, or `perry-compose up`")]
+    NotRunning { service: String },
+    #[error("the terminal and standard streams cannot be used: {0}")]
+    Terminal(String),
+    #[error("`{what}` has ended and is not removed: {source}")]
+    Left { what: String, source: StepError },
+    #[error("the service `{service}` publishes no port {port}: see its `ports`")]
+    NoPort { service: String, port: u16 },
+    #[error("the projects of this machine cannot be listed: {source}")]
+    Projects { source: StepError },
     #[error("the current folder cannot be used: {0}")]
     Folder(String),
     #[error("cannot write `{path}`: {error}")]
@@ -62,6 +74,12 @@ impl Failure {
             Self::Problems(_)
             | Self::NoJson(_)
             | Self::NoService(_)
+            | Self::NothingThere { .. }
+            | Self::NoPort { .. }
+            | Self::Projects { .. }
+            | Self::Left { .. }
+            | Self::NotRunning { .. }
+            | Self::Terminal(_)
             | Self::Folder(_)
             | Self::Write { .. }
             | Self::Output(_)
@@ -152,6 +170,17 @@ pub(crate) fn coloured(message: &str) {
 /// Whether colour is written to the results.
 pub(crate) fn has_colour() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Passes on what a program writes, as it is; whether the reader is still there.
+pub(crate) fn raw(is_error: bool, bytes: &[u8]) -> bool {
+    if is_error {
+        let mut out = io::stderr().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+    } else {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+    }
 }
 
 /// Prints a line of a program behind its name; whether the reader is still there. What a program says drives no terminal.

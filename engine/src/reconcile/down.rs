@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::up::remove;
 use crate::desired::{StopHow, Until};
+use crate::label::Role;
 use crate::work::{Act, After, Step, Work};
 use crate::world::{Replica, Seen};
 
@@ -29,20 +30,7 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
         how.services.as_ref().is_none_or(|services| services.contains(service)) && (known || how.orphans)
     };
     let going: Vec<&Replica> = in_order(seen.replicas.iter().filter(goes).collect());
-    let mut work = Work::default();
-    let mut stopped: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for one in &going {
-        let needing = going.iter().filter(|other| other.member.needs.contains(&one.member.service));
-        let needing: BTreeSet<&str> = needing.map(|other| other.member.service.as_str()).collect();
-        let after = needing.iter().filter_map(|service| stopped.get(service)).flatten();
-        let after = after.map(|step| After { step: *step, until: Until::Started, required: true }).collect();
-        let number = work.steps.len().saturating_add(1);
-        let stop =
-            StopHow { signal: None, grace: how.grace.or(one.member.stop_ms.map(Duration::from_millis)) };
-        let (id, name, service) = (one.id.clone(), one.name.clone(), one.member.service.clone());
-        work.steps.push(Step { number, act: Act::Stop { id, name, how: stop, service }, after });
-        stopped.entry(&one.member.service).or_default().push(number);
-    }
+    let mut work = Work { steps: stops(&going, how.grace), tidy: Vec::new() };
     work.tidy.extend(going.iter().copied().map(remove));
     let all_go = going.len() == seen.replicas.len();
     if how.services.is_none() && all_go {
@@ -54,8 +42,42 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
     work
 }
 
+/// The steps that end what runs of a project, and remove nothing: whoever needs another ends before it.
+pub fn stop(seen: &Seen, services: Option<&BTreeSet<String>>, grace: Option<Duration>) -> Work {
+    let ends = |one: &&Replica| {
+        one.member.role == Role::Replica
+            && one.condition.is_running()
+            && services.is_none_or(|services| services.contains(&one.member.service))
+    };
+    let ending = in_order(seen.replicas.iter().filter(ends).collect());
+    Work { steps: stops(&ending, grace), tidy: Vec::new() }
+}
+
+/// A step for each of these, which are in the order of their ends.
+fn stops(going: &[&Replica], grace: Option<Duration>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut stopped: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for one in going {
+        let needing = going.iter().filter(|other| other.member.needs.contains(&one.member.service));
+        let needing: BTreeSet<&str> = needing.map(|other| other.member.service.as_str()).collect();
+        let after = needing.iter().filter_map(|service| stopped.get(service)).flatten();
+        let after = after.map(|step| After { step: *step, until: Until::Started, required: true }).collect();
+        let number = steps.len().saturating_add(1);
+        steps.push(Step { number, act: end(one, grace), after });
+        stopped.entry(&one.member.service).or_default().push(number);
+    }
+    steps
+}
+
+/// Ends it, in its own time or in this.
+pub(super) fn end(one: &Replica, grace: Option<Duration>) -> Act {
+    let how = StopHow { signal: None, grace: grace.or(one.member.stop_ms.map(Duration::from_millis)) };
+    let (id, name, service) = (one.id.clone(), one.name.clone(), one.member.service.clone());
+    Act::Stop { id, name, how, service }
+}
+
 /// Those that need others before these. Labels may say anything: a circle is broken anywhere.
-fn in_order(mut rest: Vec<&Replica>) -> Vec<&Replica> {
+pub(super) fn in_order(mut rest: Vec<&Replica>) -> Vec<&Replica> {
     rest.sort_by(|a, b| {
         (&a.member.service, a.member.replica, &a.id).cmp(&(&b.member.service, b.member.replica, &b.id))
     });

@@ -1,7 +1,9 @@
 //! What is to be done so that what there is becomes what there is to be. Pure.
 
+mod again;
 mod down;
 mod up;
 
-pub use down::{Down, down};
+pub use again::{Again, restart, start};
+pub use down::{Down, down, stop};
 pub use up::{Recreate, Up, reconcile};

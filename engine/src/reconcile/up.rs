@@ -253,7 +253,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-const fn done(step: usize) -> After {
+pub(super) const fn done(step: usize) -> After {
     After { step, until: Until::Started, required: true }
 }
 
@@ -262,7 +262,7 @@ fn stop(found: &Replica, how: StopHow) -> Act {
     Act::Stop { id: found.id.clone(), name: found.name.clone(), how, service }
 }
 
-fn again(found: &Replica) -> Act {
+pub(super) fn again(found: &Replica) -> Act {
     let service = found.member.service.clone();
     Act::StartAgain { id: found.id.clone(), name: found.name.clone(), service }
 }

@@ -1,7 +1,12 @@
 //! Compose projects of really signed images, before anything runs: what would be done, and what is refused.
 
 mod commands;
+mod lives;
 mod locks;
+mod looking;
+mod making;
 mod plans;
+mod programs;
+mod running;
 mod shop;
 mod verdicts;

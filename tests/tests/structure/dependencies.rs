@@ -18,10 +18,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("perry", &["ffi"]),
     ("compose", &[]),
     ("engine", &["policy", "image", "runner", "pipeline"]),
-    ("stack", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine"]),
+    (
+        "stack",
+        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine"],
+    ),
     (
         "cli",
-        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine", "stack"],
+        &[
+            "reference",
+            "profiles",
+            "policy",
+            "image",
+            "verifier",
+            "runner",
+            "pipeline",
+            "compose",
+            "engine",
+            "stack",
+        ],
     ),
 ];
 

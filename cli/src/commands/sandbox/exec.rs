@@ -6,7 +6,7 @@ use perry_sandbox_policy::Terminal;
 use super::find::find;
 use crate::args::{ExecArgs, variables};
 use crate::commands::answer;
-use crate::commands::run::{finish_exec, report_exec, streams};
+use crate::commands::run::{finish_exec, report_exec};
 use crate::exit::Exit;
 use crate::output;
 use crate::stop::Stop;
@@ -32,7 +32,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> anyhow::Result
         wall: args.timeout,
     };
     let (attached, commands) = terminal::attach(Terminal::None)?;
-    let reply = sandboxes.exec(&id, &join, streams(args.json)?, Some(&commands));
+    let reply = sandboxes.exec(&id, &join, terminal::streams(args.json)?, Some(&commands));
     drop(attached);
     match reply? {
         Reply::Refused(asked) => answer::refuse(&asked, args.json),

@@ -92,6 +92,33 @@ pub(crate) struct UpArgs {
     pub(crate) no_log_prefix: bool,
 }
 
+impl UpArgs {
+    /// For these services, which are left running.
+    pub(super) fn detached(desks: DeskArgs, services: Vec<String>) -> Self {
+        Self {
+            services,
+            desks,
+            detach: true,
+            wait: false,
+            wait_timeout: 300,
+            dry_run: false,
+            json: false,
+            force_recreate: false,
+            no_recreate: false,
+            no_deps: false,
+            scale: Vec::new(),
+            remove_orphans: false,
+            keep_failed: false,
+            abort_on_container_exit: false,
+            abort_on_container_failure: false,
+            exit_code_from: None,
+            timeout: None,
+            timestamps: false,
+            no_log_prefix: false,
+        }
+    }
+}
+
 /// `down`.
 #[derive(Debug, Args)]
 pub(crate) struct DownArgs {
@@ -117,6 +144,15 @@ pub(crate) struct DownArgs {
 
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+impl DownArgs {
+    /// All of a project but its volumes.
+    pub(super) fn all(data_dir: Option<PathBuf>) -> Self {
+        let store = StoreArgs { data_dir };
+        let (services, timeout) = (Vec::new(), None);
+        Self { services, volumes: false, remove_orphans: false, timeout, dry_run: false, store }
+    }
 }
 
 /// `recover`.

@@ -51,6 +51,11 @@ impl Site {
         }
     }
 
+    /// The embedded backend alone: whoever works on sandboxes only asks no engine for networks and volumes.
+    pub(super) fn own(&self) -> Look {
+        self.look(EMBEDDED)
+    }
+
     pub(super) fn look(&self, backend: &str) -> Look {
         let backends = if backend == EMBEDDED {
             Backends::default()
@@ -100,16 +105,18 @@ pub(super) struct Whose {
 impl Whose {
     /// By its name alone where one is given without files, else by its files.
     pub(super) fn read(cli: &Cli) -> Result<Self, Failure> {
+        Self::read_with_files(cli).map(|(whose, _)| whose)
+    }
+
+    /// With what its files say, where they are read.
+    pub(super) fn read_with_files(cli: &Cli) -> Result<(Self, Option<Question>), Failure> {
         let request = request(cli, Options::default())?;
-        match name_alone(&request) {
-            Some(name) => Ok(Self {
-                name,
-                origin: None,
-                services: None,
-                variables: request.environment.into_iter().collect(),
-            }),
-            None => Ok(Self::of(&Question::read(cli, &[])?)),
+        if let Some(name) = name_alone(&request) {
+            let variables = request.environment.into_iter().collect();
+            return Ok((Self { name, origin: None, services: None, variables }, None));
         }
+        let question = Question::read(cli, &[])?;
+        Ok((Self::of(&question), Some(question)))
     }
 
     pub(super) fn of(question: &Question) -> Self {

@@ -91,7 +91,7 @@ fn after(
     attach::follow(machine, running, args, interrupt)
 }
 
-fn how(args: &UpArgs) -> Up {
+pub(super) fn how(args: &UpArgs) -> Up {
     let recreate = match (args.force_recreate, args.no_recreate) {
         (true, _) => Recreate::Always,
         (false, true) => Recreate::Never,
@@ -100,7 +100,7 @@ fn how(args: &UpArgs) -> Up {
     Up { recreate, remove_orphans: args.remove_orphans }
 }
 
-fn options(cli: &Cli, args: &UpArgs) -> Options {
+pub(super) fn options(cli: &Cli, args: &UpArgs) -> Options {
     let default = Options::default();
     Options {
         parallel: usize::try_from(cli.parallel).ok().filter(|most| *most > 0).unwrap_or(default.parallel),
@@ -109,7 +109,7 @@ fn options(cli: &Cli, args: &UpArgs) -> Options {
     }
 }
 
-fn desired(question: &Question, judged: &[Judged], args: &UpArgs) -> Result<Desired, Failure> {
+pub(super) fn desired(question: &Question, judged: &[Judged], args: &UpArgs) -> Result<Desired, Failure> {
     let mut hashes = BTreeMap::new();
     for name in question.stack.services.keys() {
         if let Some(hash) = question.project.service_hash(name)? {
@@ -125,7 +125,7 @@ fn desired(question: &Question, judged: &[Judged], args: &UpArgs) -> Result<Desi
 }
 
 /// The one backend that has the networks and volumes; services that need none may be elsewhere.
-fn backend(desired: &Desired, judged: &[Judged]) -> Result<String, Failure> {
+pub(super) fn backend(desired: &Desired, judged: &[Judged]) -> Result<String, Failure> {
     let shares: BTreeSet<&str> = desired
         .units
         .iter()
@@ -155,7 +155,7 @@ fn backend(desired: &Desired, judged: &[Judged]) -> Result<String, Failure> {
 }
 
 /// What a project has on one backend is not seen from another.
-fn refuse_other_backend(site: &Site, desired: &Desired, backend: &str) -> Result<(), Failure> {
+pub(super) fn refuse_other_backend(site: &Site, desired: &Desired, backend: &str) -> Result<(), Failure> {
     let project = &desired.project.name;
     let Some(remembered) = site.projects.remembered(project)?.filter(|one| one.backend != backend) else {
         return Ok(());
@@ -190,7 +190,7 @@ fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
 }
 
 /// All images are here before anything is made.
-fn fetch(machine: &Machine<'_>, desired: &Desired, work: &Work) -> Result<(), Failure> {
+pub(super) fn fetch(machine: &Machine<'_>, desired: &Desired, work: &Work) -> Result<(), Failure> {
     let mut done = BTreeSet::new();
     for step in &work.steps {
         let Act::Start { unit, .. } = &step.act else { continue };
@@ -214,7 +214,7 @@ fn print(work: &Work, args: &UpArgs) -> Result<(), Failure> {
     output::text(&output::printable(&work.to_string()))
 }
 
-fn failed(error: &UpError, kept: bool) -> Exit {
+pub(super) fn failed(error: &UpError, kept: bool) -> Exit {
     output::note(&format!("error: {error}"));
     for left in &error.left {
         output::note(&format!("left: {}: {}", left.what, left.why));

@@ -5,7 +5,7 @@ use perry_sandbox_pipeline::{AccessChoice, KeyChoice, PolicyChoice, PolicyInput,
 use perry_sandbox_reference::Digest;
 
 /// Who decides, and where images come from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DeskArgs {
     /// Policy file, TOML or JSON; several hold together, each can only tighten [default: the user's, then the machine's]
     #[arg(long, value_name = "FILE")]

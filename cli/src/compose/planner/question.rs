@@ -61,15 +61,19 @@ impl Question {
             service.ok_or_else(|| Failure::NoService(name.to_owned()))?.replicas = count;
         }
         if alone && !services.is_empty() {
-            stack.services.retain(|name, _| services.contains(name));
-            for service in stack.services.values_mut() {
-                service.depends_on.retain(|one| services.contains(&one.value.service));
-                service.needs.retain(|(name, _)| services.contains(name));
-            }
+            keep_only(&mut stack, services);
         }
         let order = stack.graph().order()?;
         let demands = demand(&stack);
         Ok(Self { request, project, stack, order, demands, all_services })
+    }
+
+    /// Forgets all services but this one, which then waits for none.
+    pub(crate) fn keep_only(&mut self, service: &str) -> Result<(), Failure> {
+        keep_only(&mut self.stack, &[service.to_owned()]);
+        self.order = self.stack.graph().order()?;
+        self.demands.services.retain(|name, _| name == service);
+        Ok(())
     }
 
     /// Opens the way past the desks.
@@ -112,6 +116,14 @@ impl Question {
         services
             .filter_map(|(name, demand)| Some((name.clone(), demand.image.as_ref()?.value.clone())))
             .collect()
+    }
+}
+
+fn keep_only(stack: &mut Stack, services: &[String]) {
+    stack.services.retain(|name, _| services.contains(name));
+    for service in stack.services.values_mut() {
+        service.depends_on.retain(|one| services.contains(&one.value.service));
+        service.needs.retain(|(name, _)| services.contains(name));
     }
 }
 

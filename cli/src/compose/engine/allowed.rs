@@ -1,0 +1,30 @@
+use perry_sandbox_stack::Judged;
+
+use super::site::Site;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+use crate::planner::{DeskArgs, Question, exit_of, verdicts};
+
+/// What policy and verifier say of the services.
+pub(super) enum Asked {
+    /// All are allowed.
+    Allowed(Vec<Judged>),
+    /// Not all are; the reasons are told.
+    Refused(Exit),
+}
+
+/// Asks about all services of a question.
+pub(super) fn ask(question: &Question, site: &Site, desks: &DeskArgs) -> Result<Asked, Failure> {
+    let lock = question.lock()?;
+    let judged = question.judged(&site.pipeline, desks, lock.as_ref());
+    let exit = exit_of(&question.demands, &judged);
+    if exit == Exit::Done {
+        return Ok(Asked::Allowed(judged));
+    }
+    if let Some(problems) = question.demands.problems(&question.stack) {
+        output::problems(&problems);
+    }
+    output::note(&verdicts(&question.demands, &judged));
+    output::note("nothing was done; `perry-compose plan` says what a policy would have to allow");
+    Ok(Asked::Refused(exit))
+}

@@ -1,0 +1,141 @@
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::time::Duration;
+
+use perry_sandbox_engine::{Act, Role, Seen, StopHow, Work, stop as steps};
+use perry_sandbox_pipeline::signal_number;
+
+use super::down::take;
+use super::life_args::{KillArgs, RmArgs, StopArgs};
+use super::progress::Lines;
+use super::site::{self, PATIENCE};
+use super::there::There;
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+
+/// SIGKILL, which no program can refuse.
+const KILL: i32 = 9;
+/// How long a program may take to heed another signal: as long as the user waits.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Ends services, and removes nothing.
+pub(crate) fn stop(cli: &Cli, args: &StopArgs) -> Result<Exit, Failure> {
+    let there = There::open(cli, &args.store)?;
+    work_on(cli, &there, "stop", |seen| {
+        let services = there.meant(seen, &args.services)?;
+        Ok(steps(seen, services.as_ref(), args.timeout.map(Duration::from_secs)))
+    })
+}
+
+/// Ends services by a signal.
+pub(crate) fn kill(cli: &Cli, args: &KillArgs) -> Result<Exit, Failure> {
+    let none = || Failure::Usage(format!("--signal {}: a signal is expected, as SIGTERM or 15", args.signal));
+    let signal = signal_number(&args.signal).ok_or_else(none)?;
+    let grace = if signal == KILL { Duration::ZERO } else { FOREVER };
+    let there = There::open(cli, &args.store)?;
+    work_on(cli, &there, "kill", |seen| {
+        let services = there.meant(seen, &args.services)?;
+        let mut work = steps(seen, services.as_ref(), None);
+        for step in &mut work.steps {
+            if let Act::Stop { how, .. } = &mut step.act {
+                *how = StopHow { signal: Some(signal), grace: Some(grace) };
+            }
+        }
+        Ok(work)
+    })
+}
+
+/// Removes sandboxes that do not run.
+pub(crate) fn rm(cli: &Cli, args: &RmArgs) -> Result<Exit, Failure> {
+    let there = There::open(cli, &args.store)?;
+    work_on(cli, &there, "rm", |seen| {
+        let services = there.meant(seen, &args.services)?;
+        let work = removal(seen, services.as_ref(), args.stop);
+        if work.tidy.is_empty() {
+            output::note("no sandboxes that do not run: `--stop` ends them first");
+        } else if !args.force && !agreed(&work)? {
+            return Ok(Work::default());
+        }
+        Ok(work)
+    })
+}
+
+/// The steps that remove what does not run, or all of it with `ends`.
+fn removal(seen: &Seen, services: Option<&BTreeSet<String>>, ends: bool) -> Work {
+    let mut work = if ends { steps(seen, services, None) } else { Work::default() };
+    let goes = seen.replicas.iter().filter(|one| {
+        one.member.role == Role::Replica
+            && services.is_none_or(|services| services.contains(&one.member.service))
+            && (ends || !one.condition.is_running())
+    });
+    work.tidy.extend(goes.map(|one| Act::Remove { id: one.id.clone(), name: one.name.clone() }));
+    work
+}
+
+/// Whether the user says yes. Nobody is asked who cannot answer.
+fn agreed(work: &Work) -> Result<bool, Failure> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::Usage("`rm` asks, and nobody can answer here: give --force".to_owned()));
+    }
+    output::note(&format!("{work}remove these? [yN]"));
+    let mut answer = String::new();
+    // What cannot be read is no yes.
+    let read = stdin.lock().read_line(&mut answer).is_ok();
+    Ok(read && matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Takes steps that nothing undoes, with the project held.
+fn work_on(
+    cli: &Cli,
+    there: &There,
+    doing: &str,
+    plan: impl FnOnce(&Seen) -> Result<Work, Failure>,
+) -> Result<Exit, Failure> {
+    let look = there.site.own();
+    let secrets = site::no_secrets;
+    let machine = there.site.machine(&look, &secrets)?;
+    let _held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
+    let seen = site::seen(&machine, there.name())?;
+    there.whose.check(&seen)?;
+    let work = plan(&seen)?;
+    let failed = take(&machine, there.name(), &work, &Lines::new(cli.progress));
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failure })
+}
+
+#[cfg(test)]
+mod tests {
+    use perry_sandbox_engine::{Condition, Membership, Replica};
+
+    use super::*;
+
+    fn replica(service: &str, role: Role, condition: Condition) -> Replica {
+        let member = Membership {
+            project: "shop".to_owned(),
+            origin: "0".to_owned(),
+            service: service.to_owned(),
+            replica: 1,
+            run: "r".to_owned(),
+            config: "c".to_owned(),
+            needs: Vec::new(),
+            role,
+            stop_ms: None,
+        };
+        Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }
+    }
+
+    #[test]
+    fn what_runs_is_removed_only_when_it_is_ended_first() {
+        let replicas = vec![
+            replica("web", Role::Replica, Condition::Running(None)),
+            replica("db", Role::Replica, Condition::Exited(0)),
+            replica("job", Role::OneOff, Condition::Exited(0)),
+        ];
+        let seen = Seen { replicas, ..Seen::default() };
+        assert_eq!(removal(&seen, None, false).to_string(), "-  remove db\n");
+        assert_eq!(removal(&seen, None, true).to_string(), "1  stop web\n-  remove web\n-  remove db\n");
+        let web = BTreeSet::from(["web".to_owned()]);
+        assert_eq!(removal(&seen, Some(&web), false), Work::default());
+    }
+}

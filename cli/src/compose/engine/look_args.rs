@@ -1,0 +1,115 @@
+use clap::{Args, ValueEnum};
+
+use super::args::{ListFormat, StoreArgs};
+
+/// `images`.
+#[derive(Debug, Args)]
+pub(crate) struct ImagesArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Print the digests only
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `ls`.
+#[derive(Debug, Args)]
+pub(crate) struct LsArgs {
+    /// Those of which nothing runs too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+
+    /// Those whose name has this part only
+    #[arg(long, value_name = "name=PART")]
+    pub(crate) filter: Vec<String>,
+
+    /// Print the names only
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `port`.
+#[derive(Debug, Args)]
+pub(crate) struct PortArgs {
+    /// Service
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+
+    /// Port inside
+    #[arg(value_name = "PORT")]
+    pub(crate) port: std::num::NonZeroU16,
+
+    /// What goes through it
+    #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
+    pub(crate) protocol: Through,
+
+    /// Which replica of the service
+    #[arg(long, value_name = "N")]
+    pub(crate) index: Option<u32>,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// What goes through a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Through {
+    /// Connections.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// `volumes`.
+#[derive(Debug, Args)]
+pub(crate) struct VolumesArgs {
+    /// Services whose volumes are listed [default: all of the project]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Print the names only
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `events`.
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

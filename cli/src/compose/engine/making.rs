@@ -1,0 +1,118 @@
+use std::collections::BTreeSet;
+
+use perry_sandbox_engine::{Act, Event, Events as _, Happened, Until, Work, reconcile, run};
+
+use super::allowed::{Asked, ask};
+use super::args::UpArgs;
+use super::make_args::{CreateArgs, PullArgs, ScaleArgs};
+use super::progress::Lines;
+use super::signals::listen;
+use super::site::{self, PATIENCE, Site, Whose};
+use super::up::{backend, desired, failed, how, options, refuse_other_backend, up};
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+use crate::planner::Question;
+
+/// Makes sandboxes, networks and volumes, and starts nothing.
+pub(crate) fn create(cli: &Cli, args: &CreateArgs) -> Result<Exit, Failure> {
+    create_as(cli, &args.as_up())
+}
+
+/// As `up` without its starts. What fails is undone.
+fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
+    let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
+    let whose = Whose::of(&question);
+    let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
+    let judged = match ask(&question, &site, &args.desks)? {
+        Asked::Allowed(judged) => judged,
+        Asked::Refused(exit) => return Ok(exit),
+    };
+    let desired = desired(&question, &judged, args)?;
+    let backend = backend(&desired, &judged)?;
+    let look = site.look(&backend);
+    let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
+    let machine = site.machine(&look, &secrets)?.only_creating();
+    let held = site.projects.hold(&desired.project.name, "create", PATIENCE)?;
+    refuse_other_backend(&site, &desired, &backend)?;
+    let run_id = site::run_id()?;
+    let seen = site::seen(&machine, &desired.project.name)?;
+    let work = without_starts(reconcile(&desired, &seen, how(args), &run_id)?);
+    let journal = held.begin(&run_id)?;
+    held.remember(&site::memory(&question, &backend))?;
+    let interrupt = listen()?;
+    let lines = Lines::new(cli.progress);
+    match run(&machine, &desired, &work, &journal, (options(cli, args), &interrupt), &lines) {
+        Ok(_) => Ok(Exit::Done),
+        Err(error) => Ok(failed(&error, false)),
+    }
+}
+
+/// What is there stays as it is, and nothing is waited for that does not run.
+fn without_starts(mut work: Work) -> Work {
+    for step in &mut work.steps {
+        if let Act::StartAgain { id, name, .. } = &step.act {
+            step.act = Act::Keep { id: id.clone(), name: name.clone() };
+        }
+        for after in &mut step.after {
+            after.until = Until::Started;
+        }
+    }
+    work
+}
+
+/// Brings services to other numbers of replicas.
+pub(crate) fn scale(cli: &Cli, args: &ScaleArgs) -> Result<Exit, Failure> {
+    let name = |text: &String| text.split_once('=').map_or(text.as_str(), |(name, _)| name).to_owned();
+    let named: Vec<String> = args.scale.iter().map(name).collect();
+    let words = UpArgs::detached(args.desks.clone(), named);
+    // Those that are there and have changed are no matter of numbers.
+    up(cli, &UpArgs { scale: args.scale.clone(), no_deps: args.no_deps, no_recreate: true, ..words })
+}
+
+/// Brings the images of services here, of those that policy and verifier allow.
+pub(crate) fn pull(cli: &Cli, args: &PullArgs) -> Result<Exit, Failure> {
+    let question = Question::scaled(cli, &args.services, &[], !args.include_deps)?;
+    let whose = Whose::of(&question);
+    let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
+    let judged = match ask(&question, &site, &args.desks)? {
+        Asked::Allowed(judged) => judged,
+        Asked::Refused(exit) => return Ok(exit),
+    };
+    let desired = desired(&question, &judged, &UpArgs::detached(args.desks.clone(), Vec::new()))?;
+    let look = site.own();
+    let secrets = site::no_secrets;
+    let machine = site.machine(&look, &secrets)?;
+    let lines = Lines::new(if args.quiet { crate::args::Progress::Quiet } else { cli.progress });
+    let (mut done, mut exit) = (BTreeSet::new(), Exit::Done);
+    for unit in desired.units.iter().filter(|unit| done.insert(unit.service.as_str())) {
+        let tell = |happened| lines.tell(Event { what: format!("pull {}", unit.service), happened });
+        tell(Happened::Begun);
+        match machine.fetch(unit) {
+            Ok(()) => tell(Happened::Done),
+            Err(error) => {
+                exit = Exit::Failure;
+                output::note(&format!("error: {}: {error}", unit.service));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use perry_sandbox_engine::{After, Step};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_started_or_waited_for_when_things_are_only_made() {
+        let (id, name, service) = ("1".to_owned(), "db".to_owned(), "db".to_owned());
+        let again = Step { number: 1, act: Act::StartAgain { id, name, service }, after: Vec::new() };
+        let after = vec![After { step: 1, until: Until::Healthy, required: true }];
+        let start =
+            Step { number: 2, act: Act::Start { unit: 0, name: "web".to_owned(), replaces: false }, after };
+        let work = without_starts(Work { steps: vec![again, start], tidy: Vec::new() });
+        assert_eq!(work.to_string(), "1  keep db\n2  start web  after 1\n");
+    }
+}

@@ -1,0 +1,154 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use perry_sandbox_engine::{
+    Act, Again, Conditions, Desired, Options, Project, Seen, StepError, Wait, Work, await_all,
+    restart as restart_steps, run, start as start_steps,
+};
+use perry_sandbox_stack::waits;
+
+use super::life_args::{RestartArgs, StartArgs};
+use super::progress::Lines;
+use super::signals::listen;
+use super::site::{self, PATIENCE};
+use super::there::There;
+use super::up::failed;
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::{self, Failure};
+
+/// Starts services again that have ended, each when those that it needs are as far as its files say. What fails is undone.
+pub(crate) fn start(cli: &Cli, args: &StartArgs) -> Result<Exit, Failure> {
+    let there = There::open(cli, &args.store)?;
+    let patience = Duration::from_secs(args.wait_timeout);
+    let plan = |seen: &Seen| {
+        let services = there.meant(seen, &args.services)?;
+        Ok(start_steps(seen, &Again { services, waits: waits_of(&there) }))
+    };
+    take(cli, &there, "start", (patience, args.wait), plan)
+}
+
+/// Ends services and starts them again, as they are: changes of the files wait for `up`.
+pub(crate) fn restart(cli: &Cli, args: &RestartArgs) -> Result<Exit, Failure> {
+    let there = There::open(cli, &args.store)?;
+    let plan = |seen: &Seen| {
+        let waits = waits_of(&there);
+        let services = there.meant(seen, &args.services)?;
+        let services =
+            if args.no_deps { services } else { services.map(|named| with_followers(named, &waits)) };
+        Ok(restart_steps(seen, &Again { services, waits }, args.timeout.map(Duration::from_secs)))
+    };
+    take(cli, &there, "restart", (Options::default().patience, false), plan)
+}
+
+/// These, and all that ask to be restarted with one of them.
+fn with_followers(mut named: BTreeSet<String>, waits: &BTreeMap<String, Vec<Wait>>) -> BTreeSet<String> {
+    loop {
+        let follows =
+            |waits: &Vec<Wait>| waits.iter().any(|wait| wait.restart && named.contains(&wait.service));
+        let more: Vec<String> = waits
+            .iter()
+            .filter(|(service, waits)| !named.contains(*service) && follows(waits))
+            .map(|(service, _)| service.clone())
+            .collect();
+        if more.is_empty() {
+            return named;
+        }
+        named.extend(more);
+    }
+}
+
+/// What each service waits for, where the files are read.
+fn waits_of(there: &There) -> BTreeMap<String, Vec<Wait>> {
+    let services = there.question.iter().flat_map(|question| &question.stack.services);
+    services.map(|(name, service)| (name.clone(), waits(service))).collect()
+}
+
+/// Takes steps with the project held; those before one that fails are undone.
+fn take(
+    cli: &Cli,
+    there: &There,
+    doing: &str,
+    (patience, awaits): (Duration, bool),
+    plan: impl FnOnce(&Seen) -> Result<Work, Failure>,
+) -> Result<Exit, Failure> {
+    let look = there.site.own();
+    let secrets = |service: &str| there.secrets(service);
+    let machine = there.site.machine(&look, &secrets)?;
+    let held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
+    let seen = site::seen(&machine, there.name())?;
+    there.whose.check(&seen)?;
+    let work = plan(&seen)?;
+    if work.steps.is_empty() {
+        output::note(&format!("warning: there is nothing of the project `{}` to {doing}", there.name()));
+        return Ok(Exit::Done);
+    }
+    let journal = held.begin(&site::run_id()?)?;
+    let interrupt = listen()?;
+    let options = Options { patience, ..Options::default() };
+    let origin = there.whose.origin.clone().unwrap_or_default();
+    let desired = nothing_new(Project { name: there.name().to_owned(), origin });
+    let lines = Lines::new(cli.progress);
+    if let Err(error) = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
+        return Ok(failed(&error, false));
+    }
+    drop((journal, held));
+    if !awaits {
+        return Ok(Exit::Done);
+    }
+    let conditions = Conditions { world: &machine, patience, interrupt: &interrupt };
+    match await_all(conditions, &meant(&seen, &work)) {
+        Ok(()) => Ok(Exit::Done),
+        Err(StepError::Interrupted) => Ok(Exit::Interrupted),
+        Err(error) => {
+            output::note(&format!("error: {error}"));
+            Ok(Exit::Failure)
+        }
+    }
+}
+
+/// Nothing is made that was not there.
+fn nothing_new(project: Project) -> Desired {
+    let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
+    Desired { project, networks, volumes, units, services: BTreeSet::new() }
+}
+
+/// The sandboxes that the steps are about, with their services.
+fn meant(seen: &Seen, work: &Work) -> Vec<(String, String)> {
+    let is_meant = |id: &String| {
+        work.steps.iter().any(|step| match &step.act {
+            Act::Keep { id: own, .. } | Act::StartAgain { id: own, .. } => own == id,
+            Act::CreateNetwork(_)
+            | Act::CreateVolume(_)
+            | Act::Stop { .. }
+            | Act::SetAside { .. }
+            | Act::Start { .. }
+            | Act::Remove { .. }
+            | Act::RemoveNetwork { .. }
+            | Act::RemoveVolume { .. } => false,
+        })
+    };
+    let replicas = seen.replicas.iter().filter(|one| is_meant(&one.id));
+    replicas.map(|one| (one.member.service.clone(), one.id.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use perry_sandbox_engine::Until;
+
+    use super::*;
+
+    #[test]
+    fn those_that_ask_for_it_are_restarted_with_what_they_need() {
+        let waits = |service: &str, restart| {
+            vec![Wait { service: service.to_owned(), until: Until::Started, required: true, restart }]
+        };
+        let waits = BTreeMap::from([
+            ("web".to_owned(), waits("app", true)),
+            ("app".to_owned(), waits("db", true)),
+            ("job".to_owned(), waits("db", false)),
+        ]);
+        let found = with_followers(BTreeSet::from(["db".to_owned()]), &waits);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["app", "db", "web"]);
+    }
+}

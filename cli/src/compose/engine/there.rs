@@ -1,0 +1,72 @@
+use std::collections::BTreeSet;
+
+use perry_sandbox_engine::{Membership, Role, Seen};
+use perry_sandbox_runner::{SandboxInfo, Secrets};
+
+use super::args::StoreArgs;
+use super::site::{self, Site, Whose};
+use crate::args::Cli;
+use crate::output::Failure;
+use crate::planner::Question;
+
+/// A project that may be there already.
+pub(super) struct There {
+    pub(super) whose: Whose,
+    /// What its files say; nothing where only its name was given.
+    pub(super) question: Option<Question>,
+    pub(super) site: Site,
+}
+
+impl There {
+    pub(super) fn open(cli: &Cli, store: &StoreArgs) -> Result<Self, Failure> {
+        let (whose, question) = Whose::read_with_files(cli)?;
+        let site = Site::open(&whose.variables, store.data_dir.as_deref())?;
+        Ok(Self { whose, question, site })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.whose.name
+    }
+
+    /// The services that are meant; nothing: all.
+    ///
+    /// Each must be one of the project's files, or have a sandbox: a slip of the pen is not taken for nothing to do.
+    pub(super) fn meant(
+        &self,
+        seen: &Seen,
+        services: &[String],
+    ) -> Result<Option<BTreeSet<String>>, Failure> {
+        self.check(services, &seen.replicas.iter().map(|one| one.member.service.as_str()).collect())?;
+        Ok((!services.is_empty()).then(|| services.iter().cloned().collect()))
+    }
+
+    /// The replicas of these services, or of all, in the order of their names.
+    pub(super) fn members(&self, services: &[String]) -> Result<Vec<(Membership, SandboxInfo)>, Failure> {
+        let mut found = site::members(&self.site, self.name())?;
+        self.check(services, &found.iter().map(|(member, _)| member.service.as_str()).collect())?;
+        found.retain(|(member, _)| {
+            member.role == Role::Replica && (services.is_empty() || services.contains(&member.service))
+        });
+        found.sort_by(|(a, _), (b, _)| (&a.service, a.replica).cmp(&(&b.service, b.replica)));
+        Ok(found)
+    }
+
+    fn check(&self, services: &[String], there: &BTreeSet<&str>) -> Result<(), Failure> {
+        let in_files = |name: &String| {
+            self.question.as_ref().is_some_and(|question| question.all_services.contains(name))
+        };
+        let known = |name: &&String| there.contains(name.as_str()) || in_files(name);
+        match services.iter().find(|name| !known(name)) {
+            Some(name) => Err(Failure::NoService(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The secrets of a service, where its files are read: nobody else knows them.
+    pub(super) fn secrets(&self, service: &str) -> Result<Secrets, String> {
+        match &self.question {
+            Some(question) => site::secrets_of(&question.stack, &self.whose.variables, service),
+            None => site::no_secrets(service),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::down::{end, in_order};
+use super::up::{again, done};
+use crate::desired::{Until, Wait};
+use crate::label::Role;
+use crate::work::{Act, After, Step, Work};
+use crate::world::{Replica, Seen};
+
+/// What is started again.
+#[derive(Debug, Clone, Default)]
+pub struct Again {
+    /// These services only; nothing: all.
+    pub services: Option<BTreeSet<String>>,
+    /// What each service waits for, as its files say; of one that is not named here, its labels say what it needs.
+    pub waits: BTreeMap<String, Vec<Wait>>,
+}
+
+impl Again {
+    fn means(&self, one: &Replica) -> bool {
+        let service = &one.member.service;
+        one.member.role == Role::Replica
+            && self.services.as_ref().is_none_or(|services| services.contains(service))
+    }
+
+    fn waits(&self, one: &Replica) -> Vec<Wait> {
+        let by_label = |service: &String| Wait {
+            service: service.clone(),
+            until: Until::Started,
+            required: true,
+            restart: false,
+        };
+        let labels = || one.member.needs.iter().map(by_label).collect();
+        self.waits.get(&one.member.service).cloned().unwrap_or_else(labels)
+    }
+}
+
+/// The steps that start what does not run: whatever another needs before it.
+pub fn start(seen: &Seen, how: &Again) -> Work {
+    let mut meant: Vec<&Replica> = in_order(seen.replicas.iter().filter(|one| how.means(one)).collect());
+    meant.reverse();
+    let mut steps = Vec::new();
+    starts(&meant, how, &BTreeMap::new(), &mut steps);
+    Work { steps, tidy: Vec::new() }
+}
+
+/// The steps that end what runs, and start all of it again.
+pub fn restart(seen: &Seen, how: &Again, grace: Option<Duration>) -> Work {
+    let meant = in_order(seen.replicas.iter().filter(|one| how.means(one)).collect());
+    let mut steps: Vec<Step> = Vec::new();
+    let mut ended: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in meant.iter().filter(|one| one.condition.is_running()) {
+        // One after another: whoever needs another ends before it.
+        let after = steps.last().map(|last| done(last.number)).into_iter().collect();
+        let number = steps.len().saturating_add(1);
+        steps.push(Step { number, act: end(one, grace), after });
+        ended.insert(&one.id, number);
+    }
+    let meant: Vec<&Replica> = meant.into_iter().rev().collect();
+    starts(&meant, how, &ended, &mut steps);
+    Work { steps, tidy: Vec::new() }
+}
+
+/// A step for each of these, which are in the order of their starts; those that run and were not ended are kept.
+fn starts(meant: &[&Replica], how: &Again, ended: &BTreeMap<&str, usize>, steps: &mut Vec<Step>) {
+    let mut started: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for one in meant {
+        let mut after: Vec<After> = ended.get(one.id.as_str()).map(|step| done(*step)).into_iter().collect();
+        let keeps = one.condition.is_running() && after.is_empty();
+        for wait in how.waits(one).iter().filter(|_| !keeps) {
+            let behind = started.get(wait.service.as_str()).into_iter().flatten();
+            after.extend(behind.map(|step| After {
+                step: *step,
+                until: wait.until,
+                required: wait.required,
+            }));
+        }
+        let number = steps.len().saturating_add(1);
+        let keep = || Act::Keep { id: one.id.clone(), name: one.name.clone() };
+        steps.push(Step { number, act: if keeps { keep() } else { again(one) }, after });
+        started.entry(&one.member.service).or_default().push(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::label::Membership;
+    use crate::world::Condition;
+
+    fn replica(service: &str, needs: &[&str], role: Role, runs: bool) -> Replica {
+        let member = Membership {
+            project: "shop".to_owned(),
+            origin: "0".to_owned(),
+            service: service.to_owned(),
+            replica: 1,
+            run: "r".to_owned(),
+            config: "c".to_owned(),
+            needs: needs.iter().map(|name| (*name).to_owned()).collect(),
+            role,
+            stop_ms: None,
+        };
+        let condition = if runs { Condition::Running(None) } else { Condition::Exited(0) };
+        Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }
+    }
+
+    fn shop(runs: bool) -> Seen {
+        let replicas = vec![
+            replica("app", &["db"], Role::Replica, runs),
+            replica("db", &[], Role::Replica, runs),
+            replica("web", &["app"], Role::Replica, runs),
+            replica("job", &["db"], Role::OneOff, runs),
+        ];
+        Seen { replicas, ..Seen::default() }
+    }
+
+    #[test]
+    fn what_is_needed_starts_first_as_labels_say() {
+        let work = start(&shop(false), &Again::default());
+        assert_eq!(
+            work.to_string(),
+            "1  start db again\n2  start app again  after 1\n3  start web again  after 2\n"
+        );
+        let kept = start(&shop(true), &Again::default());
+        assert_eq!(kept.to_string(), "1  keep db\n2  keep app\n3  keep web\n");
+    }
+
+    #[test]
+    fn what_files_say_of_a_service_goes_before_its_labels() {
+        let healthy =
+            Wait { service: "db".to_owned(), until: Until::Healthy, required: true, restart: false };
+        let waits = BTreeMap::from([("app".to_owned(), vec![healthy])]);
+        let services = Some(BTreeSet::from(["app".to_owned(), "db".to_owned()]));
+        let work = start(&shop(false), &Again { services, waits });
+        assert_eq!(work.to_string(), "1  start db again\n2  start app again  after 1 is healthy\n");
+    }
+
+    #[test]
+    fn a_restart_ends_all_in_the_other_order_first() {
+        let work = restart(&shop(true), &Again::default(), None);
+        let acts: Vec<String> = work.steps.iter().map(|step| step.act.to_string()).collect();
+        let wanted =
+            ["stop web", "stop app", "stop db", "start db again", "start app again", "start web again"];
+        assert_eq!(acts, wanted);
+        let behind = |number: usize| {
+            work.steps
+                .iter()
+                .find(|step| step.number == number)
+                .map(|step| step.after.iter().map(|after| after.step).collect::<Vec<_>>())
+        };
+        assert_eq!(behind(5), Some(vec![2, 4]), "its own end, and the start of what it needs");
+    }
+}

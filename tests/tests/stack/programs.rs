@@ -1,0 +1,56 @@
+//! Programs that join a service, and programs that are run once beside it.
+
+use serde_json::Value;
+
+use crate::lives::Up;
+
+#[test]
+fn a_program_joins_a_service_and_its_code_is_ours() {
+    let up = Up::new();
+    let shell = "echo $MODE; pwd; exit 7";
+    let args = ["exec", "-T", "-e", "MODE=hello", "-w", "/usr", "web", "/bin/busybox", "sh", "-c", shell];
+    let ran = up.run(&args);
+    assert_eq!((ran.code, ran.stdout.as_str()), (7, "hello\n/usr\n"), "{ran:?}");
+    let none = up.run(&["exec", "--index", "2", "web", "/bin/busybox", "true"]);
+    assert!(none.code == 1 && none.stderr.contains("replica 2"), "{none:?}");
+    assert_eq!(up.run(&["exec", "-u", "root", "web", "/bin/busybox", "true"]).code, 2, "no other user");
+    let other = up.run(&["exec", "nobody", "/bin/busybox", "true"]);
+    assert!(other.code == 1 && other.stderr.contains("no such service: `nobody`"), "{other:?}");
+}
+
+#[test]
+fn a_program_is_run_once_beside_what_its_service_needs() {
+    let up = Up::new();
+    assert_eq!(up.run(&["down"]).code, 0);
+    let shell = "echo $MODE; echo oh >&2; exit 3";
+    let ran = up.run(&[
+        "run",
+        "--policy",
+        "good.toml",
+        "--rm",
+        "-e",
+        "MODE=once",
+        "web",
+        "/bin/busybox",
+        "sh",
+        "-c",
+        shell,
+    ]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, "once\n"), "{ran:?}");
+    assert!(ran.stderr.contains("oh\n"), "{ran:?}");
+    assert_eq!(up.states(), "db running", "what it needs is up, and it is gone itself");
+    let id = up.run(&["run", "--policy", "good.toml", "-d", "--no-deps", "--name", "once", "web"]);
+    assert_eq!(id.code, 0, "{id:?}");
+    let listed = up.run(&["ps", "-a", "--format", "json"]);
+    let once = listed.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let once = once.filter(|one| one["name"] == "once").collect::<Vec<_>>();
+    assert!(once.len() == 1 && once[0]["one-off"] == true, "{listed:?}");
+}
+
+#[test]
+fn a_program_that_the_policy_refuses_brings_nothing_up() {
+    let up = Up::new();
+    assert_eq!(up.run(&["down"]).code, 0);
+    let ran = up.run(&["run", "--policy", "bare.toml", "web"]);
+    assert_eq!((ran.code, up.states().as_str()), (3, ""), "{ran:?}");
+}
