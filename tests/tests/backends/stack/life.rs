@@ -56,6 +56,24 @@ fn it_comes_up_is_used_and_goes_down_leaving_nothing() {
 }
 
 #[test]
+fn the_example_does_what_its_readme_says() {
+    for shop in shops("example") {
+        let port = free_port();
+        let example = |name: &str| {
+            let path = perry_sandbox_testkit::crate_root().join("examples/compose").join(name);
+            std::fs::read_to_string(path).expect("it is there").replace("8080", &port.to_string())
+        };
+        let text = example("shop.yaml").replace("name: shop", &format!("name: {}", shop.name));
+        shop.give("compose.yaml", &text);
+        let policy = example("shop.toml").replace("../hello/cosign.pub", "examples/hello/cosign.pub");
+        shop.give("policy.toml", &policy.replace("shop/", &format!("{}/", shop.name)));
+        is_up(&shop, port);
+        assert_eq!(shop.compose(&["down", "-t", "1"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
+
+#[test]
 fn what_changes_is_made_anew_and_the_rest_left_alone() {
     for shop in shops("change") {
         let port = free_port();
