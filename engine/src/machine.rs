@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::stock::{Labels, NewNetwork, NewVolume, StockError, StockName};
@@ -164,10 +165,17 @@ impl World for Machine<'_> {
         });
         let mut seen = Seen { replicas: replicas.collect(), ..Seen::default() };
         for stock in &self.stocks {
-            let networks = stock.networks().map_err(failed)?.into_iter();
+            // An engine is asked both at the same time: each answer takes it a while.
+            let (networks, volumes) = thread::scope(|scope| {
+                let networks = scope.spawn(|| stock.networks());
+                let volumes = stock.volumes();
+                (networks.join(), volumes)
+            });
+            let broken = |_| StepError::Failed("listing the networks broke off".to_owned());
+            let networks = networks.map_err(broken)?.map_err(failed)?.into_iter();
             seen.networks
                 .extend(networks.filter_map(|one| resource(project, &one.name, &one.labels, one.subnets)));
-            let volumes = stock.volumes().map_err(failed)?.into_iter();
+            let volumes = volumes.map_err(failed)?.into_iter();
             seen.volumes
                 .extend(volumes.filter_map(|one| resource(project, &one.name, &one.labels, Vec::new())));
         }

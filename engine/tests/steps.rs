@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Act, Down, EngineError, Recreate, Up, Work, World as _, down, reconcile};
+use perry_sandbox_engine::{Down, EngineError, Recreate, Up, Work, World as _, down, end, reconcile};
 use proptest::prelude::*;
 
-use crate::fake::{Fake, kind_world, shop, unit, up};
+use crate::fake::{Fake, Silence, kind_world, shop, unit, up};
 
 fn acts(work: &Work) -> Vec<String> {
     work.steps.iter().map(|step| &step.act).chain(&work.tidy).map(ToString::to_string).collect()
@@ -149,6 +149,18 @@ fn down_ends_dependents_first_and_keeps_volumes() {
     assert_eq!(acts(&down(&seen, &web)), ["stop shop-web-1", "remove shop-web-1"]);
 }
 
+#[test]
+fn what_cannot_be_ended_is_told_and_keeps_no_other() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let work = down(&fake.seen("shop").unwrap(), &Down { volumes: true, ..Down::default() });
+    fake.fail_at(Some(4), false);
+    let left = end(&fake, "shop", &work, &Silence);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(fake.world().replicas.len(), 1, "the one whose removal failed");
+    assert!(fake.world().networks.is_empty() && fake.world().volumes.is_empty());
+}
+
 proptest! {
     /// Whatever was brought up comes up as nothing the second time, and goes down to nothing.
     #[test]
@@ -172,16 +184,7 @@ proptest! {
         let again = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap();
         prop_assert!(again.is_nothing(), "{again}");
         let ending = down(&fake.seen("shop").unwrap(), &Down { volumes: true, ..Down::default() });
-        for act in ending.steps.iter().map(|step| &step.act).chain(&ending.tidy) {
-            match act {
-                Act::Stop { id, how, .. } => fake.stop(id, *how).unwrap(),
-                Act::Remove { id, .. } => fake.remove(id).unwrap(),
-                Act::RemoveNetwork { key } => fake.remove_network("shop", key).unwrap(),
-                Act::RemoveVolume { key } => fake.remove_volume("shop", key).unwrap(),
-                Act::CreateNetwork(_) | Act::CreateVolume(_) | Act::Keep { .. } | Act::SetAside { .. }
-                | Act::Start { .. } | Act::StartAgain { .. } => prop_assert!(false, "{act}"),
-            }
-        }
+        prop_assert_eq!(end(&fake, "shop", &ending, &Silence), Vec::new());
         prop_assert_eq!(fake.world(), Fake::default().world());
     }
 }

@@ -1,12 +1,14 @@
 //! Takes steps in a world: in parallel along their edges, written down before each, undone in reverse when one fails.
 
 mod conditions;
+mod end;
 mod event;
 mod pool;
 mod run;
 mod undo;
 
 pub use conditions::{Conditions, await_all};
+pub use end::end;
 pub use event::{Event, Events, Happened};
 pub use run::{Options, run};
 pub use undo::finish_undo;

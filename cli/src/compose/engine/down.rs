@@ -1,9 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perry_sandbox_engine::{
-    Act, Down, Event, Events as _, Happened, Machine, Work, World as _, down as steps, finish_undo,
-};
+use perry_sandbox_engine::{Down, down as steps, end, finish_undo};
 
 use super::args::{DownArgs, RecoverArgs};
 use super::progress::Lines;
@@ -39,42 +37,12 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
     if args.dry_run {
         return output::text(&output::printable(&work.to_string())).map(|()| Exit::Done);
     }
-    let left = take(&machine, &whose.name, &work, &Lines::new(cli.progress));
-    if left == 0 && held.unfinished()?.is_some() && how.services.is_none() {
+    let left = end(&machine, &whose.name, &work, &Lines::new(cli.progress));
+    if left.is_empty() && held.unfinished()?.is_some() && how.services.is_none() {
         // All that a killed run could have left is gone.
         held.settle()?;
     }
-    Ok(if left == 0 { Exit::Done } else { Exit::Failure })
-}
-
-/// Takes all steps; one that fails keeps no other. How many failed.
-pub(super) fn take(machine: &Machine<'_>, project: &str, work: &Work, lines: &Lines) -> usize {
-    let mut failed: usize = 0;
-    let mut step = |act: &Act| {
-        let tell = |happened| lines.tell(Event { what: act.to_string(), happened });
-        tell(Happened::Begun);
-        let done = match act {
-            Act::Stop { id, how, .. } => machine.stop(id, *how),
-            Act::Remove { id, .. } => machine.remove(id),
-            Act::RemoveNetwork { key } => machine.remove_network(project, key),
-            Act::RemoveVolume { key } => machine.remove_volume(project, key),
-            Act::CreateNetwork(_)
-            | Act::CreateVolume(_)
-            | Act::Keep { .. }
-            | Act::SetAside { .. }
-            | Act::Start { .. }
-            | Act::StartAgain { .. } => Ok(()),
-        };
-        match done {
-            Ok(()) => tell(Happened::Done),
-            Err(error) => {
-                failed = failed.saturating_add(1);
-                tell(Happened::Failed(error.to_string()));
-            }
-        }
-    };
-    work.steps.iter().map(|step| &step.act).chain(&work.tidy).for_each(&mut step);
-    failed
+    Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
 }
 
 /// Undoes what a run had begun that was killed.

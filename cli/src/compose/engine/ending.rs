@@ -2,10 +2,9 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
-use perry_sandbox_engine::{Act, Role, Seen, StopHow, Work, stop as steps};
+use perry_sandbox_engine::{Act, Role, Seen, StopHow, Work, end, stop as steps};
 use perry_sandbox_pipeline::signal_number;
 
-use super::down::take;
 use super::life_args::{KillArgs, RmArgs, StopArgs};
 use super::progress::Lines;
 use super::site::{self, PATIENCE};
@@ -100,8 +99,8 @@ fn work_on(
     let seen = site::seen(&machine, there.name())?;
     there.whose.check(&seen)?;
     let work = plan(&seen)?;
-    let failed = take(&machine, there.name(), &work, &Lines::new(cli.progress));
-    Ok(if failed == 0 { Exit::Done } else { Exit::Failure })
+    let left = end(&machine, there.name(), &work, &Lines::new(cli.progress));
+    Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
 }
 
 #[cfg(test)]
