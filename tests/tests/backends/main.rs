@@ -19,6 +19,7 @@ mod refusals;
 mod screen;
 mod secrets;
 mod stock;
+mod volumes;
 mod wall;
 
 /// The example image, as the README names it.
