@@ -1,6 +1,7 @@
 //! Volumes of a project: what is in one stays, nothing in it is executed, and its engine has no others for us.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_pipeline::Wish;
@@ -115,24 +116,21 @@ fn a_volume_goes_with_all_that_is_in_it_when_nobody_sees_it_any_more() {
         project.make("volume", "data");
         let name = project.named("data");
         let remove = |project: &Project| project.wall.ask(&project.home, &["engine", "volume", "rm", &name]);
-        // Who writes is seen by who reads.
-        let sleep = "echo written >/data/file; exec /bin/busybox sleep 600";
-        let writer =
-            Beside(project.start("run", &project.wish("web", sleep, volume("data", VolumeAccess::Write))));
-        let read = "until /bin/busybox grep written /data/file 2>/dev/null; do /bin/busybox sleep 0.1; done; exec /bin/busybox sleep 600";
-        let mut wish = project.wish("db", read, volume("data", VolumeAccess::Read));
-        wish.user = Some("1000:1000".to_owned());
-        let mut reader = project.start("run", &wish);
-        let mut said = String::new();
-        let mut out = std::io::BufReader::new(reader.stdout.take().expect("a pipe was asked for"));
-        std::io::BufRead::read_line(&mut out, &mut said).expect("it speaks");
+        // Who reads sees at once what is written beside it.
+        let read = "until /bin/busybox grep written /data/file 2>/dev/null; do /bin/busybox sleep 0.1; done; \
+             exec /bin/busybox sleep 600";
+        let mut reader = project.start("run", &project.wish("db", read, volume("data", VolumeAccess::Read)));
+        let mut out = BufReader::new(reader.stdout.take().expect("a pipe was asked for"));
         let reader = Beside(reader);
+        let ran = project.run("web", "echo written >/data/file", volume("data", VolumeAccess::Write));
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let mut said = String::new();
+        out.read_line(&mut said).expect("it speaks");
         assert_eq!(said, "written\n", "{}", project.wall.name);
-        drop(writer);
         let ran = remove(&project);
         assert!(ran.code == 125 && ran.stderr.contains("use"), "{}: {ran:?}", project.wall.name);
         drop(reader);
-        // Both were killed, and are removed by those that watched over them.
+        // It was killed, and is removed by its guard.
         let begun = Instant::now();
         let mut ran = remove(&project);
         while ran.code != 0 && begun.elapsed() < Duration::from_secs(10) {

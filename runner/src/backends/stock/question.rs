@@ -12,8 +12,9 @@ use super::super::nerdctl::Nerdctl;
 use super::super::podman::Podman;
 use super::super::script::Action;
 use super::super::survey::Means;
+use super::new::{NewNetwork, NewVolume};
 use super::read::Form;
-use super::words::{NewNetwork, NewVolume, StockKind, StockName};
+use super::words::{StockKind, StockName};
 use super::{apple, docker, nerdctl, podman};
 
 /// The whole name of the image that an engine knows by this digest.

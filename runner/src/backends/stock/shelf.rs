@@ -9,9 +9,10 @@ use super::super::script::{Action, Backend};
 use super::super::survey::{Backends, Means, Seen as Survey};
 use super::super::tool::ToolError;
 use super::error::StockError;
+use super::new::{NewNetwork, NewVolume};
 use super::question::{Engine, Kept, Question};
 use super::read::{self, EngineImage, Form, Found, ListedImage, Network, Volume};
-use super::words::{NewNetwork, NewVolume, StockKind, StockName};
+use super::words::{StockKind, StockName};
 
 /// How long an engine may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
