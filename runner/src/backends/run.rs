@@ -92,6 +92,12 @@ pub(crate) fn run(
     if let Some(create) = &script.create {
         create.take(REMOVAL)?;
     }
+    if script.create.is_some() {
+        // It makes a volume that has gone since; those that a container has stay from here on.
+        for required in &script.required {
+            required.check(REMOVAL)?;
+        }
+    }
     for connect in &script.connect {
         connect.take(REMOVAL)?;
     }

@@ -20,6 +20,7 @@ mod screen;
 mod secrets;
 mod stack;
 mod stock;
+mod volumes;
 mod wall;
 
 /// The example image, as the README names it.

@@ -1,11 +1,11 @@
-//! Services of one project: they find each other in its networks and nobody else, and share its volumes.
+//! Services of one project find each other in its networks, and nobody else.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_pipeline::{PolicyChoice, PolicyInput, TargetChoice, Wish};
-use perry_sandbox_policy::{Attachment, VolumeAccess, VolumeMount, WantedProject};
+use perry_sandbox_policy::{Attachment, WantedProject};
 use perry_sandbox_testkit::{Home, Ran};
 
 use crate::engines::engines;
@@ -14,15 +14,15 @@ use crate::wall::{Wall, engine_walls};
 use crate::{IMAGE, policy};
 
 /// A project in one engine, with a name that no other test has: podman's networks are the machine's.
-struct Project {
-    wall: Wall,
-    home: Home,
-    name: String,
+pub(crate) struct Project {
+    pub(crate) wall: Wall,
+    pub(crate) home: Home,
+    pub(crate) name: String,
     made: Vec<(&'static str, String)>,
 }
 
 /// A sandbox that runs beside others; ended with this.
-struct Beside(Child);
+pub(crate) struct Beside(pub(crate) Child);
 
 impl Drop for Beside {
     fn drop(&mut self) {
@@ -32,7 +32,7 @@ impl Drop for Beside {
 }
 
 /// Every engine that has networks, with a project of this name.
-fn projects(name: &str) -> impl Iterator<Item = Project> {
+pub(crate) fn projects(name: &str) -> impl Iterator<Item = Project> {
     let walls = engine_walls().into_iter().filter(|wall| wall.name != "runsc");
     walls.map(move |wall| Project::new(wall, &format!("{name}{}", std::process::id())))
 }
@@ -55,33 +55,33 @@ impl Project {
     }
 
     /// What the engine calls something of this project.
-    fn named(&self, key: &str) -> String {
+    pub(crate) fn named(&self, key: &str) -> String {
         format!("{}_{key}", self.name)
     }
 
     /// Makes a network or volume of this project.
-    fn make(&mut self, kind: &'static str, key: &str) {
+    pub(crate) fn make(&mut self, kind: &'static str, key: &str) {
         self.made.push((kind, self.named(key)));
         let ran = self.wall.ask(&self.home, &["engine", kind, "create", "--project", &self.name, key]);
         assert_eq!(ran.code, 0, "{ran:?}");
     }
 
     /// The engine's own client makes one.
-    fn make_barely(&mut self, kind: &'static str, key: &str, flags: &[&str]) {
+    pub(crate) fn make_barely(&mut self, kind: &'static str, key: &str, flags: &[&str]) {
         let name = self.named(key);
         self.made.push((kind, name.clone()));
         let said = self.bare(&[&[kind, "create"], flags, &[&name]].concat());
         assert!(said.status.success(), "{said:?}");
     }
 
-    fn bare(&self, words: &[&str]) -> std::process::Output {
+    pub(crate) fn bare(&self, words: &[&str]) -> std::process::Output {
         let mut client = Command::new(self.wall.name);
         client.args(words).env_clear().envs(engines().environment());
         client.output().expect("the client starts")
     }
 
     /// Removes all that was made.
-    fn unmake(&mut self) {
+    pub(crate) fn unmake(&mut self) {
         for (kind, name) in std::mem::take(&mut self.made) {
             // Sandboxes whose runner was killed are being removed by their guards.
             let begun = Instant::now();
@@ -93,7 +93,7 @@ impl Project {
         }
     }
 
-    fn wish(&self, service: &str, script: &str, wanted: WantedProject) -> Wish {
+    pub(crate) fn wish(&self, service: &str, script: &str, wanted: WantedProject) -> Wish {
         let name =
             if service.contains('/') { service.to_owned() } else { format!("{}/{service}", self.name) };
         let input = PolicyInput::File(self.home.path().join("policy.toml"));
@@ -108,7 +108,7 @@ impl Project {
         }
     }
 
-    fn start(&self, verb: &str, wish: &Wish) -> Child {
+    pub(crate) fn start(&self, verb: &str, wish: &Wish) -> Child {
         let mut driver = Command::new(env!("CARGO_BIN_EXE_perry-sandbox-wish"));
         driver.arg(verb).arg(self.home.path()).current_dir(self.home.path());
         driver.env_clear().env("HOME", self.home.path()).envs(engines().environment());
@@ -119,7 +119,7 @@ impl Project {
         driver
     }
 
-    fn run(&self, service: &str, script: &str, wanted: WantedProject) -> Ran {
+    pub(crate) fn run(&self, service: &str, script: &str, wanted: WantedProject) -> Ran {
         let child = self.start("run", &self.wish(service, script, wanted));
         Ran::from(child.wait_with_output().expect("it ends"))
     }
@@ -144,11 +144,6 @@ fn network(name: &str, aliases: &[&str]) -> Attachment {
 
 fn networks<const COUNT: usize>(all: [Attachment; COUNT]) -> WantedProject {
     WantedProject { networks: all.into(), ..WantedProject::default() }
-}
-
-fn volume(name: &str, access: VolumeAccess) -> WantedProject {
-    let (volume, path) = (name.parse().expect("a name"), "/data".parse().expect("a path"));
-    WantedProject { volumes: vec![VolumeMount { volume, path, access }], ..WantedProject::default() }
 }
 
 /// Fetches from a name until it answers.
@@ -314,62 +309,6 @@ fn a_network_that_is_not_the_projects_own_or_leads_out_is_refused() {
         refused(&project, &twin, "c", "does not belong to the project");
         let ran = project.run("web", "echo ran", wanted("b_c"));
         assert_eq!((ran.code, ran.stdout.as_str()), (0, "ran\n"), "{ran:?}");
-    }
-}
-
-#[test]
-fn what_a_volume_holds_stays_and_is_never_executed() {
-    for mut project in projects("keep").filter(|project| project.wall.name == "podman") {
-        project.make("volume", "data");
-        let write = "cp=/bin/busybox; echo kept >/data/file && $cp cp /bin/busybox /data/program && \
-             $cp chmod 755 /data/program && /data/program true; echo $?; $cp grep ' /data ' /proc/mounts; $cp ls -ldn /data";
-        let ran = project.run("web", write, volume("data", VolumeAccess::Write));
-        assert!(ran.stdout.contains("126\n") && ran.stderr.contains("Permission denied"), "{ran:?}");
-        assert!(ran.stdout.contains("rw,nosuid,nodev,noexec"), "{ran:?}");
-        assert!(ran.stdout.contains(" 1000 "), "its user owns it: {ran:?}");
-        let read = "/bin/busybox cat /data/file; echo new >/data/file || echo refused; /data/program true; echo $?; \
-             /bin/busybox grep ' /data ' /proc/mounts";
-        let ran = project.run("db", read, volume("data", VolumeAccess::Read));
-        assert!(ran.stdout.starts_with("kept\n") && ran.stdout.contains("126\n"), "{ran:?}");
-        assert!(ran.stdout.contains("refused") || ran.stderr.contains("Read-only file system"), "{ran:?}");
-        assert!(ran.stdout.contains("ro,nosuid,nodev,noexec"), "{ran:?}");
-        // Whoever owns it keeps it, and whoever else writes is kept out.
-        let other = Wish {
-            user: Some("2000:2000".to_owned()),
-            ..project.wish("other", "echo x >/data/file", volume("data", VolumeAccess::Write))
-        };
-        let ran = Ran::from(project.start("run", &other).wait_with_output().expect("it ends"));
-        assert!(ran.code != 0 && ran.stderr.contains("Permission denied"), "{ran:?}");
-    }
-}
-
-#[test]
-fn a_volume_that_is_not_the_projects_own_is_refused_and_none_is_made() {
-    for mut project in projects("none").filter(|project| project.wall.name == "podman") {
-        let refused = |project: &Project, service: &str, key: &str, why: &str| {
-            let ran = project.run(service, "echo ran", volume(key, VolumeAccess::Write));
-            assert!(ran.code == 125 && ran.stdout.is_empty() && ran.stderr.contains(why), "{why}: {ran:?}");
-        };
-        refused(&project, "web", "data", "has no volume");
-        assert!(
-            !project.bare(&["volume", "inspect", &project.named("data")]).status.success(),
-            "it was made"
-        );
-        project.make_barely("volume", "data", &[]);
-        refused(&project, "web", "data", "was not made by perry-sandbox");
-        project.make("volume", "b_c");
-        refused(&project, &format!("{}_b/web", project.name), "c", "does not belong to the project");
-        let ran = project.run("web", "echo ran", volume("b_c", VolumeAccess::Read));
-        assert_eq!((ran.code, ran.stdout.as_str()), (0, "ran\n"), "{ran:?}");
-    }
-}
-
-#[test]
-fn docker_is_given_no_plan_with_a_volume() {
-    for project in projects("refuse").filter(|project| project.wall.name == "docker") {
-        let ran = project.run("web", "echo ran", volume("data", VolumeAccess::Read));
-        assert!(ran.code == 120 && ran.stdout.is_empty(), "{ran:?}");
-        assert!(ran.stderr.contains("docker cannot mount a volume nosuid, nodev and noexec"), "{ran:?}");
     }
 }
 

@@ -24,6 +24,7 @@ use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
 use super::body::body;
 use super::info::{Info, Trait, kernel, read_info};
+use super::volumes::Volumes;
 use crate::demands::PlanError;
 
 /// What installs it where its package is not known.
@@ -92,6 +93,17 @@ impl Docker {
         self.backend != Backend::Docker || self.info.traits.contains(&Trait::Elsewhere)
     }
 
+    /// Whether users inside are others on the host.
+    fn maps_users(&self) -> bool {
+        [Trait::OwnIds, Trait::Rootless].iter().any(|it| self.info.traits.contains(it))
+    }
+
+    /// Where it keeps its volumes, where we can make folders for them.
+    pub(in super::super) fn volumes(&self) -> Option<Volumes> {
+        let reached = geteuid().is_root() && !self.maps_users() && !self.is_in_a_machine();
+        self.info.root.as_deref().filter(|_| reached).and_then(Volumes::of)
+    }
+
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
         vec![&self.client, &self.socket.0]
     }
@@ -115,10 +127,7 @@ impl Docker {
         }
         let why = "the engine says that it cannot hold this here, and would go on without";
         self.info.count(&mut table, "docker's runtime (the plan's filter)", why);
-        if !geteuid().is_root()
-            || self.info.traits.contains(&Trait::OwnIds)
-            || self.info.traits.contains(&Trait::Rootless)
-        {
+        if self.maps_users() || !geteuid().is_root() {
             let why =
                 "the engine maps users to others of the host, so nobody could read a secret's file but root";
             table.set(Control::Secrets, nobody(why, Some(table::OTHER)));
@@ -131,8 +140,13 @@ impl Docker {
             let why = "docker cannot mount a folder nosuid, nodev and noexec";
             table.set(control, nobody(why, Some("use the backend `native` or `podman`")));
         }
-        let why = "docker cannot mount a volume nosuid, nodev and noexec, and nothing in one may be executed";
-        table.set(Control::Volumes, nobody(why, Some("use the backend `podman`")));
+        let held = by(
+            "mount of the volume's own driver: an overlay, or a bind mount for reading (nosuid, nodev, noexec)",
+        );
+        let why = "docker's volumes are mounted nosuid, nodev and noexec by options about folders of this host, which only root can make";
+        let refused =
+            nobody(why, Some("run as root with an engine of this host, or use the backend `podman`"));
+        table.set(Control::Volumes, if self.volumes().is_some() { held } else { refused });
         let here = if self.is_in_a_machine() { self.backend } else { Backend::Docker };
         table.set(Control::Publish, table::published(here));
         let why = "docker has no place for terminals below a /dev that cannot be written";
@@ -153,6 +167,7 @@ impl Docker {
         let mut body = body(self.backend, plan, config, &folder, name, arch)?;
         let joined = project::engine_names(self.backend.name(), plan)?;
         let further = project::docker(self.backend.name(), plan, &mut body)?;
+        project::docker_volumes(self.backend.name(), plan, self.volumes().as_ref(), &mut body)?;
         let connect = further.into_iter().map(|(network, endpoint)| {
             let body = json!({ "Container": name, "EndpointConfig": endpoint }).to_string();
             let ask = self.socket.exchange("POST", &format!("/networks/{network}/connect"));
@@ -181,7 +196,7 @@ impl Docker {
                 expected: body,
                 networks: joined.iter().map(ToString::to_string).collect(),
             }),
-            required: Required::of(plan, Engine::Docker(self), self.backend, None)?,
+            required: Required::of(plan, Engine::Docker(self), self.backend, Some((user.uid, user.gid)))?,
             names: None,
             connect: connect.collect(),
             run,
@@ -267,13 +282,15 @@ mod tests {
     #[test]
     fn what_the_engine_cannot_hold_is_not_promised() {
         type Change = fn(&mut Value);
-        let changes: [(Change, Control); 6] = [
+        let changes: [(Change, Control); 8] = [
             (|info| drop(info.as_object_mut().unwrap().remove("KernelVersion")), Control::Secrets),
             (|info| info["MemoryLimit"] = false.into(), Control::MemoryExact),
             (|info| info["CpuCfsQuota"] = false.into(), Control::Cpu),
             (|info| drop(info.as_object_mut().unwrap().remove("PidsLimit")), Control::Pids),
             (|info| info["SecurityOptions"] = serde_json::json!([]), Control::Seccomp),
             (|info| info["SecurityOptions"] = serde_json::json!(["name=userns"]), Control::Secrets),
+            (|info| info["SecurityOptions"] = serde_json::json!(["name=userns"]), Control::Volumes),
+            (|info| info["DockerRootDir"] = "/a,exec".into(), Control::Volumes),
         ];
         for (change, control) in changes {
             let table = docker(Backend::Docker, change).controls();
@@ -282,9 +299,9 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_in_a_machine_promises_no_secrets_and_says_that_nobody_has_tried_it() {
+    fn an_engine_in_a_machine_promises_no_secrets_or_volumes_and_says_that_nobody_has_tried_it() {
         let table = docker(Backend::Orbstack, |_| ()).controls();
-        assert!(table.enforcer(Control::Secrets).is_none());
+        assert!(table.enforcer(Control::Secrets).is_none() && table.enforcer(Control::Volumes).is_none());
         assert!(table.enforcer(Control::MaskedPaths).unwrap().contains(table::UNTRIED));
         let table = docker(Backend::Docker, |_| ()).controls();
         assert!(!table.enforcer(Control::MaskedPaths).unwrap().contains(table::UNTRIED));

@@ -1,6 +1,7 @@
 //! What an engine says of itself: Docker's answer to `GET /info`, which nerdctl gives in the same words.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use nix::sys::utsname::uname;
 use perry_sandbox_policy::{Control, ControlTable};
@@ -15,6 +16,9 @@ pub(in super::super) struct Info {
     version: String,
     pub(in super::super) architecture: String,
     pub(in super::super) traits: BTreeSet<Trait>,
+    /// Where it keeps everything, where it says so.
+    #[serde(default)]
+    pub(super) root: Option<PathBuf>,
 }
 
 /// What an engine has, or is.
@@ -99,6 +103,7 @@ pub(in super::super) fn read_info(bytes: &[u8], kernel: &str) -> Result<Info, St
             other => other.chars().take(32).collect(),
         },
         traits: traits.into_iter().filter_map(|(has, it)| has.then_some(it)).collect(),
+        root: text("DockerRootDir").ok().map(PathBuf::from),
     })
 }
 

@@ -4,6 +4,8 @@
 mod body;
 mod engine;
 mod info;
+mod volumes;
 
 pub(super) use engine::{Docker, Socket};
 pub(super) use info::{Info, Trait, kernel, read_info};
+pub(super) use volumes::{DRIVER, VolumePlace, Volumes};

@@ -7,6 +7,7 @@ use std::path::Path;
 use perry_sandbox_policy::{Attachment, Control, LaunchPlan, VolumeAccess};
 use serde_json::{Map, Value, json};
 
+use super::super::docker::{DRIVER, Volumes};
 use super::super::stock::{PROJECT, Project, StockName};
 use super::names::HOSTS;
 use crate::demands::PlanError;
@@ -16,6 +17,8 @@ const WITHOUT_IPV6: &str = "net.ipv6.conf.all.disable_ipv6";
 /// Where a name server is asked that is not there: the engine's own name service asks it about the world's names, from inside
 /// the sandbox.
 const NOBODY: &str = "127.0.0.1";
+/// The label of a volume without a name that shows another one to a sandbox that only reads; its value is that one's name.
+pub(in super::super) const VIEW: &str = "perry-sandbox.view";
 
 /// What the engine calls each network of the plan, in the plan's order.
 pub(in super::super) fn engine_names(
@@ -109,6 +112,38 @@ pub(in super::super) fn docker(
         set(host, "Sysctls", Map::from_iter([(WITHOUT_IPV6.to_owned(), "1".into())]).into());
     }
     Ok(endpoints)
+}
+
+/// The part of a container's body about volumes, of an engine that keeps them there.
+pub(in super::super) fn docker_volumes(
+    backend: &'static str,
+    plan: &LaunchPlan,
+    volumes: Option<&Volumes>,
+    body: &mut Value,
+) -> Result<(), PlanError> {
+    let refuse = |why: String| refused(backend, Control::Volumes, why);
+    let mut mounts = Vec::new();
+    for one in &plan.volumes {
+        let project = project(backend, plan, Control::Volumes)?;
+        let name = StockName::in_project(&project, &one.volume).map_err(|error| refuse(error.to_string()))?;
+        let volumes = volumes.ok_or_else(|| refuse("its volumes are not in reach".to_owned()))?;
+        let options = match one.access {
+            VolumeAccess::Write => json!({ "NoCopy": true }),
+            VolumeAccess::Read => json!({
+                "NoCopy": true,
+                "Labels": { VIEW: name },
+                "DriverConfig": { "Name": DRIVER, "Options": volumes.place(&name).view() },
+            }),
+        };
+        let source = (one.access == VolumeAccess::Write).then_some(name);
+        mounts.push(
+            json!({ "Type": "volume", "Source": source, "Target": one.path, "VolumeOptions": options }),
+        );
+    }
+    if let Some(all) = body.pointer_mut("/HostConfig/Mounts").and_then(Value::as_array_mut) {
+        all.extend(mounts);
+    }
+    Ok(())
 }
 
 fn set(object: &mut Value, name: &str, value: Value) {

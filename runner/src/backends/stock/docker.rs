@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::docker::Socket;
+use super::super::docker::{DRIVER, Docker};
 use super::super::http::Exchange;
 use super::super::images::REPOSITORY;
+use super::super::project::VIEW;
 use super::question::{Kept, Question, image_name};
 use super::words::{StockKind, StockName};
 
@@ -12,8 +13,8 @@ use super::words::{StockKind, StockName};
 pub(super) const NO_HOST: &str = "com.docker.network.bridge.inhibit_ipv4";
 
 /// What is asked of the socket.
-pub(super) fn exchange(socket: &Socket, question: &Question<'_>) -> Exchange {
-    let ask = |method: &str, target: &str| socket.exchange(method, target);
+pub(super) fn exchange(engine: &Docker, question: &Question<'_>) -> Exchange {
+    let ask = |method: &str, target: &str| engine.socket().exchange(method, target);
     match *question {
         Question::Images => ask("GET", &filtered("/images/json", "reference", REPOSITORY)),
         Question::Image(id) => ask("GET", &format!("/images/{}/json", image_name(id))),
@@ -47,11 +48,18 @@ pub(super) fn exchange(socket: &Socket, question: &Question<'_>) -> Exchange {
         }
         Question::CreateVolume(new) => {
             let labels = new.labels.with_ours(StockKind::Volume, &new.name);
-            let body = json!({ "Name": new.name, "Driver": "local", "DriverOpts": {}, "Labels": labels });
+            let options = engine.volumes().map(|all| all.place(&new.name).options()).unwrap_or_default();
+            let body = json!({ "Name": new.name, "Driver": DRIVER, "DriverOpts": options, "Labels": labels });
             Exchange { body: Some(body.to_string()), ..ask("POST", "/volumes/create") }
         }
         Question::Remove(kept, id) => ask("DELETE", &format!("{}/{id}", path(kept))),
     }
+}
+
+/// Asks which sandboxes see a volume without being able to write to it: the engine does not know that they do.
+pub(super) fn views(engine: &Docker, name: &StockName) -> Exchange {
+    let label = format!("{VIEW}={name}");
+    engine.socket().exchange("GET", &filtered(path(Kept::Volumes), "label", &label))
 }
 
 const fn path(kept: Kept) -> &'static str {

@@ -104,6 +104,24 @@ pub enum StockError {
         /// What is open.
         why: &'static str,
     },
+    /// A volume in which something could be executed.
+    #[error(
+        "no sandbox gets the volume `{name}` of {backend}: its options are not those of perry-sandbox, by which nothing in it is executed; keep what is in it elsewhere, remove it, and make it by `perry-sandbox engine volume create --project`"
+    )]
+    Executable {
+        /// Which engine.
+        backend: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A volume that sandboxes read at this moment.
+    #[error("the volume `{name}` of {backend} is in use by a sandbox that reads it: stop it first")]
+    InUse {
+        /// Which engine.
+        backend: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// The engine failed, or said no: as it does where something is in use.
     #[error("cannot {doing}: {source}")]
     Engine {

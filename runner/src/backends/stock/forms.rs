@@ -44,7 +44,7 @@ pub(super) fn podman_networks(bytes: &[u8]) -> Read<Found> {
         is_apart: network.internal && network.dns_enabled == Some(false),
         subnets: network.subnets.into_iter().flatten().map(|subnet| subnet.subnet).collect(),
         created: network.created,
-        mountpoint: None,
+        ..Found::default()
     });
     Ok(found.collect())
 }
@@ -94,7 +94,7 @@ pub(super) fn docker_networks(bytes: &[u8]) -> Read<Found> {
             is_apart: network.options.is_some_and(|set| set.get(NO_HOST).is_some_and(|is| is == "true")),
             subnets: subnets.filter_map(|subnet| subnet.subnet).collect(),
             created: network.created,
-            mountpoint: None,
+            ..Found::default()
         }
     });
     Ok(found.collect())
@@ -111,6 +111,10 @@ struct DockerVolume {
     mountpoint: Option<String>,
     #[serde(default)]
     created_at: Option<String>,
+    #[serde(default)]
+    driver: Option<String>,
+    #[serde(default)]
+    options: Option<BTreeMap<String, String>>,
 }
 
 impl From<DockerVolume> for Found {
@@ -120,6 +124,8 @@ impl From<DockerVolume> for Found {
             labels: volume.labels.unwrap_or_default(),
             mountpoint: volume.mountpoint,
             created: volume.created_at,
+            driver: volume.driver,
+            options: volume.options.unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -199,6 +205,7 @@ pub(super) fn apple_entries(bytes: &[u8]) -> Read<Found> {
             subnets: asked.ipv4_subnet.into_iter().collect(),
             created: asked.creation_date.map(said),
             mountpoint: asked.source,
+            ..Found::default()
         })
     });
     found.collect()

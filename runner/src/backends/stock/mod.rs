@@ -9,6 +9,7 @@ mod docker;
 mod error;
 mod forms;
 mod nerdctl;
+mod new;
 mod podman;
 pub(super) mod question;
 pub(super) mod read;
@@ -18,8 +19,9 @@ mod words;
 
 pub use crate::project::{OwnStock, ProjectError};
 pub use error::StockError;
+pub use new::{NewNetwork, NewVolume, Subnet};
 pub(super) use read::understands;
 pub use read::{EngineImage, ListedImage, Network, Volume};
 pub use shelf::Stock;
 pub(crate) use words::PROJECT;
-pub use words::{Labels, NewNetwork, NewVolume, Project, StockKind, StockName, Subnet, WordError};
+pub use words::{Labels, Project, StockKind, StockName, WordError};

@@ -6,14 +6,15 @@ use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::super::apple::Apple;
-use super::super::docker::Docker;
+use super::super::docker::{Docker, VolumePlace};
 use super::super::images::tag;
 use super::super::nerdctl::Nerdctl;
 use super::super::podman::Podman;
 use super::super::script::Action;
 use super::super::survey::Means;
+use super::new::{NewNetwork, NewVolume};
 use super::read::Form;
-use super::words::{NewNetwork, NewVolume, StockKind, StockName};
+use super::words::{StockKind, StockName};
 use super::{apple, docker, nerdctl, podman};
 
 /// The whole name of the image that an engine knows by this digest.
@@ -95,13 +96,29 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Where it has the volume of this name, where we make folders in there.
+    pub(in super::super) fn place(self, name: &StockName) -> Option<VolumePlace> {
+        match self {
+            Self::Docker(engine) => engine.volumes().map(|volumes| volumes.place(name)),
+            Self::Podman(..) | Self::Nerdctl(_) | Self::Apple(_) => None,
+        }
+    }
+
+    /// Asks for what shows this volume to sandboxes, where the engine does not count that as a use.
+    pub(in super::super) fn views(self, name: &StockName) -> Option<Action> {
+        match self {
+            Self::Docker(engine) => Some(Action::Ask(docker::views(engine, name))),
+            Self::Podman(..) | Self::Nerdctl(_) | Self::Apple(_) => None,
+        }
+    }
+
     /// How the question is put.
     pub(in super::super) fn action(self, question: &Question<'_>) -> Action {
         match self {
             Self::Podman(engine, runtime) => {
                 Action::Call(engine.call(runtime, &borrowed(&podman::words(question))))
             }
-            Self::Docker(engine) => Action::Ask(docker::exchange(engine.socket(), question)),
+            Self::Docker(engine) => Action::Ask(docker::exchange(engine, question)),
             Self::Nerdctl(engine) => Action::Call(engine.call(&borrowed(&nerdctl::words(question)))),
             Self::Apple(engine) => Action::Call(engine.call(&borrowed(&apple::words(question)))),
         }

@@ -104,6 +104,9 @@ pub(in super::super) struct Found {
     pub(in super::super) subnets: Vec<String>,
     pub(in super::super) created: Option<String>,
     pub(in super::super) mountpoint: Option<String>,
+    /// What makes a volume, and its options.
+    pub(in super::super) driver: Option<String>,
+    pub(in super::super) options: BTreeMap<String, String>,
 }
 
 /// An image as an engine says it, whosever it is.

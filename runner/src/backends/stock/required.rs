@@ -8,12 +8,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use perry_sandbox_policy::{LaunchPlan, VolumeAccess};
 use serde::{Deserialize, Serialize};
 
+use super::super::docker::VolumePlace;
 use super::super::script::{Action, Backend};
 use super::super::tool::ToolError;
 use super::error::StockError;
@@ -32,6 +33,8 @@ pub(in super::super) struct Required {
     form: Form,
     /// Who gets a volume that belongs to nobody yet: a user of the host.
     owner: Option<(u32, u32)>,
+    /// Where a volume must be, with options of ours, where flags of a mount say nothing about it.
+    place: Option<VolumePlace>,
 }
 
 impl Required {
@@ -46,7 +49,8 @@ impl Required {
         let required = |kept: Kept, name: Result<StockName, WordError>, owner| {
             let name = name?;
             let ask = engine.action(&Question::Find(kept, Some(&name)));
-            Ok(Self { backend, kept, name, project: project.clone(), ask, form: engine.form(), owner })
+            let place = engine.place(&name).filter(|_| kept == Kept::Volumes);
+            Ok(Self { backend, kept, name, project: project.clone(), ask, form: engine.form(), owner, place })
         };
         let networks = plan
             .networks
@@ -80,19 +84,34 @@ impl Required {
                 Some(why) => Err(StockError::Open { backend, name, why }),
                 None => Ok(()),
             },
+            Kept::Volumes if !self.is_held(&found) => Err(StockError::Executable { backend, name }),
             Kept::Volumes => self.own(&found).map_err(failed),
         }
     }
 
+    /// Whether nothing is executed in a volume, by options of its own or by flags of each mount.
+    fn is_held(&self, found: &Found) -> bool {
+        let holds = |place: &VolumePlace| {
+            place.holds(found.driver.as_deref(), &found.options, found.mountpoint.as_deref())
+        };
+        self.place.as_ref().is_none_or(holds)
+    }
+
     /// Gives a volume that nobody has used to the plan's user.
     fn own(&self, found: &Found) -> Result<(), ToolError> {
-        let Some(owner) = self.owner else { return Ok(()) };
-        let folder = found.mountpoint.as_deref().map(Path::new).filter(|folder| folder.is_absolute());
-        let folder = folder.ok_or_else(|| self.ask.unusable("it does not say where its files are"))?;
-        give(folder, owner).map_err(|source| {
+        let failed = |source| {
             let what = format!("the folder of the volume `{}` for its user", self.name);
             ToolError::Prepare { what, source }
-        })
+        };
+        if let Some(place) = &self.place {
+            // A process that was killed may have made the volume only.
+            place.furnish().map_err(failed)?;
+        }
+        let Some(owner) = self.owner else { return Ok(()) };
+        let folder = found.mountpoint.as_deref().map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let folder = self.place.as_ref().map(VolumePlace::data).or(folder);
+        let folder = folder.ok_or_else(|| self.ask.unusable("it does not say where its files are"))?;
+        give(&folder, owner).map_err(failed)
     }
 }
 
@@ -100,6 +119,9 @@ impl fmt::Display for Required {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name, project) = (self.kept.kind(), &self.name, &self.project);
         write!(f, "the {kind} {name} must be there, of the project {project}: {}", self.ask)?;
+        if self.place.is_some() {
+            f.write_str("; its options must say nosuid, nodev and noexec")?;
+        }
         if self.owner.is_some() {
             f.write_str("; while it is empty and root's, it is given to the sandbox's user")?;
         }

@@ -9,9 +9,10 @@ use super::super::script::{Action, Backend};
 use super::super::survey::{Backends, Means, Seen as Survey};
 use super::super::tool::ToolError;
 use super::error::StockError;
+use super::new::{NewNetwork, NewVolume};
 use super::question::{Engine, Kept, Question};
 use super::read::{self, EngineImage, Form, Found, ListedImage, Network, Volume};
-use super::words::{NewNetwork, NewVolume, StockKind, StockName};
+use super::words::{StockKind, StockName};
 
 /// How long an engine may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -189,7 +190,12 @@ impl<'a> Stock<'a> {
         let made = self.volume(&new.name)?;
         let labels = new.labels.with_ours(StockKind::Volume, &new.name);
         if labels.iter().all(|(name, value)| made.labels.get(name) == Some(value)) {
-            return Ok(made);
+            let furnished = self.engine.place(&new.name).map_or(Ok(()), |place| place.furnish());
+            let furnished = furnished.map_err(|source| StockError::Engine {
+                doing: format!("create the volume {} of {}", new.name, self.backend),
+                source: ToolError::Prepare { what: "the folders of the volume".to_owned(), source },
+            });
+            return furnished.map(|()| made);
         }
         // It stays: with other labels it is somebody's who was faster, and their data.
         Err(self.other(StockKind::Volume, &new.name, "label"))
@@ -201,6 +207,15 @@ impl<'a> Stock<'a> {
     /// There is none, or one that we have not made, something uses it, or the engine fails.
     pub fn remove_volume(&self, name: &StockName) -> Result<(), StockError> {
         self.volume(name)?;
+        if let Some(action) = self.engine.views(name) {
+            let doing = || format!("look for what reads the volume {name} of {}", self.backend);
+            let body =
+                action.take(PATIENCE).map_err(|source| StockError::Engine { doing: doing(), source })?;
+            let views = read::found(self.engine.form(), Kept::Volumes, &body);
+            if !views.map_err(|why| self.unusable(&action, why))?.is_empty() {
+                return Err(StockError::InUse { backend: self.backend, name: name.to_string() });
+            }
+        }
         let question = Question::Remove(Kept::Volumes, name.as_str());
         self.ask(&format!("remove the volume {name}"), &question).map(drop)
     }

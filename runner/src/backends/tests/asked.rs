@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use nix::unistd::geteuid;
+use serde_json::Value;
+
 use super::super::apple::Apple;
 use super::super::docker::{Docker, Socket};
 use super::super::nerdctl::Nerdctl;
@@ -93,7 +96,15 @@ volume rm -- rows
 #[test]
 fn a_docker_engine_is_asked_in_these_exchanges() {
     let stage = Stage::new();
-    let socket = stage.engine("docker.sock", docker_info());
+    let mut info: Value = serde_json::from_str(&docker_info()).unwrap();
+    info["DockerRootDir"] = "/d".into();
+    let socket = stage.engine("docker.sock", info.to_string());
+    // Only root can make the folders that its options name.
+    let options = if geteuid().is_root() {
+        r#"{"device":"overlay","o":"lowerdir=/d/volumes/rows/lower,upperdir=/d/volumes/rows/data,workdir=/d/volumes/rows/work,nosuid,nodev,noexec","type":"overlay"}"#
+    } else {
+        "{}"
+    };
     let docker = Docker::at(
         Backend::Docker,
         "/bin/docker".into(),
@@ -104,7 +115,7 @@ fn a_docker_engine_is_asked_in_these_exchanges() {
     let docker = docker.unwrap();
     let at = format!(" at {}", socket.display());
     assert_eq!(
-        lines(Engine::Docker(&docker), "").replace(&at, "").replace("/v1.40", ""),
+        lines(Engine::Docker(&docker), "").replace(&at, "").replace("/v1.40", "").replace(options, "OPTIONS"),
         "\
 GET /images/json?filters=%7B%22reference%22%3A%5B%22localhost%2Fperry-sandbox%2Fverified%22%5D%7D
 GET /images/localhost/perry-sandbox/verified:sha256-765f808e97bb1f397ac57201d16f4fe253c3ccb23e3c357a328334afae76cc30/json
@@ -116,7 +127,7 @@ POST /networks/create {\"Attachable\":false,\"CheckDuplicate\":true,\"Driver\":\
 DELETE /networks/back
 GET /volumes?filters=%7B%22label%22%3A%5B%22perry-sandbox.volume%22%5D%7D
 GET /volumes?filters=%7B%22name%22%3A%5B%22a.b%22%5D%7D
-POST /volumes/create {\"Driver\":\"local\",\"DriverOpts\":{},\"Labels\":{\"perry-sandbox.volume\":\"rows\",\"project\":\"shop, \\\"x\\\"\"},\"Name\":\"rows\"}
+POST /volumes/create {\"Driver\":\"local\",\"DriverOpts\":OPTIONS,\"Labels\":{\"perry-sandbox.volume\":\"rows\",\"project\":\"shop, \\\"x\\\"\"},\"Name\":\"rows\"}
 DELETE /volumes/rows
 "
     );

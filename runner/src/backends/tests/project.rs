@@ -6,6 +6,7 @@ use std::time::Duration;
 use perry_sandbox_policy::{Attachment, Control, LaunchPlan, VolumeAccess, VolumeMount};
 use serde_json::json;
 
+use super::super::docker::Volumes;
 use super::super::order::System;
 use super::super::podman::Podman;
 use super::super::project;
@@ -81,6 +82,33 @@ fn docker_joins_the_first_network_by_its_body_and_each_other_one_by_a_question()
     let mut alone = bare.clone();
     assert!(project::docker("docker", &planned().plan, &mut alone).unwrap().is_empty());
     assert_eq!(alone, bare);
+}
+
+#[test]
+fn docker_mounts_a_volume_by_its_name_and_shows_it_by_one_without() {
+    let bare = json!({ "HostConfig": { "Mounts": [] } });
+    let mut body = bare.clone();
+    let volumes = Volumes::of(Path::new("/d")).unwrap();
+    project::docker_volumes("docker", &plan(), Some(&volumes), &mut body).unwrap();
+    let view =
+        json!({ "type": "none", "device": "/d/volumes/shop_data/data", "o": "bind,ro,nosuid,nodev,noexec" });
+    let wanted = json!([
+        { "Type": "volume", "Source": "shop_data", "Target": "/data", "VolumeOptions": { "NoCopy": true } },
+        {
+            "Type": "volume", "Source": null, "Target": "/old",
+            "VolumeOptions": {
+                "NoCopy": true,
+                "Labels": { "perry-sandbox.view": "shop_data" },
+                "DriverConfig": { "Name": "local", "Options": view },
+            },
+        },
+    ]);
+    assert_eq!(body["HostConfig"]["Mounts"], wanted);
+    let refused = project::docker_volumes("docker", &plan(), None, &mut bare.clone());
+    assert!(
+        matches!(refused, Err(PlanError::NotEnforceable { control: Control::Volumes, .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]
