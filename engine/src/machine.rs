@@ -75,7 +75,7 @@ impl<'a> Machine<'a> {
     /// They cannot be listed.
     pub fn members(&self, project: &str) -> Result<Vec<(Membership, SandboxInfo)>, StepError> {
         let labels = BTreeMap::from([(label::PROJECT.to_owned(), project.to_owned())]);
-        let listed = self.sandboxes.list(&Filter { labels, all: true }).map_err(of_pipeline)?;
+        let listed = self.sandboxes.list(&Filter { labels, all: true }).map_err(failed)?;
         let member = |info: SandboxInfo| Some((Membership::read(info.labels.as_map())?, info));
         Ok(listed.into_iter().filter_map(member).collect())
     }
@@ -85,7 +85,7 @@ impl<'a> Machine<'a> {
     /// # Errors
     /// They do not, or the image cannot be brought.
     pub fn fetch(&self, unit: &Unit) -> Result<(), StepError> {
-        refusal(self.sandboxes.fetch(&unit.wish, &Silent).map_err(of_pipeline)?)
+        refusal(self.sandboxes.fetch(&unit.wish, &Silent).map_err(failed)?)
     }
 
     /// The names of all projects that have sandboxes.
@@ -93,8 +93,7 @@ impl<'a> Machine<'a> {
     /// # Errors
     /// They cannot be listed.
     pub fn projects(&self) -> Result<BTreeSet<String>, StepError> {
-        let listed =
-            self.sandboxes.list(&Filter { labels: BTreeMap::new(), all: true }).map_err(of_pipeline)?;
+        let listed = self.sandboxes.list(&Filter { labels: BTreeMap::new(), all: true }).map_err(failed)?;
         Ok(listed.iter().filter_map(|info| info.labels.as_map().get(label::PROJECT)).cloned().collect())
     }
 
@@ -102,14 +101,6 @@ impl<'a> Machine<'a> {
         let none = "no backend has networks and volumes here: see `perry-sandbox backends`";
         self.stocks.first().ok_or_else(|| StepError::Failed(none.to_owned()))
     }
-}
-
-fn of_pipeline(error: PipelineError) -> StepError {
-    StepError::Failed(error.to_string())
-}
-
-fn of_stock(error: StockError) -> StepError {
-    StepError::Failed(error.to_string())
 }
 
 fn failed(error: impl fmt::Display) -> StepError {
@@ -173,10 +164,10 @@ impl World for Machine<'_> {
         });
         let mut seen = Seen { replicas: replicas.collect(), ..Seen::default() };
         for stock in &self.stocks {
-            let networks = stock.networks().map_err(of_stock)?.into_iter();
+            let networks = stock.networks().map_err(failed)?.into_iter();
             seen.networks
                 .extend(networks.filter_map(|one| resource(project, &one.name, &one.labels, one.subnets)));
-            let volumes = stock.volumes().map_err(of_stock)?.into_iter();
+            let volumes = stock.volumes().map_err(failed)?.into_iter();
             seen.volumes
                 .extend(volumes.filter_map(|one| resource(project, &one.name, &one.labels, Vec::new())));
         }
@@ -189,7 +180,7 @@ impl World for Machine<'_> {
         let mut new = NewNetwork::of_project(&owner, &key).map_err(failed)?;
         new.labels = labels(project, run)?.of_project(&owner);
         new.subnet = network.subnet.as_deref().map(str::parse).transpose().map_err(failed)?;
-        self.stock()?.create_network(&new).map(drop).map_err(of_stock)
+        self.stock()?.create_network(&new).map(drop).map_err(failed)
     }
 
     fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError> {
@@ -202,7 +193,7 @@ impl World for Machine<'_> {
         let key: VolumeName = volume.key.parse().map_err(failed)?;
         let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
         new.labels = labels(project, run)?.of_project(&owner);
-        self.stock()?.create_volume(&new).map(drop).map_err(of_stock)
+        self.stock()?.create_volume(&new).map(drop).map_err(failed)
     }
 
     fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError> {
@@ -230,10 +221,10 @@ impl World for Machine<'_> {
                 self.sandboxes.run(&unit.wish, &named, begin, &Silent)
             }
         };
-        let info = refusal(made.map_err(of_pipeline)?)?.info;
+        let info = refusal(made.map_err(failed)?)?.info;
         let found = info.plan.to_string();
         if found != unit.plan {
-            self.sandboxes.remove(&info.id, true).map_err(of_pipeline)?;
+            self.sandboxes.remove(&info.id, true).map_err(failed)?;
             let (name, wanted) = (unit.service.clone(), unit.plan.clone());
             return Err(StepError::Changed { name, wanted, found });
         }
@@ -243,30 +234,30 @@ impl World for Machine<'_> {
     fn start_again(&self, text: &str, service: &str) -> Result<(), StepError> {
         let secrets = (self.secrets)(service).map_err(StepError::Failed)?;
         let begin = Begin { again: true, secrets: Some(&secrets), ..Begin::default() };
-        refusal(self.sandboxes.start(&id(text)?, begin, &Silent).map_err(of_pipeline)?).map(drop)
+        refusal(self.sandboxes.start(&id(text)?, begin, &Silent).map_err(failed)?).map(drop)
     }
 
     fn stop(&self, text: &str, how: StopHow) -> Result<(), StepError> {
         let grace = how.grace.unwrap_or(Stop::default().grace);
         match self.sandboxes.stop(&id(text)?, &Stop { signal: how.signal, grace }) {
             Ok(_) | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. })) => Ok(()),
-            Err(error) => Err(of_pipeline(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
     fn rename(&self, text: &str, name: &str) -> Result<(), StepError> {
-        self.sandboxes.rename(&id(text)?, name).map_err(of_pipeline)
+        self.sandboxes.rename(&id(text)?, name).map_err(failed)
     }
 
     fn remove(&self, text: &str) -> Result<(), StepError> {
         match self.sandboxes.remove(&id(text)?, true) {
             Ok(()) | Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(()),
-            Err(error) => Err(of_pipeline(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
     fn look(&self, text: &str) -> Result<Condition, StepError> {
-        self.sandboxes.inspect(&id(text)?).map(|info| condition(&info)).map_err(of_pipeline)
+        self.sandboxes.inspect(&id(text)?).map(|info| condition(&info)).map_err(failed)
     }
 }
 
@@ -296,6 +287,6 @@ fn in_project(project: &str, key: &str) -> Result<StockName, StepError> {
 fn or_none(done: Result<(), StockError>) -> Result<(), StepError> {
     match done {
         Ok(()) | Err(StockError::Missing { .. }) => Ok(()),
-        Err(error) => Err(of_stock(error)),
+        Err(error) => Err(failed(error)),
     }
 }

@@ -90,6 +90,8 @@ pub enum Act {
         unit: usize,
         /// What it is called.
         name: String,
+        /// Whether it takes the place of an older one, which is kept until this one is well.
+        replaces: bool,
     },
     /// A sandbox that has ended is started again.
     StartAgain {

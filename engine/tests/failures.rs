@@ -48,6 +48,18 @@ fn what_ran_before_runs_again_with_its_name() {
 }
 
 #[test]
+fn a_replacement_that_does_not_become_well_gives_its_place_back() {
+    let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web c2", Nature::Ends(1))]);
+    up(&fake, &shop(), "r1").1.unwrap();
+    let was = fake.world();
+    let mut changed = shop();
+    changed.units.get_mut(2).unwrap().config = "c2".to_owned();
+    let error = up(&fake, &changed, "r2").1.unwrap_err();
+    assert!(error.to_string().contains("has ended with code 1, and it had to come up"), "{error}");
+    assert_eq!(fake.world(), was);
+}
+
+#[test]
 fn what_was_started_again_goes_back_to_its_end() {
     let before = || {
         let fake = kind_world();

@@ -138,7 +138,9 @@ impl World for Fake {
     }
 
     fn start(&self, unit: &Unit, member: &Membership) -> Result<String, StepError> {
-        let condition = self.nature(&unit.service);
+        let changed = format!("{} {}", unit.service, unit.config);
+        let is_other = self.natures.iter().any(|(name, _)| *name == changed);
+        let condition = self.nature(if is_other { &changed } else { &unit.service });
         let mut id = String::new();
         self.change(format!("+{}", unit.service), |state| {
             let name = unit.name.clone().unwrap_or_else(|| format!("x-{}", state.next));
@@ -264,7 +266,7 @@ pub(crate) fn up_by(
     id: &str,
     interrupt: &Interrupt,
     events: &dyn Events,
-) -> (Work, Result<Vec<Option<String>>, UpError>) {
+) -> (Work, Result<Vec<Option<String>>, Box<UpError>>) {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::begin(&folder.path().join("journal"), id).unwrap();
     let work = reconcile(desired, &fake.seen("shop").unwrap(), Up::default(), id).unwrap();
@@ -273,6 +275,10 @@ pub(crate) fn up_by(
     (work, done)
 }
 
-pub(crate) fn up(fake: &Fake, desired: &Desired, id: &str) -> (Work, Result<Vec<Option<String>>, UpError>) {
+pub(crate) fn up(
+    fake: &Fake,
+    desired: &Desired,
+    id: &str,
+) -> (Work, Result<Vec<Option<String>>, Box<UpError>>) {
     up_by(fake, desired, id, &Interrupt::default(), &Silence)
 }

@@ -220,6 +220,15 @@ impl Pipeline {
         self.ask_under(wish, what_if, &Terms::default())
     }
 
+    /// As [`Pipeline::ask`], for a program that joins the sandbox of the wish from time to time, as a health check does.
+    ///
+    /// # Errors
+    /// As [`Pipeline::ask`].
+    pub fn ask_for_probe(&self, wish: &Wish, command: &[String]) -> Result<Asked<'_>, PipelineError> {
+        let wish = Wish { terminal: Terminal::None, ..wish.clone() };
+        self.ask_under(&wish, None, &Terms { command: Some(command), ..Terms::default() })
+    }
+
     /// As [`Pipeline::ask`], for a sandbox that is there already.
     pub(crate) fn ask_under(
         &self,

@@ -157,7 +157,8 @@ pub(crate) fn launch_from(
         Work::Engine(prepared) => {
             let (runtime, secrets) = (surroundings.runtime, surroundings.secrets);
             let window = surroundings.window;
-            let around = Around { runtime, secrets, observer: None, window, before: &|| first.write() };
+            let (publish, before) = (&plan.publish, &|| first.write());
+            let around = Around { runtime, secrets, observer: None, publish, window, before };
             prepared.run(streams, surroundings.commands, &around)
         }
     };

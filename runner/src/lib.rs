@@ -42,6 +42,8 @@
 //! - A sandbox that outlives its caller has a supervisor of its own: this very program, executed again ([`helper_hook`]).
 //!   It gets everything over a socket, and dies with nothing left. A program that joins is held by the same walls, and
 //!   until it executes its program there is nothing that the sandbox could take from it.
+//! - What services of a project share is made by [`stock::OwnStock`], and by no run: volumes, in which nothing is executed, and
+//!   networks, which lead to no other network, to nothing of the host and not outside.
 //! - No program of the host is executed inside, not even as the interpreter of a script: paths that lead into /proc are
 //!   refused.
 //!
@@ -71,7 +73,9 @@ mod microvm;
 mod native;
 mod outcome;
 mod project;
+mod publish;
 mod record;
+mod relay;
 mod secret;
 // A plan as the integration tests make one.
 #[cfg(test)]
@@ -106,6 +110,7 @@ pub use native::{
     launcher_main, probe,
 };
 pub use outcome::{End, Limit, Measured, Usage};
+pub use publish::PublishError;
 pub use record::{RecordError, record};
 pub use secret::{Secret, SecretError, Secrets};
 pub use trail::{

@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use perry_sandbox_engine::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
-use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Probe, SignerChoice, Upkeep};
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Probe, SignerChoice, Upkeep, Wish};
 use perry_sandbox_policy::WallTime;
 use perry_sandbox_runner::{HealthCheck as Check, Restart as Again};
 
 use crate::demand::{Demand, Demands};
 use crate::judge::{Judged, Judgement};
-use crate::model::{Condition, HealthCheck, HealthTest, Restart, Service, Stack};
+use crate::model::{Condition, HealthCheck, Restart, Service, Stack};
 use crate::order::Order;
 
 /// Failures in a row where nobody says.
@@ -98,7 +98,8 @@ fn replicas(
     let not_allowed = || DesireError::NotAllowed(service.name.clone());
     let Judgement::Allowed(allowed) = &verdict.judgement else { return Err(not_allowed()) };
     let wish = demand.wish(&verdict.pinned(), asked.policy, asked.signer, asked.access);
-    let wish = wish.ok_or_else(not_allowed)?;
+    // Whoever asks by these words again, from another environment, asks for the backend that the verdict was about.
+    let wish = Wish { backend: Some(allowed.backend.clone()), ..wish.ok_or_else(not_allowed)? };
     let stop = StopHow {
         signal: stop_signal(service)?,
         grace: service.container.stop_grace.map(|grace| grace.value),
@@ -164,11 +165,7 @@ fn upkeep(service: &Service) -> Upkeep {
 }
 
 fn probe(health: &HealthCheck) -> Option<Probe> {
-    let command = match health.test.as_ref()? {
-        HealthTest::None => return None,
-        HealthTest::Command(command) => command.clone(),
-        HealthTest::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
-    };
+    let command = health.command()?;
     let time = |time: Option<Duration>| {
         time.and_then(|time| WallTime::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
     };

@@ -85,7 +85,7 @@ pub(crate) enum NetworkCommand {
         #[arg(long = "label", value_name = "NAME=VALUE")]
         labels: Vec<String>,
 
-        /// Project that it belongs to, whose services alone use it; the engine's name is then PROJECT_NAME
+        /// Project that it belongs to, whose services alone use it; the engine's name for it has the project first, as `shop_back`
         #[arg(long)]
         project: Option<Project>,
 
@@ -128,7 +128,7 @@ pub(crate) enum VolumeCommand {
         #[arg(long = "label", value_name = "NAME=VALUE")]
         labels: Vec<String>,
 
-        /// Project that it belongs to, whose services alone use it; the engine's name is then PROJECT_NAME
+        /// Project that it belongs to, whose services alone use it; the engine's name for it has the project first, as `shop_back`
         #[arg(long)]
         project: Option<Project>,
 

@@ -5,7 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::conditions::Wanted;
-use super::{Course, Happened, tell};
+use super::event::{Happened, tell};
+use super::run::Course;
 use crate::error::StepError;
 use crate::journal::Undo;
 use crate::work::{Act, Step};
@@ -22,9 +23,17 @@ pub(super) struct Pool<'a> {
 struct State {
     /// Steps that somebody has taken, by their places.
     taken: BTreeSet<usize>,
-    /// What each step that is done has started; nothing for a step that starts nothing.
-    done: Vec<Option<Option<String>>>,
+    /// How far each step is.
+    progress: Vec<Progress>,
     failed: Option<(String, StepError)>,
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Progress {
+    Open,
+    /// Done, and what it has started.
+    Done(Option<String>),
 }
 
 /// What came of it.
@@ -37,7 +46,7 @@ pub(super) struct Taken {
 
 impl<'a> Pool<'a> {
     pub(super) fn new(course: &'a Course<'a>, steps: &'a [Step]) -> Self {
-        let state = State { done: vec![None; steps.len()], ..State::default() };
+        let state = State { progress: vec![Progress::Open; steps.len()], ..State::default() };
         Self { course, steps, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -50,10 +59,11 @@ impl<'a> Pool<'a> {
         });
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         // A worker that broke off has said nothing, and nothing is no success.
-        let is_whole = state.done.iter().all(Option::is_some);
+        let is_whole = !state.progress.contains(&Progress::Open);
         let broken = || ("a step".to_owned(), StepError::Failed("it broke off".to_owned()));
         let failed = state.failed.or_else(|| (!is_whole).then(broken));
-        Taken { ids: state.done.into_iter().map(Option::flatten).collect(), failed }
+        let id = |progress| if let Progress::Done(id) = progress { id } else { None };
+        Taken { ids: state.progress.into_iter().map(id).collect(), failed }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,8 +77,8 @@ impl<'a> Pool<'a> {
             match outcome {
                 Ok(id) => {
                     tell(self.course.events, &step.act, Happened::Done);
-                    if let Some(slot) = state.done.get_mut(place) {
-                        *slot = Some(id);
+                    if let Some(slot) = state.progress.get_mut(place) {
+                        *slot = Progress::Done(id);
                     }
                 }
                 Err(error) => {
@@ -92,7 +102,8 @@ impl<'a> Pool<'a> {
                 return None;
             }
             let is_done = |number: usize| {
-                number.checked_sub(1).and_then(|place| state.done.get(place)).is_some_and(Option::is_some)
+                let progress = number.checked_sub(1).and_then(|place| state.progress.get(place));
+                progress.is_some_and(|progress| *progress != Progress::Open)
             };
             let free = self.steps.iter().enumerate().find(|(place, step)| {
                 !state.taken.contains(place) && step.after.iter().all(|after| is_done(after.step))
@@ -125,8 +136,10 @@ impl<'a> Pool<'a> {
     fn wait(&self, step: &Step) -> Result<(), StepError> {
         for after in &step.after {
             let place = after.step.saturating_sub(1);
-            let id = self.state().done.get(place).cloned().flatten().flatten();
-            let (Some(id), Some(other)) = (id, self.steps.get(place)) else { continue };
+            let started = self.state().progress.get(place).cloned();
+            let (Some(Progress::Done(Some(id))), Some(other)) = (started, self.steps.get(place)) else {
+                continue;
+            };
             let wanted = Wanted::Until(after.until);
             let other = name(&other.act);
             if wanted != Wanted::Until(crate::Until::Started) {
@@ -188,7 +201,7 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
         Act::Keep { id, .. } => return Ok(Some(id.clone())),
         Act::Stop { id, how, .. } => world.stop(id, *how)?,
         Act::SetAside { id, aside, .. } => world.rename(id, aside)?,
-        Act::Start { unit, name } => {
+        Act::Start { unit, name, .. } => {
             let missing = || StepError::Failed(format!("{name} is not in the plan"));
             let unit = course.desired.units.get(*unit).ok_or_else(missing)?;
             return world.start(unit, &unit.member(course.desired, run)).map(Some);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Course, Events, Happened, tell};
+use super::event::{Events, Happened, tell};
+use super::run::Course;
 use crate::desired::StopHow;
 use crate::error::{Left, StepError};
 use crate::journal::{Undo, Unfinished};
@@ -64,11 +65,13 @@ impl Undoing<'_> {
             }
             Undo::RemoveReplica { service, replica } => {
                 let seen = self.world.seen(self.project)?.replicas.into_iter();
-                let made = seen.filter(|one| {
+                let mut made = seen.filter(|one| {
                     one.member.run == run && one.member.service == *service && one.member.replica == *replica
                 });
-                made.map(|one| self.end(&one.id, &one.condition).and_then(|()| self.world.remove(&one.id)))
-                    .collect()
+                made.try_for_each(|one| {
+                    self.end(&one.id, &one.condition)?;
+                    self.world.remove(&one.id)
+                })
             }
             Undo::StartAgain { id, service } => match self.world.look(id)? {
                 Condition::Running(_) => Ok(()),

@@ -184,7 +184,7 @@ impl<'a> Builder<'a> {
         let fate = self.fate(unit, renewed);
         let name = unit.name.clone().unwrap_or_else(|| format!("{} {}", unit.service, unit.replica));
         let step = match fate {
-            Fate::Make => self.add(Act::Start { unit: index, name }, after),
+            Fate::Make => self.add(Act::Start { unit: index, name, replaces: false }, after),
             Fate::Keep(found) => {
                 self.used.insert(&found.id);
                 // It runs: what it was to wait for is over.
@@ -206,7 +206,7 @@ impl<'a> Builder<'a> {
                     after.push(done(aside));
                 }
                 self.work.tidy.push(remove(found));
-                self.add(Act::Start { unit: index, name }, after)
+                self.add(Act::Start { unit: index, name, replaces: true }, after)
             }
         };
         self.started.entry(&unit.service).or_default().push(step);

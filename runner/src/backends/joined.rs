@@ -5,13 +5,15 @@
 //! and puts on the plan's filter, limits and Linux caps step by step.
 
 use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::prepared::Work;
 use super::script::{Action, Backend, PID_FILE, SAYING, Script};
-use crate::native::{Ids, Process, Target, foreign_target};
+use crate::native::{Ids, Process, Target, foreign_process, foreign_target};
 
 /// Whether a program can join a sandbox of this backend here, as far as can be said before there is one; if not, why.
 pub(crate) fn can_be_joined(backend: &str) -> Result<(), &'static str> {
@@ -35,23 +37,33 @@ impl Work {
         let Self::Script(script) = self else {
             return Err("it is no sandbox of this kernel's processes".to_owned());
         };
-        can_be_joined(script.backend.name())?;
         script.target()
     }
 }
 
 impl Script {
     fn target(&self) -> Result<Target, String> {
-        let target = if self.backend == Backend::Podman {
+        self.found(|pid, is_it| foreign_target(pid, is_it))
+    }
+
+    /// Its first process.
+    pub(super) fn first_process(&self) -> Result<OwnedFd, String> {
+        self.found(|pid, is_it| foreign_process(pid, is_it).map(|(process, _)| process))
+    }
+
+    /// What `look` makes of the number of its first process, and of who knows whether it is that.
+    fn found<T>(&self, look: impl FnOnce(i32, &dyn Fn() -> bool) -> io::Result<T>) -> Result<T, String> {
+        can_be_joined(self.backend.name())?;
+        let found = if self.backend == Backend::Podman {
             let file = self.folder.join(PID_FILE);
             let pid = self.program().ok_or("podman does not say which process its program is")?;
-            foreign_target(pid, || is_monitored(pid, &file))
+            look(pid, &|| is_monitored(pid, &file))
         } else {
             let id = self.container()?;
             let pid = first_process(&id).ok_or("no process of this kernel is the first of that container")?;
-            foreign_target(pid, || is_in_groups(pid, &id))
+            look(pid, &|| is_in_groups(pid, &id))
         };
-        target.map_err(|error| error.to_string())
+        found.map_err(|error| error.to_string())
     }
 
     /// What a Docker engine calls a container that runs.

@@ -26,7 +26,7 @@ use super::stock::Project;
 use super::stock::question::Engine;
 use super::stock::required::Required;
 use super::survey::Absence;
-use super::table::{self, by, nobody};
+use super::table::{self, by, nobody, published};
 use super::tool::{Call, find};
 use crate::demands::PlanError;
 use crate::native::{RANGE_BASE, RANGE_LENGTH, check_owner};
@@ -121,6 +121,7 @@ impl Podman {
             let remedy = "install netavark, and write `network_backend = \"netavark\"` below `[network]` in containers.conf";
             table.set(Control::ProjectNetworks, nobody(why, Some(remedy)));
         }
+        table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
         }
@@ -135,7 +136,7 @@ impl Podman {
     /// A call with our configuration in the place of its own.
     pub(super) fn call(&self, runtime: &Path, words: &[&str]) -> Call {
         let home = home(runtime);
-        let mut call = Call::new(&self.program, ["--log-level=fatal"]).with_env(&self.env);
+        let mut call = Call::new(&self.program, [QUIET]).with_env(&self.env);
         call.args.push(format!("--runtime={}", self.info.runtime.display()));
         call.args.push(format!("--cgroup-manager={}", self.info.cgroup_manager));
         call.args.push(format!("--hooks-dir={}", home.join(HOOKS).display()));
@@ -179,6 +180,14 @@ impl Podman {
         words.extend(["--".to_owned(), engine_id(plan)?]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let of = |words: &[&str]| Action::Call(self.call(runtime, words));
+        let mut run = self.call(runtime, &words);
+        if !plan.networks.is_empty() {
+            // podman hands the level on to netavark, which says on the sandbox's stream that it has no such one.
+            run.args
+                .iter_mut()
+                .filter(|word| *word == QUIET)
+                .for_each(|word| "--log-level=error".clone_into(word));
+        }
         let user = plan.process.user;
         let owner = (!self.info.rootless)
             .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid)));
@@ -196,7 +205,7 @@ impl Podman {
             terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
-            run: self.call(runtime, &words),
+            run,
             signal: of(&["kill", "--signal", SIGNAL, name]),
             caught: None,
             state: None,
@@ -355,6 +364,7 @@ fn read_info(bytes: &[u8]) -> Result<Info, String> {
     })
 }
 
+const QUIET: &str = "--log-level=fatal";
 const CONF: &str = "containers.conf";
 const SECCOMP: &str = "seccomp.json";
 /// What it would mount into every container, from `mounts.conf` of the system or the user: nothing.

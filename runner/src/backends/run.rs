@@ -6,9 +6,12 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use perry_sandbox_policy::Publication;
 
 use super::end::{Conclusion, conclude};
 use super::guard::Guard;
@@ -21,12 +24,17 @@ use crate::native::{
     is_handled_by, open_pidfd, peek_exited, pipes, signal_by_pidfd, supervise,
 };
 use crate::outcome::{End, Limit, Measured, Usage};
+use crate::publish::{PublishError, Publisher};
 use crate::secret::Secrets;
 
 /// How long an engine may take to pass a signal on.
 const SIGNALLING: Duration = Duration::from_secs(10);
 /// How long an engine's client may live on after its sandbox was removed.
 const LAST: Duration = Duration::from_secs(5);
+
+/// How long the first process of a sandbox that was started may not be found, and from one look for it to the next.
+const FINDING: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What a run needs beside its script.
 pub(crate) struct Around<'a> {
@@ -36,6 +44,8 @@ pub(crate) struct Around<'a> {
     pub(crate) secrets: Option<&'a Secrets>,
     /// Who is told how it goes on.
     pub(crate) observer: Option<&'a dyn Observer>,
+    /// Ports that are reached from the host.
+    pub(crate) publish: &'a [Publication],
     /// Rows and columns of the terminal, where there is one.
     pub(crate) window: (u16, u16),
     /// What has to be done before anything runs.
@@ -63,6 +73,8 @@ pub(crate) fn run(
     around: &Around<'_>,
     bring: &dyn Fn() -> Result<(), RunError>,
 ) -> Result<Finished, RunError> {
+    // What cannot be reached is not started.
+    let publisher = Publisher::bind(around.publish)?;
     sweep_for_a_while(around.runtime);
     let place = Place::make(script, around.runtime, around.secrets).map_err(RunError::Live)?;
     let guard = Guard::start(&script.folder).map_err(RunError::Guard)?;
@@ -90,12 +102,19 @@ pub(crate) fn run(
     if let (Some(observer), Some((pid, pidfd))) = (around.observer, &running.process) {
         observer.started(*pid, pidfd.as_fd(), None);
     }
+    let unreached = OnceLock::new();
     let ended = std::thread::scope(|scope| {
         let hands = Reach { script, scope, process: process.as_fd(), killed: AtomicBool::new(false) };
         let process = process.as_fd();
+        let (publisher, unreached) = (publisher.as_ref(), &unreached);
         // Nobody speaks on the report; its end says that the program runs.
         scope.spawn(move || {
             await_start(script, process);
+            if let Err(error) = publisher.map_or(Ok(()), |publisher| publish(script, process, publisher)) {
+                drop(unreached.set(error));
+                // What fails here is tried again, and told, when the run is over.
+                drop(script.end.as_ref().unwrap_or(&script.remove).take(REMOVAL));
+            }
             drop(silence);
             // What fails here is told by the next of the project that starts or ends.
             script.names.iter().for_each(|names| drop(names.tell(script)));
@@ -105,6 +124,9 @@ pub(crate) fn run(
         supervise(running, bounds, commands, company)
     });
     let ended = ended.map_err(RunError::Supervision)?;
+    if let Some(error) = unreached.into_inner() {
+        return Err(error.into());
+    }
     let finished = finish(script, ended)?;
     if script.is_removed_by_itself() && !finished.was_killed {
         berth.place.is_gone();
@@ -148,6 +170,22 @@ fn await_start(script: &Script, process: BorrowedFd<'_>) {
     while !script.has_started() && !peek_exited(process) {
         std::thread::sleep(pause);
         pause = pause.saturating_mul(2).min(Duration::from_millis(50));
+    }
+}
+
+/// Has sockets made beside the program, unless it has ended already.
+fn publish(script: &Script, client: BorrowedFd<'_>, publisher: &Publisher) -> Result<(), PublishError> {
+    let begun = Instant::now();
+    loop {
+        let process = script.first_process().map_err(PublishError::Process);
+        let answer = process.and_then(|process| publisher.enter(process.as_fd()));
+        let has_ended = || await_readable(client, AGAIN).unwrap_or(false) || peek_exited(client);
+        if answer.is_ok() || has_ended() {
+            return Ok(());
+        }
+        if begun.elapsed() > FINDING {
+            return answer;
+        }
     }
 }
 

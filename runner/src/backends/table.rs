@@ -2,7 +2,9 @@
 
 use perry_sandbox_policy::{BackendFacts, Control, ControlTable, Emulation, Enforcement, IsolationLevel};
 
+use super::joined::can_be_joined;
 use super::script::Backend;
+use crate::publish::PUBLISHER;
 
 /// All controls, none of them held.
 pub(super) fn nothing(why: &str) -> ControlTable {
@@ -30,6 +32,14 @@ pub(super) fn by(who: &str) -> Enforcement {
 
 pub(super) fn nobody(why: &str, remedy: Option<&str>) -> Enforcement {
     Enforcement::Nobody { why: why.to_owned(), remedy: remedy.map(str::to_owned) }
+}
+
+/// Ports are published by us, beside processes of this kernel.
+pub(super) fn published(backend: Backend) -> Enforcement {
+    match can_be_joined(backend.name()) {
+        Ok(()) => by(PUBLISHER),
+        Err(why) => nobody(why, Some("use the backend `native`")),
+    }
 }
 
 /// An engine's version, for people: one of an ordinary user's holds less.

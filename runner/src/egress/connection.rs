@@ -2,14 +2,11 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, connect, getsockopt, socket, sockopt,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::host::{Destination, Host};
 use super::judge::Grants;
@@ -18,7 +15,7 @@ use super::request::{self, Asked, LONGEST_HEAD};
 use super::resolver::{Lookup, resolve};
 use super::socks::{self, Read, Reply};
 use super::tally::{EgressReason, Tally};
-use super::wait::{self, Over};
+use crate::relay::{Over, after, connect, one};
 
 /// How many addresses of one name are tried.
 const TRIES: usize = 4;
@@ -83,7 +80,7 @@ pub(super) fn serve(client: TcpStream, shared: &Shared) {
     if client.set_nonblocking(true).is_err() {
         return;
     }
-    let begun = wait::after(shared.times.head);
+    let begun = after(shared.times.head);
     let mut session = Session { client, shared, bytes: Vec::new(), speech: Speech::Http, deadline: begun };
     let (to, answer) = match session.negotiate() {
         Ok((server, to, unseen)) => {
@@ -190,7 +187,7 @@ impl Session<'_> {
     }
 
     fn wait(&self, flags: PollFlags) -> Result<(), Out> {
-        match wait::one(self.client.as_fd(), flags, self.shared.stopped.as_fd(), self.deadline) {
+        match one(self.client.as_fd(), flags, self.shared.stopped.as_fd(), self.deadline) {
             Ok(()) => Ok(()),
             Err(Over::Late) => Err(unread(EgressReason::TooSlowOrLong)),
             Err(Over::Ended | Over::Failed) => Err(Out::Gone),
@@ -211,7 +208,7 @@ impl Session<'_> {
 
     /// Tells the client, which may not listen any more.
     fn refuse(&mut self, reason: EgressReason) {
-        self.deadline = wait::after(self.shared.times.head);
+        self.deadline = after(self.shared.times.head);
         let answer = match (self.speech, reason) {
             (Speech::Http, reason) => {
                 let status = match reason {
@@ -242,7 +239,7 @@ impl Session<'_> {
         if !self.shared.grants.covers(to) {
             return Err(refused(to, EgressReason::NotGranted));
         }
-        let deadline = wait::after(self.shared.times.connect);
+        let deadline = after(self.shared.times.connect);
         let stopped = self.shared.stopped.as_fd();
         let addresses = match &to.host {
             Host::Address(address) => vec![*address],
@@ -273,21 +270,7 @@ impl Session<'_> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let made = socket(family, SockType::Stream, flags, None).map_err(|_| None)?;
-        let begun = match address {
-            SocketAddr::V4(address) => connect(made.as_raw_fd(), &SockaddrIn::from(address)),
-            SocketAddr::V6(address) => connect(made.as_raw_fd(), &SockaddrIn6::from(address)),
-        };
-        match begun {
-            Ok(()) => {}
-            Err(Errno::EINPROGRESS) => {
-                wait::one(made.as_fd(), PollFlags::POLLOUT, self.shared.stopped.as_fd(), deadline)
-                    .map_err(Some)?;
-                if getsockopt(&made, sockopt::SocketError) != Ok(0) {
-                    return Err(None);
-                }
-            }
-            Err(_) => return Err(None),
-        }
+        connect(made.as_fd(), address, self.shared.stopped.as_fd(), deadline)?;
         Ok(TcpStream::from(made))
     }
 }

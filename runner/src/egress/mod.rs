@@ -22,7 +22,6 @@ mod socks;
 mod tally;
 #[cfg(test)]
 mod tests;
-mod wait;
 
 pub(crate) use judge::Grants;
 pub(crate) use proxy::Door;

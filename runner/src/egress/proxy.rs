@@ -5,26 +5,22 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, Builder, JoinHandle, Scope};
+use std::thread::{self, Builder, Scope};
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
 use nix::poll::PollFlags;
-use nix::unistd::pipe2;
 
 use super::connection::{Shared, Times, serve};
 use super::dns;
 use super::judge::Grants;
 use super::resolver::{Lookup, system};
 use super::tally::{EgressReason, EgressUse, Tally};
-use super::wait::{self, Over};
+use crate::relay::{Attendant, Over, STACK, accept as accept_next, after, any};
 
 /// How many connections a sandbox has at once. Others wait in the listener's queue.
 const CONNECTIONS: usize = 64;
 /// How many questions for names are answered before anything else has its turn.
 const QUESTIONS: usize = 32;
-/// What a connection's thread needs.
-const STACK: usize = 256 << 10;
 /// From one look to the next whether there is room for another connection.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -66,9 +62,7 @@ impl Door {
 #[derive(Debug)]
 pub(super) struct Proxy {
     shared: Arc<Shared>,
-    /// Closed to end it.
-    stop: Option<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    attendant: Attendant,
 }
 
 impl Proxy {
@@ -80,31 +74,16 @@ impl Proxy {
         let (listener, names) = (TcpListener::from(listener), UdpSocket::from(names));
         listener.set_nonblocking(true)?;
         names.set_nonblocking(true)?;
-        let (stopped, stop) = pipe2(OFlag::O_CLOEXEC)?;
+        let (stopped, attendant) = Attendant::new()?;
         let shared = Arc::new(Shared { grants, lookup, times, tally: Tally::default(), stopped });
         let own = Arc::clone(&shared);
-        let thread = Builder::new().name("egress".to_owned()).stack_size(STACK);
-        let thread = thread.spawn(move || attend(&own, &listener, &names))?;
-        Ok(Self { shared, stop: Some(stop), thread: Some(thread) })
+        let attendant = attendant.start("egress", move || attend(&own, &listener, &names))?;
+        Ok(Self { shared, attendant })
     }
 
-    pub(super) fn finish(mut self) -> EgressUse {
-        self.end();
+    pub(super) fn finish(self) -> EgressUse {
+        drop(self.attendant);
         self.shared.tally.sum()
-    }
-
-    fn end(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It has nothing to say; one that failed has let nobody out any more.
-            drop(thread.join());
-        }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
@@ -118,8 +97,8 @@ fn attend(shared: &Shared, listener: &TcpListener, names: &UdpSocket) {
                 (names.as_fd(), PollFlags::POLLIN),
                 (listener.as_fd(), if full { PollFlags::empty() } else { PollFlags::POLLIN }),
             ];
-            let deadline = full.then(|| wait::after(LOOK));
-            match wait::any(&wanted, shared.stopped.as_fd(), deadline) {
+            let deadline = full.then(|| after(LOOK));
+            match any(&wanted, shared.stopped.as_fd(), deadline) {
                 Ok(_) | Err(Over::Late) => {}
                 Err(Over::Ended | Over::Failed) => return,
             }
@@ -148,11 +127,10 @@ fn accept<'scope>(
     listener: &TcpListener,
     busy: &'scope AtomicUsize,
 ) -> bool {
-    let client = match listener.accept() {
-        Ok((client, _)) => client,
-        Err(error) => {
-            return !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
-        }
+    let client = match accept_next(listener) {
+        Ok(Some(client)) => client,
+        Ok(None) => return true,
+        Err(_) => return false,
     };
     busy.fetch_add(1, Ordering::SeqCst);
     let seat = Seat(busy);

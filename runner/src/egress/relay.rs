@@ -1,21 +1,15 @@
 //! Bytes in both directions, once the first of the client have been looked at.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::time::Instant;
-
-use nix::poll::PollFlags;
 
 use super::connection::Shared;
 use super::hello::{self, Hello, LONGEST_HELLO};
 use super::host::{Destination, Host};
 use super::judge::Grants;
 use super::tally::EgressReason;
-use super::wait::{self, Over};
-
-/// How much of each direction is held here.
-const ROOM: usize = LONGEST_HELLO;
+use crate::relay::{Held, Over, Pair};
 
 /// The port where nothing but TLS is spoken.
 const TLS_PORT: u16 = 443;
@@ -43,52 +37,6 @@ pub(super) fn look(first: &[u8], to: &Destination, grants: &Grants) -> Option<Re
     Some(if fits { Ok(()) } else { Err(EgressReason::OtherServerName) })
 }
 
-/// One direction.
-#[derive(Default)]
-struct Flow {
-    held: Vec<u8>,
-    /// Its source says nothing more.
-    ended: bool,
-    /// Its target has been told so.
-    told: bool,
-}
-
-impl Flow {
-    const fn has_room(&self) -> bool {
-        !self.ended && self.held.len() < ROOM
-    }
-
-    fn fill(&mut self, source: &mut TcpStream) -> io::Result<()> {
-        let mut bytes = [0; 4096];
-        match source.read(&mut bytes) {
-            Ok(0) => self.ended = true,
-            Ok(count) => self.held.extend_from_slice(bytes.get(..count).unwrap_or_default()),
-            Err(error) if passes(&error) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    fn drain(&mut self, target: &mut TcpStream) -> io::Result<()> {
-        if !self.held.is_empty() {
-            match target.write(&self.held) {
-                Ok(count) => drop(self.held.drain(..count.min(self.held.len()))),
-                Err(error) if passes(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if self.ended && self.held.is_empty() && !self.told {
-            self.told = true;
-            target.shutdown(Shutdown::Write)?;
-        }
-        Ok(())
-    }
-}
-
-fn passes(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
 /// Both directions of a connection.
 pub(super) struct Relay<'a> {
     pub(super) client: TcpStream,
@@ -102,70 +50,42 @@ pub(super) struct Relay<'a> {
 impl Relay<'_> {
     /// Goes on until both sides are done, nothing moves for too long, or the sandbox has ended. `first` is what the client
     /// has said already.
-    pub(super) fn run(mut self, first: Vec<u8>) -> Result<(), EgressReason> {
-        let (mut up, mut down) = (Flow { held: first, ..Flow::default() }, Flow::default());
-        let begun = Instant::now();
-        let mut moved = begun;
-        loop {
-            if self.unseen {
-                self.look(&up)?;
-            }
-            if !self.unseen && up.drain(&mut self.server).is_err() || down.drain(&mut self.client).is_err() {
-                return Ok(());
-            }
-            if up.told && down.told {
-                return Ok(());
-            }
-            // A greeting that has begun, or has to come, comes soon.
-            let strict = self.unseen && (self.to.port == TLS_PORT || !up.held.is_empty());
-            let patience = if strict { self.shared.times.head } else { self.shared.times.idle };
-            let since = if strict { begun } else { moved };
-            let deadline = since.checked_add(patience).unwrap_or(since);
-            match self.turn(&mut up, &mut down, deadline) {
-                Ok(true) => moved = Instant::now(),
-                Err(Over::Late) if strict => return Err(EgressReason::TooSlowOrLong),
-                Ok(false) | Err(_) => return Ok(()),
-            }
-        }
-    }
-
-    fn look(&mut self, up: &Flow) -> Result<(), EgressReason> {
-        match look(&up.held, self.to, &self.shared.grants) {
-            Some(answer) => {
-                answer?;
-                self.unseen = false;
-            }
-            None if up.ended && up.held.is_empty() => self.unseen = false,
-            None if up.ended => return Err(EgressReason::OtherServerName),
-            None => {}
+    pub(super) fn run(self, first: Vec<u8>) -> Result<(), EgressReason> {
+        let Self { client, server, to, unseen, shared } = self;
+        let mut pair = Pair::new((client, server), LONGEST_HELLO, first);
+        if !unseen || greet(&mut pair, to, shared)? {
+            pair.run(shared.stopped.as_fd(), Some(shared.times.idle));
         }
         Ok(())
     }
+}
 
-    /// Waits, and reads what is there. Whether the connection goes on.
-    fn turn(&mut self, up: &mut Flow, down: &mut Flow, deadline: Instant) -> Result<bool, Over> {
-        let flag = |wanted, flag| if wanted { flag } else { PollFlags::empty() };
-        // Where TLS must be spoken, the server has nothing to say before the client's greeting has been seen.
-        let silent = self.unseen && self.to.port == TLS_PORT;
-        let client = flag(up.has_room(), PollFlags::POLLIN) | flag(!down.held.is_empty(), PollFlags::POLLOUT);
-        let server = flag(down.has_room() && !silent, PollFlags::POLLIN)
-            | flag(!up.held.is_empty() && !self.unseen, PollFlags::POLLOUT);
-        let wanted = [(self.client.as_fd(), client), (self.server.as_fd(), server)];
-        let ready = wait::any(&wanted, self.shared.stopped.as_fd(), Some(deadline))?;
-        let broken = PollFlags::POLLERR | PollFlags::POLLHUP;
-        for ((_, wanted), ready) in wanted.iter().zip(&ready) {
-            // Nothing is wanted of it, and it is gone: waiting on would spin.
-            if wanted.is_empty() && ready.intersects(broken) {
-                return Ok(false);
-            }
+/// Keeps what the client says until it has been looked at. Whether the connection goes on.
+fn greet(pair: &mut Pair, to: &Destination, shared: &Shared) -> Result<bool, EgressReason> {
+    // Where TLS must be spoken, the server has nothing to say before the client's greeting has been seen.
+    let held = Held { client: true, server: to.port == TLS_PORT };
+    let begun = Instant::now();
+    loop {
+        let (first, ended) = pair.said();
+        let has_begun = !first.is_empty();
+        match look(first, to, &shared.grants) {
+            Some(answer) => return answer.map(|()| true),
+            None if ended && !has_begun => return Ok(true),
+            None if ended => return Err(EgressReason::OtherServerName),
+            None => {}
         }
-        let has_news = |ready: Option<&PollFlags>| {
-            ready.is_some_and(|ready| ready.intersects(broken | PollFlags::POLLIN))
-        };
-        let (from_client, from_server) = (has_news(ready.first()), has_news(ready.get(1)));
-        let failed = from_client && up.has_room() && up.fill(&mut self.client).is_err()
-            || from_server && down.has_room() && !silent && down.fill(&mut self.server).is_err();
-        Ok(!failed)
+        if !pair.pass(held) {
+            return Ok(false);
+        }
+        // A greeting that has begun, or has to come, comes soon.
+        let strict = to.port == TLS_PORT || has_begun;
+        let (since, patience) =
+            if strict { (begun, shared.times.head) } else { (pair.moved(), shared.times.idle) };
+        match pair.turn(held, shared.stopped.as_fd(), since.checked_add(patience)) {
+            Ok(true) => {}
+            Err(Over::Late) if strict => return Err(EgressReason::TooSlowOrLong),
+            Ok(false) | Err(_) => return Ok(false),
+        }
     }
 }
 

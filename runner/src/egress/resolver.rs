@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use nix::poll::PollFlags;
 
-use super::wait::{self, Over};
+use crate::relay::{Over, one};
 
 /// Who knows the addresses of a name, if it has any.
 pub(super) type Lookup = fn(&str, u16) -> Vec<IpAddr>;
@@ -47,7 +47,7 @@ pub(super) fn resolve(
     if asked.is_err() {
         return Ok(Vec::new());
     }
-    match wait::one(ours.as_fd(), PollFlags::POLLIN, stopped, deadline) {
+    match one(ours.as_fd(), PollFlags::POLLIN, stopped, deadline) {
         Ok(()) => Ok(hear.try_recv().unwrap_or_default()),
         Err(Over::Late) => Ok(Vec::new()),
         Err(over) => Err(over),

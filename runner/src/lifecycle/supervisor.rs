@@ -22,7 +22,7 @@ use super::record::{Finish, Record, State};
 use super::restart::BackOff;
 use crate::backends::Around;
 use crate::io::{Commands, Input, Output, Streams, remote};
-use crate::native::{Finished, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
+use crate::native::{Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
 use crate::secret::Secrets;
 use crate::trail::{EgressCount, Event, RunAgain, RunEnd, Trail, TrailError};
 
@@ -125,6 +125,7 @@ fn run_all(
         secrets: Some(secrets),
         observer: Some(post),
         recorder: None,
+        publisher: None,
         before: None,
     };
     loop {
@@ -135,9 +136,9 @@ fn run_all(
                 Some(work) => {
                     // The caller has given the engine the image, and has written the first line.
                     let (runtime, secrets) = (post.order.runtime.as_path(), Some(secrets));
-                    let window = post.order.window;
-                    let around =
-                        Around { runtime, secrets, observer: Some(post), window, before: &|| Ok(()) };
+                    let (window, publish) = (post.order.window, settings.publish.as_slice());
+                    let (observer, before): (Option<&dyn Observer>, _) = (Some(post), &|| Ok(()));
+                    let around = Around { runtime, secrets, observer, publish, window, before };
                     work.run((&settings.limits, root), streams, Some(commands), &around, &|| Ok(()))
                 }
             },

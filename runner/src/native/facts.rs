@@ -16,6 +16,7 @@ use super::process::Process;
 use super::secrets;
 use super::sys::try_namespaces;
 use crate::project::NEEDS_ROOT;
+use crate::publish::PUBLISHER;
 
 /// The name of this backend in plans and on the command line.
 pub(crate) const NAME: &str = "native";
@@ -99,15 +100,6 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         nobody(NEEDS_ROOT, Some("run it as root, or use the backend `podman`"))
     };
     table.set(Control::ProjectNetworks, networks);
-    for control in LATER {
-        table.set(
-            control,
-            nobody(
-                "the native backend cannot do this yet",
-                Some("ask for less, or wait for a version that can"),
-            ),
-        );
-    }
     let counted = match room {
         Room::V2(_) => Some(["cgroup v2 memory.max", "cgroup v2 cpu.max", "cgroup v2 pids.max"]),
         Room::V1 { .. } => {
@@ -137,7 +129,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 24] = [
+const HELD: [(Control, &str); 25] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -149,6 +141,7 @@ const HELD: [(Control, &str); 24] = [
         Control::Egress,
         "egress proxy (in the supervisor, the only way out of the network namespace: host, port, address, and the server name of TLS)",
     ),
+    (Control::Publish, PUBLISHER),
     (Control::ReadOnlyRoot, "read-only mount"),
     (Control::EphemeralRoot, "overlayfs on a bounded tmpfs"),
     (Control::Tmp, "tmpfs with size and inode limits"),
@@ -167,7 +160,7 @@ const HELD: [(Control, &str); 24] = [
     (Control::Output, "supervisor"),
     (
         Control::Disk,
-        "tmpfs size of /tmp and of an ephemeral root, not of write mounts; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)",
+        "tmpfs size of /tmp and of an ephemeral root, not of write mounts and volumes; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)",
     ),
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (Control::Terminal, "devpts of its own"),
@@ -175,9 +168,6 @@ const HELD: [(Control, &str); 24] = [
 
 /// How root holds networks of projects.
 const NETWORKS: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside); addresses by the runner; names by /etc/hosts";
-
-/// What this backend does not do yet: said, and refused before anything starts.
-const LATER: [Control; 1] = [Control::Publish];
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {
@@ -207,9 +197,9 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 5);
+        assert_eq!(table.iter().count(), HELD.len() + 5);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
-        assert!(table.enforcer(Control::Publish).is_none() && table.enforcer(Control::Egress).is_some());
+        assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::sys::Errno;
 use crate::backends::ToolError;
 use crate::backends::stock::StockError;
 use crate::project::ProjectError;
+use crate::publish::PublishError;
 use crate::secret::SecretError;
 
 /// Why a sandbox did not run. Nothing of it is left.
@@ -80,6 +81,9 @@ pub enum RunError {
     /// Calls could not be answered any more.
     #[error("the recorder failed, and calls of the program with it: {0}")]
     Recorder(#[source] io::Error),
+    /// It could not be reached as the plan says.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// The supervisor failed; the sandbox was killed.
     #[error("lost touch with the sandbox, so it was killed: {0}")]
     Supervision(#[source] io::Error),
@@ -122,6 +126,7 @@ impl RunError {
             Self::Helper(_) => "helper",
             Self::Store(_) => "image",
             Self::Recorder(_) => "recorder",
+            Self::Publish(_) => "publish",
             Self::Supervision(_) => "supervision",
         }
     }

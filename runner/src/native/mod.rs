@@ -50,7 +50,7 @@ pub use devices::DeviceError;
 pub use facts::probe;
 pub(crate) use facts::{NAME, fresh_name, room};
 pub use failure::{RunError, SetupError};
-pub(crate) use foreign::foreign_target;
+pub(crate) use foreign::{foreign_process, foreign_target};
 pub use ground::RootError;
 pub(crate) use helper::{Role, start as start_helper};
 pub use helper::{helper_hook, launcher_main};
@@ -80,8 +80,8 @@ pub(crate) use steps::Slot;
 pub(crate) use supervise::{Company, Counting, Ended, Running, supervise};
 pub(crate) use sys::Exit;
 pub(crate) use sys::{
-    NoBrokenPipeSignal, Walls, clone_host, open_inside, open_pidfd, peek_exited, signal_by_pidfd,
-    spawn_walled, try_namespaces, wait_exit,
+    NoBrokenPipeSignal, Walls, clone_host, disconnect, open_inside, open_pidfd, peek_exited, signal_by_pidfd,
+    spawn_walled, try_namespaces, unsent, wait_exit,
 };
 pub use text::TextError;
 pub(crate) use wait::await_readable;

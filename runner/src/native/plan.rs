@@ -45,6 +45,7 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
             Network::None => Grants::default(),
             Network::Egress(patterns) => Grants::try_from(patterns.clone())?,
         },
+        publish: plan.publish.clone(),
         limits: bounds(plan),
     })
 }

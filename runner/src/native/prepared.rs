@@ -63,6 +63,7 @@ impl Prepared {
             secrets: surroundings.secrets,
             observer: None,
             recorder,
+            publisher: None,
             before: Some(before),
         };
         run(&self.settings, &self.root, streams, surroundings.commands, &place)

@@ -8,7 +8,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use super::sys::{
     Exit, REPORT_DOOR, REPORT_FAILURE, REPORT_LISTENER, REPORT_NAMES, REPORT_READY, REPORT_ROOM,
-    REPORT_TERMINAL, adopt,
+    REPORT_SOCKET, REPORT_TERMINAL, adopt,
 };
 
 /// First byte: the launcher has started it; process id (i32), and its pidfd beside it.
@@ -36,6 +36,8 @@ pub(crate) enum Report {
     Door(OwnedFd),
     /// Where it is asked for names.
     Names(OwnedFd),
+    /// One of the sockets for published ports.
+    Socket(OwnedFd),
     /// It waits for its call.
     Ready,
     /// Started by a launcher.
@@ -82,6 +84,7 @@ pub(crate) fn read_report(socket: &OwnedFd) -> io::Result<Report> {
         ([REPORT_LISTENER], Some(listener)) => Ok(Report::Listener(listener)),
         ([REPORT_DOOR], Some(listener)) => Ok(Report::Door(listener)),
         ([REPORT_NAMES], Some(names)) => Ok(Report::Names(names)),
+        ([REPORT_SOCKET], Some(socket)) => Ok(Report::Socket(socket)),
         ([REPORT_READY], None) => Ok(Report::Ready),
         ([REPORT_ROOM], Some(room)) => Ok(Report::Room(room)),
         ([REPORT_TERMINAL], Some(master)) => Ok(Report::Terminal(master)),

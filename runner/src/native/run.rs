@@ -30,6 +30,7 @@ use crate::egress::EgressUse;
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
 use crate::project::{hold, join};
+use crate::publish::Publisher;
 use crate::secret::Secrets;
 
 /// How a native run ended.
@@ -64,6 +65,8 @@ pub(crate) struct Place<'a> {
     pub(crate) observer: Option<&'a dyn Observer>,
     /// Who answers about every call; nothing: the plan's own filter is loaded.
     pub(crate) recorder: Option<&'a Recorder>,
+    /// By what it is reached; [`run`] makes it.
+    pub(crate) publisher: Option<&'a Publisher>,
     /// What has to be done before the program runs. The sandbox is set up meanwhile; when it fails, there is none.
     pub(crate) before: Option<&'a (dyn Fn() -> io::Result<()> + Sync)>,
 }
@@ -82,6 +85,9 @@ pub(crate) fn run(
     commands: Option<&Commands>,
     place: &Place<'_>,
 ) -> Result<Finished, RunError> {
+    // What cannot be reached is not started.
+    let publisher = Publisher::bind(&settings.publish)?;
+    let place = &Place { publisher: publisher.as_ref(), ..*place };
     clear(place.live)?;
     if let Some(released) = warm::release(settings, root, place)? {
         return released.stay(settings, streams, commands, place);
@@ -144,8 +150,9 @@ pub(super) fn stay(
 ) -> Result<Finished, RunError> {
     let counting = group.map_or(Counting::Us, Counting::Kernel);
     let egress = Some(&settings.egress).filter(|grants| !grants.is_empty());
+    let (company, publisher) = (Company::of(counting), place.publisher);
     let company =
-        Company { counting, observer: place.observer, recorder: place.recorder, egress, hands: None };
+        Company { observer: place.observer, recorder: place.recorder, egress, publisher, ..company };
     let ended = supervise(running, &settings.limits, commands, company).map_err(RunError::Supervision)?;
     conclude(spec, ended, group)
 }

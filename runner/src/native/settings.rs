@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perry_sandbox_policy::SecretName;
+use perry_sandbox_policy::{Publication, SecretName};
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) secrets: Vec<SecretName>,
     /// What may be reached through the proxy; nothing: there is none.
     pub(crate) egress: Grants,
+    /// Ports that are reached from the host.
+    pub(crate) publish: Vec<Publication>,
     /// All limits.
     pub(crate) limits: Bounds,
 }

@@ -206,6 +206,8 @@ pub(crate) enum Step {
     LoopbackUp,
     /// Bind the sockets of the egress proxy, send them to the runner, and close them.
     OpenDoor,
+    /// Make sockets for connections to published ports, send them to the runner, and close them.
+    MakeSockets { count: u16 },
     /// Limit one resource of each process.
     Limit { resource: u32, soft: u64, hard: u64 },
     /// New session keyring: keyrings are not namespaced.
@@ -305,6 +307,9 @@ impl fmt::Display for Step {
             Self::Pivot => f.write_str("pivot_root, and detach the old root"),
             Self::HostName { name } => write!(f, "set the host name {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback up"),
+            Self::MakeSockets { count } => {
+                write!(f, "hand {count} sockets for connections to published ports to the runner")
+            }
             Self::OpenDoor => write!(
                 f,
                 "hand the sockets of the egress proxy (127.0.0.1, TCP {EGRESS_PROXY_PORT} and UDP {NAMES_PORT}) to the runner"

@@ -22,6 +22,7 @@ use super::sys::{Errno, Exit, NoBrokenPipeSignal, peek_exited, set_window, signa
 use crate::egress::{Door, EgressUse, Grants};
 use crate::io::{Command, Commands, Output};
 use crate::outcome::Limit;
+use crate::publish::Publisher;
 
 /// The first look at processes; short runs are never looked at.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
@@ -112,6 +113,8 @@ pub(crate) struct Company<'a> {
     pub(crate) recorder: Option<&'a Recorder>,
     /// What may be reached through a proxy.
     pub(crate) egress: Option<&'a Grants>,
+    /// By what it is reached.
+    pub(crate) publisher: Option<&'a Publisher>,
     /// Who reaches it, where its process only stands for it.
     pub(crate) hands: Option<&'a dyn Hands>,
 }
@@ -119,7 +122,7 @@ pub(crate) struct Company<'a> {
 impl<'a> Company<'a> {
     /// Nobody but who counts.
     pub(crate) const fn of(counting: Counting<'a>) -> Self {
-        Self { counting, observer: None, recorder: None, egress: None, hands: None }
+        Self { counting, observer: None, recorder: None, egress: None, publisher: None, hands: None }
     }
 }
 
@@ -141,6 +144,7 @@ pub(crate) fn supervise(
         observer: company.observer,
         recorder: company.recorder,
         door: company.egress.map(Door::new),
+        publisher: company.publisher,
         hands: company.hands,
         started: Instant::now(),
         passed: 0,
@@ -189,6 +193,7 @@ struct Watch<'a> {
     recorder: Option<&'a Recorder>,
     /// The only way out.
     door: Option<Door>,
+    publisher: Option<&'a Publisher>,
     hands: Option<&'a dyn Hands>,
     meter: Meter,
     strain: Strain,
@@ -370,6 +375,9 @@ impl Watch<'_> {
             // Nor these but the step that opens the door.
             Report::Door(listener) => self.door()?.take_listener(listener),
             Report::Names(names) => self.door()?.take_names(names)?,
+            Report::Socket(socket) => {
+                self.publisher.ok_or(io::ErrorKind::InvalidData)?.take(socket)?;
+            }
             Report::Started { pid, pidfd } => {
                 self.running.process = Some((pid, pidfd));
                 self.running.note.take().map_or(Ok(()), |note| note.started(pid))?;

@@ -14,7 +14,7 @@ use crate::backends::stock::PROJECT;
 
 /// The file, and its name before it is whole.
 pub(super) const FILE: &str = "label.json";
-const DRAFT: &str = "label.new";
+pub(super) const DRAFT: &str = "label.new";
 /// The longest that is read: 64 labels of the longest value.
 const LONGEST: u64 = 1 << 20;
 

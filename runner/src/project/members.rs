@@ -88,7 +88,7 @@ pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectE
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(ProjectError::io("list", &folder))?,
     };
-    let mut all = Vec::new();
+    let (mut all, mut is_changed) = (Vec::new(), false);
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.extension().and_then(OsStr::to_str) != Some("json") {
             continue;
@@ -97,6 +97,7 @@ pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectE
         let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
         let file = opened.map_err(ProjectError::io("read", &path))?;
         let dead = file.try_lock().is_ok();
+        is_changed |= dead;
         let mut text = Vec::new();
         (&file).take(LONGEST).read_to_end(&mut text).map_err(ProjectError::io("read", &path))?;
         let read: Result<Member, _> = serde_json::from_slice(&text);
@@ -107,6 +108,9 @@ pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectE
             Err(_) if dead => fs::remove_file(&path).map_err(ProjectError::io("remove", &path))?,
             Err(error) => return Err(ProjectError::Unreadable { path, why: error.to_string() }),
         }
+    }
+    if is_changed {
+        hosts::write_all(&all.iter().collect::<Vec<_>>())?;
     }
     Ok(all)
 }
@@ -137,7 +141,7 @@ pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Memb
     let others = collect(&yard, &lock)?;
     let (mut joined, mut links, mut given) = (Vec::new(), Vec::new(), Vec::new());
     for (number, wish) in (0_u8..).zip(wishes) {
-        let (own, link) = place(&yard, &others, wish, number)?;
+        let (own, link) = place(&yard, (&others, &joined), wish, number)?;
         let path = yard.root().join(&own.network).join(NAMESPACE);
         let namespace = File::open(&path).map_err(ProjectError::io("open", &path))?;
         given.push((Slot::Network(number), namespace.into()));
@@ -155,13 +159,15 @@ pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Memb
 /// An address in one network, and the cable that leads to it.
 fn place(
     yard: &Yard,
-    others: &[Member],
+    (others, own): (&[Member], &[Joined]),
     wish: &NetworkWish,
     number: u8,
 ) -> Result<(Joined, Link), ProjectError> {
     let (name, label) = yard.of_project(&wish.project, &wish.key)?;
     let range = range(&name, &label)?;
-    let taken: Vec<Ipv4Addr> = others.iter().flat_map(|other| other.addresses_in(&name)).collect();
+    let all = others.iter().flat_map(|other| &other.joined).chain(own);
+    let taken: Vec<Ipv4Addr> =
+        all.filter(|joined| joined.network == name.as_str()).map(|joined| joined.address).collect();
     let address = match wish.address {
         None => range.next(&taken).ok_or_else(|| ProjectError::NoAddress(name.to_string()))?,
         Some(address) => range.wanted(address, &taken).map_err(|why| ProjectError::Address {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::ProjectError;
-use super::label::{FILE, Label};
+use super::label::{DRAFT, FILE, Label};
 use super::yard::Yard;
 use crate::backends::stock::{NewVolume, StockKind, StockName, Volume};
 use crate::native::{Ids, VolumeFolder};
@@ -37,9 +37,7 @@ pub(super) fn inspect(yard: &Yard, name: &StockName) -> Result<Volume, ProjectEr
 /// Makes one, empty. The first sandbox that may write to it gives it its owner.
 pub(super) fn create(yard: &Yard, new: &NewVolume) -> Result<Volume, ProjectError> {
     let _lock = yard.lock()?;
-    let folder = yard.begin(&new.name, |left| {
-        fs::remove_dir_all(left).map_err(ProjectError::io("remove what is left of", left))
-    })?;
+    let folder = yard.begin(&new.name, clear)?;
     let data = folder.join(DATA);
     let made = DirBuilder::new().mode(0o755).create(&data);
     // Whatever the caller's umask is: users of sandboxes look into each other's files by what those allow.
@@ -49,6 +47,18 @@ pub(super) fn create(yard: &Yard, new: &NewVolume) -> Result<Volume, ProjectErro
     let label = Label { labels, created: Timestamp::now(), subnet: None };
     label.write(&folder)?;
     Ok(shown(yard, new.name.clone(), label))
+}
+
+/// Removes what a killed process has begun. Nobody has written to that: what has data in it and no label is not touched.
+fn clear(left: &Path) -> Result<(), ProjectError> {
+    let gone = |answer: io::Result<()>| match answer {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let removed = gone(fs::remove_dir(left.join(DATA)))
+        .and_then(|()| gone(fs::remove_file(left.join(DRAFT))))
+        .and_then(|()| fs::remove_dir(left));
+    removed.map_err(ProjectError::io("remove what is left of", left))
 }
 
 /// Removes one with all that is in it; the label goes last, so that what cannot be removed is still listed.

@@ -29,6 +29,7 @@ pub(super) fn ask(stack: &Stack, service: &Service) -> Demand {
     for (attribute, (span, node)) in &service.attributes {
         asker.attribute(attribute, *span, node);
     }
+    asker.demand.probe = service.health.as_ref().and_then(|health| health.value.command());
     extension::ask(&mut asker);
     asker.demand.refused.sort_by_key(|refused| refused.span);
     asker.demand

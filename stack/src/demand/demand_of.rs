@@ -41,6 +41,8 @@ pub struct Demand {
     pub grants: WantedGrants,
     /// What it wants of its project.
     pub project: WantedProject,
+    /// The program that says whether it is well.
+    pub probe: Option<Vec<String>>,
     /// Limits.
     pub limits: WantedLimits,
     /// Whether it wants a terminal.
@@ -84,6 +86,7 @@ impl Demand {
             pull: Pull::default(),
             grants: WantedGrants::default(),
             project: WantedProject::default(),
+            probe: None,
             limits: WantedLimits::default(),
             terminal: Terminal::None,
             must: Must::default(),

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use perry_sandbox_pipeline::{AccessChoice, Answer, Asked, Class, Pipeline, PolicyChoice, SignerChoice};
+use perry_sandbox_pipeline::{
+    AccessChoice, Answer, Asked, Class, Pipeline, PolicyChoice, SignerChoice, Wish,
+};
 use perry_sandbox_policy::{Explanation, Verdict};
 use perry_sandbox_verifier::DenialClass;
 
@@ -66,10 +68,29 @@ fn one(desks: Desks<'_>, service: &str, demand: &Demand) -> Judged {
         desks.pipeline.check_mounts(&asked)?;
         Ok(asked)
     });
-    match asked {
+    let judged = match asked {
         Ok(asked) => answered(service, image, demand, asked),
-        Err(error) => failed(service, image, error.class(), error.to_string()),
+        Err(error) => return failed(service, image, error.class(), error.to_string()),
+    };
+    match &demand.probe {
+        Some(command) if judged.judgement.is_allowed() => probed(desks, &wish, command, judged),
+        Some(_) | None => judged,
     }
+}
+
+/// The verdict of a service whose health check is asked about too: it must be allowed as any program that joins.
+fn probed(desks: Desks<'_>, wish: &Wish, command: &[String], judged: Judged) -> Judged {
+    let answer = desks.pipeline.ask_for_probe(wish, command).map(|asked| asked.answer);
+    let judgement = match answer {
+        Ok(Answer::Decided(decided)) => match decided.verdict {
+            Verdict::Allow(_) => return judged,
+            Verdict::Deny(denial) => Judgement::Denied(denial.into()),
+        },
+        Ok(Answer::NotAsked(denial)) => Judgement::Denied(denial.into()),
+        Ok(Answer::NotVerified(denial)) => Judgement::NotVerified(denial.to_string()),
+        Ok(Answer::Broken(error)) | Err(error) => Judgement::Failed(error.class(), error.to_string()),
+    };
+    Judged { judgement, ..judged }
 }
 
 fn answered(service: &str, image: String, demand: &Demand, asked: Asked<'_>) -> Judged {

@@ -39,6 +39,17 @@ pub enum HealthTest {
     Shell(String),
 }
 
+impl HealthCheck {
+    /// The program that is asked; nothing where none is, or where the image is to say it.
+    pub fn command(&self) -> Option<Vec<String>> {
+        match self.test.as_ref()? {
+            HealthTest::None => None,
+            HealthTest::Command(command) => Some(command.clone()),
+            HealthTest::Shell(line) => Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()]),
+        }
+    }
+}
+
 /// Times are numbers for programs.
 #[expect(clippy::ref_option, reason = "serde hands fields over so")]
 pub(crate) fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {

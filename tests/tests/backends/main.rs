@@ -13,9 +13,12 @@ mod inside;
 mod joined;
 mod life;
 mod program;
+mod project;
+mod publish;
 mod refusals;
 mod screen;
 mod secrets;
+mod stack;
 mod stock;
 mod wall;
 

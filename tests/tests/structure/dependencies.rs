@@ -17,10 +17,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
     ("compose", &[]),
-    ("stack", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose"]),
+    ("engine", &["policy", "image", "runner", "pipeline"]),
+    (
+        "stack",
+        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine"],
+    ),
     (
         "cli",
-        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "stack"],
+        &[
+            "reference",
+            "profiles",
+            "policy",
+            "image",
+            "verifier",
+            "runner",
+            "pipeline",
+            "compose",
+            "engine",
+            "stack",
+        ],
     ),
 ];
 

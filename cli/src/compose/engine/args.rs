@@ -222,6 +222,7 @@ pub(crate) enum ListFormat {
 
 /// `logs`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line of its own")]
 pub(crate) struct LogsArgs {
     /// Services [default: all]
     #[arg(value_name = "SERVICE")]

@@ -110,7 +110,8 @@ mod tests {
         let (id, name, service) = ("1".to_owned(), "db".to_owned(), "db".to_owned());
         let again = Step { number: 1, act: Act::StartAgain { id, name, service }, after: Vec::new() };
         let after = vec![After { step: 1, until: Until::Healthy, required: true }];
-        let start = Step { number: 2, act: Act::Start { unit: 0, name: "web".to_owned() }, after };
+        let start =
+            Step { number: 2, act: Act::Start { unit: 0, name: "web".to_owned(), replaces: false }, after };
         let work = without_starts(Work { steps: vec![again, start], tidy: Vec::new() });
         assert_eq!(work.to_string(), "1  keep db\n2  start web  after 1\n");
     }

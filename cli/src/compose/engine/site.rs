@@ -11,9 +11,9 @@ use perry_sandbox_compose::{Options, Request};
 use perry_sandbox_engine::{EngineError, Machine, Membership, Projects, Remembered, Seen, Shelf, World as _};
 use perry_sandbox_pipeline::stock::OwnStock;
 use perry_sandbox_pipeline::{Backends, Environment, Pipeline};
+use perry_sandbox_reference::Digest;
 use perry_sandbox_runner::{SandboxInfo, Secret, Secrets};
 use perry_sandbox_stack::{SecretSource, Stack};
-use sha2::{Digest as _, Sha256};
 
 use crate::args::Cli;
 use crate::config::request;
@@ -150,8 +150,7 @@ fn name_alone(request: &Request) -> Option<String> {
 
 /// A digest of where a project comes from.
 pub(super) fn origin(folder: &str) -> String {
-    let digest = Sha256::digest(folder.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(folder.as_bytes()).hex().chars().take(16).collect()
 }
 
 /// Eight random digits.
@@ -159,7 +158,7 @@ pub(super) fn run_id() -> Result<String, Failure> {
     let mut bytes = [0; 4];
     let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|error| Failure::Folder(format!("/dev/urandom: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
 }
 
 /// What there is of a project.
@@ -169,6 +168,7 @@ pub(super) fn seen(machine: &Machine<'_>, project: &str) -> Result<Seen, Failure
 }
 
 /// Nobody supplies secrets where nothing is started.
+#[expect(clippy::unnecessary_wraps, reason = "the form of who supplies secrets")]
 pub(super) fn no_secrets(_: &str) -> Result<Secrets, String> {
     Ok(Secrets::default())
 }

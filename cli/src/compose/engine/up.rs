@@ -38,9 +38,9 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     }
     let desired = desired(&question, &judged, args)?;
     let backend = backend(&desired, &judged)?;
-    let look = site.look(&backend);
+    let backends = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
-    let machine = site.machine(&look, &secrets)?;
+    let machine = site.machine(&backends, &secrets)?;
     let held = site.projects.hold(&desired.project.name, "up", PATIENCE)?;
     refuse_other_backend(&site, &desired, &backend)?;
     let run_id = site::run_id()?;

@@ -133,6 +133,8 @@ impl Docker {
         }
         let why = "docker cannot mount a volume nosuid, nodev and noexec, and nothing in one may be executed";
         table.set(Control::Volumes, nobody(why, Some("use the backend `podman`")));
+        let here = if self.is_in_a_machine() { self.backend } else { Backend::Docker };
+        table.set(Control::Publish, table::published(here));
         let why = "docker has no place for terminals below a /dev that cannot be written";
         table.set(Control::Terminal, nobody(why, Some("use the backend `native` or `podman`")));
         if self.backend == Backend::Docker { table } else { table::untried(&table) }

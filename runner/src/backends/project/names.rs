@@ -63,7 +63,7 @@ impl Names {
     ) -> Self {
         let ours = format!("--filter=label={PROJECT}={project}");
         let list = call(&["ps", "--noheading", "--filter=status=running", &ours, "--format={{.Names}}"]);
-        let format = "--format=[{{json .Id}},{{json .Name}},{{json .NetworkSettings.Networks}}]";
+        let format = "--format=[{{json .ID}},{{json .Name}},{{json .NetworkSettings.Networks}}]";
         Self { list, inspect: call(&["inspect", "--type=container", format, "--"]), networks }
     }
 

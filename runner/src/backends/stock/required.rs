@@ -129,3 +129,27 @@ fn give(folder: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
     let is_empty = fs::read_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()))?.next().is_none();
     if folder.metadata()?.uid() == 0 && is_empty { fchown(&folder, Some(uid), Some(gid)) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_folder_of_roots_is_given_away_once_and_no_link_is_followed() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let scratch = tempfile::tempdir().unwrap();
+        let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
+        let (empty, full, link) =
+            (scratch.path().join("empty"), scratch.path().join("full"), scratch.path().join("link"));
+        fs::create_dir(&empty).unwrap();
+        fs::create_dir_all(full.join("x")).unwrap();
+        std::os::unix::fs::symlink(&empty, &link).unwrap();
+        assert!(give(&link, (7, 7)).is_err());
+        give(&full, (7, 7)).unwrap();
+        give(&empty, (7, 7)).unwrap();
+        give(&empty, (8, 8)).unwrap();
+        assert_eq!((owner(&empty), owner(&full), owner(&full.join("x"))), (7, 0, 0));
+    }
+}

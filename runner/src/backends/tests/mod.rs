@@ -7,4 +7,5 @@ mod fake;
 mod images;
 mod plan;
 mod probes;
+mod project;
 mod stock;

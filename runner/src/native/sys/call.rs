@@ -424,6 +424,16 @@ pub(super) fn set_window_size(master: RawFd, rows: u16, columns: u16) -> Result<
         .map(drop)
 }
 
+/// A socket for IPv4 in the current network namespace.
+pub(super) fn inet_socket(kind: c_int) -> Result<RawFd> {
+    let kind = i64::from(kind | libc::SOCK_CLOEXEC);
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: takes numbers only.
+    let socket =
+        unsafe { sys(libc::SYS_socket, [int(i64::from(libc::AF_INET)), int(kind), NONE, NONE, NONE]) }?;
+    Ok(socket as RawFd)
+}
+
 /// Brings the loopback of the current network namespace up.
 pub(super) fn loopback_up() -> Result<()> {
     #[repr(C, align(8))]
@@ -432,18 +442,14 @@ pub(super) fn loopback_up() -> Result<()> {
         flags: i16,
         rest: [u8; 22],
     }
-    let kind = i64::from(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC);
-    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
-    // SAFETY: takes numbers only.
-    let socket =
-        unsafe { sys(libc::SYS_socket, [int(i64::from(libc::AF_INET)), int(kind), NONE, NONE, NONE]) }?;
+    let socket = inet_socket(libc::SOCK_DGRAM)?;
     let request =
         Request { name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0", flags: libc::IFF_UP as i16, rest: [0; 22] };
     let number = int(libc::SIOCSIFFLAGS as i64);
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: `Request` has the layout and the size (40 bytes) of `struct ifreq` for this request, which only reads it.
-    let answer = unsafe { sys(libc::SYS_ioctl, [int(socket as i64), number, shared(&request), NONE, NONE]) };
-    close(socket as RawFd);
+    let answer = unsafe { sys(libc::SYS_ioctl, [fd(socket), number, shared(&request), NONE, NONE]) };
+    close(socket);
     answer.map(drop)
 }
 

@@ -19,6 +19,7 @@ use super::door;
 use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
 use super::notify;
+use super::passage;
 use super::program;
 use super::secret;
 use crate::native::ids::Users;
@@ -180,6 +181,7 @@ impl Child<'_> {
             Step::WorkingFolder { path } => working_folder(path.as_c()),
             Step::DieWithParent => self.die_with_parent(),
             Step::OpenDoor => door::open(self.fd(Slot::Report)),
+            Step::MakeSockets { count } => passage::make(self.fd(Slot::Report), *count),
             Step::CloseOthers => self.close_others(),
             Step::Record { program, key } => notify::listen(program, *key, self.fd(Slot::Report)),
             Step::Join { users } => {

@@ -12,7 +12,7 @@ use std::os::fd::RawFd;
 
 use perry_sandbox_policy::EGRESS_PROXY_PORT;
 
-use super::call::{self, NONE, Result, fd, int, shared, sys};
+use super::call::{self, NONE, Result, fd, inet_socket, int, shared, sys};
 use crate::egress::NAMES_PORT;
 
 /// First byte of a report: where the proxy listens, as a descriptor beside it.
@@ -31,12 +31,7 @@ pub(super) fn open(report: RawFd) -> Result<()> {
 
 /// SECURITY: closed here whatever comes of it: the sandbox must not accept on a socket of its proxy.
 fn hand_over(kind: i32, port: u16, (report, word): (RawFd, u8)) -> Result<()> {
-    let kind = i64::from(kind | libc::SOCK_CLOEXEC);
-    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
-    // SAFETY: takes numbers only.
-    let socket =
-        unsafe { sys(libc::SYS_socket, [int(i64::from(libc::AF_INET)), int(kind), NONE, NONE, NONE]) }?;
-    let socket = socket as RawFd;
+    let socket = inet_socket(kind)?;
     let answer = bind(socket, port)
         .and_then(|()| if word == REPORT_DOOR { listen(socket) } else { Ok(()) })
         .and_then(|()| call::send(report, &[word], Some(socket)));

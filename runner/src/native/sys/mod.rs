@@ -13,6 +13,7 @@ mod landlock;
 mod mount;
 mod notify;
 mod parent;
+mod passage;
 mod probe;
 mod program;
 mod secret;
@@ -34,6 +35,7 @@ pub(crate) use parent::{
     CloneRequest, Cloned, Exit, NoBrokenPipeSignal, adopt, clone_into, is_privileged, open_pidfd,
     peek_exited, set_window, wait_exit,
 };
+pub(crate) use passage::{REPORT_SOCKET, disconnect, unsent};
 pub(crate) use probe::try_namespaces;
 pub(crate) use spawn::{Walls, spawn_walled};
 

@@ -125,6 +125,7 @@ fn names_what_failed(error: &RunError) {
         | RunError::Helper(_)
         | RunError::Store(_)
         | RunError::Recorder(_)
+        | RunError::Publish(_)
         | RunError::StillRunning(_)
         | RunError::Project(_)
         | RunError::Output { .. } => panic!("an error of another kind: {error}"),

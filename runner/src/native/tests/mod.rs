@@ -12,6 +12,7 @@ mod leftovers;
 mod mounts;
 mod needs;
 mod networks;
+mod publish;
 mod recording;
 mod rootfs;
 mod secrets;
@@ -96,6 +97,7 @@ pub(super) fn place<'a>(room: &'a Room, live: &'a Path) -> Place<'a> {
         secrets: None,
         observer: None,
         recorder: None,
+        publisher: None,
         before: None,
     }
 }

@@ -91,6 +91,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         devices: Vec::new(),
         secrets: Vec::new(),
         egress: Grants::default(),
+        publish: Vec::new(),
         limits: bounds(),
     }
 }

@@ -107,7 +107,7 @@ impl Held {
                     self.ended.0 = Some(pidfd.try_clone()?);
                     self.running.process = Some((pid, pidfd));
                 }
-                report @ (Report::Room(_) | Report::Door(_) | Report::Names(_)) => {
+                report @ (Report::Room(_) | Report::Door(_) | Report::Names(_) | Report::Socket(_)) => {
                     self.running.heard.push(report);
                 }
                 Report::Nothing => {}

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Why the wait is over without what was waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Over {
+pub(crate) enum Over {
     /// The sandbox has ended.
     Ended,
     /// The time has come.
@@ -19,7 +19,7 @@ pub(super) enum Over {
 
 /// What is ready of some descriptors: as long as the list. `stopped` is readable, or closed at its other end, when the
 /// sandbox has ended.
-pub(super) fn any(
+pub(crate) fn any(
     wanted: &[(BorrowedFd<'_>, PollFlags)],
     stopped: BorrowedFd<'_>,
     deadline: Option<Instant>,
@@ -53,7 +53,7 @@ pub(super) fn any(
 }
 
 /// Waits for one descriptor.
-pub(super) fn one(
+pub(crate) fn one(
     descriptor: BorrowedFd<'_>,
     flags: PollFlags,
     stopped: BorrowedFd<'_>,
@@ -63,7 +63,7 @@ pub(super) fn one(
 }
 
 /// A moment from now.
-pub(super) fn after(time: Duration) -> Instant {
+pub(crate) fn after(time: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(time).unwrap_or(now)
 }

@@ -1,0 +1,153 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::desired::{Desired, Unit};
+use crate::error::{EngineError, Left, StepError, UpError};
+use crate::interrupt::Interrupt;
+use crate::journal::Journal;
+use crate::label::{Membership, Role};
+use crate::work::{Act, Work};
+use crate::world::World;
+
+use super::conditions::{Conditions, Wanted};
+use super::event::{Events, Happened, tell};
+use super::pool::{self, Pool, Taken};
+use super::undo;
+
+/// How steps are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Most steps at once.
+    pub parallel: usize,
+    /// How long a service may take to be as far as another waits for.
+    pub patience: Duration,
+    /// Whether what failed stays, to be looked at.
+    pub keep_failed: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { parallel: 16, patience: Duration::from_secs(300), keep_failed: false }
+    }
+}
+
+/// What all steps have in common.
+pub(crate) struct Course<'a> {
+    pub(crate) world: &'a dyn World,
+    pub(crate) desired: &'a Desired,
+    pub(crate) journal: &'a Journal,
+    pub(crate) conditions: Conditions<'a>,
+    pub(crate) events: &'a dyn Events,
+}
+
+impl fmt::Debug for Course<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Course").field("project", &self.desired.project).finish_non_exhaustive()
+    }
+}
+
+/// Takes all steps. When it returns an error, all that this run has made is undone, except what the error says is left.
+/// The answer has the sandbox of each unit, in the order of [`Desired::units`].
+///
+/// # Errors
+/// A step failed, or somebody asked to stop.
+pub fn run(
+    world: &dyn World,
+    desired: &Desired,
+    work: &Work,
+    journal: &Journal,
+    (options, interrupt): (Options, &Interrupt),
+    events: &dyn Events,
+) -> Result<Vec<Option<String>>, Box<UpError>> {
+    let conditions = Conditions { world, patience: options.patience, interrupt };
+    let course = Course { world, desired, journal, conditions, events };
+    let pool = Pool::new(&course, &work.steps);
+    let taken = pool.run(options.parallel);
+    let Taken { ids, failed } = taken;
+    if let Some((step, cause)) = failed.or_else(|| proved(&course, work, &ids).err()) {
+        let left = if options.keep_failed { Vec::new() } else { undo::all(&course) };
+        return Err(Box::new(UpError { step: Some(step), cause, left }));
+    }
+    let not_written = |error: EngineError| {
+        let cause = StepError::Failed(error.to_string());
+        Box::new(UpError { step: None, cause, left: Vec::new() })
+    };
+    journal.kept().map_err(not_written)?;
+    let left = tidy(&course, &work.tidy);
+    if !left.is_empty() {
+        let why = left.first().map(|left| left.why.clone()).unwrap_or_default();
+        return Err(Box::new(UpError { step: None, cause: StepError::Failed(why), left }));
+    }
+    journal.end().map_err(not_written)?;
+    Ok(of_units(desired, work, ids))
+}
+
+/// Whoever takes the place of an older one is well, before that goes.
+fn proved(course: &Course<'_>, work: &Work, ids: &[Option<String>]) -> Result<(), (String, StepError)> {
+    for (step, id) in work.steps.iter().zip(ids) {
+        if let (Act::Start { name, replaces: true, .. }, Some(id)) = (&step.act, id) {
+            let well = course.conditions.wait(name, id, Wanted::Up);
+            well.map_err(|error| (step.act.to_string(), error))?;
+        }
+    }
+    Ok(())
+}
+
+fn of_units(desired: &Desired, work: &Work, ids: Vec<Option<String>>) -> Vec<Option<String>> {
+    let mut units = vec![None; desired.units.len()];
+    let named = |name: &str| desired.units.iter().position(|unit| unit.name.as_deref() == Some(name));
+    for (step, id) in work.steps.iter().zip(ids) {
+        let unit = match &step.act {
+            Act::Start { unit, .. } => Some(*unit),
+            Act::Keep { name, .. } | Act::StartAgain { name, .. } => named(name),
+            Act::CreateNetwork(_)
+            | Act::CreateVolume(_)
+            | Act::Stop { .. }
+            | Act::SetAside { .. }
+            | Act::Remove { .. }
+            | Act::RemoveNetwork { .. }
+            | Act::RemoveVolume { .. } => None,
+        };
+        if let Some(slot) = unit.and_then(|unit| units.get_mut(unit)) {
+            *slot = id;
+        }
+    }
+    units
+}
+
+/// What goes once everything else is done. One that fails keeps no other.
+fn tidy(course: &Course<'_>, acts: &[Act]) -> Vec<Left> {
+    let mut left = Vec::new();
+    for act in acts {
+        tell(course.events, act, Happened::Begun);
+        match pool::act(course, act) {
+            Ok(_) => tell(course.events, act, Happened::Done),
+            Err(error) => {
+                tell(course.events, act, Happened::Failed(error.to_string()));
+                left.push(Left { what: act.to_string(), why: error.to_string() });
+            }
+        }
+    }
+    left
+}
+
+impl Unit {
+    /// What its sandbox's labels say.
+    pub(crate) fn member(&self, desired: &Desired, run: &str) -> Membership {
+        let grace = self.stop.grace.map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
+        let mut needs: Vec<String> = self.after.iter().map(|wait| wait.service.clone()).collect();
+        needs.sort();
+        needs.dedup();
+        Membership {
+            project: desired.project.name.clone(),
+            origin: desired.project.origin.clone(),
+            service: self.service.clone(),
+            replica: self.replica,
+            run: run.to_owned(),
+            config: self.config.clone(),
+            needs,
+            role: Role::Replica,
+            stop_ms: grace,
+        }
+    }
+}

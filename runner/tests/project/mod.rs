@@ -1,0 +1,6 @@
+//! What services of a project share on the embedded backend, by plans.
+
+mod networks;
+mod refusals;
+mod volumes;
+mod yard;

@@ -1,0 +1,5 @@
+//! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
+
+mod broken;
+mod life;
+mod shop;

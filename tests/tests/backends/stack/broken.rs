@@ -1,0 +1,165 @@
+//! The failures after which docker compose leaves something behind: here nothing is.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use super::life::free_port;
+use super::shop::{Shop, services, shops};
+
+const SERVICE: &str = "{image: 'oci:examples/hello/image', command: [/bin/busybox, sleep, '300']";
+
+/// A project of services in one network, each a line of its own.
+fn of(lines: &[(&str, &str)]) -> String {
+    let lines = lines.iter().map(|(name, more)| format!("  {name}: {SERVICE}{more}}}\n"));
+    format!("services:\n{}", lines.collect::<String>())
+}
+
+fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
+    let ran = shop.up(more);
+    assert_eq!(ran.code, code, "{}: {ran:?}", shop.backend);
+    assert!(ran.stderr.contains(says), "{}: {says} is not in {}", shop.backend, ran.stderr);
+    assert_eq!(shop.left(), Vec::<String>::new(), "{}: {}", shop.backend, ran.stderr);
+}
+
+#[test]
+fn a_program_that_is_not_there_leaves_nothing() {
+    for shop in shops("noprog") {
+        let text = of(&[("a", ""), ("b", ", depends_on: [a]")]);
+        shop.write(&text.replace(
+            "  b: {image: 'oci:examples/hello/image', command: [/bin/busybox, sleep, '300']",
+            "  b: {image: 'oci:examples/hello/image', command: [/bin/absent]",
+        ));
+        nothing_is_left(&shop, &[], 5, "/bin/absent");
+    }
+}
+
+#[test]
+fn a_dependency_that_is_never_well_leaves_nothing() {
+    for shop in shops("unwell") {
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, retries: 2}";
+        shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
+        nothing_is_left(&shop, &[], 5, "is unhealthy, and it had to become healthy");
+    }
+}
+
+#[test]
+fn a_dependency_that_takes_too_long_leaves_nothing() {
+    for shop in shops("slow") {
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
+        shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
+        nothing_is_left(&shop, &["--wait-timeout", "2"], 5, "was not so far after 2 s");
+    }
+}
+
+#[test]
+fn a_job_that_fails_leaves_nothing() {
+    for shop in shops("job") {
+        let text =
+            of(&[("job", ""), ("web", ", depends_on: {job: {condition: service_completed_successfully}}")]);
+        shop.write(&text.replacen("[/bin/busybox, sleep, '300']", "[/bin/busybox, sh, -c, 'exit 3']", 1));
+        nothing_is_left(&shop, &[], 5, "has ended with code 3");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_leaves_nothing() {
+    for shop in shops("port") {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+        let port = taken.local_addr().expect("it has an address").port();
+        shop.write(&services(port));
+        nothing_is_left(&shop, &[], 5, &port.to_string());
+    }
+}
+
+#[test]
+fn an_image_that_is_not_verified_stops_everything_before_it_begins() {
+    for shop in shops("unsigned") {
+        shop.write(&of(&[("a", ""), ("b", "")]));
+        // Signed by the same key for another repository: the policy's image rule does not know it.
+        let text = of(&[("a", ""), ("b", "")]).replacen("oci:examples/hello/image", "oci:examples/absent", 1);
+        shop.rewrite(&text);
+        let ran = shop.up(&[]);
+        assert!(ran.code != 0 && ran.code != 5, "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
+
+#[test]
+fn an_interrupt_while_something_is_waited_for_undoes_all() {
+    for shop in shops("sigint") {
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
+        shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
+        let child = shop.spawn_up();
+        shop.until("the database runs", || shop.ps().len() == 1);
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+        let ran = child.wait_with_output().expect("it ends");
+        assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}: {ran:?}", shop.backend);
+    }
+}
+
+#[test]
+fn what_a_killed_run_had_begun_is_in_the_way_until_it_is_undone() {
+    for shop in shops("killed") {
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
+        shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
+        let mut child = shop.spawn_up();
+        shop.until("the database runs", || shop.ps().len() == 1);
+        child.kill().expect("it runs");
+        child.wait().expect("it is dead");
+        let ran = shop.up(&[]);
+        assert!(ran.code == 1 && ran.stderr.contains("recover"), "{}: {ran:?}", shop.backend);
+        let ran = shop.compose(&["recover"]);
+        assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
+
+#[test]
+fn a_killed_tool_leaves_a_project_that_is_up_as_it_is() {
+    for shop in shops("survive") {
+        shop.write(&services(free_port()));
+        assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
+        let mut attached = shop.command(&["up", "--policy", "policy.toml"]);
+        let mut attached = attached.spawn().expect("the program starts");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        attached.kill().expect("it runs");
+        attached.wait().expect("it is dead");
+        let ps = shop.ps();
+        assert!(ps.len() == 2 && ps.iter().all(|one| one.2 == "running"), "{}: {ps:?}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-t", "1"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
+
+#[test]
+fn two_at_once_come_to_one_project() {
+    for shop in shops("twice") {
+        shop.write(&services(free_port()));
+        let children = [shop.spawn_up(), shop.spawn_up()];
+        for child in children {
+            let ran = child.wait_with_output().expect("it ends");
+            assert_eq!(ran.status.code(), Some(0), "{}: {ran:?}", shop.backend);
+        }
+        assert_eq!(shop.ps().len(), 2, "{}", shop.backend);
+    }
+}
+
+#[test]
+fn a_network_of_a_stranger_is_neither_used_nor_removed() {
+    for shop in shops("stranger").into_iter().filter(|shop| shop.backend != "native") {
+        let network = format!("{}_default", shop.name);
+        let client = |words: &[&str]| {
+            let mut client = Command::new(shop.backend);
+            client.args(words).env_clear().envs(crate::engines::engines().environment());
+            client.output().expect("the client starts")
+        };
+        assert!(client(&["network", "create", "--internal", &network]).status.success());
+        shop.write(&of(&[("a", "")]));
+        let ran = shop.up(&[]);
+        assert_eq!(ran.code, 5, "{}: {ran:?}", shop.backend);
+        assert!(client(&["network", "rm", &network]).status.success(), "{}: it is still there", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}

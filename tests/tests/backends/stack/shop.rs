@@ -1,0 +1,187 @@
+//! A web service behind a database with a health check, of the example's signed image, on one backend.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use perry_sandbox_testkit::{As, Home, Ran, compose_program, is_root};
+use serde_json::Value;
+
+use crate::engines::{engines, is_present};
+
+/// A policy that knows the example's signer and image, and no service.
+const BARE: &str = r#"schema = "perry-sandbox/policy/v1"
+name = "bare"
+
+[signer.example]
+public-key = "examples/hello/cosign.pub"
+
+[image.hello]
+repository = "registry.example/perry-sandbox/hello"
+signed-by = { at-least = 1, of = ["example"] }
+"#;
+
+/// A project of this process alone, on one backend.
+pub(super) struct Shop {
+    pub(super) backend: &'static str,
+    pub(super) name: String,
+    home: Home,
+    program: PathBuf,
+}
+
+/// Every backend that holds networks, volumes and ports of projects here.
+pub(super) fn shops(name: &str) -> Vec<Shop> {
+    if !is_root() {
+        perry_sandbox_testkit::skip("networks of projects need root");
+        return Vec::new();
+    }
+    let backends = ["native", "podman", "docker"].into_iter();
+    let present = backends.filter(|backend| *backend == "native" || is_present(backend));
+    present.map(|backend| Shop::new(backend, name)).collect()
+}
+
+impl Shop {
+    fn new(backend: &'static str, name: &str) -> Self {
+        let home = Home::new(As::Me);
+        let name = format!("{name}{}", std::process::id());
+        let command = home.other_command(&compose_program());
+        let program = PathBuf::from(command.get_program());
+        home.give("bare.toml", BARE.as_bytes());
+        Self { backend, name, home, program }
+    }
+
+    /// Writes the project's file, and a policy that grants what it asks for.
+    pub(super) fn write(&self, services: &str) {
+        self.rewrite(services);
+        let suggested = self.compose(&["plan", "--policy", "bare.toml", "--suggest-policy"]);
+        self.home.give("policy.toml", format!("{BARE}\n{}", suggested.stdout).as_bytes());
+    }
+
+    /// Writes the project's file; the policy stays.
+    pub(super) fn rewrite(&self, services: &str) {
+        self.home.give("compose.yaml", format!("name: {}\n{services}", self.name).as_bytes());
+    }
+
+    /// A file of the project's folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Writes one.
+    pub(super) fn give(&self, name: &str, text: &str) {
+        self.home.give(name, text.as_bytes());
+    }
+
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let (verb, rest) = args.split_first().expect("a command");
+        let mut command = self.home.plain_command(&self.program);
+        command.arg(verb);
+        if *verb != "graph" {
+            command.arg("--data-dir").arg(self.home.data_dir());
+        }
+        command.args(rest).envs(engines().environment()).env("PERRY_CONTAINER_BACKEND", self.backend);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub(super) fn compose(&self, args: &[&str]) -> Ran {
+        Ran::from(self.command(args).output().expect("the program starts"))
+    }
+
+    /// `up -d` under the policy.
+    pub(super) fn up(&self, more: &[&str]) -> Ran {
+        self.compose(&[&["up", "-d", "--policy", "policy.toml"], more].concat())
+    }
+
+    /// `up -d` that goes on by itself.
+    pub(super) fn spawn_up(&self) -> Child {
+        let mut command = self.command(&["up", "-d", "--policy", "policy.toml"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    }
+
+    /// What `ps` says of each sandbox: service, id, status.
+    pub(super) fn ps(&self) -> Vec<(String, String, String)> {
+        let ran = self.compose(&["ps", "-a", "--format", "json"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let field = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let read = |line: &str| {
+            let value: Value = serde_json::from_str(line).expect("a line of JSON");
+            (field(&value, "service"), field(&value, "id"), field(&value, "status"))
+        };
+        ran.stdout.lines().map(read).collect()
+    }
+
+    /// The id of a service's only sandbox.
+    pub(super) fn id(&self, service: &str) -> String {
+        let all = self.ps();
+        let one = all.iter().find(|(name, _, _)| name == service);
+        one.unwrap_or_else(|| panic!("{service} is not in {all:?}")).1.clone()
+    }
+
+    /// Runs a line of shell in a service.
+    pub(super) fn exec(&self, service: &str, line: &str) -> Ran {
+        let mut command = self.home.command(&["exec", &self.id(service), "/bin/busybox", "sh", "-c", line]);
+        command.envs(engines().environment()).stdin(Stdio::null());
+        Ran::from(command.output().expect("the program starts"))
+    }
+
+    /// Everything that there is of this project: in the records, on the backend, and in the folders of both.
+    pub(super) fn left(&self) -> Vec<String> {
+        let mut left: Vec<String> = self.ps().into_iter().map(|one| format!("{one:?}")).collect();
+        let mine = |text: &str| text.contains(&self.name);
+        for folder in [PathBuf::from("/run/perry-sandbox/networks"), self.home.data_dir().join("volumes")] {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            left.extend(entries.map(|entry| entry.path().display().to_string()).filter(|path| mine(path)));
+        }
+        let lists = [["ps", "--all"], ["network", "ls"], ["volume", "ls"]];
+        for list in lists.iter().filter(|_| self.backend != "native") {
+            let mut client = Command::new(self.backend);
+            client.args(list).env_clear().envs(engines().environment());
+            let said = client.output().expect("the client starts");
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            left.extend(said.lines().filter(|line| mine(line)).map(str::to_owned));
+        }
+        left
+    }
+
+    /// Waits until something holds.
+    pub(super) fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "{}: waited in vain until {what}",
+                self.backend
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing to those that follow.
+        let mut command = self.command(&["down", "-v", "-t", "0"]);
+        drop(command.stderr(Stdio::null()).stdout(Stdio::null()).status());
+    }
+}
+
+/// A database that is well once it has its data, and a web service that asks it.
+pub(super) fn services(port: u16) -> String {
+    format!(
+        "services:
+  web:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, httpd, -f, -p, '8000', -h, /tmp]
+    depends_on: {{db: {{condition: service_healthy}}}}
+    ports: ['{port}:8000']
+    restart: on-failure
+  db:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, sh, -c, 'echo started >>/tmp/log; exec /bin/busybox nc -ll -p 5432 -e /bin/busybox cat /tmp/log']
+    healthcheck: {{test: [CMD, /bin/busybox, test, -s, /tmp/log], interval: 300ms}}
+    mem_limit: 64m
+"
+    )
+}
