@@ -41,13 +41,12 @@ impl Exit {
             Class::Usage => Self::Usage,
             Class::Denied => Self::Refused,
             Class::NotVerified => Self::NotVerified,
-            Class::NotAvailable
-            | Class::ProgramNotFound
-            | Class::ProgramNotExecutable
-            | Class::NotFound
-            | Class::Conflict
-            | Class::Registry
-            | Class::Failure => Self::Failure,
+            // As a shell would end in the program's place.
+            Class::ProgramNotFound => Self::Code(127),
+            Class::ProgramNotExecutable => Self::Code(126),
+            Class::NotAvailable | Class::NotFound | Class::Conflict | Class::Registry | Class::Failure => {
+                Self::Failure
+            }
         }
     }
 }

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Graph(args) => planner::graph(&cli, args).map(|()| Exit::Done),
         Command::Explain(args) => planner::explain(&cli, args),
         Command::Lock(args) => planner::lock(&cli, args),
+        Command::Up(args) if args.no_start => engine::create_as(&cli, args),
         Command::Up(args) => engine::up(&cli, args),
         Command::Down(args) => engine::down(&cli, args),
         Command::Stop(args) => engine::stop(&cli, args),

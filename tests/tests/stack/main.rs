@@ -8,5 +8,6 @@ mod making;
 mod plans;
 mod programs;
 mod running;
+mod shared;
 mod shop;
 mod verdicts;

@@ -8,6 +8,9 @@ fn what_is_created_does_not_run_until_it_is_started() {
     assert_eq!(up.run(&["down"]).code, 0);
     let made = up.run(&["create", "--policy", "good.toml"]);
     assert_eq!((made.code, up.states().as_str()), (0, "db created, web created"), "{made:?}");
+    assert_eq!(up.run(&["down"]).code, 0);
+    let made = up.run(&["up", "--no-start", "--policy", "good.toml"]);
+    assert_eq!((made.code, up.states().as_str()), (0, "db created, web created"), "{made:?}");
     let started = up.run(&["start", "--wait"]);
     assert_eq!((started.code, up.states().as_str()), (0, "db running, web running"), "{started:?}");
     let again = up.run(&["up", "-d", "--policy", "good.toml"]);

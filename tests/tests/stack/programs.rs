@@ -14,6 +14,7 @@ fn a_program_joins_a_service_and_its_code_is_ours() {
     let none = up.run(&["exec", "--index", "2", "web", "/bin/busybox", "true"]);
     assert!(none.code == 1 && none.stderr.contains("replica 2"), "{none:?}");
     assert_eq!(up.run(&["exec", "-u", "root", "web", "/bin/busybox", "true"]).code, 2, "no other user");
+    assert_eq!(up.run(&["exec", "web", "/bin/none"]).code, 127, "as a shell");
     let other = up.run(&["exec", "nobody", "/bin/busybox", "true"]);
     assert!(other.code == 1 && other.stderr.contains("no such service: `nobody`"), "{other:?}");
 }

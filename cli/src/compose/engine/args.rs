@@ -35,6 +35,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) wait_timeout: u64,
 
+    /// Make services without starting them, as `create` does
+    #[arg(long, conflicts_with_all = ["wait", "dry_run"])]
+    pub(crate) no_start: bool,
+
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -101,6 +105,7 @@ impl UpArgs {
             detach: true,
             wait: false,
             wait_timeout: 300,
+            no_start: false,
             dry_run: false,
             json: false,
             force_recreate: false,

@@ -105,24 +105,10 @@ fn work_on(
 
 #[cfg(test)]
 mod tests {
-    use perry_sandbox_engine::{Condition, Membership, Replica};
+    use perry_sandbox_engine::Condition;
 
+    use super::super::made_up::replica;
     use super::*;
-
-    fn replica(service: &str, role: Role, condition: Condition) -> Replica {
-        let member = Membership {
-            project: "shop".to_owned(),
-            origin: "0".to_owned(),
-            service: service.to_owned(),
-            replica: 1,
-            run: "r".to_owned(),
-            config: "c".to_owned(),
-            needs: Vec::new(),
-            role,
-            stop_ms: None,
-        };
-        Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }
-    }
 
     #[test]
     fn what_runs_is_removed_only_when_it_is_ended_first() {

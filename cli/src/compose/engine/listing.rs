@@ -16,20 +16,20 @@ use crate::output::{self, Failure};
 
 /// Lists the images of a project's sandboxes.
 pub(crate) fn images(cli: &Cli, args: &ImagesArgs) -> Result<Exit, Failure> {
-    let found = There::open(cli, &args.store)?.members(&args.services)?;
-    if args.quiet {
+    let found = There::open(cli, &args.list.store)?.members(&args.services)?;
+    if args.list.quiet {
         let digests: BTreeSet<String> = found.iter().map(|(_, info)| info.manifest.to_string()).collect();
         return output::lines(digests).map(|()| Exit::Done);
     }
     let rows = found.iter().map(|(member, info)| {
         [info.name.to_string(), member.service.clone(), info.image.clone(), info.manifest.to_string()]
     });
-    print(args.format, ["NAME", "SERVICE", "IMAGE", "MANIFEST"], rows)
+    print(args.list.format, ["NAME", "SERVICE", "IMAGE", "MANIFEST"], rows)
 }
 
 /// Lists the volumes of a project.
 pub(crate) fn volumes(cli: &Cli, args: &VolumesArgs) -> Result<Exit, Failure> {
-    let there = There::open(cli, &args.store)?;
+    let there = There::open(cli, &args.list.store)?;
     let look = there.site.backends_of(there.name())?;
     let secrets = site::no_secrets;
     let seen = site::seen(&there.site.machine(&look, &secrets)?, there.name())?;
@@ -39,11 +39,11 @@ pub(crate) fn volumes(cli: &Cli, args: &VolumesArgs) -> Result<Exit, Failure> {
     keys.sort_unstable();
     keys.retain(|key| wanted.as_ref().is_none_or(|wanted| wanted.contains(*key)));
     let name = |key: &String| format!("{}_{key}", there.name());
-    if args.quiet {
+    if args.list.quiet {
         return output::lines(keys.into_iter().map(name)).map(|()| Exit::Done);
     }
     let rows = keys.into_iter().map(|key| [name(key), key.clone(), there.name().to_owned()]);
-    print(args.format, ["NAME", "VOLUME", "PROJECT"], rows)
+    print(args.list.format, ["NAME", "VOLUME", "PROJECT"], rows)
 }
 
 /// The volumes that services see, as their files say.
@@ -96,7 +96,7 @@ pub(crate) fn port(cli: &Cli, args: &PortArgs) -> Result<Exit, Failure> {
 /// Lists all projects that have sandboxes.
 pub(crate) fn ls(cli: &Cli, args: &LsArgs) -> Result<Exit, Failure> {
     let parts: Vec<&str> = args.filter.iter().map(|text| part(text)).collect::<Result<_, _>>()?;
-    let site = site_without_project(cli, &args.store)?;
+    let site = site_without_project(cli, &args.list.store)?;
     let secrets = site::no_secrets;
     let machine = Machine::new(site.pipeline.sandboxes()?, Vec::new(), &secrets);
     let names = machine.projects().map_err(|source| Failure::Projects { source })?;
@@ -112,11 +112,11 @@ pub(crate) fn ls(cli: &Cli, args: &LsArgs) -> Result<Exit, Failure> {
             rows.push([name, words.join(", "), folder.unwrap_or_default()]);
         }
     }
-    if args.quiet {
+    if args.list.quiet {
         return output::lines(rows.into_iter().map(|[name, ..]| output::printable(&name)))
             .map(|()| Exit::Done);
     }
-    print(args.format, ["NAME", "STATUS", "FOLDER"], rows)
+    print(args.list.format, ["NAME", "STATUS", "FOLDER"], rows)
 }
 
 fn part(text: &str) -> Result<&str, Failure> {

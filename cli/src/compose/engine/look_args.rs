@@ -2,14 +2,10 @@ use clap::{Args, ValueEnum};
 
 use super::args::{ListFormat, StoreArgs};
 
-/// `images`.
+/// How a list is printed, and where what is listed is kept.
 #[derive(Debug, Args)]
-pub(crate) struct ImagesArgs {
-    /// Services [default: all]
-    #[arg(value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
-
-    /// Print the digests only
+pub(crate) struct ListArgs {
+    /// Print the names only; of images, the digests
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -19,6 +15,17 @@ pub(crate) struct ImagesArgs {
 
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+/// `images`.
+#[derive(Debug, Args)]
+pub(crate) struct ImagesArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
 }
 
 /// `ls`.
@@ -32,16 +39,8 @@ pub(crate) struct LsArgs {
     #[arg(long, value_name = "name=PART")]
     pub(crate) filter: Vec<String>,
 
-    /// Print the names only
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// Form of the output
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: ListFormat,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) list: ListArgs,
 }
 
 /// `port`.
@@ -87,16 +86,8 @@ pub(crate) struct VolumesArgs {
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
 
-    /// Print the names only
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// Form of the output
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: ListFormat,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) list: ListArgs,
 }
 
 /// `events`.

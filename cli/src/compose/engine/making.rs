@@ -20,7 +20,7 @@ pub(crate) fn create(cli: &Cli, args: &CreateArgs) -> Result<Exit, Failure> {
 }
 
 /// As `up` without its starts. What fails is undone.
-fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
+pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
     let whose = Whose::of(&question);
     let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;

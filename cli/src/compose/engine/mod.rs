@@ -11,6 +11,8 @@ mod life_args;
 mod listing;
 mod logs;
 mod look_args;
+#[cfg(test)]
+mod made_up;
 mod make_args;
 mod making;
 mod one_off;
@@ -36,7 +38,7 @@ pub(crate) use listing::{images, ls, port, volumes};
 pub(crate) use logs::logs;
 pub(crate) use look_args::{EventsArgs, ImagesArgs, LsArgs, PortArgs, VolumesArgs};
 pub(crate) use make_args::{CreateArgs, PullArgs, ScaleArgs};
-pub(crate) use making::{create, pull, scale};
+pub(crate) use making::{create, create_as, pull, scale};
 pub(crate) use one_off::run;
 pub(crate) use program_args::{ExecArgs, RunArgs};
 pub(crate) use ps::ps;

@@ -190,25 +190,10 @@ fn follow(machine: &Machine<'_>, id: &str, interrupt: &Interrupt) -> Result<u8, 
 
 #[cfg(test)]
 mod tests {
-    use perry_sandbox_engine::{Condition, Membership, NetworkUnit, Project, VolumeUnit};
+    use perry_sandbox_engine::{Condition, NetworkUnit, Project, VolumeUnit};
 
+    use super::super::made_up::replica;
     use super::*;
-
-    fn replica(service: &str, role: Role) -> Replica {
-        let member = Membership {
-            project: "shop".to_owned(),
-            origin: "0".to_owned(),
-            service: service.to_owned(),
-            replica: 1,
-            run: "r".to_owned(),
-            config: "c".to_owned(),
-            needs: Vec::new(),
-            role,
-            stop_ms: None,
-        };
-        let (id, condition) = (service.to_owned(), Condition::Running(None));
-        Replica { id, name: service.to_owned(), member, plan: String::new(), condition }
-    }
 
     #[test]
     fn a_program_waits_for_what_its_service_waits_for() {
@@ -219,8 +204,8 @@ mod tests {
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),
         };
-        let replicas =
-            vec![replica("db", Role::Replica), replica("db", Role::OneOff), replica("x", Role::Replica)];
+        let runs = |service, role| replica(service, role, Condition::Running(None));
+        let replicas = vec![runs("db", Role::Replica), runs("db", Role::OneOff), runs("x", Role::Replica)];
         let seen = Seen { replicas, ..Seen::default() };
         let wait = Wait { service: "db".to_owned(), until: Until::Healthy, required: true, restart: false };
         let work = steps(&wanted, &seen, &[wait], "r2").unwrap();

@@ -1,0 +1,99 @@
+//! Programs, ports and volumes of a project with a network: root's, for the embedded backend makes networks for root only.
+
+use perry_sandbox_testkit::{As, Home, Ran, is_root, skip};
+use serde_json::Value;
+
+use crate::shop::{BARE, compose, extend_policy};
+
+/// A name that nobody else uses: root's sandboxes are in one folder.
+fn project() -> String {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    format!("shared-{}-{number}", std::process::id())
+}
+
+/// A project that is ended with its test.
+struct Shared(Home, String);
+
+impl Shared {
+    /// With these further lines of its service.
+    fn new(more: &str) -> Self {
+        let (home, name) = (Home::new(As::Me), project());
+        let text = format!(
+            "\
+name: {name}
+services:
+  web:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, nc, -ll, -p, '8080', -e, /bin/busybox, echo, from-web]
+    volumes: ['data:/data']
+{more}volumes: {{data: }}
+"
+        );
+        home.give("compose.yaml", text.as_bytes());
+        home.give("bare.toml", BARE.as_bytes());
+        extend_policy(&home);
+        Self(home, name)
+    }
+
+    /// With a data folder of its own, which stands behind the command's name.
+    fn run(&self, args: &[&str]) -> Ran {
+        let data = self.0.data_dir();
+        let mut all = vec![args[0], "--data-dir", data.to_str().expect("text")];
+        all.extend_from_slice(&args[1..]);
+        compose(&self.0, &all)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.run(&["down", "-v", "-t", "0"]);
+    }
+}
+
+#[test]
+fn a_program_that_is_run_once_reaches_its_project() {
+    if !is_root() {
+        return skip("networks of the embedded backend need root");
+    }
+    let shared = Shared::new("");
+    let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    let volumes = shared.run(&["volumes", "--format", "json", "web"]);
+    let one: Value = serde_json::from_str(&volumes.stdout).expect("one object");
+    assert_eq!((&one["volume"], &one["name"]), (&"data".into(), &format!("{}_data", shared.1).into()));
+    let args = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "nc", "web", "8080"];
+    let reached = shared.run(&args);
+    assert_eq!((reached.code, reached.stdout.as_str()), (0, "from-web\n"), "{reached:?}");
+}
+
+#[test]
+fn a_program_that_is_run_once_takes_no_port_of_its_service() {
+    if !is_root() {
+        return skip("networks of the embedded backend need root");
+    }
+    let shared = Shared::new("    ports: ['18099:8080']\n");
+    let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
+    if up.stderr.contains("PSB260 publish") {
+        return skip("no backend here publishes ports");
+    }
+    assert_eq!(up.code, 0, "{up:?}");
+    let port = shared.run(&["port", "web", "8080"]);
+    assert_eq!((port.code, port.stdout.as_str()), (0, "127.0.0.1:18099\n"), "{port:?}");
+    let without = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "true"];
+    assert_eq!(shared.run(&without).code, 0);
+    let taken = ["run", "--policy", "good.toml", "--rm", "-P", "web", "/bin/busybox", "true"];
+    assert_eq!(shared.run(&taken).code, 5, "the port is the service's");
+}
+
+#[test]
+fn what_a_program_needs_of_its_project_is_made_for_it() {
+    if !is_root() {
+        return skip("networks of the embedded backend need root");
+    }
+    let shared = Shared::new("");
+    let args = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "touch", "/data/x"];
+    let ran = shared.run(&args);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(shared.run(&["volumes", "-q"]).stdout, format!("{}_data\n", shared.1));
+}
