@@ -1,12 +1,12 @@
 //! From a launch plan to settings: nothing is dropped, and what cannot be enforced is refused here.
 
 use perry_sandbox_policy::{
-    ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, RootfsMode, Terminal,
+    ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, RootfsMode, Terminal, VolumeAccess,
 };
 use perry_sandbox_profiles::{Arch, bpf, masked_paths, read_only_paths};
 
 use super::devices::DeviceError;
-use super::settings::{Bounds, HostDevice, HostFolder, Settings};
+use super::settings::{Bounds, HostDevice, HostFolder, Settings, VolumeFolder};
 use crate::demands::{PlanError, check_plan};
 use crate::egress::Grants;
 
@@ -36,8 +36,9 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         mounts: plan.mounts.iter().map(host_folder).collect(),
-        // Both are looked up by whoever prepares a run of this backend.
-        volumes: Vec::new(),
+        // Where they lie is looked up by whoever prepares a run of this backend. Who joins a sandbox of another needs only
+        // where they are seen.
+        volumes: plan.volumes.iter().map(seen_volume).collect(),
         networks: Vec::new(),
         devices: devices(plan)?,
         secrets: plan.secrets.clone(),
@@ -62,6 +63,14 @@ pub(crate) fn bounds(plan: &LaunchPlan) -> Bounds {
         output: limits.output.bytes(),
         disk: limits.disk.bytes(),
         open_files: limits.open_files.get(),
+    }
+}
+
+fn seen_volume(volume: &perry_sandbox_policy::VolumeMount) -> VolumeFolder {
+    VolumeFolder {
+        path: String::new(),
+        inside: volume.path.as_str().to_owned(),
+        writable: volume.access == VolumeAccess::Write,
     }
 }
 

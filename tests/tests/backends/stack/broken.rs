@@ -128,7 +128,7 @@ fn a_killed_tool_leaves_a_project_that_is_up_as_it_is() {
         attached.wait().expect("it is dead");
         let ps = shop.ps();
         assert!(ps.len() == 2 && ps.iter().all(|one| one.2 == "running"), "{}: {ps:?}", shop.backend);
-        assert_eq!(shop.compose(&["down", "-t", "1"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-v", "-t", "1"]).code, 0, "{}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
 }

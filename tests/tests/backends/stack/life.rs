@@ -32,6 +32,10 @@ fn is_up(shop: &Shop, port: u16) {
     assert!(asked.stdout.contains("started"), "{}: {asked:?}", shop.backend);
     let said = fetch(port, "/answer");
     assert!(said.as_ref().is_some_and(|said| said.ends_with("started\n")), "{}: {said:?}", shop.backend);
+    // The database's data is where nothing can be executed.
+    let exec = shop
+        .exec("db", "busybox cp /bin/busybox /data/x && busybox chmod 755 /data/x && /data/x true; echo $?");
+    assert!(exec.stdout.trim_end().ends_with("126"), "{}: {exec:?}", shop.backend);
 }
 
 #[test]
@@ -48,8 +52,14 @@ fn it_comes_up_is_used_and_goes_down_leaving_nothing() {
         assert_eq!(logs.code, 0, "{}: {logs:?}", shop.backend);
         let down = shop.compose(&["down", "-t", "1"]);
         assert_eq!(down.code, 0, "{}: {down:?}", shop.backend);
-        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
         assert_eq!(fetch(port, "/"), None, "{}: the port is free", shop.backend);
+        assert!(shop.left().iter().all(|one| one.contains("_data")), "{}: {:?}", shop.backend, shop.left());
+        assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
+        let log = shop.exec("db", "busybox grep -c started /data/log");
+        assert_eq!(log.stdout, "2\n", "{}: the data was kept: {log:?}", shop.backend);
+        let down = shop.compose(&["down", "-v", "-t", "1"]);
+        assert_eq!(down.code, 0, "{}: {down:?}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
         let nothing = shop.compose(&["down"]);
         assert!(nothing.code == 0 && nothing.stderr.contains("there is nothing"), "{nothing:?}");
     }
@@ -68,7 +78,7 @@ fn the_example_does_what_its_readme_says() {
         let policy = example("shop.toml").replace("../hello/cosign.pub", "examples/hello/cosign.pub");
         shop.give("policy.toml", &policy.replace("shop/", &format!("{}/", shop.name)));
         is_up(&shop, port);
-        assert_eq!(shop.compose(&["down", "-t", "1"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-v", "-t", "1"]).code, 0, "{}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
 }
@@ -110,7 +120,7 @@ fn it_goes_down_by_its_name_from_anywhere() {
         shop.give("compose.yaml", "services: {");
         let broken = shop.compose(&["down", "-t", "1"]);
         assert_eq!(broken.code, 1, "{broken:?}");
-        let mut command = shop.command(&["down", "-t", "1"]);
+        let mut command = shop.command(&["down", "-v", "-t", "1"]);
         let ran = command.env("COMPOSE_PROJECT_NAME", &shop.name).output().expect("the program starts");
         assert!(ran.status.success(), "{}: {ran:?}", shop.backend);
         shop.rewrite(&services(free_port()));

@@ -179,9 +179,11 @@ pub(super) fn services(port: u16) -> String {
     restart: on-failure
   db:
     image: oci:examples/hello/image
-    command: [/bin/busybox, sh, -c, 'echo started >>/tmp/log; exec /bin/busybox nc -ll -p 5432 -e /bin/busybox cat /tmp/log']
-    healthcheck: {{test: [CMD, /bin/busybox, test, -s, /tmp/log], interval: 300ms}}
+    command: [/bin/busybox, sh, -c, 'echo started >>/data/log; exec /bin/busybox nc -ll -p 5432 -e /bin/busybox cat /data/log']
+    volumes: ['data:/data']
+    healthcheck: {{test: [CMD, /bin/busybox, test, -s, /data/log], interval: 300ms}}
     mem_limit: 64m
+volumes: {{data: }}
 "
     )
 }
