@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Start(StartArgs),
     /// End services and start them again, as they are
     Restart(RestartArgs),
-    /// End services by a signal
+    /// Kill services, or send them another signal
     Kill(KillArgs),
     /// Remove sandboxes that do not run
     Rm(RmArgs),
