@@ -89,6 +89,17 @@ impl<'a> Machine<'a> {
         refusal(self.sandboxes.fetch(&unit.wish, &Silent).map_err(failed)?)
     }
 
+    /// Sends a signal to a sandbox's program. It has ended already: no error.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub fn signal(&self, text: &str, signal: i32) -> Result<(), StepError> {
+        match self.sandboxes.signal(&id(text)?, signal) {
+            Ok(()) | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. })) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// The names of all projects that have sandboxes.
     ///
     /// # Errors

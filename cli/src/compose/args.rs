@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::{
     CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PortArgs, PsArgs,
-    PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs, StopArgs, UpArgs, VolumesArgs,
-    WaitArgs,
+    PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs, StopArgs, TopArgs, UpArgs,
+    VolumesArgs, WaitArgs,
 };
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Start(StartArgs),
     /// End services and start them again, as they are
     Restart(RestartArgs),
-    /// End services by a signal
+    /// Kill services, or send them another signal
     Kill(KillArgs),
     /// Remove sandboxes that do not run
     Rm(RmArgs),
@@ -138,6 +138,8 @@ pub(crate) enum Command {
     Volumes(VolumesArgs),
     /// Print where on the host a service's port is
     Port(PortArgs),
+    /// List the processes of services
+    Top(TopArgs),
     /// Print what happens to a project's sandboxes
     Events(EventsArgs),
     /// List the projects of this machine

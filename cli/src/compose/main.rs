@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Command::Images(args) => engine::images(&cli, args),
         Command::Volumes(args) => engine::volumes(&cli, args),
         Command::Port(args) => engine::port(&cli, args),
+        Command::Top(args) => engine::top(&cli, args),
         Command::Events(args) => engine::events(&cli, args),
         Command::Ls(args) => engine::ls(&cli, args),
         Command::Version(args) => output::version(args).map(|()| Exit::Done),

@@ -181,6 +181,14 @@ impl<'p> LongRunning<'p> {
         Ok(self.sandboxes.stop(id, stop)?)
     }
 
+    /// Sends a signal to a sandbox's program.
+    ///
+    /// # Errors
+    /// It does not run, or is gone.
+    pub fn signal(&self, id: &SandboxId, signal: i32) -> Result<(), PipelineError> {
+        Ok(self.sandboxes.signal(id, signal)?)
+    }
+
     /// Waits until a sandbox has ended, at most so long.
     ///
     /// # Errors

@@ -61,6 +61,8 @@ pub(super) enum Answer {
 pub(super) enum Ask {
     /// To send a signal, and to kill when the sandbox has not ended in this time.
     Stop { signal: i32, grace: Duration },
+    /// To send a signal, and nothing more.
+    Signal { signal: i32 },
     /// To let a program join; report and three streams come with it.
     Join(AskedJoin),
 }

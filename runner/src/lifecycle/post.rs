@@ -237,6 +237,12 @@ impl Post {
         self.remote.kill().ok();
     }
 
+    /// Sends it a signal; what becomes of it then is its program's business.
+    pub(super) fn signal(&self, signal: i32) {
+        // A sandbox that has ended needs no signal.
+        self.remote.signal(signal).ok();
+    }
+
     pub(super) fn come(&self) -> bool {
         let mut guests = lock(&self.guests);
         let room = guests.count < MOST_GUESTS && !guests.ended;

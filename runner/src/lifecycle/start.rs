@@ -280,6 +280,27 @@ impl Sandboxes {
         self.inspect(id)
     }
 
+    /// Sends a signal to a sandbox's program, and answers when it is sent. One that the program does not catch ends it, as
+    /// outside.
+    ///
+    /// # Errors
+    /// [`LifecycleError::NotRunning`], [`LifecycleError::NotFound`]; the supervisor does not listen.
+    pub fn signal(&self, id: &SandboxId, signal: i32) -> Result<(), LifecycleError> {
+        let (record, held) = self.home.look(id)?;
+        if runs(&record, held).is_none() {
+            return Err(LifecycleError::NotRunning { id: id.clone(), status: record.info(held).status });
+        }
+        let folder = self.home.folder(id);
+        let sent = serde_json::to_vec(&Ask::Signal { signal }).map_err(io::Error::from).and_then(|ask| {
+            let control = connect(&folder)?;
+            control.set_read_timeout(Some(SETTLING))?;
+            send(&control, &ask, &[])?;
+            // It hangs up when it has done so.
+            receive(&control).map(drop)
+        });
+        sent.map_err(failed("reach the supervisor in", &folder))
+    }
+
     /// Waits until a sandbox has ended, at most so long, and says how.
     ///
     /// # Errors

@@ -286,6 +286,7 @@ fn serve(guest: &UnixStream, post: &Post) {
     let Ok(Some((text, descriptors))) = receive(guest) else { return };
     match serde_json::from_slice(&text) {
         Ok(Ask::Stop { signal, grace }) => post.stop(signal, grace),
+        Ok(Ask::Signal { signal }) => post.signal(signal),
         Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
         // Not one of ours, or of another version.
         Err(_) => {}

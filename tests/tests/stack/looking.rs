@@ -72,3 +72,16 @@ fn events_are_told_as_they_happen() {
     child.wait().expect("it ends");
     assert_eq!(actions, ["die", "start"]);
 }
+
+#[test]
+fn the_processes_of_services_are_listed() {
+    let up = Up::new();
+    let all = up.run(&["top"]);
+    assert_eq!(all.stdout.matches("/bin/busybox sleep 300").count(), 2, "{all:?}");
+    let web = up.run(&["top", "--format", "json", "web"]);
+    let listed: Vec<Value> =
+        web.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(!listed.is_empty() && listed.iter().all(|one| one["service"] == "web"), "{web:?}");
+    assert_eq!(up.run(&["stop"]).code, 0);
+    assert_eq!(up.run(&["top"]).stdout.lines().count(), 1, "nothing runs");
+}

@@ -1,5 +1,9 @@
 //! Programs that join a service, and programs that are run once beside it.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use perry_sandbox_testkit::{Ran, compose_program};
 use serde_json::Value;
 
 use crate::lives::Up;
@@ -54,4 +58,27 @@ fn a_program_that_the_policy_refuses_brings_nothing_up() {
     assert_eq!(up.run(&["down"]).code, 0);
     let ran = up.run(&["run", "--policy", "bare.toml", "web"]);
     assert_eq!((ran.code, up.states().as_str()), (3, ""), "{ran:?}");
+}
+
+#[test]
+fn an_interrupt_ends_a_program_that_is_run_once_and_nothing_of_it_stays() {
+    let up = Up::new();
+    let mut command = up.home.other_command(&compose_program());
+    let child = command
+        .args(["run", "--policy", "good.toml", "--rm", "--no-deps", "web"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let one_offs = || up.run(&["ps", "--format", "json"]).stdout.matches("\"one-off\":true").count();
+    while one_offs() == 0 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // It listens for signals before it starts anything.
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!((ran.code, one_offs()), (143, 0), "by its stop signal: {ran:?}");
+    assert_eq!(up.states(), "db running, web running");
 }

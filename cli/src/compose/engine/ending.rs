@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
-use perry_sandbox_engine::{Act, Role, Seen, StopHow, Work, end, stop as steps};
+use perry_sandbox_engine::{
+    Act, Event, Events as _, Happened, Machine, Role, Seen, StopHow, Work, end, stop as steps,
+};
 use perry_sandbox_pipeline::signal_number;
 
 use super::life_args::{KillArgs, RmArgs, StopArgs};
@@ -15,8 +17,6 @@ use crate::output::{self, Failure};
 
 /// SIGKILL, which no program can refuse.
 const KILL: i32 = 9;
-/// How long a program may take to heed another signal: as long as the user waits.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Ends services, and removes nothing.
 pub(crate) fn stop(cli: &Cli, args: &StopArgs) -> Result<Exit, Failure> {
@@ -27,22 +27,44 @@ pub(crate) fn stop(cli: &Cli, args: &StopArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// Ends services by a signal.
+/// Kills services, or sends them another signal.
 pub(crate) fn kill(cli: &Cli, args: &KillArgs) -> Result<Exit, Failure> {
     let none = || Failure::Usage(format!("--signal {}: a signal is expected, as SIGTERM or 15", args.signal));
     let signal = signal_number(&args.signal).ok_or_else(none)?;
-    let grace = if signal == KILL { Duration::ZERO } else { FOREVER };
     let there = There::open(cli, &args.store)?;
-    work_on(cli, &there, "kill", |seen| {
+    let plan = |seen: &Seen| {
         let services = there.meant(seen, &args.services)?;
         let mut work = steps(seen, services.as_ref(), None);
         for step in &mut work.steps {
             if let Act::Stop { how, .. } = &mut step.act {
-                *how = StopHow { signal: Some(signal), grace: Some(grace) };
+                *how = StopHow { signal: Some(signal), grace: Some(Duration::ZERO) };
             }
         }
         Ok(work)
+    };
+    if signal == KILL {
+        return work_on(cli, &there, "kill", plan);
+    }
+    held(&there, "kill", |machine, seen| {
+        Ok(signal_all(machine, &plan(seen)?, signal, &Lines::new(cli.progress)))
     })
+}
+
+/// Sends a signal to what would be ended. One that fails keeps no other.
+fn signal_all(machine: &Machine<'_>, work: &Work, signal: i32, lines: &Lines) -> Exit {
+    let mut exit = Exit::Done;
+    for step in &work.steps {
+        let Act::Stop { id, name, .. } = &step.act else { continue };
+        let happened = match machine.signal(id, signal) {
+            Ok(()) => Happened::Done,
+            Err(error) => {
+                exit = Exit::Failure;
+                Happened::Failed(error.to_string())
+            }
+        };
+        lines.tell(Event { what: format!("signal {name}"), happened });
+    }
+    exit
 }
 
 /// Removes sandboxes that do not run.
@@ -92,15 +114,25 @@ fn work_on(
     doing: &str,
     plan: impl FnOnce(&Seen) -> Result<Work, Failure>,
 ) -> Result<Exit, Failure> {
+    held(there, doing, |machine, seen| {
+        let left = end(machine, there.name(), &plan(seen)?, &Lines::new(cli.progress));
+        Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
+    })
+}
+
+/// Does something with what there is of a project, which nobody else works on meanwhile.
+fn held(
+    there: &There,
+    doing: &str,
+    act: impl FnOnce(&Machine<'_>, &Seen) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
     let look = there.site.own();
     let secrets = site::no_secrets;
     let machine = there.site.machine(&look, &secrets)?;
     let _held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
     let seen = site::seen(&machine, there.name())?;
     there.whose.check(&seen)?;
-    let work = plan(&seen)?;
-    let left = end(&machine, there.name(), &work, &Lines::new(cli.progress));
-    Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
+    act(&machine, &seen)
 }
 
 #[cfg(test)]

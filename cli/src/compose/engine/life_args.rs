@@ -62,7 +62,7 @@ pub(crate) struct KillArgs {
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
 
-    /// Signal that ends them; with another than SIGKILL it is waited until they have ended
+    /// Signal; only SIGKILL is sure to end them
     #[arg(short, long, value_name = "SIGNAL", default_value = "SIGKILL")]
     pub(crate) signal: String,
 

@@ -139,7 +139,7 @@ fn site_without_project(cli: &Cli, store: &StoreArgs) -> Result<Site, Failure> {
 }
 
 /// Rows as a table, or as JSON objects with the heads in small letters, one a line.
-fn print<const N: usize>(
+pub(super) fn print<const N: usize>(
     format: ListFormat,
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,

@@ -104,3 +104,18 @@ pub(crate) struct EventsArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
+
+/// `top`.
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -181,7 +181,7 @@ fn follow(machine: &Machine<'_>, id: &str, interrupt: &Interrupt) -> Result<u8, 
         }
     });
     loop {
-        match code(machine, id) {
+        match code(machine, &sandbox) {
             Some(code) => return Ok(code),
             None => thread::sleep(BREATH),
         }
