@@ -66,6 +66,8 @@ pub struct Unit {
     pub wish: Wish,
     /// Restarts and health.
     pub upkeep: Upkeep,
+    /// Whether it is given secrets.
+    pub secrets: bool,
     /// How it is asked to end.
     pub stop: StopHow,
     /// What it waits for.

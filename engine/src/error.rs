@@ -90,7 +90,7 @@ pub enum EngineError {
     },
     /// A run was killed.
     #[error(
-        "the last run of `{project}` was killed before its end: undo what it had begun by `perry-compose -p {project} recover`"
+        "the last run of `{project}` did not come to its end: undo what it had begun by `perry-compose -p {project} recover`"
     )]
     Unfinished {
         /// The project.
@@ -125,6 +125,19 @@ pub enum EngineError {
         found: String,
         /// Those that it is to have.
         wanted: String,
+    },
+    /// The name is more than one folder's project.
+    #[error(
+        "there are projects `{0}` of several folders: give the command in the folder of the one that is meant"
+    )]
+    SeveralOrigins(String),
+    /// An image cannot be had.
+    #[error("cannot bring the image of `{service}` here: {source}")]
+    Fetch {
+        /// Whose.
+        service: String,
+        /// Why.
+        source: StepError,
     },
     /// What there is cannot be seen.
     #[error("cannot look what there is of `{project}`: {source}")]

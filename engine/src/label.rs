@@ -1,6 +1,9 @@
 //! The labels by which what belongs to a project is found again: by nothing else.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::desired::StopHow;
 
 /// The project's name.
 pub(crate) const PROJECT: &str = "perry-compose.project";
@@ -14,6 +17,8 @@ const CONFIG: &str = "perry-compose.config";
 const NEEDS: &str = "perry-compose.needs";
 const ROLE: &str = "perry-compose.role";
 const STOP: &str = "perry-compose.stop";
+const STOP_SIGNAL: &str = "perry-compose.stop-signal";
+const SECRETS: &str = "perry-compose.secrets";
 
 /// What a sandbox is to its project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +50,10 @@ pub struct Membership {
     pub role: Role,
     /// How long it may take to end, in milliseconds.
     pub stop_ms: Option<u64>,
+    /// The signal that asks it to end; nothing: the image's own.
+    pub stop_signal: Option<i32>,
+    /// Whether it is given secrets, which whoever starts it again must have.
+    pub secrets: bool,
 }
 
 impl Membership {
@@ -67,6 +76,12 @@ impl Membership {
         if let Some(stop) = self.stop_ms {
             labels.insert(STOP.to_owned(), stop.to_string());
         }
+        if let Some(signal) = self.stop_signal {
+            labels.insert(STOP_SIGNAL.to_owned(), signal.to_string());
+        }
+        if self.secrets {
+            labels.insert(SECRETS.to_owned(), "yes".to_owned());
+        }
         labels
     }
 
@@ -88,7 +103,14 @@ impl Membership {
                 _ => return None,
             },
             stop_ms: text(STOP).and_then(|stop| stop.parse().ok()),
+            stop_signal: text(STOP_SIGNAL).and_then(|signal| signal.parse().ok()),
+            secrets: labels.contains_key(SECRETS),
         })
+    }
+
+    /// How it is asked to end.
+    pub fn stop_how(&self) -> StopHow {
+        StopHow { signal: self.stop_signal, grace: self.stop_ms.map(Duration::from_millis) }
     }
 }
 
@@ -103,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_labels_say_is_read_again() {
-        for (role, stop_ms) in [(Role::Replica, Some(5000)), (Role::OneOff, None)] {
+        for (role, stop_ms, secrets) in [(Role::Replica, Some(5000), true), (Role::OneOff, None, false)] {
             let is = Membership {
                 project: "shop".to_owned(),
                 origin: "0123".to_owned(),
@@ -114,6 +136,8 @@ mod tests {
                 needs: vec!["db".to_owned(), "cache".to_owned()],
                 role,
                 stop_ms,
+                stop_signal: stop_ms.map(|_| 3),
+                secrets,
             };
             assert_eq!(Membership::read(&is.labels()), Some(is));
         }

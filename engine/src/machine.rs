@@ -259,13 +259,19 @@ impl World for Machine<'_> {
     fn stop(&self, text: &str, how: StopHow) -> Result<(), StepError> {
         let grace = how.grace.unwrap_or(Stop::default().grace);
         match self.sandboxes.stop(&id(text)?, &Stop { signal: how.signal, grace }) {
-            Ok(_) | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. })) => Ok(()),
+            Ok(_)
+            | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. } | LifecycleError::NotFound(_))) => {
+                Ok(())
+            }
             Err(error) => Err(failed(error)),
         }
     }
 
     fn rename(&self, text: &str, name: &str) -> Result<(), StepError> {
-        self.sandboxes.rename(&id(text)?, name).map_err(failed)
+        match self.sandboxes.rename(&id(text)?, name) {
+            Ok(()) | Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     fn remove(&self, text: &str) -> Result<(), StepError> {
@@ -275,8 +281,12 @@ impl World for Machine<'_> {
         }
     }
 
-    fn look(&self, text: &str) -> Result<Condition, StepError> {
-        self.sandboxes.inspect(&id(text)?).map(|info| condition(&info)).map_err(failed)
+    fn look(&self, text: &str) -> Result<Option<Condition>, StepError> {
+        match self.sandboxes.inspect(&id(text)?) {
+            Ok(info) => Ok(Some(condition(&info))),
+            Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 }
 

@@ -115,7 +115,7 @@ pub trait World: Sync {
     /// It cannot be ended.
     fn stop(&self, id: &str, how: StopHow) -> Result<(), StepError>;
 
-    /// Gives a sandbox that does not run another name.
+    /// Gives a sandbox that does not run another name. There is none: no error.
     ///
     /// # Errors
     /// The name is taken, or the sandbox runs.
@@ -127,9 +127,9 @@ pub trait World: Sync {
     /// It cannot be removed.
     fn remove(&self, id: &str) -> Result<(), StepError>;
 
-    /// Where a sandbox stands.
+    /// Where a sandbox stands; nothing if there is none.
     ///
     /// # Errors
-    /// There is none, or it cannot be looked at.
-    fn look(&self, id: &str) -> Result<Condition, StepError>;
+    /// It cannot be looked at.
+    fn look(&self, id: &str) -> Result<Option<Condition>, StepError>;
 }

@@ -1,10 +1,11 @@
 //! A failure at any call leaves the world as it was before.
 
 use perry_sandbox_engine::{
-    Desired, Interrupt, Journal, Options, StepError, Up, Wait, World as _, finish_undo, reconcile, run,
+    Desired, Interrupt, Journal, Options, StepError, Until, Up, Wait, World as _, finish_undo, reconcile,
+    run, stop_heeding,
 };
 
-use crate::fake::{Fake, Nature, Silence, StopAt, kind_world, shop, up, up_by};
+use crate::fake::{Fake, Nature, Silence, StopAt, kind_world, shop, unit, up, up_by};
 
 /// Brings a world into some state, then fails at every call of the next `up` in turn.
 fn fails_everywhere(before: &dyn Fn() -> Fake, desired: &Desired) -> usize {
@@ -139,7 +140,7 @@ fn a_run_that_was_killed_anywhere_is_undone_from_its_journal() {
         drop(journal);
         fake.fail_at(None, false);
         if let Some(left) = Journal::unfinished(&path).unwrap() {
-            assert_eq!(finish_undo(&fake, "shop", &left, &Silence), []);
+            assert_eq!(finish_undo(&fake, "shop", &left, &Interrupt::default(), &Silence), []);
             assert_eq!(fake.world(), was, "killed after call {call}");
         } else {
             panic!("nothing is left after call {call}");
@@ -159,4 +160,79 @@ fn an_undo_that_fails_says_exactly_what_is_left() {
             || !fake.world().networks.is_empty()
             || !fake.world().volumes.is_empty()
     );
+}
+
+#[test]
+fn who_was_removed_meanwhile_has_nothing_to_be_undone() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let journal = Journal::begin(&path, "r2").unwrap();
+    let mut changed = shop();
+    changed.units.iter_mut().for_each(|unit| unit.config = "c2".to_owned());
+    let work = reconcile(&changed, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap();
+    fake.fail_at(Some(6), true);
+    let options = Options { keep_failed: true, ..Options::default() };
+    run(&fake, &changed, &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
+    fake.fail_at(None, false);
+    for one in fake.world().replicas {
+        fake.remove(&one.id).unwrap();
+    }
+    let left = Journal::unfinished(&path).unwrap().unwrap();
+    assert_eq!(finish_undo(&fake, "shop", &left, &Interrupt::default(), &Silence), []);
+}
+
+#[test]
+fn with_wait_all_must_be_well_or_all_is_undone() {
+    let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web", Nature::Ends(1))]);
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
+    let work = reconcile(&shop(), &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
+    let options = Options { wait: true, ..Options::default() };
+    let error = run(&fake, &shop(), &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
+    assert!(error.to_string().contains("has ended with code 1, and it had to come up"), "{error}");
+    assert_eq!(fake.world(), Fake::default().world());
+}
+
+#[test]
+fn a_failure_is_heeded_by_those_that_wait() {
+    // `slow` never becomes healthy; `bad` cannot be started.
+    let fake = Fake::new(&[("slow", Nature::Waits)]);
+    let mut desired = shop();
+    desired.units = vec![
+        unit("slow", &[]),
+        unit("web", &[("slow", Until::Healthy)]),
+        unit("bad", &[("slow", Until::Started)]),
+    ];
+    desired.services = desired.units.iter().map(|unit| unit.service.clone()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
+    let work = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
+    fake.fail_on("+bad");
+    let begun = std::time::Instant::now();
+    let how = (Options::default(), &Interrupt::default());
+    let error = run(&fake, &desired, &work, &journal, how, &Silence).unwrap_err();
+    assert_eq!(error.cause, StepError::Failed("injected".to_owned()));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "not the 300 s that it may wait");
+    assert_eq!(fake.world(), Fake::default().world());
+}
+
+#[test]
+fn a_second_interrupt_kills_what_takes_its_time() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    fake.stops_slowly();
+    let interrupt = Interrupt::default();
+    interrupt.ask();
+    let id = fake.world().replicas[0].id.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            stop_heeding(&fake, &id, perry_sandbox_engine::StopHow::default(), &interrupt).unwrap()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(fake.look(&id).unwrap().unwrap().is_running(), "it is asked, and takes its time");
+        interrupt.ask();
+    });
+    assert!(!fake.look(&id).unwrap().unwrap().is_running());
 }

@@ -17,6 +17,7 @@ pub(crate) enum Nature {
     Heals,
     Sickens,
     Ends(u8),
+    Waits,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ struct State {
     calls: Vec<String>,
     fails_at: Option<usize>,
     fails_after_all: bool,
+    fails_on: Option<String>,
+    slow: bool,
     next: u32,
 }
 
@@ -56,6 +59,16 @@ impl Fake {
         state.fails_after_all = after;
     }
 
+    /// From now on this call fails.
+    pub(crate) fn fail_on(&self, call: &str) {
+        self.state().fails_on = Some(call.to_owned());
+    }
+
+    /// From now on whoever is asked to end does so when it is killed.
+    pub(crate) fn stops_slowly(&self) {
+        self.state().slow = true;
+    }
+
     /// What there is, without what a new start of the same sandbox changes.
     pub(crate) fn world(&self) -> Seen {
         let mut seen = self.state().seen.clone();
@@ -73,7 +86,8 @@ impl Fake {
         let mut state = self.state();
         state.calls.push(call);
         let injected = || StepError::Failed("injected".to_owned());
-        let fails = state.fails_at == Some(state.calls.len());
+        let fails =
+            state.fails_at == Some(state.calls.len()) || state.fails_on == state.calls.last().cloned();
         if fails && !state.fails_after_all {
             return Err(injected());
         }
@@ -89,6 +103,7 @@ impl Fake {
             Nature::Heals => Condition::Running(Some(Health::Healthy)),
             Nature::Sickens => Condition::Running(Some(Health::Unhealthy)),
             Nature::Ends(code) => Condition::Exited(code),
+            Nature::Waits => Condition::Running(Some(Health::Starting)),
         }
     }
 }
@@ -164,7 +179,11 @@ impl World for Fake {
         })
     }
 
-    fn stop(&self, id: &str, _: StopHow) -> Result<(), StepError> {
+    fn stop(&self, id: &str, how: StopHow) -> Result<(), StepError> {
+        let kills = how.grace == Some(std::time::Duration::ZERO);
+        while !kills && self.state().slow && self.look(id)?.is_some_and(|found| found.is_running()) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         self.change(format!("stop {id}"), |state| {
             let one = one(state, id)?;
             if one.condition.is_running() {
@@ -179,7 +198,9 @@ impl World for Fake {
             if state.seen.replicas.iter().any(|one| one.name == name && one.id != id) {
                 return Err(StepError::Failed(format!("the name {name} is taken")));
             }
-            name.clone_into(&mut one(state, id)?.name);
+            if let Ok(one) = one(state, id) {
+                name.clone_into(&mut one.name);
+            }
             Ok(())
         })
     }
@@ -191,8 +212,8 @@ impl World for Fake {
         })
     }
 
-    fn look(&self, id: &str) -> Result<Condition, StepError> {
-        one(&mut self.state(), id).map(|one| one.condition.clone())
+    fn look(&self, id: &str) -> Result<Option<Condition>, StepError> {
+        Ok(one(&mut self.state(), id).ok().map(|one| one.condition.clone()))
     }
 }
 
@@ -212,6 +233,7 @@ pub(crate) fn unit(service: &str, after: &[(&str, Until)]) -> Unit {
         plan: "p1".to_owned(),
         wish: Wish::of(TargetChoice::Word(service.to_owned())),
         upkeep: Upkeep::default(),
+        secrets: false,
         stop: StopHow::default(),
         after: after.iter().map(wait).collect(),
         networks: vec!["back".to_owned()],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Down, EngineError, Recreate, Up, Work, World as _, down, end, reconcile};
+use perry_sandbox_engine::{Down, EngineError, Recreate, Unit, Up, Work, World as _, down, end, reconcile};
 use proptest::prelude::*;
 
 use crate::fake::{Fake, Silence, kind_world, shop, unit, up};
@@ -105,6 +105,11 @@ fn replicas_that_are_too_many_and_orphans_go() {
     assert!(
         plain.contains(&"remove shop-web-2".to_owned()) && !plain.contains(&"remove shop-extra-1".to_owned())
     );
+    let stops = plain.iter().position(|step| step == "stop shop-web-2");
+    assert!(
+        stops < plain.iter().position(|step| step == "remove shop-web-2"),
+        "asked to end first: {plain:?}"
+    );
     let orphans = next(&fake, &shop(), Up { remove_orphans: true, ..Up::default() });
     assert!(orphans.contains(&"remove shop-extra-1".to_owned()), "{orphans:?}");
     // A service that is merely not asked for now is no orphan.
@@ -112,6 +117,24 @@ fn replicas_that_are_too_many_and_orphans_go() {
     less.units.truncate(1);
     let less = next(&fake, &less, Up { remove_orphans: true, ..Up::default() });
     assert!(!less.iter().any(|step| step.contains("web")), "{less:?}");
+}
+
+#[test]
+fn names_of_any_length_and_form_are_set_aside_and_found_again() {
+    let long = format!("shop-{}", "long".repeat(14));
+    for names in [[long.clone() + "1", long + "2"], ["app.old-1".to_owned(), "web.old-x".to_owned()]] {
+        let fake = kind_world();
+        let mut desired = shop();
+        desired.units =
+            names.iter().map(|name| Unit { name: Some(name.clone()), ..unit(name, &[]) }).collect();
+        desired.services = names.iter().cloned().collect();
+        up(&fake, &desired, "r1").1.unwrap();
+        assert!(reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().is_nothing());
+        desired.units.iter_mut().for_each(|unit| unit.config = "c2".to_owned());
+        up(&fake, &desired, "r2").1.unwrap();
+        assert!(reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r3").unwrap().is_nothing());
+        assert_eq!(fake.world().replicas.len(), 2);
+    }
 }
 
 #[test]

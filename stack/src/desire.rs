@@ -112,6 +112,7 @@ fn replicas(
         plan: allowed.plan.to_string(),
         wish: wish.clone(),
         upkeep: upkeep(service),
+        secrets: !service.secrets.is_empty(),
         stop,
         after: waits(service),
         networks: demand.project.networks.iter().map(|one| one.network.to_string()).collect(),

@@ -35,7 +35,10 @@ impl fmt::Debug for Conditions<'_> {
 /// # Errors
 /// One of them will not be so any more, the time is over, or somebody asked to stop.
 pub fn await_all(conditions: Conditions<'_>, sandboxes: &[(String, String)]) -> Result<(), StepError> {
-    sandboxes.iter().try_for_each(|(service, id)| conditions.wait(service, id, Wanted::Up))
+    let deadline = conditions.deadline();
+    sandboxes
+        .iter()
+        .try_for_each(|(service, id)| conditions.wait(service, id, Wanted::Up, deadline, &|| false))
 }
 
 /// What is waited for.
@@ -66,24 +69,38 @@ enum Verdict {
 }
 
 impl Conditions<'_> {
-    pub(super) fn wait(&self, service: &str, id: &str, wanted: Wanted) -> Result<(), StepError> {
+    /// When whoever begins to wait now has waited long enough.
+    pub(super) fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.patience).unwrap_or(now)
+    }
+
+    /// Waits for a service's sandbox; `is_over` says that nobody needs the answer any more.
+    pub(super) fn wait(
+        &self,
+        service: &str,
+        id: &str,
+        wanted: Wanted,
+        deadline: Instant,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<(), StepError> {
         if wanted == Wanted::Until(Until::Started) {
             return Ok(());
         }
-        let begun = Instant::now();
         let mut pause = PAUSES.0;
         let failed = |found: String, hint: &str| {
             let (service, wanted) = (format!("`{service}`"), wanted.words());
             StepError::Condition { service, wanted, found, hint: hint.to_owned() }
         };
         loop {
-            if self.interrupt.is_asked() {
+            if self.interrupt.is_asked() || is_over() {
                 return Err(StepError::Interrupted);
             }
-            match verdict(&self.world.look(id)?, wanted) {
+            let found = self.world.look(id)?;
+            match found.map_or_else(gone, |found| verdict(&found, wanted)) {
                 Verdict::Reached => return Ok(()),
                 Verdict::Never(found, hint) => return Err(failed(found, hint)),
-                Verdict::NotYet if begun.elapsed() >= self.patience => {
+                Verdict::NotYet if Instant::now() >= deadline => {
                     let found = format!("was not so far after {} s", self.patience.as_secs());
                     return Err(failed(found, "; `--wait-timeout` lets it take longer"));
                 }
@@ -92,6 +109,10 @@ impl Conditions<'_> {
             pause = pause.saturating_mul(2).min(PAUSES.1);
         }
     }
+}
+
+fn gone() -> Verdict {
+    Verdict::Never("was removed meanwhile".to_owned(), "")
 }
 
 fn verdict(condition: &Condition, wanted: Wanted) -> Verdict {

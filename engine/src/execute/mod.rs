@@ -2,6 +2,7 @@
 
 mod conditions;
 mod end;
+mod ending;
 mod event;
 mod pool;
 mod run;
@@ -9,6 +10,7 @@ mod undo;
 
 pub use conditions::{Conditions, await_all};
 pub use end::end;
+pub use ending::stop_heeding;
 pub use event::{Event, Events, Happened};
 pub use run::{Options, run};
 pub use undo::finish_undo;

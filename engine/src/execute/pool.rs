@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::conditions::Wanted;
+use super::ending::stop_heeding;
 use super::event::{Happened, tell};
 use super::run::Course;
 use crate::error::StepError;
@@ -134,6 +135,8 @@ impl<'a> Pool<'a> {
     }
 
     fn wait(&self, step: &Step) -> Result<(), StepError> {
+        // One time for all that this step waits for.
+        let deadline = self.course.conditions.deadline();
         for after in &step.after {
             let place = after.step.saturating_sub(1);
             let started = self.state().progress.get(place).cloned();
@@ -145,7 +148,7 @@ impl<'a> Pool<'a> {
             if wanted != Wanted::Until(crate::Until::Started) {
                 tell(self.course.events, &step.act, Happened::Waits);
             }
-            match self.course.conditions.wait(other, &id, wanted) {
+            match self.course.conditions.wait(other, &id, wanted, deadline, &|| self.has_failed()) {
                 Ok(()) => {}
                 Err(error @ StepError::Condition { .. }) if !after.required => {
                     tell(self.course.events, &step.act, Happened::Warned(error.to_string()));
@@ -160,7 +163,8 @@ impl<'a> Pool<'a> {
     }
 }
 
-fn name(act: &Act) -> &str {
+/// The name of what it is about.
+pub(super) fn name(act: &Act) -> &str {
     match act {
         Act::Keep { name, .. }
         | Act::Stop { name, .. }
@@ -199,7 +203,7 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
         Act::CreateNetwork(network) => world.create_network(project, run, network)?,
         Act::CreateVolume(volume) => world.create_volume(project, run, volume)?,
         Act::Keep { id, .. } => return Ok(Some(id.clone())),
-        Act::Stop { id, how, .. } => world.stop(id, *how)?,
+        Act::Stop { id, how, .. } => stop_heeding(world, id, *how, course.conditions.interrupt)?,
         Act::SetAside { id, aside, .. } => world.rename(id, aside)?,
         Act::Start { unit, name, .. } => {
             let missing = || StepError::Failed(format!("{name} is not in the plan"));

@@ -11,8 +11,11 @@ use crate::world::World;
 
 use super::conditions::{Conditions, Wanted};
 use super::event::{Events, Happened, tell};
-use super::pool::{self, Pool, Taken};
+use super::pool::{self, Pool, Taken, name};
 use super::undo;
+
+/// How long a newer sandbox must have run before an older one goes for it.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// How steps are taken.
 #[derive(Debug, Clone, Copy)]
@@ -21,13 +24,15 @@ pub struct Options {
     pub parallel: usize,
     /// How long a service may take to be as far as another waits for.
     pub patience: Duration,
+    /// Whether all must be well, run, or have ended with code 0, or the run has failed.
+    pub wait: bool,
     /// Whether what failed stays, to be looked at.
     pub keep_failed: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallel: 16, patience: Duration::from_secs(300), keep_failed: false }
+        Self { parallel: 16, patience: Duration::from_secs(300), wait: false, keep_failed: false }
     }
 }
 
@@ -64,7 +69,7 @@ pub fn run(
     let pool = Pool::new(&course, &work.steps);
     let taken = pool.run(options.parallel);
     let Taken { ids, failed } = taken;
-    if let Some((step, cause)) = failed.or_else(|| proved(&course, work, &ids).err()) {
+    if let Some((step, cause)) = failed.or_else(|| proved(&course, work, &ids, options.wait).err()) {
         let left = if options.keep_failed { Vec::new() } else { undo::all(&course) };
         return Err(Box::new(UpError { step: Some(step), cause, left }));
     }
@@ -82,13 +87,31 @@ pub fn run(
     Ok(of_units(desired, work, ids))
 }
 
-/// Whoever takes the place of an older one is well, before that goes.
-fn proved(course: &Course<'_>, work: &Work, ids: &[Option<String>]) -> Result<(), (String, StepError)> {
-    for (step, id) in work.steps.iter().zip(ids) {
-        if let (Act::Start { name, replaces: true, .. }, Some(id)) = (&step.act, id) {
-            let well = course.conditions.wait(name, id, Wanted::Up);
-            well.map_err(|error| (step.act.to_string(), error))?;
-        }
+/// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One without a health
+/// check must have run for a moment.
+fn proved(
+    course: &Course<'_>,
+    work: &Work,
+    ids: &[Option<String>],
+    all: bool,
+) -> Result<(), (String, StepError)> {
+    let deadline = course.conditions.deadline();
+    let replaces = |act: &Act| matches!(act, Act::Start { replaces: true, .. });
+    let newer: Vec<(&Act, &String)> = work
+        .steps
+        .iter()
+        .zip(ids)
+        .filter_map(|(step, id)| Some((&step.act, id.as_ref()?)))
+        .filter(|(act, _)| all || replaces(act))
+        .collect();
+    let well = |(act, id): &(&Act, &String)| {
+        let up = course.conditions.wait(name(act), id, Wanted::Up, deadline, &|| false);
+        up.map_err(|error| (act.to_string(), error))
+    };
+    newer.iter().try_for_each(well)?;
+    if newer.iter().any(|(act, _)| replaces(act)) {
+        std::thread::sleep(SETTLING);
+        newer.iter().try_for_each(well)?;
     }
     Ok(())
 }
@@ -148,6 +171,8 @@ impl Unit {
             needs,
             role: Role::Replica,
             stop_ms: grace,
+            stop_signal: self.stop.signal,
+            secrets: self.secrets,
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Undoing what a run has begun, the latest first: by this run, or by another after it was killed.
 
-use std::time::Duration;
-
+use super::ending::stop_heeding;
 use super::event::{Events, Happened, tell};
 use super::run::Course;
-use crate::desired::StopHow;
 use crate::error::{Left, StepError};
+use crate::interrupt::Interrupt;
 use crate::journal::{Undo, Unfinished};
-use crate::world::{Condition, World};
+use crate::world::{Condition, Replica, World};
 
 /// Undoes a run that failed.
 pub(super) fn all(course: &Course<'_>) -> Vec<Left> {
     let began = course.journal.began();
-    let grace = (course.conditions.interrupt.times() > 1).then_some(Duration::ZERO);
-    let undoing = Undoing { world: course.world, project: &course.desired.project.name, grace };
+    let (world, interrupt) = (course.world, course.conditions.interrupt);
+    let undoing = Undoing { world, project: &course.desired.project.name, interrupt };
     let left = undoing.take(&began, course.events);
     if left.is_empty() && course.journal.end().is_err() {
         let why = "what was undone could not be written down".to_owned();
@@ -23,15 +22,20 @@ pub(super) fn all(course: &Course<'_>) -> Vec<Left> {
 }
 
 /// Undoes a run that was killed.
-pub fn finish_undo(world: &dyn World, project: &str, left: &Unfinished, events: &dyn Events) -> Vec<Left> {
-    Undoing { world, project, grace: None }.take(left, events)
+pub fn finish_undo(
+    world: &dyn World,
+    project: &str,
+    left: &Unfinished,
+    interrupt: &Interrupt,
+    events: &dyn Events,
+) -> Vec<Left> {
+    Undoing { world, project, interrupt }.take(left, events)
 }
 
 struct Undoing<'a> {
     world: &'a dyn World,
     project: &'a str,
-    /// How long sandboxes may take to end, where it is not their own time.
-    grace: Option<Duration>,
+    interrupt: &'a Interrupt,
 }
 
 impl Undoing<'_> {
@@ -69,24 +73,28 @@ impl Undoing<'_> {
                     one.member.run == run && one.member.service == *service && one.member.replica == *replica
                 });
                 made.try_for_each(|one| {
-                    self.end(&one.id, &one.condition)?;
+                    self.end(&one)?;
                     self.world.remove(&one.id)
                 })
             }
+            // Whoever was removed meanwhile has nothing to be undone.
             Undo::StartAgain { id, service } => match self.world.look(id)? {
-                Condition::Running(_) => Ok(()),
-                Condition::Created | Condition::Exited(_) | Condition::Lost(_) => {
+                None | Some(Condition::Running(_)) => Ok(()),
+                Some(Condition::Created | Condition::Exited(_) | Condition::Lost(_)) => {
                     self.world.start_again(id, service)
                 }
             },
-            Undo::StopAgain { id } => self.end(id, &self.world.look(id)?),
+            Undo::StopAgain { id } => {
+                let seen = self.world.seen(self.project)?.replicas;
+                seen.iter().filter(|one| one.id == *id).try_for_each(|one| self.end(one))
+            }
             Undo::NameBack { id, name } => self.world.rename(id, name),
         }
     }
 
-    fn end(&self, id: &str, condition: &Condition) -> Result<(), StepError> {
-        if condition.is_running() {
-            return self.world.stop(id, StopHow { signal: None, grace: self.grace });
+    fn end(&self, one: &Replica) -> Result<(), StepError> {
+        if one.condition.is_running() {
+            return stop_heeding(self.world, &one.id, one.member.stop_how(), self.interrupt);
         }
         Ok(())
     }

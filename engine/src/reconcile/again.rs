@@ -100,6 +100,8 @@ mod tests {
             needs: needs.iter().map(|name| (*name).to_owned()).collect(),
             role,
             stop_ms: None,
+            stop_signal: None,
+            secrets: false,
         };
         let condition = if runs { Condition::Running(None) } else { Condition::Exited(0) };
         Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }

@@ -71,7 +71,8 @@ fn stops(going: &[&Replica], grace: Option<Duration>) -> Vec<Step> {
 
 /// Ends it, in its own time or in this.
 pub(super) fn end(one: &Replica, grace: Option<Duration>) -> Act {
-    let how = StopHow { signal: None, grace: grace.or(one.member.stop_ms.map(Duration::from_millis)) };
+    let own = one.member.stop_how();
+    let how = StopHow { grace: grace.or(own.grace), ..own };
     let (id, name, service) = (one.id.clone(), one.name.clone(), one.member.service.clone());
     Act::Stop { id, name, how, service }
 }

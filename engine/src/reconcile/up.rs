@@ -140,7 +140,7 @@ impl<'a> Builder<'a> {
             let member = &one.member;
             member.role == Role::Replica && member.service == unit.service && member.replica == unit.replica
         };
-        let of_unit = self.seen.replicas.iter().filter(fits).filter(|one| !one.name.contains(ASIDE));
+        let of_unit = self.seen.replicas.iter().filter(fits).filter(|one| !is_aside(one));
         of_unit.max_by_key(|one| (one.condition.is_running(), &one.id))
     }
 
@@ -222,7 +222,7 @@ impl<'a> Builder<'a> {
             let aside = Act::SetAside {
                 id: found.id.clone(),
                 name: found.name.clone(),
-                aside: aside(&found.name, self.run),
+                aside: aside(found, self.run),
             };
             last = Some(self.add(aside, last.map(done).into_iter().collect()));
         }
@@ -271,8 +271,16 @@ pub(super) fn remove(found: &Replica) -> Act {
     Act::Remove { id: found.id.clone(), name: found.name.clone() }
 }
 
-/// The name of what is set aside: within the length of a sandbox's name, and of this run alone.
-fn aside(name: &str, run: &str) -> String {
-    let kept: String = name.chars().take(44).collect();
-    format!("{kept}{ASIDE}{run}")
+/// The name of what is set aside: of its id, so that no two have one, and of this run.
+fn aside(found: &Replica, run: &str) -> String {
+    format!("{}{ASIDE}{run}", short(found))
+}
+
+fn short(found: &Replica) -> String {
+    found.id.chars().take(16).collect()
+}
+
+/// Whether it has made room for a newer one.
+fn is_aside(one: &Replica) -> bool {
+    one.name.strip_prefix(&short(one)).is_some_and(|rest| rest.starts_with(ASIDE))
 }
