@@ -19,7 +19,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The folders of all projects of one user.
 #[derive(Debug, Clone)]
-pub struct Projects(PathBuf);
+pub struct Projects {
+    data: PathBuf,
+    locks: PathBuf,
+}
 
 /// What is remembered of a project from one run to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +45,9 @@ pub struct Held {
 }
 
 impl Projects {
-    /// Those below the folder of data.
-    pub fn below(data: &Path) -> Self {
-        Self(data.join("projects"))
+    /// Those below the folder of data. Locks are where live sandboxes are: whoever has other data works on the same ones.
+    pub fn below(data: &Path, runtime: &Path) -> Self {
+        Self { data: data.join("projects"), locks: runtime.join("projects") }
     }
 
     /// Takes a project for one run; `doing` is told to whoever comes meanwhile. Waits so long for another run.
@@ -53,9 +56,11 @@ impl Projects {
     /// The name is none, another run has it, or the folder cannot be used.
     pub fn hold(&self, project: &str, doing: &str, patience: Duration) -> Result<Held, EngineError> {
         let folder = self.folder(project)?;
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&folder).map_err(failed("make", &folder))?;
-        let path = folder.join("lock");
+        for folder in [&folder, &self.locks] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(failed("make", folder))?;
+        }
+        let path = self.locks.join(format!("{project}.lock"));
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let opened = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path);
@@ -114,7 +119,7 @@ impl Projects {
                 project.chars().filter(|char| !char.is_control()).take(80).collect(),
             ));
         }
-        Ok(self.0.join(project))
+        Ok(self.data.join(project))
     }
 }
 
@@ -124,9 +129,18 @@ impl Held {
     /// # Errors
     /// The last run was killed and has not been undone, or the journal cannot be written.
     pub fn begin(&self, run: &str) -> Result<Journal, EngineError> {
+        self.refuse_unfinished()?;
+        Journal::begin(&self.journal(), run)
+    }
+
+    /// Nothing that a run did not finish is to be undone: what it needs for that must not go.
+    ///
+    /// # Errors
+    /// Something is, or the journal cannot be used.
+    pub fn refuse_unfinished(&self) -> Result<(), EngineError> {
         match self.unfinished()? {
             Some(_) => Err(EngineError::Unfinished { project: self.project.clone() }),
-            None => Journal::begin(&self.journal(), run),
+            None => Ok(()),
         }
     }
 
@@ -179,7 +193,7 @@ mod tests {
     #[test]
     fn one_run_at_a_time_and_the_other_is_told_whose_it_is() {
         let data = tempfile::tempdir().unwrap();
-        let projects = Projects::below(data.path());
+        let projects = Projects::below(data.path(), data.path());
         let held = projects.hold("shop", "up", Duration::ZERO).unwrap();
         let error = projects.hold("shop", "down", Duration::ZERO).unwrap_err();
         assert!(error.to_string().contains("by `up` (process "), "{error}");
@@ -191,7 +205,7 @@ mod tests {
     #[test]
     fn a_run_that_was_killed_is_in_the_way_until_it_is_settled() {
         let data = tempfile::tempdir().unwrap();
-        let projects = Projects::below(data.path());
+        let projects = Projects::below(data.path(), data.path());
         let held = projects.hold("shop", "up", Duration::ZERO).unwrap();
         let undo = crate::Undo::StopAgain { id: "1".to_owned() };
         held.begin("r1").unwrap().about_to(undo).unwrap();
@@ -204,7 +218,8 @@ mod tests {
     fn a_name_is_no_path() {
         let data = tempfile::tempdir().unwrap();
         for name in ["", "..", "a/b", ".x", "A", "a\n", &"a".repeat(65)] {
-            let error = Projects::below(data.path()).hold(name, "up", Duration::ZERO).unwrap_err();
+            let error =
+                Projects::below(data.path(), data.path()).hold(name, "up", Duration::ZERO).unwrap_err();
             assert!(matches!(error, EngineError::Name(_)), "{name:?}");
         }
     }

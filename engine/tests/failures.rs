@@ -228,7 +228,7 @@ fn a_second_interrupt_kills_what_takes_its_time() {
     let id = fake.world().replicas[0].id.clone();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            stop_heeding(&fake, &id, perry_sandbox_engine::StopHow::default(), &interrupt).unwrap()
+            stop_heeding(&fake, &id, perry_sandbox_engine::StopHow::default(), &interrupt).unwrap();
         });
         std::thread::sleep(std::time::Duration::from_millis(100));
         assert!(fake.look(&id).unwrap().unwrap().is_running(), "it is asked, and takes its time");

@@ -54,6 +54,8 @@ pub(crate) enum Failure {
     Desire(#[from] DesireError),
     #[error("{0}")]
     Usage(String),
+    #[error("{0}")]
+    Secret(String),
     #[error(
         "services that share networks or volumes would be on {one} and on {other}: let all of them have one backend, by `PERRY_CONTAINER_BACKEND` or the policy"
     )]
@@ -70,7 +72,7 @@ impl Failure {
         match self {
             Self::Pipeline(error) => Exit::of_class(error.class()),
             Self::Usage(_) => Exit::Usage,
-            Self::Engine(EngineError::Seen { source: StepError::Refused(_), .. }) => Exit::Refused,
+            Self::Engine(EngineError::Fetch { source: StepError::Refused(_), .. }) => Exit::Refused,
             Self::Problems(_)
             | Self::NoJson(_)
             | Self::NoService(_)
@@ -86,6 +88,7 @@ impl Failure {
             | Self::Environment(_)
             | Self::Lock { .. }
             | Self::Engine(_)
+            | Self::Secret(_)
             | Self::Stock(_)
             | Self::Desire(_)
             | Self::Backends { .. }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use perry_sandbox_engine::{Condition, Interrupt, Machine, StopHow, World as _};
+use perry_sandbox_engine::{Condition, Interrupt, Machine, Membership, StopHow, World as _, stop_heeding};
 use perry_sandbox_runner::SandboxId;
 
 use super::args::UpArgs;
@@ -62,10 +62,10 @@ fn watch(
                 continue;
             }
             let ended = match machine.look(id) {
-                Ok(Condition::Exited(code)) => Some(code),
+                Ok(Some(Condition::Exited(code))) => Some(code),
                 // Killed, lost, or removed by somebody else.
-                Ok(Condition::Lost(_)) | Err(_) => Some(137),
-                Ok(Condition::Created | Condition::Running(_)) => None,
+                Ok(Some(Condition::Lost(_)) | None) | Err(_) => Some(137),
+                Ok(Some(Condition::Created | Condition::Running(_))) => None,
             };
             let Some(ended) = ended else { continue };
             over.insert(id);
@@ -91,10 +91,11 @@ fn watch(
 
 /// Ends all, the last started first; a second interrupt kills.
 fn end_all(machine: &Machine<'_>, running: &[(String, String)], args: &UpArgs, interrupt: &Interrupt) {
+    let project = machine.members_by_id();
     for (service, id) in running.iter().rev() {
-        let grace = if interrupt.times() > 1 { Some(0) } else { args.timeout };
-        let how = StopHow { signal: None, grace: grace.map(Duration::from_secs) };
-        if let Err(error) = machine.stop(id, how) {
+        let own = project.get(id).map(Membership::stop_how).unwrap_or_default();
+        let how = StopHow { grace: args.timeout.map(Duration::from_secs).or(own.grace), ..own };
+        if let Err(error) = stop_heeding(machine, id, how, interrupt) {
             output::note(&format!("error: {service}: {error}"));
         }
     }

@@ -5,7 +5,9 @@ use perry_sandbox_engine::{Down, down as steps, end, finish_undo};
 
 use super::args::{DownArgs, RecoverArgs};
 use super::progress::Lines;
+use super::signals::listen;
 use super::site::{self, PATIENCE, Site, Whose};
+use super::there::There;
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
@@ -29,8 +31,12 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
         volumes: args.volumes,
         grace: args.timeout.map(Duration::from_secs),
     };
+    if how.services.is_some() {
+        held.refuse_unfinished()?;
+    }
     let work = steps(&seen, &how);
     if work.steps.is_empty() && work.tidy.is_empty() {
+        held.settle()?;
         output::note(&format!("warning: there is nothing of the project `{}`", whose.name));
         return Ok(Exit::Done);
     }
@@ -38,8 +44,8 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
         return output::text(&output::printable(&work.to_string())).map(|()| Exit::Done);
     }
     let left = end(&machine, &whose.name, &work, &Lines::new(cli.progress));
-    if left.is_empty() && held.unfinished()?.is_some() && how.services.is_none() {
-        // All that a killed run could have left is gone.
+    if left.is_empty() && how.services.is_none() {
+        // All that a run that was killed could have left is gone.
         held.settle()?;
     }
     Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
@@ -47,17 +53,19 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
 
 /// Undoes what a run had begun that was killed.
 pub(crate) fn recover(cli: &Cli, args: &RecoverArgs) -> Result<Exit, Failure> {
-    let whose = Whose::read(cli)?;
-    let site = Site::open(&whose.variables, args.store.data_dir.as_deref())?;
-    let held = site.projects.hold(&whose.name, "recover", PATIENCE)?;
+    let there = There::open(cli, &args.store)?;
+    let held = there.site.projects.hold(there.name(), "recover", PATIENCE)?;
     let Some(unfinished) = held.unfinished()? else {
-        output::note(&format!("the last run of `{}` came to its end: nothing is to be undone", whose.name));
+        output::note(&format!("the last run of `{}` came to its end: nothing is to be undone", there.name()));
         return Ok(Exit::Done);
     };
-    let look = site.backends_of(&whose.name)?;
-    let secrets = site::no_secrets;
-    let machine = site.machine(&look, &secrets)?;
-    let left = finish_undo(&machine, &whose.name, &unfinished, &Lines::new(cli.progress));
+    let look = there.site.backends_of(there.name())?;
+    let secrets = |service: &str| there.secrets(service);
+    let machine = there.site.machine(&look, &secrets)?;
+    there.whose.check(&site::seen(&machine, there.name())?)?;
+    let interrupt = listen()?;
+    let lines = Lines::new(cli.progress);
+    let left = finish_undo(&machine, there.name(), &unfinished, &interrupt, &lines);
     for left in &left {
         output::note(&format!("left: {}: {}", left.what, left.why));
     }

@@ -129,7 +129,10 @@ fn held(
     let look = there.site.own();
     let secrets = site::no_secrets;
     let machine = there.site.machine(&look, &secrets)?;
-    let _held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
+    let held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
+    if doing == "rm" {
+        held.refuse_unfinished()?;
+    }
     let seen = site::seen(&machine, there.name())?;
     there.whose.check(&seen)?;
     act(&machine, &seen)

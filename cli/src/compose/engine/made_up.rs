@@ -14,6 +14,8 @@ pub(super) fn replica(service: &str, role: Role, condition: Condition) -> Replic
         needs: Vec::new(),
         role,
         stop_ms: None,
+        stop_signal: None,
+        secrets: false,
     };
     Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Act, Event, Events as _, Happened, Until, Work, reconcile, run};
+use perry_sandbox_engine::{Act, Event, Events as _, Happened, Recreate, Until, Up, Work, reconcile, run};
 
 use super::allowed::{Asked, ask};
 use super::args::UpArgs;
@@ -37,7 +37,10 @@ pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     refuse_other_backend(&site, &desired, &backend)?;
     let run_id = site::run_id()?;
     let seen = site::seen(&machine, &desired.project.name)?;
-    let work = without_starts(reconcile(&desired, &seen, how(args), &run_id)?);
+    let how = how(args);
+    // What runs is ended for nothing that does not run.
+    let how = if args.force_recreate { how } else { Up { recreate: Recreate::Never, ..how } };
+    let work = without_starts(reconcile(&desired, &seen, how, &run_id)?);
     let journal = held.begin(&run_id)?;
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
@@ -53,6 +56,9 @@ fn without_starts(mut work: Work) -> Work {
     for step in &mut work.steps {
         if let Act::StartAgain { id, name, .. } = &step.act {
             step.act = Act::Keep { id: id.clone(), name: name.clone() };
+        }
+        if let Act::Start { replaces, .. } = &mut step.act {
+            *replaces = false;
         }
         for after in &mut step.after {
             after.until = Until::Started;

@@ -39,7 +39,7 @@ impl Site {
     ) -> Result<Self, Failure> {
         let variable = |name: &str| variables.get(name).map(OsString::from);
         let environment = Environment::new(&variable, data_dir)?;
-        let projects = Projects::below(&environment.data_dir);
+        let projects = Projects::below(&environment.data_dir, &environment.runtime_dir);
         Ok(Self { pipeline: Pipeline::open(environment.clone())?, environment, projects })
     }
 
@@ -128,24 +128,40 @@ impl Whose {
         }
     }
 
-    /// Refuses what belongs to another folder's project of the name.
+    /// Refuses what belongs to another folder's project of the name, and a name alone that several folders have.
     pub(super) fn check(&self, seen: &Seen) -> Result<(), Failure> {
-        let other = |origin: &String| self.origin.as_ref().is_some_and(|own| own != origin);
-        let found = seen.replicas.iter().find(|one| other(&one.member.origin)).map(|one| one.name.clone());
-        let found =
-            found.or_else(|| seen.networks.iter().find(|one| other(&one.origin)).map(|one| one.key.clone()));
-        match found {
-            Some(what) => Err(EngineError::OtherOrigin { project: self.name.clone(), what }.into()),
+        let sandboxes =
+            seen.replicas.iter().map(|one| (&one.member.origin, format!("the sandbox {}", one.name)));
+        let networks = seen.networks.iter().map(|one| (&one.origin, format!("the network {}", one.key)));
+        let volumes = seen.volumes.iter().map(|one| (&one.origin, format!("the volume {}", one.key)));
+        let mut all = sandboxes.chain(networks).chain(volumes);
+        let Some(own) = &self.origin else {
+            let origins: BTreeSet<&String> = all.map(|(origin, _)| origin).collect();
+            let several = || EngineError::SeveralOrigins(self.name.clone()).into();
+            return if origins.len() > 1 { Err(several()) } else { Ok(()) };
+        };
+        match all.find(|(origin, _)| *origin != own) {
+            Some((_, what)) => Err(EngineError::OtherOrigin { project: self.name.clone(), what }.into()),
             None => Ok(()),
         }
     }
 }
 
+/// The name, where it is all that is given. Files that are there go before a name of the environment: whoever stands in a
+/// project's folder means that project.
 fn name_alone(request: &Request) -> Option<String> {
     let variable = |name: &str| request.environment.get(name).filter(|value| !value.is_empty()).cloned();
-    let files = !request.files.is_empty() || variable("COMPOSE_FILE").is_some();
-    let name = request.project_name.clone().or_else(|| variable("COMPOSE_PROJECT_NAME"));
-    name.filter(|_| !files)
+    if !request.files.is_empty() || variable("COMPOSE_FILE").is_some() {
+        return None;
+    }
+    let named = request.project_name.clone();
+    named.or_else(|| variable("COMPOSE_PROJECT_NAME").filter(|_| !has_files(&request.current_folder)))
+}
+
+/// Whether the folder, or one above it, has the files of a project.
+fn has_files(folder: &str) -> bool {
+    let names = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+    Path::new(folder).ancestors().any(|folder| names.iter().any(|name| folder.join(name).exists()))
 }
 
 /// A digest of where a project comes from.

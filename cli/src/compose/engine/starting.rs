@@ -36,6 +36,7 @@ pub(crate) fn restart(cli: &Cli, args: &RestartArgs) -> Result<Exit, Failure> {
         let services = there.meant(seen, &args.services)?;
         let services =
             if args.no_deps { services } else { services.map(|named| with_followers(named, &waits)) };
+        there.has_secrets_of(seen, services.as_ref())?;
         Ok(restart_steps(seen, &Again { services, waits }, args.timeout.map(Duration::from_secs)))
     };
     take(cli, &there, "restart", (Options::default().patience, false), plan)

@@ -62,6 +62,25 @@ impl There {
         }
     }
 
+    /// Refuses to end what could not be started again: values of secrets are only where the files say.
+    pub(super) fn has_secrets_of(
+        &self,
+        seen: &Seen,
+        services: Option<&BTreeSet<String>>,
+    ) -> Result<(), Failure> {
+        let meant = seen.replicas.iter().map(|one| &one.member).filter(|member| member.secrets);
+        for member in meant.filter(|member| services.is_none_or(|named| named.contains(&member.service))) {
+            if self.question.is_none() {
+                return Err(Failure::Secret(format!(
+                    "`{}` is given secrets, and only the project's files say where their values are: give the command in its folder",
+                    member.service
+                )));
+            }
+            self.secrets(&member.service).map_err(Failure::Secret)?;
+        }
+        Ok(())
+    }
+
     /// The secrets of a service, where its files are read: nobody else knows them.
     pub(super) fn secrets(&self, service: &str) -> Result<Secrets, String> {
         match &self.question {

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, Conditions, Desired, EngineError, Interrupt, Machine, Options, Recreate, Seen, StepError, Up,
-    UpError, Work, await_all, reconcile, run,
+    Act, Desired, EngineError, Interrupt, Machine, Options, Recreate, Seen, StepError, Up, UpError, Work,
+    reconcile, run,
 };
 use perry_sandbox_stack::{Asked, Judged, Judgement, desire};
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::args::UpArgs;
 use super::attach;
 use super::progress::Lines;
 use super::signals::listen;
-use super::site::{self, PATIENCE, Site, Whose};
+use super::site::{self, Site, Whose};
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
@@ -41,7 +41,7 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let backends = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
     let machine = site.machine(&backends, &secrets)?;
-    let held = site.projects.hold(&desired.project.name, "up", PATIENCE)?;
+    let held = site.projects.hold(&desired.project.name, "up", Duration::from_secs(args.wait_timeout))?;
     refuse_other_backend(&site, &desired, &backend)?;
     let run_id = site::run_id()?;
     let seen = site::seen(&machine, &desired.project.name)?;
@@ -50,11 +50,20 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     if args.dry_run {
         return print(&work, args).map(|()| Exit::Done);
     }
+    // Nothing is ended that could not be started again.
+    question
+        .stack
+        .services
+        .keys()
+        .try_for_each(|service| secrets(service).map(drop))
+        .map_err(Failure::Secret)?;
     let journal = held.begin(&run_id)?;
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
     let lines = Lines::new(cli.progress);
-    fetch(&machine, &desired, &work)?;
+    if !fetch(&machine, &desired, &work, &interrupt)? {
+        return Ok(Exit::Interrupted);
+    }
     let options = options(cli, args);
     let ids = match run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
         Ok(ids) => ids,
@@ -63,32 +72,17 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     drop((journal, held));
     let running: Vec<(String, String)> =
         desired.units.iter().zip(ids).filter_map(|(unit, id)| Some((unit.service.clone(), id?))).collect();
-    after(&machine, &running, args, options.patience, &interrupt)
+    after(&machine, &running, args, &interrupt)
 }
 
-/// What is done once all services are started.
+/// What is done once all services are up.
 fn after(
     machine: &Machine<'_>,
     running: &[(String, String)],
     args: &UpArgs,
-    patience: Duration,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
-    if args.wait {
-        let conditions = Conditions { world: machine, patience, interrupt };
-        return match await_all(conditions, running) {
-            Ok(()) => Ok(Exit::Done),
-            Err(StepError::Interrupted) => Ok(Exit::Interrupted),
-            Err(error) => {
-                output::note(&format!("error: {error}"));
-                Ok(Exit::Failure)
-            }
-        };
-    }
-    if args.detach {
-        return Ok(Exit::Done);
-    }
-    attach::follow(machine, running, args, interrupt)
+    if args.detach || args.wait { Ok(Exit::Done) } else { attach::follow(machine, running, args, interrupt) }
 }
 
 pub(super) fn how(args: &UpArgs) -> Up {
@@ -105,6 +99,7 @@ pub(super) fn options(cli: &Cli, args: &UpArgs) -> Options {
     Options {
         parallel: usize::try_from(cli.parallel).ok().filter(|most| *most > 0).unwrap_or(default.parallel),
         patience: Duration::from_secs(args.wait_timeout),
+        wait: args.wait,
         keep_failed: args.keep_failed,
     }
 }
@@ -162,10 +157,12 @@ pub(super) fn refuse_other_backend(site: &Site, desired: &Desired, backend: &str
     };
     let look = site.look(&remembered.backend);
     let secrets = site::no_secrets;
-    let Ok(machine) = site.machine(&look, &secrets) else { return Ok(()) };
-    let seen = site::seen(&machine, project)?;
-    if seen.networks.is_empty() && seen.volumes.is_empty() {
-        return Ok(());
+    // One that does not answer may have something.
+    if let Ok(machine) = site.machine(&look, &secrets) {
+        let seen = site::seen(&machine, project)?;
+        if seen.networks.is_empty() && seen.volumes.is_empty() {
+            return Ok(());
+        }
     }
     Err(Failure::OtherBackend {
         project: project.clone(),
@@ -189,18 +186,25 @@ fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
     }
 }
 
-/// All images are here before anything is made.
-pub(super) fn fetch(machine: &Machine<'_>, desired: &Desired, work: &Work) -> Result<(), Failure> {
+/// Brings all images here before anything is made; whether nobody asked to stop meanwhile.
+fn fetch(
+    machine: &Machine<'_>,
+    desired: &Desired,
+    work: &Work,
+    interrupt: &Interrupt,
+) -> Result<bool, Failure> {
     let mut done = BTreeSet::new();
     for step in &work.steps {
         let Act::Start { unit, .. } = &step.act else { continue };
-        let Some(unit) = desired.units.get(*unit).filter(|unit| done.insert(unit.service.as_str())) else {
-            continue;
-        };
-        let failed = |source| EngineError::Seen { project: desired.project.name.clone(), source };
+        let unit = desired.units.get(*unit).filter(|unit| done.insert(unit.service.as_str()));
+        let Some(unit) = unit else { continue };
+        if interrupt.is_asked() {
+            return Ok(false);
+        }
+        let failed = |source| EngineError::Fetch { service: unit.service.clone(), source };
         machine.fetch(unit).map_err(failed)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn print(work: &Work, args: &UpArgs) -> Result<(), Failure> {
@@ -222,7 +226,11 @@ pub(super) fn failed(error: &UpError, kept: bool) -> Exit {
     if error.cause == StepError::Interrupted {
         return Exit::Interrupted;
     }
-    if error.step.is_some() && error.left.is_empty() && !kept {
+    if error.step.is_none() || kept {
+        // Nothing is rolled back: what is up stays, or what failed does.
+        return Exit::Failure;
+    }
+    if error.left.is_empty() {
         output::note("all that this run had made is undone");
     }
     Exit::RolledBack

@@ -75,12 +75,62 @@ fn a_port_that_is_taken_leaves_nothing() {
 fn an_image_that_is_not_verified_stops_everything_before_it_begins() {
     for shop in shops("unsigned") {
         shop.write(&of(&[("a", ""), ("b", "")]));
-        // Signed by the same key for another repository: the policy's image rule does not know it.
-        let text = of(&[("a", ""), ("b", "")]).replacen("oci:examples/hello/image", "oci:examples/absent", 1);
-        shop.rewrite(&text);
-        let ran = shop.up(&[]);
-        assert!(ran.code != 0 && ran.code != 5, "{}: {ran:?}", shop.backend);
+        // The policy trusts a key that has signed nothing.
+        let made =
+            "openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -out \"$0\" 2>/dev/null";
+        let made = Command::new("sh").args(["-c", made]).arg(shop.file("other.pub")).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let policy = std::fs::read_to_string(shop.file("policy.toml")).expect("it is there");
+        shop.give("policy.toml", &policy.replace("examples/hello/cosign.pub", "other.pub"));
+        nothing_is_left(&shop, &[], 4, "not-verified");
+    }
+}
+
+#[test]
+fn another_folders_project_of_the_name_is_left_alone() {
+    for shop in shops("twin") {
+        shop.write(&services(free_port()));
+        assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-t", "1"]).code, 0, "{}", shop.backend);
+        let twin = shop.twin();
+        twin.write(&services(free_port()));
+        for words in [&["up", "-d", "--policy", "policy.toml"][..], &["down", "-v"]] {
+            let ran = twin.compose(words);
+            assert!(ran.code == 1 && ran.stderr.contains("of another folder"), "{}: {ran:?}", shop.backend);
+        }
+        assert!(!shop.left().is_empty(), "{}: its data is there", shop.backend);
+        assert_eq!(shop.compose(&["down", "-v"]).code, 0, "{}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
+
+#[test]
+fn an_interrupt_while_all_are_waited_for_undoes_all() {
+    for shop in shops("waitint") {
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
+        shop.write(&of(&[("db", check)]));
+        let mut command = shop.command(&["up", "--wait", "--policy", "policy.toml"]);
+        let child = command.stderr(std::process::Stdio::piped()).spawn().expect("the program starts");
+        shop.until("the database runs", || shop.ps().len() == 1);
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+        let ran = child.wait_with_output().expect("it ends");
+        assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}: {ran:?}", shop.backend);
+    }
+}
+
+#[test]
+fn who_is_to_end_gets_its_own_signal() {
+    for shop in shops("signal") {
+        let trap = "[/bin/busybox, sh, -c, 'trap \"echo quit; exit 0\" QUIT; echo ready; while :; do busybox sleep 0.1; done'], stop_signal: SIGQUIT";
+        let text = of(&[("a", "")]).replace("[/bin/busybox, sleep, '300']", trap);
+        shop.write(&text);
+        assert_eq!(shop.up(&[]).code, 0, "{}", shop.backend);
+        shop.until("it is ready", || shop.compose(&["logs"]).stdout.contains("ready"));
+        assert_eq!(shop.compose(&["stop"]).code, 0, "{}", shop.backend);
+        let logs = shop.compose(&["logs"]);
+        assert!(logs.stdout.contains("quit"), "{}: {logs:?}", shop.backend);
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct Shop {
     pub(super) backend: &'static str,
     pub(super) name: String,
     home: Home,
+    data: PathBuf,
     program: PathBuf,
 }
 
@@ -48,7 +49,15 @@ impl Shop {
         let command = home.other_command(&compose_program());
         let program = PathBuf::from(command.get_program());
         home.give("bare.toml", BARE.as_bytes());
-        Self { backend, name, home, program }
+        let data = home.data_dir();
+        Self { backend, name, home, data, program }
+    }
+
+    /// A project of the same name in another folder of the same user.
+    pub(super) fn twin(&self) -> Self {
+        let mut twin = Self::new(self.backend, "");
+        (twin.name, twin.data) = (self.name.clone(), self.data.clone());
+        twin
     }
 
     /// Writes the project's file, and a policy that grants what it asks for.
@@ -76,9 +85,12 @@ impl Shop {
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let (verb, rest) = args.split_first().expect("a command");
         let mut command = self.home.plain_command(&self.program);
+        if !self.file("compose.yaml").exists() {
+            command.args(["-p", &self.name]);
+        }
         command.arg(verb);
         if *verb != "graph" {
-            command.arg("--data-dir").arg(self.home.data_dir());
+            command.arg("--data-dir").arg(&self.data);
         }
         command.args(rest).envs(engines().environment()).env("PERRY_CONTAINER_BACKEND", self.backend);
         command.stdin(Stdio::null());
@@ -130,7 +142,7 @@ impl Shop {
     pub(super) fn left(&self) -> Vec<String> {
         let mut left: Vec<String> = self.ps().into_iter().map(|one| format!("{one:?}")).collect();
         let mine = |text: &str| text.contains(&self.name);
-        for folder in [PathBuf::from("/run/perry-sandbox/networks"), self.home.data_dir().join("volumes")] {
+        for folder in [PathBuf::from("/run/perry-sandbox/networks"), self.data.join("volumes")] {
             let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
             left.extend(entries.map(|entry| entry.path().display().to_string()).filter(|path| mine(path)));
         }
