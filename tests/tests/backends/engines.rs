@@ -1,7 +1,8 @@
 //! Engines of this process's own: a store for podman, a docker daemon in namespaces of its own, and what is fetched of gVisor.
 //!
 //! A shell holds all of it. It reads from a pipe that only the end of this process closes, however this process ends; then it
-//! ends the daemon, with which its namespaces and all in them go, and removes what is left on disk.
+//! ends the daemon, with which its namespaces and all in them go, and removes what is left on disk. What podman made of the
+//! machine's own network is known by its store only: whatever still runs in there goes before that does.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -28,6 +29,11 @@ if command -v dockerd >/dev/null; then
 fi
 cat >/dev/null
 [ -n "$daemon" ] && kill -KILL "$daemon" && wait "$daemon"
+if [ -d "$0/podman/root" ]; then
+  export CONTAINERS_STORAGE_CONF="$0/storage.conf"
+  for try in 1 2; do podman rm --all --force --time 0; sleep 1; done
+  podman network ls --format '{{.Name}}' | grep -E "[^0-9]${1##*-}[_-]" | xargs -r podman network rm
+fi
 umount -l "$0/podman/root/overlay" 2>/dev/null
 for try in 1 2 3 4 5; do rm -rf "$0" 2>/dev/null && break; sleep 1; done
 find /sys/fs/cgroup -depth -type d -path "*/$1*" -exec rmdir {} + 2>/dev/null"#;

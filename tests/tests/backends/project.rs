@@ -109,9 +109,15 @@ impl Project {
     }
 
     pub(crate) fn start(&self, verb: &str, wish: &Wish) -> Child {
+        self.start_with(&[], verb, wish)
+    }
+
+    /// With these variables instead of the engines' own.
+    pub(crate) fn start_with(&self, variables: &[(&str, String)], verb: &str, wish: &Wish) -> Child {
         let mut driver = Command::new(env!("CARGO_BIN_EXE_perry-sandbox-wish"));
         driver.arg(verb).arg(self.home.path()).current_dir(self.home.path());
         driver.env_clear().env("HOME", self.home.path()).envs(engines().environment());
+        driver.envs(variables.iter().map(|(name, value)| (name, value)));
         driver.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut driver = driver.spawn().expect("the driver starts");
         let stdin = driver.stdin.take().expect("a pipe was asked for");

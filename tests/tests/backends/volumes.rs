@@ -1,7 +1,11 @@
 //! Volumes of a project: what is in one stays, nothing in it is executed, and its engine has no others for us.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use perry_sandbox_pipeline::Wish;
@@ -107,6 +111,51 @@ fn docker_is_given_no_volume_in_which_something_could_be_executed() {
             }
             project.unmake();
         }
+    }
+}
+
+/// A socket of docker's before which something is done when a container is to be made.
+fn before_create(socket: &Path, act: impl Fn() + Send + 'static) {
+    let listener = UnixListener::bind(socket).expect("the home can be written");
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.expect("somebody asks");
+            let mut head = [0; 4096];
+            let read = client.read(&mut head).expect("a question");
+            if head.starts_with(b"POST /v1.40/containers/create") {
+                act();
+            }
+            let mut engine = UnixStream::connect(engines().folder().join("docker.sock")).expect("it lives");
+            engine.write_all(&head[..read]).expect("it reads");
+            for (mut from, mut to) in [
+                (client.try_clone().expect("a socket"), engine.try_clone().expect("a socket")),
+                (engine, client),
+            ] {
+                std::thread::spawn(move || {
+                    // Either may have heard enough.
+                    drop(std::io::copy(&mut from, &mut to));
+                    drop(to.shutdown(Shutdown::Write));
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn a_volume_that_docker_makes_by_itself_is_given_to_nobody() {
+    for mut project in projects("late").filter(|project| project.wall.name == "docker") {
+        project.make("volume", "data");
+        let (name, socket) = (project.named("data"), project.home.path().join("docker.sock"));
+        before_create(&socket, move || {
+            let mut client = Command::new("docker");
+            client.args(["volume", "rm", &name]).env_clear().envs(engines().environment());
+            assert!(client.output().expect("the client starts").status.success());
+        });
+        let host = [("DOCKER_HOST", format!("unix://{}", socket.display()))];
+        let wish = project.wish("web", "echo ran", volume("data", VolumeAccess::Write));
+        let ran = Ran::from(project.start_with(&host, "run", &wish).wait_with_output().expect("it ends"));
+        assert!(ran.code == 125 && ran.stdout.is_empty(), "{ran:?}");
+        assert!(ran.stderr.contains("was not made by perry-sandbox"), "{ran:?}");
     }
 }
 
