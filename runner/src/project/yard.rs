@@ -102,16 +102,28 @@ impl Yard {
         self.find(name)?.ok_or_else(|| ProjectError::Missing { kind: self.kind, name: name.to_string() })
     }
 
+    /// The one of this name, which must be there, and of this project where one is named.
+    pub(super) fn one_of(
+        &self,
+        project: Option<&str>,
+        name: &StockName,
+    ) -> Result<(Label, File), ProjectError> {
+        let (label, file) = self.one(name)?;
+        match project.filter(|project| !label.is_of(project)) {
+            None => Ok((label, file)),
+            Some(project) => {
+                let (name, project) = (name.to_string(), project.to_owned());
+                Err(ProjectError::OtherProject { kind: self.kind, name, project })
+            }
+        }
+    }
+
     /// The one that a service of this project may use.
     pub(super) fn of_project(&self, project: &str, key: &str) -> Result<(StockName, Label), ProjectError> {
         let name = format!("{project}_{key}");
         let name: StockName = name.parse().map_err(|_| ProjectError::Name(name))?;
-        let (label, _) = self.one(&name)?;
-        if label.is_of(project) {
-            return Ok((name, label));
-        }
-        let (name, project) = (name.to_string(), project.to_owned());
-        Err(ProjectError::OtherProject { kind: self.kind, name, project })
+        let (label, _) = self.one_of(Some(project), &name)?;
+        Ok((name, label))
     }
 
     /// All of them, in the order of their names.
