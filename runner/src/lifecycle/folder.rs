@@ -221,19 +221,21 @@ impl Home {
         })
     }
 
-    /// Gives a name to a sandbox, if no other has it.
+    /// Gives a name to a sandbox, if no other has it. One that it has is given again: who renamed it may have been killed.
     fn claim(&self, _whole: &Whole, id: &SandboxId, name: &SandboxName) -> Result<(), LifecycleError> {
         let link = self.link(name);
         let Err(error) = symlink(id.as_str(), &link) else { return Ok(()) };
         if error.kind() != io::ErrorKind::AlreadyExists {
             return Err(failed("write the name", &link)(error));
         }
-        let owner = fs::read_link(&link).unwrap_or_default();
-        if fs::symlink_metadata(self.ids().join(&owner)).is_ok() && !owner.as_os_str().is_empty() {
-            let id = owner.to_string_lossy().into_owned();
-            return Err(LifecycleError::NameTaken { name: name.clone(), id });
+        match self.named(name) {
+            Some(owner) if owner == *id => return Ok(()),
+            Some(owner) if self.is_called(&owner, name) => {
+                return Err(LifecycleError::NameTaken { name: name.clone(), id: owner.to_string() });
+            }
+            _ => {}
         }
-        // A name without a sandbox: its maker or remover was killed in between, and nobody else is here now.
+        // Nobody's name: who made, renamed or removed its sandbox was killed in between, and nobody else is here now.
         fs::remove_file(&link)
             .and_then(|()| symlink(id.as_str(), &link))
             .map_err(failed("take the abandoned name", &link))
@@ -242,14 +244,32 @@ impl Home {
     /// Gives another name to a sandbox whose lock is held.
     pub(super) fn rename(&self, held: &Held, name: SandboxName) -> Result<(), LifecycleError> {
         let (record, _) = self.look(&held.id)?;
-        if record.name == name {
-            return Ok(());
-        }
-        let old = self.link(&record.name);
         let whole = self.whole()?;
+        let link = self.link(&name);
         self.claim(&whole, &held.id, &name)?;
-        held.write(&Record { name, ..record })?;
-        fs::remove_file(&old).map_err(failed("remove the name", &old))
+        if record.name != name {
+            held.write(&Record { name, ..record })?;
+        }
+        self.take_names(&whole, &held.id, Some(&link))
+    }
+
+    /// Whether a sandbox has this name by its record, which is the last word where it can be read.
+    fn is_called(&self, id: &SandboxId, name: &SandboxName) -> bool {
+        let bytes = read_bounded(&self.folder(id).join(RECORD), LONGEST);
+        let record = bytes.ok().and_then(|bytes| record::read(&bytes).ok());
+        record.is_none_or(|record| record.name == *name)
+    }
+
+    /// Takes all names from a sandbox but this one.
+    fn take_names(&self, _whole: &Whole, id: &SandboxId, but: Option<&Path>) -> Result<(), LifecycleError> {
+        let names = self.root.join("names");
+        let links = fs::read_dir(&names).map_err(failed("list", &names))?;
+        for link in links.flatten().map(|entry| entry.path()).filter(|link| Some(link.as_path()) != but) {
+            if fs::read_link(&link).is_ok_and(|target| target.as_os_str() == id.as_str()) {
+                fs::remove_file(&link).map_err(failed("remove the name", &link))?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what makers and removers that were killed have left.
@@ -345,14 +365,8 @@ impl Home {
     pub(super) fn remove(&self, held: &Held) -> Result<(), LifecycleError> {
         let gone = self.ids().join(format!("{GONE}{}", held.id));
         {
-            let _whole = self.whole()?;
-            let names = self.root.join("names");
-            let links = fs::read_dir(&names).map_err(failed("list", &names))?;
-            for link in links.flatten().map(|entry| entry.path()) {
-                if fs::read_link(&link).is_ok_and(|target| target.as_os_str() == held.id.as_str()) {
-                    fs::remove_file(&link).map_err(failed("remove the name", &link))?;
-                }
-            }
+            let whole = self.whole()?;
+            self.take_names(&whole, &held.id, None)?;
             fs::rename(&held.folder, &gone).map_err(failed("remove", &held.folder))?;
         }
         // What is left of it is nobody's, and is removed by the next to sweep.

@@ -156,11 +156,15 @@ impl Post {
         self.line.load(Ordering::SeqCst)
     }
 
-    /// One run is over: nobody can join until the next.
-    pub(super) fn pause(&self) {
+    /// One run is over: nobody can join until the next, and nobody is well.
+    pub(super) fn pause(&self) -> Result<(), LifecycleError> {
         self.executed.store(false, Ordering::SeqCst);
         *lock(&self.first) = None;
         self.spent.store(0, Ordering::Relaxed);
+        if self.order.health.is_none() {
+            return Ok(());
+        }
+        self.change_running(|_, health| *health = Some(Health::Starting))
     }
 
     /// Another run begins, as this line of the trail says.
@@ -175,10 +179,13 @@ impl Post {
 
     /// Writes down what the answers came to, unless they are about a run that is over.
     pub(super) fn note_health(&self, run: u32, found: Health) {
-        if self.restarts() == run {
-            // The next change is written anew.
-            self.change_running(|_, health| *health = Some(found)).ok();
-        }
+        // Asked with the record in hand: a pause that begins now comes after it. The next change is written anew.
+        self.change_running(|_, health| {
+            if self.is_running() && self.restarts() == run {
+                *health = Some(found);
+            }
+        })
+        .ok();
     }
 
     fn change_running(

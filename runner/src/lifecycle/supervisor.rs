@@ -144,17 +144,22 @@ fn run_all(
             },
             Err(source) => Err(RunError::Supervision(source)),
         };
-        post.pause();
+        let paused = post.pause();
         let pause = back_off.after(this.elapsed());
         let Ok(end) = &finished else { return (finished, None) };
         let left = wall.saturating_sub(begun.elapsed()).saturating_sub(pause);
-        if !post.order.restart.wants(end, post.restarts()) || left.is_zero() || post.stops_within(pause) {
+        if !post.order.restart.wants(end, post.restarts()) || left.is_zero() {
             return (finished, None);
         }
-        if let Err(error) = note_restart(post, end) {
-            return (finished, Some(error));
+        let goes_on = paused.and_then(|()| {
+            let stops = post.stops_within(pause);
+            if stops { Ok(false) } else { note_restart(post, end).map(|()| true) }
+        });
+        match goes_on {
+            Ok(true) => settings.limits.wall = left,
+            Ok(false) => return (finished, None),
+            Err(error) => return (finished, Some(error)),
         }
-        settings.limits.wall = left;
     }
 }
 

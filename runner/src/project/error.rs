@@ -21,6 +21,19 @@ pub enum ProjectError {
         /// What the system said.
         why: String,
     },
+    /// Another process does not let go.
+    #[error(
+        "another process has had `{}` locked for {seconds} s, so no {kind} can be made, used or removed: see by `fuser -v` on that file which it is, and end it",
+        path.display()
+    )]
+    Busy {
+        /// Of what the lock is.
+        kind: StockKind,
+        /// The lock's file.
+        path: PathBuf,
+        /// For how long it was waited for.
+        seconds: u64,
+    },
     /// A label file that nobody of us has written.
     #[error("`{}` is not what was written there: {why}; remove that folder if it is yours", path.display())]
     Unreadable {

@@ -151,9 +151,10 @@ pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Memb
     let (file, member) = note(&yard, joined)?;
     // From here on dropping it takes back what is made.
     let mut membership = Membership { yard, member, links, given, _file: file };
-    membership.show_names(&others)?;
+    let shown = membership.show_names(&others);
+    // Before the membership can go: leaving takes the lock itself.
     drop(lock);
-    Ok(Some(membership))
+    shown.map(|()| Some(membership))
 }
 
 /// An address in one network, and the cable that leads to it.

@@ -91,10 +91,10 @@ fn clear(folder: &Path) -> Result<(), ProjectError> {
     fs::remove_dir_all(folder).map_err(ProjectError::io("remove", folder))
 }
 
-/// Removes one that nobody is in.
-pub(super) fn remove(yard: &Yard, name: &StockName) -> Result<(), ProjectError> {
+/// Removes one that nobody is in. Where a project is named it must be of that.
+pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Result<(), ProjectError> {
     let lock = yard.lock()?;
-    yard.one(name)?;
+    yard.one_of(project, name)?;
     let inside = members::collect(yard, &lock)?;
     let of = inside.iter().flat_map(|member| member.addresses_in(name));
     let by: Vec<String> = of.map(|address| address.to_string()).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::networks;
 use super::volumes;
 use super::yard::Yard;
-use crate::backends::stock::{Network, NewNetwork, NewVolume, StockError, StockName, Volume};
+use crate::backends::stock::{Network, NewNetwork, NewVolume, Project, StockError, StockName, Volume};
 
 /// What of networks and volumes the embedded backend has: the same verbs as an engine's stock.
 #[derive(Debug, Clone)]
@@ -58,7 +58,15 @@ impl OwnStock {
     /// # Errors
     /// There is none of this name, or a live sandbox is in it.
     pub fn remove_network(&self, name: &StockName) -> Result<(), StockError> {
-        Ok(networks::remove(&self.networks, name)?)
+        Ok(networks::remove(&self.networks, None, name)?)
+    }
+
+    /// Removes one that is of this project.
+    ///
+    /// # Errors
+    /// It is of another project or of none, there is none of this name, or a live sandbox is in it.
+    pub fn remove_network_of(&self, project: &Project, name: &StockName) -> Result<(), StockError> {
+        Ok(networks::remove(&self.networks, Some(project.as_str()), name)?)
     }
 
     /// All volumes.
@@ -90,6 +98,14 @@ impl OwnStock {
     /// # Errors
     /// There is none of this name, a live sandbox uses it, or something in it cannot be removed.
     pub fn remove_volume(&self, name: &StockName) -> Result<(), StockError> {
-        Ok(volumes::remove(&self.volumes, name)?)
+        Ok(volumes::remove(&self.volumes, None, name)?)
+    }
+
+    /// Removes one that is of this project.
+    ///
+    /// # Errors
+    /// It is of another project or of none, there is none of this name, a live sandbox uses it, or something in it cannot be removed.
+    pub fn remove_volume_of(&self, project: &Project, name: &StockName) -> Result<(), StockError> {
+        Ok(volumes::remove(&self.volumes, Some(project.as_str()), name)?)
     }
 }

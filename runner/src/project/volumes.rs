@@ -62,9 +62,10 @@ fn clear(left: &Path) -> Result<(), ProjectError> {
 }
 
 /// Removes one with all that is in it; the label goes last, so that what cannot be removed is still listed.
-pub(super) fn remove(yard: &Yard, name: &StockName) -> Result<(), ProjectError> {
+/// Where a project is named it must be of that.
+pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Result<(), ProjectError> {
     let _lock = yard.lock()?;
-    let (_, file) = yard.one(name)?;
+    let (_, file) = yard.one_of(project, name)?;
     if file.try_lock().is_err() {
         let (kind, name, by) = (StockKind::Volume, name.to_string(), "a sandbox that runs".to_owned());
         return Err(ProjectError::InUse { kind, name, by });

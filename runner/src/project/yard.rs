@@ -1,8 +1,10 @@
 //! A folder of networks or of volumes, in which one change is made at a time.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::error::ProjectError;
 use super::label::Label;
@@ -11,6 +13,10 @@ use crate::native::check_owner;
 
 /// Begins like no name, so it is in nobody's way.
 const LOCK: &str = ".lock";
+/// How long others may take. Nearly all of them take milliseconds, but a large volume is removed in one turn.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// From one try to have the lock to the next.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// All networks, or all volumes.
 #[derive(Debug, Clone)]
@@ -36,6 +42,10 @@ impl Yard {
 
     /// Waits until nobody else changes anything, and keeps others from it.
     pub(super) fn lock(&self) -> Result<File, ProjectError> {
+        self.lock_within(PATIENCE)
+    }
+
+    fn lock_within(&self, patience: Duration) -> Result<File, ProjectError> {
         self.make_root()?;
         let path = self.root.join(LOCK);
         let file = OpenOptions::new()
@@ -45,8 +55,18 @@ impl Yard {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
-            .and_then(|file| file.lock().map(|()| file));
-        file.map_err(ProjectError::io("lock", &path))
+            .map_err(ProjectError::io("open", &path))?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(ProjectError::io("lock", &path)(error)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => {
+                    return Err(ProjectError::Busy { kind: self.kind, path, seconds: patience.as_secs() });
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            }
+        }
     }
 
     /// SECURITY: what is written there says what is mounted and connected, so nobody else may write there.
@@ -82,16 +102,28 @@ impl Yard {
         self.find(name)?.ok_or_else(|| ProjectError::Missing { kind: self.kind, name: name.to_string() })
     }
 
+    /// The one of this name, which must be there, and of this project where one is named.
+    pub(super) fn one_of(
+        &self,
+        project: Option<&str>,
+        name: &StockName,
+    ) -> Result<(Label, File), ProjectError> {
+        let (label, file) = self.one(name)?;
+        match project.filter(|project| !label.is_of(project)) {
+            None => Ok((label, file)),
+            Some(project) => {
+                let (name, project) = (name.to_string(), project.to_owned());
+                Err(ProjectError::OtherProject { kind: self.kind, name, project })
+            }
+        }
+    }
+
     /// The one that a service of this project may use.
     pub(super) fn of_project(&self, project: &str, key: &str) -> Result<(StockName, Label), ProjectError> {
         let name = format!("{project}_{key}");
         let name: StockName = name.parse().map_err(|_| ProjectError::Name(name))?;
-        let (label, _) = self.one(&name)?;
-        if label.is_of(project) {
-            return Ok((name, label));
-        }
-        let (name, project) = (name.to_string(), project.to_owned());
-        Err(ProjectError::OtherProject { kind: self.kind, name, project })
+        let (label, _) = self.one_of(Some(project), &name)?;
+        Ok((name, label))
     }
 
     /// All of them, in the order of their names.
@@ -114,5 +146,21 @@ impl Yard {
         }
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_lock_for_too_long_is_named_by_its_file() {
+        let scratch = tempfile::tempdir().unwrap();
+        let yard = Yard::new(scratch.path().join("networks"), StockKind::Network);
+        let held = yard.lock().unwrap();
+        let error = yard.lock_within(Duration::from_millis(20)).unwrap_err().to_string();
+        assert!(error.contains("networks/.lock") && error.contains("fuser"), "{error}");
+        drop(held);
+        drop(yard.lock_within(Duration::ZERO).unwrap());
     }
 }

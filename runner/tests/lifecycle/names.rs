@@ -90,6 +90,34 @@ fn what_a_killed_maker_left_is_taken_up() {
 }
 
 #[test]
+fn a_rename_that_was_killed_is_done_again_in_either_direction() {
+    let yard = yard("true");
+    let id = yard.try_create(Some("web")).unwrap();
+    let names = yard.runtime.join("sandboxes/names");
+    let killed = |name: &str| std::os::unix::fs::symlink(id.as_str(), names.join(name)).unwrap();
+    let seen = || {
+        let mut all: Vec<_> = fs::read_dir(&names).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        all.sort();
+        (yard.sandboxes.inspect(&id).unwrap().name.to_string(), all)
+    };
+    // Before the record was written, and after it: the other name is still there.
+    killed("shop");
+    yard.sandboxes.rename(&id, "shop".parse().unwrap()).unwrap();
+    assert_eq!(seen(), ("shop".to_owned(), vec!["shop".into()]));
+    killed("web");
+    yard.sandboxes.rename(&id, "web".parse().unwrap()).unwrap();
+    assert_eq!(seen(), ("web".to_owned(), vec!["web".into()]));
+    killed("shop");
+    yard.sandboxes.rename(&id, "web".parse().unwrap()).unwrap();
+    assert_eq!(seen(), ("web".to_owned(), vec!["web".into()]), "the same name again mends");
+    // What is left of it is in nobody's way.
+    killed("shop");
+    let other = yard.try_create(Some("shop")).unwrap();
+    assert_eq!(yard.sandboxes.find("shop").unwrap(), other);
+    assert!(matches!(yard.try_create(Some("web")), Err(LifecycleError::NameTaken { .. })));
+}
+
+#[test]
 fn a_damaged_record_is_said_and_removed_by_force_only() {
     let yard = yard("true");
     let id = yard.try_create(Some("web")).unwrap();
@@ -97,6 +125,7 @@ fn a_damaged_record_is_said_and_removed_by_force_only() {
     fs::write(&record, "{}").unwrap();
     assert!(matches!(yard.sandboxes.inspect(&id), Err(LifecycleError::Damaged { .. })));
     assert!(yard.sandboxes.list(&Filter { all: true, ..Filter::default() }).unwrap().is_empty());
+    assert!(matches!(yard.try_create(Some("web")), Err(LifecycleError::NameTaken { .. })));
     assert!(matches!(yard.sandboxes.remove(&id, false), Err(LifecycleError::Damaged { .. })));
     yard.sandboxes.remove(&id, true).unwrap();
     assert!(yard.try_create(Some("web")).is_ok(), "its name is free");

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use perry_sandbox_runner::{
-    End, Health, HealthCheck, HealthStart, LifecycleError, Limit, SandboxStatus, StartOptions, Stop,
+    End, Health, HealthCheck, HealthStart, LifecycleError, Limit, SandboxInfo, SandboxStatus, StartOptions,
+    Stop,
 };
 
 use super::yard::{Yard, until, yard};
@@ -104,6 +105,25 @@ fn health_is_what_the_joining_program_says() {
     until(|| (health() == Some(Health::Unhealthy)).then_some(()));
     yard.sandboxes.stop(&id, &Stop { signal: Some(9), grace: Duration::ZERO }).unwrap();
     assert_eq!(health(), None, "nobody is well who is gone");
+}
+
+#[test]
+fn nobody_is_well_who_waits_to_be_run_again() {
+    let yard = yard("sleep 1; exit 1");
+    let id = yard.create();
+    let plan = yard.plan(&["/bin/busybox", "true"]);
+    let health = Some(HealthStart { check: check(1), plan: &plan });
+    let restart = "always".parse().unwrap();
+    yard.try_start(&id, StartOptions { health, restart, ..StartOptions::default() }).unwrap();
+    let seen = |wanted| {
+        let is = |info: &SandboxInfo| info.restarts >= 3 && info.health == Some(wanted);
+        until(|| yard.sandboxes.inspect(&id).ok().filter(is))
+    };
+    // From the fourth run to the fifth are 800 ms.
+    let well = seen(Health::Healthy);
+    let after = seen(Health::Starting);
+    assert_eq!(after.restarts, well.restarts, "well until the next run began");
+    assert_eq!(after.status, SandboxStatus::Running);
 }
 
 #[test]

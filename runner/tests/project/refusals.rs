@@ -2,7 +2,7 @@
 
 use perry_sandbox_policy::VolumeAccess;
 use perry_sandbox_profiles::LinuxCap;
-use perry_sandbox_runner::stock::{Labels, NewVolume};
+use perry_sandbox_runner::stock::{Labels, NewVolume, Project, StockError};
 
 use super::yard::{Gives, Yard, is_root, yard};
 
@@ -31,6 +31,30 @@ fn a_volume_that_is_not_there_or_of_another_project_is_refused() {
     plan.service = None;
     let error = yard.launch(&plan).unwrap_err().to_string();
     assert!(error.contains("of no project"), "{error}");
+}
+
+#[test]
+fn what_is_of_another_project_is_not_removed_for_this_one() {
+    let yard = yard();
+    // One name on disk, whichever of the two asks.
+    let (short, long): (Project, Project) = ("a".parse().unwrap(), "a_b".parse().unwrap());
+    let refused = |answer: Result<(), StockError>| {
+        let error = answer.unwrap_err().to_string();
+        assert!(error.contains("`a_b_c` is not of the project `a`"), "{error}");
+    };
+    let volume = yard.volume("a_b", "c");
+    refused(yard.stock.remove_volume_of(&short, &volume));
+    assert_eq!(yard.stock.volumes().unwrap().len(), 1);
+    yard.stock.remove_volume_of(&long, &volume).unwrap();
+    assert!(yard.stock.volumes().unwrap().is_empty());
+    if !is_root() {
+        return;
+    }
+    let network = yard.network("a_b", "c");
+    refused(yard.stock.remove_network_of(&short, &network));
+    assert_eq!(yard.stock.networks().unwrap().len(), 1);
+    yard.stock.remove_network_of(&long, &network).unwrap();
+    assert!(yard.stock.networks().unwrap().is_empty());
 }
 
 #[test]

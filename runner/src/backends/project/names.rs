@@ -12,7 +12,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_policy::HostName;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::place::{self, REMOVAL};
 use super::super::script::Script;
@@ -48,10 +49,16 @@ struct Member(String, String, BTreeMap<String, Endpoint>);
 /// Where it is in one network.
 #[derive(Debug, Deserialize)]
 struct Endpoint {
-    #[serde(rename = "IPAddress")]
+    #[serde(rename = "IPAddress", default, deserialize_with = "address")]
     address: Option<Ipv4Addr>,
     #[serde(rename = "Aliases", default)]
     aliases: Option<Vec<String>>,
+}
+
+/// podman says of one that has just ended that its address is an empty text.
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ipv4Addr>, D::Error> {
+    let said = Option::<String>::deserialize(from)?.filter(|said| !said.is_empty());
+    said.map(|said| said.parse().map_err(D::Error::custom)).transpose()
 }
 
 impl Names {
@@ -178,6 +185,19 @@ mod tests {
         let both = "127.0.0.1 localhost\n10.89.1.4 db\n10.89.2.4 web\n";
         assert_eq!(text(&["shop_back", "shop_front"], &members), both);
         assert_eq!(text(&[], &members), LOOPBACK);
+    }
+
+    #[test]
+    fn one_without_an_address_has_no_names_and_is_in_nobodys_way() {
+        let read = |address: &str| {
+            let text =
+                format!(r#"["77","perry-sandbox-1-4",{{"shop_back":{{{address}"Aliases":["web"]}}}}]"#);
+            serde_json::from_str::<Member>(&text)
+        };
+        for without in ["", r#""IPAddress":"","#, r#""IPAddress":null,"#] {
+            assert_eq!(text(&["shop_back"], &[read(without).unwrap()]), LOOPBACK, "{without}");
+        }
+        assert!(read(r#""IPAddress":"10.89.1","#).is_err());
     }
 
     #[test]

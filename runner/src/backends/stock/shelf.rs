@@ -1,5 +1,6 @@
 //! An engine's stock: what there is of ours, what is made, and what is removed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::error::StockError;
 use super::new::{NewNetwork, NewVolume};
 use super::question::{Engine, Kept, Question};
 use super::read::{self, EngineImage, Form, Found, ListedImage, Network, Volume};
-use super::words::{StockKind, StockName};
+use super::words::{PROJECT, Project, StockKind, StockName};
 
 /// How long an engine may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -155,12 +156,26 @@ impl<'a> Stock<'a> {
     /// # Errors
     /// There is none, or one that we have not made, something uses it, or the engine fails.
     pub fn remove_network(&self, name: &StockName) -> Result<(), StockError> {
+        self.end_network(&self.network(name)?)
+    }
+
+    /// Removes one that is of this project.
+    ///
+    /// # Errors
+    /// It is of another project or of none, and as [`Stock::remove_network`].
+    pub fn remove_network_of(&self, project: &Project, name: &StockName) -> Result<(), StockError> {
         let found = self.network(name)?;
+        self.require_project(project, StockKind::Network, name, &found.labels)?;
+        self.end_network(&found)
+    }
+
+    fn end_network(&self, found: &Network) -> Result<(), StockError> {
         // By what no other has, where the engine gives such a thing: the name may be another's by now. podman that is given
         // an id does not see that a container uses the network (seen in 4.3.1).
         let id = found.id.as_deref().filter(|id| is_id(id) && self.engine.form() != Form::Podman);
-        let id = id.unwrap_or(name.as_str());
-        self.ask(&format!("remove the network {name}"), &Question::Remove(Kept::Networks, id)).map(drop)
+        let id = id.unwrap_or(found.name.as_str());
+        self.ask(&format!("remove the network {}", found.name), &Question::Remove(Kept::Networks, id))
+            .map(drop)
     }
 
     /// The volumes that we have made.
@@ -206,7 +221,20 @@ impl<'a> Stock<'a> {
     /// # Errors
     /// There is none, or one that we have not made, something uses it, or the engine fails.
     pub fn remove_volume(&self, name: &StockName) -> Result<(), StockError> {
-        self.volume(name)?;
+        self.end_volume(&self.volume(name)?.name)
+    }
+
+    /// Removes one that is of this project, with all that is in it.
+    ///
+    /// # Errors
+    /// It is of another project or of none, and as [`Stock::remove_volume`].
+    pub fn remove_volume_of(&self, project: &Project, name: &StockName) -> Result<(), StockError> {
+        let found = self.volume(name)?;
+        self.require_project(project, StockKind::Volume, name, &found.labels)?;
+        self.end_volume(&found.name)
+    }
+
+    fn end_volume(&self, name: &StockName) -> Result<(), StockError> {
         if let Some(action) = self.engine.views(name) {
             let doing = || format!("look for what reads the volume {name} of {}", self.backend);
             let body =
@@ -218,6 +246,20 @@ impl<'a> Stock<'a> {
         }
         let question = Question::Remove(Kept::Volumes, name.as_str());
         self.ask(&format!("remove the volume {name}"), &question).map(drop)
+    }
+
+    fn require_project(
+        &self,
+        project: &Project,
+        kind: StockKind,
+        name: &StockName,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), StockError> {
+        if labels.get(PROJECT).map(String::as_str) == Some(project.as_str()) {
+            return Ok(());
+        }
+        let (backend, name, project) = (self.backend, name.to_string(), project.to_string());
+        Err(StockError::OtherProject { backend, kind, name, project })
     }
 
     fn ours<T>(&self, kept: Kept, read: fn(Found) -> Result<T, String>) -> Result<Vec<T>, StockError> {

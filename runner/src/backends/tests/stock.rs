@@ -7,7 +7,7 @@ use perry_sandbox_reference::Digest;
 use super::super::order::System;
 use super::super::stock::question::Kept;
 use super::super::stock::read::{Form, Seen, found, image, images, names};
-use super::super::stock::{Labels, NewNetwork, StockError, StockName};
+use super::super::stock::{Labels, NewNetwork, Project, StockError, StockName};
 use super::super::survey::Backends;
 use super::fake::{Expected, Stage, nerdctl_info};
 
@@ -288,6 +288,39 @@ fn what_apple_has_of_others_is_left_alone() {
     assert!(matches!(stock.remove_volume(&name("theirs")), Err(StockError::NotOurs { .. })));
     stock.remove_volume(&name("rows")).unwrap();
     assert!(matches!(stock.remove_volume(&name("rows")), Err(StockError::Missing { .. })));
+    assert_eq!(stage.calls("container"), calls.len());
+}
+
+#[test]
+fn what_an_engine_has_of_another_project_is_not_removed_for_this_one() {
+    let labelled =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\"project\"", "\"perry-sandbox.project\"");
+    let (volumes, networks) =
+        (labelled(recorded!("apple-volumes.json")), labelled(recorded!("apple-networks.json")));
+    let (of_volumes, of_networks) =
+        (["volume", "list", "--format", "json"], ["network", "list", "--format", "json"]);
+    let stage = Stage::new();
+    let calls = [
+        Expected::call(&["system", "status", "--format", "json"], STATUS),
+        Expected::call(&of_volumes, volumes.as_str()),
+        Expected::call(&of_networks, networks.as_str()),
+        // Of a project of ours, but without its label.
+        Expected::call(&of_volumes, recorded!("apple-volumes.json")),
+        Expected::call(&of_volumes, volumes.as_str()),
+        Expected::call(&["volume", "delete", "rows"], ""),
+        Expected::call(&of_networks, networks.as_str()),
+        Expected::call(&["network", "delete", "back"], ""),
+    ];
+    stage.program("container", &calls);
+    let backends = Backends::survey(&stage.tools(System::MacOs), Some("apple"));
+    let stock = backends.stock("apple", stage.home()).unwrap();
+    let (shop, other): (Project, Project) = ("shop".parse().unwrap(), "sho".parse().unwrap());
+    let refused = |answer| assert!(matches!(answer, Err(StockError::OtherProject { .. })), "{answer:?}");
+    refused(stock.remove_volume_of(&other, &name("rows")));
+    refused(stock.remove_network_of(&other, &name("back")));
+    refused(stock.remove_volume_of(&shop, &name("rows")));
+    stock.remove_volume_of(&shop, &name("rows")).unwrap();
+    stock.remove_network_of(&shop, &name("back")).unwrap();
     assert_eq!(stage.calls("container"), calls.len());
 }
 

@@ -276,6 +276,25 @@ fn nothing_is_left_after_the_end_and_after_a_kill() {
 }
 
 #[test]
+fn one_whose_names_cannot_be_shown_leaves_and_holds_up_nobody() {
+    if !is_root() {
+        return;
+    }
+    let yard = Yard::new();
+    let back = yard.make("shop", "back");
+    let members = yard.folder.path().join("networks/.members");
+    fs::create_dir(&members).unwrap();
+    std::os::unix::fs::symlink("nowhere/hosts", members.join("0.hosts")).unwrap();
+    let begun = Instant::now();
+    let web = joins(vec![wish("shop", "back", &["web"])], "grep -c web /etc/hosts");
+    let error = yard.run(&web).unwrap_err().to_string();
+    assert!(error.contains("0.hosts"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "it waited for itself");
+    assert_eq!(rest(&yard, &back), (vec!["bridge".to_owned(), "lo".to_owned()], 0));
+    assert_eq!(yard.said(&web), "1\n");
+}
+
+#[test]
 fn who_comes_and_goes_is_seen_at_once() {
     if !is_root() {
         return;
