@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use perry_sandbox_image::Silent;
-use perry_sandbox_pipeline::stock::{Labels, NewNetwork, NewVolume, StockError, StockName};
+use perry_sandbox_pipeline::stock::{
+    Labels, NewNetwork, NewVolume, Project as Owner, ProjectError, StockError, StockName,
+};
 use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
 use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
 use perry_sandbox_runner::{
@@ -210,8 +212,8 @@ impl World for Machine<'_> {
     }
 
     fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError> {
-        let name = in_project(project, key)?;
-        self.stocks.iter().try_for_each(|stock| or_none(stock.remove_network(&name)))
+        let (project, name) = in_project(project, key)?;
+        self.stocks.iter().try_for_each(|stock| or_none(stock.remove_network_of(&project, &name)))
     }
 
     fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError> {
@@ -223,8 +225,8 @@ impl World for Machine<'_> {
     }
 
     fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError> {
-        let name = in_project(project, key)?;
-        self.stocks.iter().try_for_each(|stock| or_none(stock.remove_volume(&name)))
+        let (project, name) = in_project(project, key)?;
+        self.stocks.iter().try_for_each(|stock| or_none(stock.remove_volume_of(&project, &name)))
     }
 
     fn start(&self, unit: &Unit, member: &Membership) -> Result<String, StepError> {
@@ -316,13 +318,22 @@ fn labels(project: &Project, run: &str) -> Result<Labels, StepError> {
     Labels::parse(&label::of_resource(&project.name, &project.origin, run)).map_err(failed)
 }
 
-fn in_project(project: &str, key: &str) -> Result<StockName, StepError> {
-    StockName::in_project(&project.parse().map_err(failed)?, &key).map_err(failed)
+fn in_project(project: &str, key: &str) -> Result<(Owner, StockName), StepError> {
+    let project: Owner = project.parse().map_err(failed)?;
+    let name = StockName::in_project(&project, &key).map_err(failed)?;
+    Ok((project, name))
 }
 
+/// What is not there, or somebody else's by the same name, is not ours to remove.
 fn or_none(done: Result<(), StockError>) -> Result<(), StepError> {
     match done {
-        Ok(()) | Err(StockError::Missing { .. }) => Ok(()),
+        Ok(())
+        | Err(
+            StockError::Missing { .. }
+            | StockError::NotOurs { .. }
+            | StockError::OtherProject { .. }
+            | StockError::Own(ProjectError::Missing { .. } | ProjectError::OtherProject { .. }),
+        ) => Ok(()),
         Err(error) => Err(failed(error)),
     }
 }

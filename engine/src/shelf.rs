@@ -1,5 +1,5 @@
 use perry_sandbox_pipeline::stock::{
-    Network, NewNetwork, NewVolume, OwnStock, Stock, StockError, StockName, Volume,
+    Network, NewNetwork, NewVolume, OwnStock, Project, Stock, StockError, StockName, Volume,
 };
 
 /// Where a backend keeps networks and volumes: the same verbs for all.
@@ -12,11 +12,11 @@ pub enum Shelf<'a> {
 }
 
 macro_rules! verbs {
-    ($($name:ident($($arg:ident: $type:ty)?) -> $answer:ty),+ $(,)?) => {$(
-        pub(crate) fn $name(&self $(, $arg: $type)?) -> Result<$answer, StockError> {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty),+ $(,)?) => {$(
+        pub(crate) fn $name(&self $(, $arg: $type)*) -> Result<$answer, StockError> {
             match self {
-                Self::Engine(stock) => stock.$name($($arg)?),
-                Self::Own(stock) => stock.$name($($arg)?),
+                Self::Engine(stock) => stock.$name($($arg),*),
+                Self::Own(stock) => stock.$name($($arg),*),
             }
         }
     )+};
@@ -26,9 +26,9 @@ impl Shelf<'_> {
     verbs! {
         networks() -> Vec<Network>,
         create_network(new: &NewNetwork) -> Network,
-        remove_network(name: &StockName) -> (),
+        remove_network_of(project: &Project, name: &StockName) -> (),
         volumes() -> Vec<Volume>,
         create_volume(new: &NewVolume) -> Volume,
-        remove_volume(name: &StockName) -> (),
+        remove_volume_of(project: &Project, name: &StockName) -> (),
     }
 }
