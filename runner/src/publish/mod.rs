@@ -2,8 +2,8 @@
 //!
 //! The process that supervises the sandbox listens at the host's address, before anything of the sandbox is there. For each
 //! connection it takes a socket that was made in the sandbox's network namespace, where every connection ends that begins
-//! with it, connects it to `127.0.0.1` there, and copies bytes. So no interface, route or rule of the host's firewall is
-//! needed, nothing of ours stays inside, and when this process ends, so do the ports.
+//! with it, connects it from `127.0.0.2` to `127.0.0.1` there, and copies bytes. So no interface, route or rule of the
+//! host's firewall is needed, nothing of ours stays inside, and when this process ends, so do the ports.
 //!
 //! SECURITY: a program inside answers those who come and can call nobody: it never has one of the sockets, and the listeners
 //! are in a namespace that it is not in.

@@ -58,9 +58,7 @@ impl Seat<'_> {
             .and_then(|()| socket.set_nodelay(true))
             .map_err(|_| None)
             .and_then(|()| connect(socket.as_fd(), to, stopped, after(CONNECTING)));
-        // Where nobody listens the kernel may have chosen that very port for our side, and connects it with itself.
-        let is_itself = socket.local_addr().is_ok_and(|own| own == to);
-        if answer.is_ok() && !is_itself {
+        if answer.is_ok() {
             return Some(socket);
         }
         self.socket = Some(socket);

@@ -1,12 +1,12 @@
 //! From listeners that were bound before the sandbox was there to ports that are served.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt};
 use perry_sandbox_policy::Publication;
 
 use super::CONNECTIONS;
@@ -43,6 +43,7 @@ impl Publisher {
         if state.attendant.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        come_from_visitor(&socket)?;
         state.inside.push(socket);
         if state.inside.len() == usize::from(CONNECTIONS) {
             let State { ports, inside, .. } = std::mem::take(&mut *state);
@@ -60,6 +61,15 @@ impl Publisher {
     }
 }
 
+/// SECURITY: programs that let in without a question who comes from `127.0.0.1` (databases do, of their own accord) take
+/// connections from outside for their own. So those come from another address of the loopback. Nor does the kernel connect
+/// a socket with itself then, where it chose the very port for it at which nobody listens.
+fn come_from_visitor(socket: &OwnedFd) -> io::Result<()> {
+    // Which port is chosen with each connection: until then none is kept from the program.
+    setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
+    Ok(bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 2, 0))?)
+}
+
 /// A thread of its own goes there and does nothing else: the namespace is its own as long as it lives, and no other thread's.
 fn sockets_beside(process: BorrowedFd<'_>) -> io::Result<Vec<OwnedFd>> {
     let make = || {
@@ -71,4 +81,18 @@ fn sockets_beside(process: BorrowedFd<'_>) -> io::Result<Vec<OwnedFd>> {
         let thread = thread::Builder::new().name("published-inside".to_owned()).spawn_scoped(scope, make)?;
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that enters it failed")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn a_visitor_who_waits_keeps_no_port_from_the_program() {
+        let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        come_from_visitor(&socket).unwrap();
+        assert_eq!(TcpStream::from(socket).local_addr().unwrap().to_string(), "127.0.0.2:0");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use perry_sandbox_runner::stock::{Labels, NewNetwork, NewVolume, Project, StockError, StockName};
+use perry_sandbox_runner::{Backends, HostTools};
 use perry_sandbox_testkit::made::{MADE, MADE_KEY, content, write_signed};
 use perry_sandbox_testkit::tarball::Tarball;
 use perry_sandbox_testkit::{Home, Ran};
@@ -238,5 +240,30 @@ fn words_that_could_be_flags_and_backends_that_are_no_engines_are_refused() {
     for stocked in stocks() {
         let label = ["volume", "create", "--label", "perry-sandbox.volume=x", "xx"];
         assert_eq!(stocked.ask(&label).code, 2, "a label that is ours to set");
+    }
+}
+
+#[test]
+fn what_is_of_another_project_is_not_removed_for_this_one() {
+    for Stocked { wall, home } in stocks() {
+        let variables = engines().environment();
+        let read =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let backends = Backends::survey(&HostTools::read(&read), Some(wall.name));
+        let stock = backends.stock(wall.name, home.path()).expect("the engine is alive");
+        let name: StockName = own("a_b_c").parse().expect("a name");
+        let [short, long]: [Project; 2] = ["a", "a_b"].map(|text| text.parse().expect("a project"));
+        let labels = Labels::default().of_project(&long);
+        let network = NewNetwork { name: name.clone(), labels: labels.clone(), internal: true, subnet: None };
+        stock.create_network(&network).expect("it is made");
+        let refused = stock.remove_network_of(&short, &name);
+        let removed = stock.remove_network_of(&long, &name);
+        assert!(matches!(refused, Err(StockError::OtherProject { .. })), "{}: {refused:?}", wall.name);
+        assert!(removed.is_ok() && stock.network(&name).is_err(), "{}: {removed:?}", wall.name);
+        stock.create_volume(&NewVolume { name: name.clone(), labels }).expect("it is made");
+        let refused = stock.remove_volume_of(&short, &name);
+        let removed = stock.remove_volume_of(&long, &name);
+        assert!(matches!(refused, Err(StockError::OtherProject { .. })), "{}: {refused:?}", wall.name);
+        assert!(removed.is_ok() && stock.volume(&name).is_err(), "{}: {removed:?}", wall.name);
     }
 }

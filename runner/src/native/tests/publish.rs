@@ -129,6 +129,20 @@ fn a_server_inside_is_fetched_from_wherever_it_listens_and_its_port_is_free_afte
 }
 
 #[test]
+fn who_comes_from_outside_is_not_taken_for_the_sandbox_itself() {
+    let line = format!("exec busybox nc -ll -p {INSIDE} -e busybox cat /proc/net/tcp");
+    let listing = Running::start(&line).until_it_answers(b"", |answer| !answer.is_empty());
+    // The second time by a socket that has served before.
+    for _ in 0..3 {
+        let answer = String::from_utf8(listing.ask(b"")).unwrap();
+        let served = format!(" 0100007F:{INSIDE:04X} ");
+        let ours = answer.lines().filter_map(|line| line.split_once(&served)?.0.rsplit(' ').next());
+        let ours: Vec<&str> = ours.collect();
+        assert!(!ours.is_empty() && ours.iter().all(|from| from.starts_with("0200007F:")), "{answer}");
+    }
+}
+
+#[test]
 fn it_is_fetched_more_often_and_by_more_at_once_than_there_are_sockets() {
     let server = server("127.0.0.1");
     for _ in 0..usize::from(CONNECTIONS) * 3 {
