@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Own, PATIENCE, engine, key, open, with};
 
-/// Processes below this one, but for the launcher process itself.
-fn sandboxes() -> Vec<String> {
+/// Processes below this one with this engine's mark in their command line: other tests have others at the same time.
+fn sandboxes(own: &Own) -> Vec<String> {
     let mut found = Vec::new();
     let mut parents = vec![std::process::id().to_string()];
     while let Some(parent) = parents.pop() {
@@ -22,14 +22,11 @@ fn sandboxes() -> Vec<String> {
             found.push(name.replace('\0', " "));
         }
     }
-    found.retain(|name| name.contains(MARK));
+    found.retain(|name| name.contains(&own.mark));
     found
 }
 
-/// In the command line of every sandbox of this module.
-const MARK: &str = "1234567";
-
-fn cgroups() -> Vec<PathBuf> {
+fn cgroups(own: &Own) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(folder) = folders.pop() {
@@ -38,7 +35,7 @@ fn cgroups() -> Vec<PathBuf> {
                 let is_ours = entry.file_name().to_string_lossy().contains("perry");
                 let processes =
                     std::fs::read_to_string(entry.path().join("cgroup.procs")).unwrap_or_default();
-                if is_ours && processes.split_ascii_whitespace().any(is_marked) {
+                if is_ours && processes.split_ascii_whitespace().any(|pid| is_marked(own, pid)) {
                     found.push(entry.path());
                 }
                 folders.push(entry.path());
@@ -48,20 +45,20 @@ fn cgroups() -> Vec<PathBuf> {
     found
 }
 
-fn is_marked(pid: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(MARK))
+fn is_marked(own: &Own, pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(&own.mark))
 }
 
-fn until_nothing_is_left() {
+fn until_nothing_is_left(own: &Own) {
     let deadline = Instant::now() + PATIENCE;
-    while !sandboxes().is_empty() || !cgroups().is_empty() {
-        assert!(Instant::now() < deadline, "left: {:?} {:?}", sandboxes(), cgroups());
+    while !sandboxes(own).is_empty() || !cgroups(own).is_empty() {
+        assert!(Instant::now() < deadline, "left: {:?} {:?}", sandboxes(own), cgroups(own));
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 fn sleeper(own: &Own) -> Value {
-    own.busybox(&["sleep", MARK])
+    own.busybox(&["sleep", &own.mark])
 }
 
 #[test]
@@ -76,10 +73,10 @@ fn a_cancel_at_any_moment_is_answered_once_and_leaves_nothing() {
         assert_eq!(own.sync("cancel", &json!({ "id": "another" })).unwrap()["cancelled"], false);
         let error = open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err();
         assert_eq!(error["code"], "CANCELLED", "round {round}: {error}");
-        assert!(sandboxes().is_empty(), "the reply comes after its sandbox is gone");
+        assert!(sandboxes(&own).is_empty(), "the reply comes after its sandbox is gone");
         assert!(replies.recv_timeout(PATIENCE).is_err(), "nothing is answered twice");
     }
-    until_nothing_is_left();
+    until_nothing_is_left(&own);
 }
 
 #[test]
@@ -92,7 +89,7 @@ fn a_call_that_waits_is_answered_at_once_and_never_starts() {
     for (id, replies) in calls {
         assert_eq!(open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err()["code"], "CANCELLED");
     }
-    until_nothing_is_left();
+    until_nothing_is_left(&own);
 }
 
 #[test]
@@ -126,7 +123,7 @@ fn close_during_traffic_answers_everybody_once_and_leaves_nothing() {
         }
         assert!(replies.try_recv().is_err());
     }
-    until_nothing_is_left();
+    until_nothing_is_left(&own);
 }
 
 #[test]

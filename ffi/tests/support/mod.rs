@@ -74,7 +74,12 @@ pub(crate) struct Own {
     pub(crate) engine: Arc<Engine>,
     pub(crate) home: tempfile::TempDir,
     next: AtomicU64,
+    /// What its sandboxes may have in their command lines, and no other's.
+    pub(crate) mark: String,
 }
+
+/// Each engine's mark is the next.
+static MARKS: AtomicU64 = AtomicU64::new(1_234_000);
 
 /// Makes one.
 pub(crate) fn engine() -> Own {
@@ -88,7 +93,8 @@ pub(crate) fn engine() -> Own {
     }
     let engine = Engine::new(move |name| variables.get(name).map(|path| path.clone().into_os_string()));
     let engine = engine.with_data_dir(&home.path().join("data"));
-    Own { engine: Arc::new(engine), home, next: AtomicU64::new(1) }
+    let mark = MARKS.fetch_add(1, Ordering::Relaxed).to_string();
+    Own { engine: Arc::new(engine), home, next: AtomicU64::new(1), mark }
 }
 
 impl Own {
