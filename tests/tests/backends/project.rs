@@ -164,6 +164,7 @@ fn fetch(name: &str, seconds: u32) -> String {
 
 #[test]
 fn services_find_each_other_by_alias_in_a_common_network_and_nowhere_else() {
+    let _turn = crate::life::turn();
     for mut project in projects("talk") {
         project.make("network", "back");
         project.make("network", "front");
@@ -220,6 +221,7 @@ fn said_by_host(wall: Wall, words: &[&str]) -> String {
 
 #[test]
 fn from_a_network_neither_the_host_nor_anything_outside_is_reached() {
+    let _turn = crate::life::turn();
     for mut project in projects("out") {
         project.make("network", "back");
         let heard = project.home.path().join("heard");
@@ -266,6 +268,7 @@ fn sent(wall: Wall) -> String {
 
 #[test]
 fn dockers_name_service_asks_nobody_about_the_worlds_names() {
+    let _turn = crate::life::turn();
     for mut project in projects("dns").filter(|project| project.wall.name == "docker") {
         project.make("network", "back");
         // One on loopback is asked from where the daemon is, which an internal network does not keep from the world. It stays
@@ -286,6 +289,7 @@ fn dockers_name_service_asks_nobody_about_the_worlds_names() {
 
 #[test]
 fn a_network_that_is_not_the_projects_own_or_leads_out_is_refused() {
+    let _turn = crate::life::turn();
     for mut project in projects("no") {
         let wanted = |key: &str| networks([network(key, &[])]);
         let refused = |project: &Project, service: &str, key: &str, why: &str| {
@@ -320,6 +324,7 @@ fn a_network_that_is_not_the_projects_own_or_leads_out_is_refused() {
 
 #[test]
 fn a_dry_run_says_what_must_be_there_and_what_is_joined() {
+    let _turn = crate::life::turn();
     for project in projects("dry") {
         let both = networks([network("back", &["db", "rows"]), network("front", &[])]);
         let child = project.start("dry-run", &project.wish("db", "true", both));

@@ -33,6 +33,7 @@ fn labelled(project: &Project, label: &str) -> String {
 
 #[test]
 fn what_a_volume_holds_stays_and_is_never_executed() {
+    let _turn = crate::life::turn();
     for mut project in projects("keep") {
         project.make("volume", "data");
         let write = format!(
@@ -62,6 +63,7 @@ fn what_a_volume_holds_stays_and_is_never_executed() {
 
 #[test]
 fn a_volume_that_is_not_the_projects_own_is_refused_and_none_is_made() {
+    let _turn = crate::life::turn();
     for mut project in projects("none") {
         let refused = |project: &Project, service: &str, key: &str, why: &str| {
             for access in [VolumeAccess::Write, VolumeAccess::Read] {
@@ -88,6 +90,7 @@ fn a_volume_that_is_not_the_projects_own_is_refused_and_none_is_made() {
 
 #[test]
 fn docker_is_given_no_volume_in_which_something_could_be_executed() {
+    let _turn = crate::life::turn();
     for mut project in projects("bare").filter(|project| project.wall.name == "docker") {
         let labels = [
             format!("--label=perry-sandbox.volume={}", project.named("data")),
@@ -143,6 +146,7 @@ fn before_create(socket: &Path, act: impl Fn() + Send + 'static) {
 
 #[test]
 fn a_volume_that_docker_makes_by_itself_is_given_to_nobody() {
+    let _turn = crate::life::turn();
     for mut project in projects("late").filter(|project| project.wall.name == "docker") {
         project.make("volume", "data");
         let (name, socket) = (project.named("data"), project.home.path().join("docker.sock"));
@@ -161,6 +165,7 @@ fn a_volume_that_docker_makes_by_itself_is_given_to_nobody() {
 
 #[test]
 fn a_volume_goes_with_all_that_is_in_it_when_nobody_sees_it_any_more() {
+    let _turn = crate::life::turn();
     for mut project in projects("go") {
         project.make("volume", "data");
         let name = project.named("data");

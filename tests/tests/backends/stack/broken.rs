@@ -23,6 +23,7 @@ fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
 
 #[test]
 fn a_program_that_is_not_there_leaves_nothing() {
+    let _turn = crate::life::turn();
     for shop in shops("noprog") {
         let text = of(&[("a", ""), ("b", ", depends_on: [a]")]);
         shop.write(&text.replace(
@@ -35,6 +36,7 @@ fn a_program_that_is_not_there_leaves_nothing() {
 
 #[test]
 fn a_dependency_that_is_never_well_leaves_nothing() {
+    let _turn = crate::life::turn();
     for shop in shops("unwell") {
         let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, retries: 2}";
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
@@ -44,6 +46,7 @@ fn a_dependency_that_is_never_well_leaves_nothing() {
 
 #[test]
 fn a_dependency_that_takes_too_long_leaves_nothing() {
+    let _turn = crate::life::turn();
     for shop in shops("slow") {
         let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
@@ -53,6 +56,7 @@ fn a_dependency_that_takes_too_long_leaves_nothing() {
 
 #[test]
 fn a_job_that_fails_leaves_nothing() {
+    let _turn = crate::life::turn();
     for shop in shops("job") {
         let text =
             of(&[("job", ""), ("web", ", depends_on: {job: {condition: service_completed_successfully}}")]);
@@ -63,6 +67,7 @@ fn a_job_that_fails_leaves_nothing() {
 
 #[test]
 fn a_port_that_is_taken_leaves_nothing() {
+    let _turn = crate::life::turn();
     for shop in shops("port") {
         let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
         let port = taken.local_addr().expect("it has an address").port();
@@ -73,6 +78,7 @@ fn a_port_that_is_taken_leaves_nothing() {
 
 #[test]
 fn an_image_that_is_not_verified_stops_everything_before_it_begins() {
+    let _turn = crate::life::turn();
     for shop in shops("unsigned") {
         shop.write(&of(&[("a", ""), ("b", "")]));
         // The policy trusts a key that has signed nothing.
@@ -88,6 +94,7 @@ fn an_image_that_is_not_verified_stops_everything_before_it_begins() {
 
 #[test]
 fn another_folders_project_of_the_name_is_left_alone() {
+    let _turn = crate::life::turn();
     for shop in shops("twin") {
         shop.write(&services(free_port()));
         assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
@@ -106,6 +113,7 @@ fn another_folders_project_of_the_name_is_left_alone() {
 
 #[test]
 fn an_interrupt_while_all_are_waited_for_undoes_all() {
+    let _turn = crate::life::turn();
     for shop in shops("waitint") {
         let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
         shop.write(&of(&[("db", check)]));
@@ -122,6 +130,7 @@ fn an_interrupt_while_all_are_waited_for_undoes_all() {
 
 #[test]
 fn who_is_to_end_gets_its_own_signal() {
+    let _turn = crate::life::turn();
     for shop in shops("signal") {
         let trap = "[/bin/busybox, sh, -c, 'trap \"echo quit; exit 0\" QUIT; echo ready; while :; do busybox sleep 0.1; done'], stop_signal: SIGQUIT";
         let text = of(&[("a", "")]).replace("[/bin/busybox, sleep, '300']", trap);
@@ -136,6 +145,7 @@ fn who_is_to_end_gets_its_own_signal() {
 
 #[test]
 fn an_interrupt_while_something_is_waited_for_undoes_all() {
+    let _turn = crate::life::turn();
     for shop in shops("sigint") {
         let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
@@ -151,6 +161,7 @@ fn an_interrupt_while_something_is_waited_for_undoes_all() {
 
 #[test]
 fn what_a_killed_run_had_begun_is_in_the_way_until_it_is_undone() {
+    let _turn = crate::life::turn();
     for shop in shops("killed") {
         let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
@@ -168,6 +179,7 @@ fn what_a_killed_run_had_begun_is_in_the_way_until_it_is_undone() {
 
 #[test]
 fn a_killed_tool_leaves_a_project_that_is_up_as_it_is() {
+    let _turn = crate::life::turn();
     for shop in shops("survive") {
         shop.write(&services(free_port()));
         assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
@@ -185,6 +197,7 @@ fn a_killed_tool_leaves_a_project_that_is_up_as_it_is() {
 
 #[test]
 fn two_at_once_come_to_one_project() {
+    let _turn = crate::life::turn();
     for shop in shops("twice") {
         shop.write(&services(free_port()));
         let children = [shop.spawn_up(), shop.spawn_up()];
@@ -198,6 +211,7 @@ fn two_at_once_come_to_one_project() {
 
 #[test]
 fn a_network_of_a_stranger_is_neither_used_nor_removed() {
+    let _turn = crate::life::turn();
     for shop in shops("stranger").into_iter().filter(|shop| shop.backend != "native") {
         let network = format!("{}_default", shop.name);
         let client = |words: &[&str]| {

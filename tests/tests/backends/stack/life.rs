@@ -40,6 +40,7 @@ fn is_up(shop: &Shop, port: u16) {
 
 #[test]
 fn it_comes_up_is_used_and_goes_down_leaving_nothing() {
+    let _turn = crate::life::turn();
     for shop in shops("life") {
         let port = free_port();
         shop.write(&services(port));
@@ -67,6 +68,7 @@ fn it_comes_up_is_used_and_goes_down_leaving_nothing() {
 
 #[test]
 fn the_example_does_what_its_readme_says() {
+    let _turn = crate::life::turn();
     for shop in shops("example") {
         let port = free_port();
         let example = |name: &str| {
@@ -85,6 +87,7 @@ fn the_example_does_what_its_readme_says() {
 
 #[test]
 fn what_changes_is_made_anew_and_the_rest_left_alone() {
+    let _turn = crate::life::turn();
     for shop in shops("change") {
         let port = free_port();
         let text = services(port);
@@ -114,6 +117,7 @@ fn what_changes_is_made_anew_and_the_rest_left_alone() {
 
 #[test]
 fn it_goes_down_by_its_name_from_anywhere() {
+    let _turn = crate::life::turn();
     for shop in shops("byname") {
         shop.write(&services(free_port()));
         assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
