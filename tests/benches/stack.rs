@@ -66,7 +66,9 @@ struct Tool {
 impl Tool {
     fn ours(home: &Home, engine: &Engine, backend: &str) -> Self {
         let folder = home.path().join(backend);
-        lay(&folder, &format!("bench-{backend}"), "oci:examples/hello/image");
+        // Networks of podman are the machine's: one that was left by a bench that was killed is in nobody's way.
+        let name = format!("bench-{backend}-{}", std::process::id());
+        lay(&folder, &name, "oci:examples/hello/image");
         let repository = perry_sandbox_testkit::crate_root();
         std::os::unix::fs::symlink(repository.join("examples"), folder.join("examples"))
             .expect("a link of ours");
