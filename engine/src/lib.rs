@@ -21,9 +21,7 @@ mod world;
 
 pub use desired::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
 pub use error::{EngineError, Left, StepError, UpError};
-pub use execute::{
-    Conditions, Event, Events, Happened, Options, await_all, end, finish_undo, run, stop_heeding,
-};
+pub use execute::{Event, Events, Happened, Options, end, finish_undo, run, stop_heeding};
 pub use interrupt::Interrupt;
 pub use journal::{Journal, Undo, Unfinished};
 pub use label::{Membership, Role};

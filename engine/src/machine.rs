@@ -83,11 +83,11 @@ impl<'a> Machine<'a> {
         Ok(listed.into_iter().filter_map(member).collect())
     }
 
-    /// What is known of every sandbox of any project, by ids; of one that cannot be looked at, nothing.
-    pub fn members_by_id(&self) -> BTreeMap<String, Membership> {
-        let listed = self.sandboxes.list(&Filter { labels: BTreeMap::new(), all: true }).unwrap_or_default();
-        let member = |info: SandboxInfo| Some((info.id.to_string(), Membership::read(info.labels.as_map())?));
-        listed.into_iter().filter_map(member).collect()
+    /// How a sandbox of a project is asked to end; the default where nothing is known of it.
+    pub fn stop_how(&self, text: &str) -> StopHow {
+        let info = id(text).ok().and_then(|id| self.sandboxes.inspect(&id).ok());
+        let member = info.and_then(|info| Membership::read(info.labels.as_map()));
+        member.as_ref().map(Membership::stop_how).unwrap_or_default()
     }
 
     /// Brings a unit's image here, if policy and verifier allow it.

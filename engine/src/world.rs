@@ -3,7 +3,7 @@
 use perry_sandbox_runner::Health;
 
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
-use crate::error::StepError;
+use crate::error::{EngineError, StepError};
 use crate::label::Membership;
 
 /// What there is of a project.
@@ -15,6 +15,33 @@ pub struct Seen {
     pub networks: Vec<SeenResource>,
     /// Volumes.
     pub volumes: Vec<SeenResource>,
+}
+
+impl Seen {
+    /// Everything that there is: whose it is, and what it is in words.
+    fn belongings(&self) -> impl Iterator<Item = (&String, String)> {
+        let sandboxes =
+            self.replicas.iter().map(|one| (&one.member.origin, format!("the sandbox {}", one.name)));
+        let networks = self.networks.iter().map(|one| (&one.origin, format!("the network {}", one.key)));
+        let volumes = self.volumes.iter().map(|one| (&one.origin, format!("the volume {}", one.key)));
+        sandboxes.chain(networks).chain(volumes)
+    }
+
+    /// Refuses what belongs to another folder's project of this name; where only the name is known, one that several have.
+    ///
+    /// # Errors
+    /// [`EngineError::OtherOrigin`], [`EngineError::SeveralOrigins`].
+    pub fn refuse_others(&self, project: &str, origin: Option<&String>) -> Result<(), EngineError> {
+        let first = self.belongings().next().map(|(origin, _)| origin);
+        let Some(own) = origin.or(first) else { return Ok(()) };
+        match self.belongings().find(|(other, _)| *other != own) {
+            Some((_, what)) if origin.is_some() => {
+                Err(EngineError::OtherOrigin { project: project.to_owned(), what })
+            }
+            Some(_) => Err(EngineError::SeveralOrigins(project.to_owned())),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A sandbox of a project.

@@ -15,30 +15,19 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 
 /// How conditions are waited for.
 #[derive(Clone, Copy)]
-pub struct Conditions<'a> {
+pub(super) struct Conditions<'a> {
     /// Where is looked.
-    pub world: &'a dyn World,
+    pub(super) world: &'a dyn World,
     /// How long.
-    pub patience: Duration,
+    pub(super) patience: Duration,
     /// Who ends the waiting.
-    pub interrupt: &'a Interrupt,
+    pub(super) interrupt: &'a Interrupt,
 }
 
 impl fmt::Debug for Conditions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conditions").field("patience", &self.patience).finish_non_exhaustive()
     }
-}
-
-/// Waits until every sandbox is well (with a health check), runs, or has ended with code 0.
-///
-/// # Errors
-/// One of them will not be so any more, the time is over, or somebody asked to stop.
-pub fn await_all(conditions: Conditions<'_>, sandboxes: &[(String, String)]) -> Result<(), StepError> {
-    let deadline = conditions.deadline();
-    sandboxes
-        .iter()
-        .try_for_each(|(service, id)| conditions.wait(service, id, Wanted::Up, deadline, &|| false))
 }
 
 /// What is waited for.

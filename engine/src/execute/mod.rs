@@ -8,7 +8,6 @@ mod pool;
 mod run;
 mod undo;
 
-pub use conditions::{Conditions, await_all};
 pub use end::end;
 pub use ending::stop_heeding;
 pub use event::{Event, Events, Happened};

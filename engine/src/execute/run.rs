@@ -41,7 +41,7 @@ pub(crate) struct Course<'a> {
     pub(crate) world: &'a dyn World,
     pub(crate) desired: &'a Desired,
     pub(crate) journal: &'a Journal,
-    pub(crate) conditions: Conditions<'a>,
+    pub(super) conditions: Conditions<'a>,
     pub(crate) events: &'a dyn Events,
 }
 

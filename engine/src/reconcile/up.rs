@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{Desired, StopHow, Unit, Until};
+use crate::desired::{Desired, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
 use crate::label::Role;
 use crate::work::{Act, After, Step, Work};
@@ -48,14 +48,8 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
 }
 
 fn refuse_others(desired: &Desired, seen: &Seen) -> Result<(), EngineError> {
-    let ours = &desired.project.origin;
-    let sandboxes = seen.replicas.iter().map(|one| (&one.member.origin, format!("the sandbox {}", one.name)));
-    let networks = seen.networks.iter().map(|one| (&one.origin, format!("the network {}", one.key)));
-    let volumes = seen.volumes.iter().map(|one| (&one.origin, format!("the volume {}", one.key)));
-    match sandboxes.chain(networks).chain(volumes).find(|(origin, _)| *origin != ours) {
-        Some((_, what)) => Err(EngineError::OtherOrigin { project: desired.project.name.clone(), what }),
-        None => Ok(()),
-    }
+    let Project { name, origin } = &desired.project;
+    seen.refuse_others(name, Some(origin))
 }
 
 /// What becomes of what there is of one unit.
@@ -249,7 +243,12 @@ impl<'a> Builder<'a> {
             one.member.role == Role::Replica && (asked.contains(service) || orphan)
         };
         let left = self.seen.replicas.iter().filter(|one| !self.used.contains(one.id.as_str())).filter(goes);
-        self.work.tidy.extend(left.map(remove));
+        for one in left {
+            if one.condition.is_running() {
+                self.work.tidy.push(stop(one, one.member.stop_how()));
+            }
+            self.work.tidy.push(remove(one));
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) fn ask(question: &Question, site: &Site, desks: &DeskArgs) -> Result<
         output::problems(&problems);
     }
     output::note(&verdicts(&question.demands, &judged));
-    output::note("nothing was done; `perry-compose plan` says what a policy would have to allow");
+    output::note(
+        "nothing was done; `perry-compose plan --suggest-policy` prints what a policy would have to allow",
+    );
     Ok(Asked::Refused(exit))
 }

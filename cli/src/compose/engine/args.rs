@@ -43,8 +43,8 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Print JSON: the steps with --dry-run, else what has come of them
-    #[arg(long)]
+    /// Print the steps as JSON (what happens is told so by --progress json)
+    #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
 
     /// Make all services anew

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use perry_sandbox_engine::{Condition, Interrupt, Machine, Membership, StopHow, World as _, stop_heeding};
+use perry_sandbox_engine::{Condition, Interrupt, Machine, StopHow, World as _, stop_heeding};
 use perry_sandbox_runner::SandboxId;
 
 use super::args::UpArgs;
@@ -91,9 +91,8 @@ fn watch(
 
 /// Ends all, the last started first; a second interrupt kills.
 fn end_all(machine: &Machine<'_>, running: &[(String, String)], args: &UpArgs, interrupt: &Interrupt) {
-    let project = machine.members_by_id();
     for (service, id) in running.iter().rev() {
-        let own = project.get(id).map(Membership::stop_how).unwrap_or_default();
+        let own = machine.stop_how(id);
         let how = StopHow { grace: args.timeout.map(Duration::from_secs).or(own.grace), ..own };
         if let Err(error) = stop_heeding(machine, id, how, interrupt) {
             output::note(&format!("error: {service}: {error}"));

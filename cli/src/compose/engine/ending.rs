@@ -3,7 +3,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, Event, Events as _, Happened, Machine, Role, Seen, StopHow, Work, end, stop as steps,
+    Act, Event, Events as _, Happened, Held, Machine, Role, Seen, StopHow, Work, end, stop as steps,
 };
 use perry_sandbox_pipeline::signal_number;
 
@@ -21,7 +21,7 @@ const KILL: i32 = 9;
 /// Ends services, and removes nothing.
 pub(crate) fn stop(cli: &Cli, args: &StopArgs) -> Result<Exit, Failure> {
     let there = There::open(cli, &args.store)?;
-    work_on(cli, &there, "stop", |seen| {
+    work_on(cli, &there, "stop", |_, seen| {
         let services = there.meant(seen, &args.services)?;
         Ok(steps(seen, services.as_ref(), args.timeout.map(Duration::from_secs)))
     })
@@ -43,9 +43,9 @@ pub(crate) fn kill(cli: &Cli, args: &KillArgs) -> Result<Exit, Failure> {
         Ok(work)
     };
     if signal == KILL {
-        return work_on(cli, &there, "kill", plan);
+        return work_on(cli, &there, "kill", |_, seen| plan(seen));
     }
-    held(&there, "kill", |machine, seen| {
+    held(&there, "kill", |_, machine, seen| {
         Ok(signal_all(machine, &plan(seen)?, signal, &Lines::new(cli.progress)))
     })
 }
@@ -70,7 +70,9 @@ fn signal_all(machine: &Machine<'_>, work: &Work, signal: i32, lines: &Lines) ->
 /// Removes sandboxes that do not run.
 pub(crate) fn rm(cli: &Cli, args: &RmArgs) -> Result<Exit, Failure> {
     let there = There::open(cli, &args.store)?;
-    work_on(cli, &there, "rm", |seen| {
+    work_on(cli, &there, "rm", |held, seen| {
+        // What a run that was killed had set aside is needed to undo it.
+        held.refuse_unfinished()?;
         let services = there.meant(seen, &args.services)?;
         let work = removal(seen, services.as_ref(), args.stop);
         if work.tidy.is_empty() {
@@ -112,10 +114,10 @@ fn work_on(
     cli: &Cli,
     there: &There,
     doing: &str,
-    plan: impl FnOnce(&Seen) -> Result<Work, Failure>,
+    plan: impl FnOnce(&Held, &Seen) -> Result<Work, Failure>,
 ) -> Result<Exit, Failure> {
-    held(there, doing, |machine, seen| {
-        let left = end(machine, there.name(), &plan(seen)?, &Lines::new(cli.progress));
+    held(there, doing, |held, machine, seen| {
+        let left = end(machine, there.name(), &plan(held, seen)?, &Lines::new(cli.progress));
         Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
     })
 }
@@ -124,18 +126,15 @@ fn work_on(
 fn held(
     there: &There,
     doing: &str,
-    act: impl FnOnce(&Machine<'_>, &Seen) -> Result<Exit, Failure>,
+    act: impl FnOnce(&Held, &Machine<'_>, &Seen) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let look = there.site.own();
     let secrets = site::no_secrets;
     let machine = there.site.machine(&look, &secrets)?;
     let held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
-    if doing == "rm" {
-        held.refuse_unfinished()?;
-    }
     let seen = site::seen(&machine, there.name())?;
     there.whose.check(&seen)?;
-    act(&machine, &seen)
+    act(&held, &machine, &seen)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, After, Desired, Interrupt, Machine, Replica, Role, Seen, Step, StopHow, Until, Up, Wait, Work,
-    World as _, reconcile, run as take,
+    Act, After, Desired, Interrupt, Machine, Replica, Role, Seen, Step, Until, Up, Wait, Work, World as _,
+    reconcile, run as take, stop_heeding,
 };
 use perry_sandbox_pipeline::Upkeep;
 use perry_sandbox_policy::Terminal;
@@ -161,14 +161,12 @@ fn follow(machine: &Machine<'_>, id: &str, interrupt: &Interrupt) -> Result<u8, 
     let sandbox: SandboxId = id.parse().map_err(|_| Failure::NoService(id.to_owned()))?;
     let mut logs = machine.sandboxes().logs(&sandbox, None, true)?;
     thread::scope(|scope| {
-        let (mut heeded, mut is_read) = (0, true);
+        let (mut heeded, mut is_read) = (false, true);
         while let Ok(end) = logs.next_within(BREATH) {
-            let asked = interrupt.times();
-            if asked > heeded {
-                heeded = asked;
-                let grace = (asked > 1).then_some(Duration::ZERO);
+            if interrupt.is_asked() && !heeded {
+                heeded = true;
                 // Whether it could be ended is seen by whether it ends.
-                scope.spawn(move || machine.stop(id, StopHow { signal: None, grace }).ok());
+                scope.spawn(|| stop_heeding(machine, id, machine.stop_how(id), interrupt).ok());
             }
             match end {
                 // One who has stopped reading does not end it.

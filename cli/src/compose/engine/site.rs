@@ -130,20 +130,7 @@ impl Whose {
 
     /// Refuses what belongs to another folder's project of the name, and a name alone that several folders have.
     pub(super) fn check(&self, seen: &Seen) -> Result<(), Failure> {
-        let sandboxes =
-            seen.replicas.iter().map(|one| (&one.member.origin, format!("the sandbox {}", one.name)));
-        let networks = seen.networks.iter().map(|one| (&one.origin, format!("the network {}", one.key)));
-        let volumes = seen.volumes.iter().map(|one| (&one.origin, format!("the volume {}", one.key)));
-        let mut all = sandboxes.chain(networks).chain(volumes);
-        let Some(own) = &self.origin else {
-            let origins: BTreeSet<&String> = all.map(|(origin, _)| origin).collect();
-            let several = || EngineError::SeveralOrigins(self.name.clone()).into();
-            return if origins.len() > 1 { Err(several()) } else { Ok(()) };
-        };
-        match all.find(|(origin, _)| *origin != own) {
-            Some((_, what)) => Err(EngineError::OtherOrigin { project: self.name.clone(), what }.into()),
-            None => Ok(()),
-        }
+        Ok(seen.refuse_others(&self.name, self.origin.as_ref())?)
     }
 }
 

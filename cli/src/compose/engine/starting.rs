@@ -2,8 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, Again, Conditions, Desired, Options, Project, Seen, StepError, Wait, Work, await_all,
-    restart as restart_steps, run, start as start_steps,
+    Again, Desired, Options, Project, Seen, Wait, Work, restart as restart_steps, run, start as start_steps,
 };
 use perry_sandbox_stack::waits;
 
@@ -70,7 +69,7 @@ fn take(
     cli: &Cli,
     there: &There,
     doing: &str,
-    (patience, awaits): (Duration, bool),
+    (patience, wait): (Duration, bool),
     plan: impl FnOnce(&Seen) -> Result<Work, Failure>,
 ) -> Result<Exit, Failure> {
     let look = there.site.own();
@@ -86,25 +85,13 @@ fn take(
     }
     let journal = held.begin(&site::run_id()?)?;
     let interrupt = listen()?;
-    let options = Options { patience, ..Options::default() };
+    let options = Options { patience, wait, ..Options::default() };
     let origin = there.whose.origin.clone().unwrap_or_default();
     let desired = nothing_new(Project { name: there.name().to_owned(), origin });
     let lines = Lines::new(cli.progress);
-    if let Err(error) = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
-        return Ok(failed(&error, false));
-    }
-    drop((journal, held));
-    if !awaits {
-        return Ok(Exit::Done);
-    }
-    let conditions = Conditions { world: &machine, patience, interrupt: &interrupt };
-    match await_all(conditions, &meant(&seen, &work)) {
-        Ok(()) => Ok(Exit::Done),
-        Err(StepError::Interrupted) => Ok(Exit::Interrupted),
-        Err(error) => {
-            output::note(&format!("error: {error}"));
-            Ok(Exit::Failure)
-        }
+    match run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
+        Ok(_) => Ok(Exit::Done),
+        Err(error) => Ok(failed(&error, false)),
     }
 }
 
@@ -112,25 +99,6 @@ fn take(
 fn nothing_new(project: Project) -> Desired {
     let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
     Desired { project, networks, volumes, units, services: BTreeSet::new() }
-}
-
-/// The sandboxes that the steps are about, with their services.
-fn meant(seen: &Seen, work: &Work) -> Vec<(String, String)> {
-    let is_meant = |id: &String| {
-        work.steps.iter().any(|step| match &step.act {
-            Act::Keep { id: own, .. } | Act::StartAgain { id: own, .. } => own == id,
-            Act::CreateNetwork(_)
-            | Act::CreateVolume(_)
-            | Act::Stop { .. }
-            | Act::SetAside { .. }
-            | Act::Start { .. }
-            | Act::Remove { .. }
-            | Act::RemoveNetwork { .. }
-            | Act::RemoveVolume { .. } => false,
-        })
-    };
-    let replicas = seen.replicas.iter().filter(|one| is_meant(&one.id));
-    replicas.map(|one| (one.member.service.clone(), one.id.clone())).collect()
 }
 
 #[cfg(test)]

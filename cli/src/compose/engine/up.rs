@@ -8,6 +8,7 @@ use perry_sandbox_engine::{
 use perry_sandbox_stack::{Asked, Judged, Judgement, desire};
 use serde_json::json;
 
+use super::allowed::{self, ask};
 use super::args::UpArgs;
 use super::attach;
 use super::progress::Lines;
@@ -16,26 +17,17 @@ use super::site::{self, Site, Whose};
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
-use crate::planner::{Question, exit_of, verdicts};
+use crate::planner::Question;
 
 /// Brings a project up: every service is allowed and verified before anything else, and what fails is undone.
 pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
     let whose = Whose::of(&question);
     let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
-    let lock = question.lock()?;
-    let judged = question.judged(&site.pipeline, &args.desks, lock.as_ref());
-    let exit = exit_of(&question.demands, &judged);
-    if exit != Exit::Done {
-        if let Some(problems) = question.demands.problems(&question.stack) {
-            output::problems(&problems);
-        }
-        output::note(&verdicts(&question.demands, &judged));
-        output::note(
-            "nothing was done; `perry-compose plan --suggest-policy` prints what a policy would have to allow",
-        );
-        return Ok(exit);
-    }
+    let judged = match ask(&question, &site, &args.desks)? {
+        allowed::Asked::Allowed(judged) => judged,
+        allowed::Asked::Refused(exit) => return Ok(exit),
+    };
     let desired = desired(&question, &judged, args)?;
     let backend = backend(&desired, &judged)?;
     let backends = site.look(&backend);
