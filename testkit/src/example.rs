@@ -8,6 +8,18 @@ use crate::Home;
 use crate::layout::Content;
 use crate::registry::{Options, TestRegistry};
 
+/// A policy that knows the example's signer and image, and neither tier nor service.
+pub const BARE_POLICY: &str = r#"schema = "perry-sandbox/policy/v1"
+name = "bare"
+
+[signer.example]
+public-key = "examples/hello/cosign.pub"
+
+[image.hello]
+repository = "registry.example/perry-sandbox/hello"
+signed-by = { at-least = 1, of = ["example"] }
+"#;
+
 /// Where a home's copy of the example image has this blob.
 ///
 /// # Panics

@@ -10,21 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use perry_sandbox_testkit::bench::{Report, Row};
+use perry_sandbox_testkit::example::BARE_POLICY;
 use perry_sandbox_testkit::{As, Home, compose_program, is_root, peer};
 
 /// Sleepers in the project.
 const COUNT: usize = 20;
-
-const BARE: &str = r#"schema = "perry-sandbox/policy/v1"
-name = "bench"
-
-[signer.example]
-public-key = "examples/hello/cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-"#;
 
 fn main() {
     let mut report = Report::from_arguments("stack");
@@ -74,7 +64,7 @@ impl Tool {
             .expect("a link of ours");
         let mut environment = engine.environment.clone();
         environment.push(("PERRY_CONTAINER_BACKEND", backend.to_owned()));
-        fs::write(folder.join("bare.toml"), BARE).expect("the folder can be written");
+        fs::write(folder.join("bare.toml"), BARE_POLICY).expect("the folder can be written");
         let mut tool = Self {
             name: format!("perry-compose, {backend}"),
             program: compose_program(),
@@ -85,7 +75,7 @@ impl Tool {
         };
         let suggested = tool.command(&["plan", "--policy", "bare.toml", "--suggest-policy"]).output();
         let suggested = String::from_utf8(suggested.expect("the program starts").stdout).expect("text");
-        fs::write(tool.folder.join("policy.toml"), format!("{BARE}\n{suggested}"))
+        fs::write(tool.folder.join("policy.toml"), format!("{BARE_POLICY}\n{suggested}"))
             .expect("it can be written");
         tool.flags = vec!["--policy".to_owned(), "policy.toml".to_owned()];
         tool

@@ -3,7 +3,9 @@
 use perry_sandbox_testkit::{As, Home, Ran};
 use serde_json::Value;
 
-use crate::shop::{BARE, compose, extend_policy};
+use perry_sandbox_testkit::example::BARE_POLICY;
+
+use crate::shop::{compose, extend_policy};
 
 /// Two services without a network; one waits until the other is healthy.
 const TWO: &str = "\
@@ -33,7 +35,7 @@ impl Up {
     pub(crate) fn new() -> Self {
         let home = Home::new(As::Ordinary);
         home.give("compose.yaml", TWO.as_bytes());
-        home.give("bare.toml", BARE.as_bytes());
+        home.give("bare.toml", BARE_POLICY.as_bytes());
         extend_policy(&home);
         let up = Self { home };
         let ran = up.run(&["up", "-d", "--policy", "good.toml"]);

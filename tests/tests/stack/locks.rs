@@ -2,7 +2,9 @@
 
 use perry_sandbox_testkit::example::registry_with_example;
 
-use crate::shop::{ALONE, BARE, SHOP, compose, extend_policy, home};
+use perry_sandbox_testkit::example::BARE_POLICY;
+
+use crate::shop::{ALONE, SHOP, compose, extend_policy, home};
 
 #[test]
 fn a_lock_names_digests_and_a_plan_asks_about_them() {
@@ -49,7 +51,7 @@ fn a_tag_is_not_looked_up_again_under_a_lock() {
     let home = home(ALONE);
     let (registry, _) = registry_with_example(&home, "acme/hello", true);
     let repository = format!("{}/acme/hello", registry.host());
-    let bare = BARE.replace(
+    let bare = BARE_POLICY.replace(
         "\"registry.example/perry-sandbox/hello\"",
         &format!("\"{repository}\"\nsigned-as = \"ignore\""),
     );

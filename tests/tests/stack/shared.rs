@@ -3,7 +3,9 @@
 use perry_sandbox_testkit::{As, Home, Ran, is_root, skip};
 use serde_json::Value;
 
-use crate::shop::{BARE, compose, extend_policy};
+use perry_sandbox_testkit::example::BARE_POLICY;
+
+use crate::shop::{compose, extend_policy};
 
 /// A name that nobody else uses: root's sandboxes are in one folder.
 fn project() -> String {
@@ -31,7 +33,7 @@ services:
 "
         );
         home.give("compose.yaml", text.as_bytes());
-        home.give("bare.toml", BARE.as_bytes());
+        home.give("bare.toml", BARE_POLICY.as_bytes());
         extend_policy(&home);
         Self(home, name)
     }

@@ -1,5 +1,6 @@
 //! A project and policies for it.
 
+use perry_sandbox_testkit::example::BARE_POLICY;
 use perry_sandbox_testkit::{As, Home, Ran, compose_program};
 
 /// Two services of the example image; one publishes a port, the other has a volume.
@@ -33,23 +34,11 @@ services:
     working_dir: /usr
 ";
 
-/// A policy that knows the example's signer and image, and no service.
-pub(crate) const BARE: &str = r#"schema = "perry-sandbox/policy/v1"
-name = "bare"
-
-[signer.example]
-public-key = "examples/hello/cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-"#;
-
 /// A home with this project and the bare policy.
 pub(crate) fn home(project: &str) -> Home {
     let home = Home::new(As::Ordinary);
     home.give("compose.yaml", project.as_bytes());
-    home.give("bare.toml", BARE.as_bytes());
+    home.give("bare.toml", BARE_POLICY.as_bytes());
     home
 }
 
@@ -63,5 +52,5 @@ pub(crate) fn compose(home: &Home, args: &[&str]) -> Ran {
 pub(crate) fn extend_policy(home: &Home) {
     let suggested = compose(home, &["plan", "--policy", "bare.toml", "--suggest-policy"]);
     assert!(suggested.code == 3 && suggested.stderr.is_empty(), "{suggested:?}");
-    home.give("good.toml", format!("{BARE}\n{}", suggested.stdout).as_bytes());
+    home.give("good.toml", format!("{BARE_POLICY}\n{}", suggested.stdout).as_bytes());
 }

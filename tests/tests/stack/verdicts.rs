@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::shop::{ALONE, BARE, SHOP, compose, extend_policy, home};
+use perry_sandbox_testkit::example::BARE_POLICY;
+
+use crate::shop::{ALONE, SHOP, compose, extend_policy, home};
 
 #[test]
 fn what_is_never_done_is_refused_at_its_line() {
@@ -72,7 +74,7 @@ fn what_the_policy_gives_must_be_what_the_file_demands() {
 #[test]
 fn a_tier_that_the_file_asks_for_can_only_tighten() {
     let home = home(&format!("{ALONE}    x-perry-tier: isolated\n"));
-    home.give("good.toml", BARE.as_bytes());
+    home.give("good.toml", BARE_POLICY.as_bytes());
     let ran = compose(&home, &["explain", "job", "--policy", "good.toml"]);
     assert!(ran.code == 3 && ran.stdout.contains("tier isolated"), "{ran:?}");
 }

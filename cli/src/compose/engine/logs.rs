@@ -2,8 +2,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use super::args::LogsArgs;
-use super::site::{self, Site, Whose};
 use super::stream::{Look, Stream};
+use super::there::There;
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
@@ -18,12 +18,11 @@ pub(crate) fn logs(cli: &Cli, args: &LogsArgs) -> Result<Exit, Failure> {
                 .map_err(|_| Failure::Usage(format!("--tail {number}: a number or `all` is expected")))?,
         ),
     };
-    let whose = Whose::read(cli)?;
-    let site = Site::open(&whose.variables, args.store.data_dir.as_deref())?;
-    let sandboxes = site.pipeline.sandboxes()?;
-    let found: Vec<_> = site::members(&site, &whose.name)?
+    let there = There::open(cli, &args.store)?;
+    let sandboxes = there.site.pipeline.sandboxes()?;
+    let found: Vec<_> = there
+        .members(&args.services)?
         .into_iter()
-        .filter(|(member, _)| args.services.is_empty() || args.services.contains(&member.service))
         .filter(|(member, _)| args.index.is_none_or(|index| member.replica == index))
         .collect();
     let width = found.iter().map(|(_, info)| info.name.as_str().len()).max().unwrap_or_default();

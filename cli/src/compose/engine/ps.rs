@@ -3,17 +3,18 @@ use perry_sandbox_runner::{End, SandboxInfo, SandboxStatus};
 use serde_json::{Value, json};
 
 use super::args::{ListFormat, PsArgs, Status};
-use super::site::{self, Site, Whose};
+use super::site;
 use super::table::table;
+use super::there::There;
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
 
 /// Lists the sandboxes of a project.
 pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
-    let whose = Whose::read(cli)?;
-    let site = Site::open(&whose.variables, args.store.data_dir.as_deref())?;
-    let found = site::members(&site, &whose.name)?;
+    let there = There::open(cli, &args.store)?;
+    let found = site::members(&there.site, there.name())?;
+    there.check(&args.services, &found.iter().map(|(member, _)| member.service.as_str()).collect())?;
     let found: Vec<_> = found.into_iter().filter(|(member, info)| is_wanted(args, member, info)).collect();
     if args.quiet {
         output::lines(found.iter().map(|(_, info)| info.id.to_string()))?;

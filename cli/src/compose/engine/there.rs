@@ -51,7 +51,8 @@ impl There {
         Ok(found)
     }
 
-    fn check(&self, services: &[String], there: &BTreeSet<&str>) -> Result<(), Failure> {
+    /// Refuses a service that is neither in the files nor there.
+    pub(super) fn check(&self, services: &[String], there: &BTreeSet<&str>) -> Result<(), Failure> {
         let in_files = |name: &String| {
             self.question.as_ref().is_some_and(|question| question.all_services.contains(name))
         };

@@ -1,7 +1,7 @@
 //! The failures after which docker compose leaves something behind: here nothing is.
 
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use super::life::free_port;
 use super::shop::{Shop, services, shops};
@@ -19,6 +19,14 @@ fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
     assert_eq!(ran.code, code, "{}: {ran:?}", shop.backend);
     assert!(ran.stderr.contains(says), "{}: {says} is not in {}", shop.backend, ran.stderr);
     assert_eq!(shop.left(), Vec::<String>::new(), "{}: {}", shop.backend, ran.stderr);
+}
+
+fn is_undone_at_an_interrupt(shop: &Shop, child: Child) {
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    let ran = child.wait_with_output().expect("it ends");
+    assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
+    assert_eq!(shop.left(), Vec::<String>::new(), "{}: {ran:?}", shop.backend);
 }
 
 #[test]
@@ -120,11 +128,7 @@ fn an_interrupt_while_all_are_waited_for_undoes_all() {
         let mut command = shop.command(&["up", "--wait", "--policy", "policy.toml"]);
         let child = command.stderr(std::process::Stdio::piped()).spawn().expect("the program starts");
         shop.until("the database runs", || shop.ps().len() == 1);
-        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-        assert!(killed.is_ok_and(|status| status.success()));
-        let ran = child.wait_with_output().expect("it ends");
-        assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
-        assert_eq!(shop.left(), Vec::<String>::new(), "{}: {ran:?}", shop.backend);
+        is_undone_at_an_interrupt(&shop, child);
     }
 }
 
@@ -151,11 +155,7 @@ fn an_interrupt_while_something_is_waited_for_undoes_all() {
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
         let child = shop.spawn_up();
         shop.until("the database runs", || shop.ps().len() == 1);
-        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-        assert!(killed.is_ok_and(|status| status.success()));
-        let ran = child.wait_with_output().expect("it ends");
-        assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
-        assert_eq!(shop.left(), Vec::<String>::new(), "{}: {ran:?}", shop.backend);
+        is_undone_at_an_interrupt(&shop, child);
     }
 }
 

@@ -5,22 +5,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use perry_sandbox_testkit::example::BARE_POLICY;
 use perry_sandbox_testkit::{As, Home, Ran, compose_program, is_root};
 use serde_json::Value;
 
 use crate::engines::{engines, is_present};
-
-/// A policy that knows the example's signer and image, and no service.
-const BARE: &str = r#"schema = "perry-sandbox/policy/v1"
-name = "bare"
-
-[signer.example]
-public-key = "examples/hello/cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-"#;
 
 /// A project of this process alone, on one backend.
 pub(super) struct Shop {
@@ -48,7 +37,7 @@ impl Shop {
         let name = format!("{name}{}", std::process::id());
         let command = home.other_command(&compose_program());
         let program = PathBuf::from(command.get_program());
-        home.give("bare.toml", BARE.as_bytes());
+        home.give("bare.toml", BARE_POLICY.as_bytes());
         let data = home.data_dir();
         Self { backend, name, home, data, program }
     }
@@ -64,7 +53,7 @@ impl Shop {
     pub(super) fn write(&self, services: &str) {
         self.rewrite(services);
         let suggested = self.compose(&["plan", "--policy", "bare.toml", "--suggest-policy"]);
-        self.home.give("policy.toml", format!("{BARE}\n{}", suggested.stdout).as_bytes());
+        self.home.give("policy.toml", format!("{BARE_POLICY}\n{}", suggested.stdout).as_bytes());
     }
 
     /// Writes the project's file; the policy stays.
