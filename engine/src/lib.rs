@@ -29,5 +29,5 @@ pub use machine::{Machine, SecretSource, reasons};
 pub use project::{Held, Projects, Remembered};
 pub use reconcile::{Again, Down, Recreate, Up, down, reconcile, restart, start, stop};
 pub use shelf::Shelf;
-pub use work::{Act, After, Step, Work};
+pub use work::{Act, After, Begins, Step, Work};
 pub use world::{Condition, Replica, Seen, SeenResource, World};

@@ -48,6 +48,18 @@ pub struct After {
     pub required: bool,
 }
 
+/// What a new replica begins as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Begins {
+    /// The first of its place.
+    First,
+    /// In the place of an older one, which is kept until this one is well.
+    Replacing,
+    /// Not running: somebody starts it later.
+    Created,
+}
+
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]
@@ -90,8 +102,8 @@ pub enum Act {
         unit: usize,
         /// What it is called.
         name: String,
-        /// Whether it takes the place of an older one, which is kept until this one is well.
-        replaces: bool,
+        /// What it begins as.
+        begins: Begins,
     },
     /// A sandbox that has ended is started again.
     StartAgain {
@@ -129,6 +141,7 @@ impl fmt::Display for Act {
             Self::Keep { name, .. } => write!(f, "keep {name}"),
             Self::Stop { name, .. } => write!(f, "stop {name}"),
             Self::SetAside { name, .. } => write!(f, "set {name} aside"),
+            Self::Start { name, begins: Begins::Created, .. } => write!(f, "create {name}"),
             Self::Start { name, .. } => write!(f, "start {name}"),
             Self::StartAgain { name, .. } => write!(f, "start {name} again"),
             Self::Remove { name, .. } => write!(f, "remove {name}"),

@@ -6,7 +6,7 @@ use crate::error::{EngineError, Left, StepError, UpError};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::label::{Membership, Role};
-use crate::work::{Act, Work};
+use crate::work::{Act, Begins, Work};
 use crate::world::World;
 
 use super::conditions::{Conditions, Wanted};
@@ -96,7 +96,7 @@ fn proved(
     all: bool,
 ) -> Result<(), (String, StepError)> {
     let deadline = course.conditions.deadline();
-    let replaces = |act: &Act| matches!(act, Act::Start { replaces: true, .. });
+    let replaces = |act: &Act| matches!(act, Act::Start { begins: Begins::Replacing, .. });
     let newer: Vec<(&Act, &String)> = work
         .steps
         .iter()

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::desired::{Desired, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
 use crate::label::Role;
-use crate::work::{Act, After, Step, Work};
+use crate::work::{Act, After, Begins, Step, Work};
 use crate::world::{Replica, Seen};
 
 /// What is in the name of a sandbox that makes room for a newer one.
@@ -178,7 +178,7 @@ impl<'a> Builder<'a> {
         let fate = self.fate(unit, renewed);
         let name = unit.name.clone().unwrap_or_else(|| format!("{} {}", unit.service, unit.replica));
         let step = match fate {
-            Fate::Make => self.add(Act::Start { unit: index, name, replaces: false }, after),
+            Fate::Make => self.add(Act::Start { unit: index, name, begins: Begins::First }, after),
             Fate::Keep(found) => {
                 self.used.insert(&found.id);
                 // It runs: what it was to wait for is over.
@@ -200,7 +200,7 @@ impl<'a> Builder<'a> {
                     after.push(done(aside));
                 }
                 self.work.tidy.push(remove(found));
-                self.add(Act::Start { unit: index, name, replaces: true }, after)
+                self.add(Act::Start { unit: index, name, begins: Begins::Replacing }, after)
             }
         };
         self.started.entry(&unit.service).or_default().push(step);

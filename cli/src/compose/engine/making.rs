@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Act, Event, Events as _, Happened, Recreate, Until, Up, Work, reconcile, run};
+use perry_sandbox_engine::{
+    Act, Begins, Event, Events as _, Happened, Recreate, Until, Up, Work, reconcile, run,
+};
 
 use super::allowed::{Asked, ask};
 use super::args::UpArgs;
@@ -57,8 +59,8 @@ fn without_starts(mut work: Work) -> Work {
         if let Act::StartAgain { id, name, .. } = &step.act {
             step.act = Act::Keep { id: id.clone(), name: name.clone() };
         }
-        if let Act::Start { replaces, .. } = &mut step.act {
-            *replaces = false;
+        if let Act::Start { begins, .. } = &mut step.act {
+            *begins = Begins::Created;
         }
         for after in &mut step.after {
             after.until = Until::Started;
@@ -116,9 +118,12 @@ mod tests {
         let (id, name, service) = ("1".to_owned(), "db".to_owned(), "db".to_owned());
         let again = Step { number: 1, act: Act::StartAgain { id, name, service }, after: Vec::new() };
         let after = vec![After { step: 1, until: Until::Healthy, required: true }];
-        let start =
-            Step { number: 2, act: Act::Start { unit: 0, name: "web".to_owned(), replaces: false }, after };
+        let start = Step {
+            number: 2,
+            act: Act::Start { unit: 0, name: "web".to_owned(), begins: Begins::First },
+            after,
+        };
         let work = without_starts(Work { steps: vec![again, start], tidy: Vec::new() });
-        assert_eq!(work.to_string(), "1  keep db\n2  start web  after 1\n");
+        assert_eq!(work.to_string(), "1  keep db\n2  create web  after 1\n");
     }
 }

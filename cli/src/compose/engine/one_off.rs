@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, After, Desired, Interrupt, Machine, Replica, Role, Seen, Step, Until, Up, Wait, Work, World as _,
-    reconcile, run as take, stop_heeding,
+    Act, After, Begins, Desired, Interrupt, Machine, Replica, Role, Seen, Step, Until, Up, Wait, Work,
+    World as _, reconcile, run as take, stop_heeding,
 };
 use perry_sandbox_pipeline::Upkeep;
 use perry_sandbox_policy::Terminal;
@@ -152,7 +152,7 @@ fn steps(wanted: &Desired, seen: &Seen, waits: &[Wait], run: &str) -> Result<Wor
     }
     let name = wanted.units.first().and_then(|unit| unit.name.clone()).unwrap_or_else(|| "run".to_owned());
     let number = work.steps.len().saturating_add(1);
-    work.steps.push(Step { number, act: Act::Start { unit: 0, name, replaces: false }, after });
+    work.steps.push(Step { number, act: Act::Start { unit: 0, name, begins: Begins::First }, after });
     Ok(work)
 }
 
