@@ -14,6 +14,9 @@ pub struct Work {
     pub steps: Vec<Step>,
     /// What goes once all of them are done, one after another.
     pub tidy: Vec<Act>,
+    /// The number of the step behind which each of the units runs.
+    #[serde(skip)]
+    pub units: Vec<usize>,
 }
 
 impl Work {

@@ -35,6 +35,16 @@ fn of_a_first_up_nothing_is_left() {
 }
 
 #[test]
+fn the_sandbox_of_each_unit_is_told_whatever_it_is_called() {
+    let fake = kind_world();
+    let mut desired = shop();
+    desired.units.iter_mut().for_each(|unit| unit.name = None);
+    let first = up(&fake, &desired, "r1").1.unwrap();
+    assert!(first.iter().all(Option::is_some), "{first:?}");
+    assert_eq!(up(&fake, &desired, "r2").1.unwrap(), first, "kept and started again");
+}
+
+#[test]
 fn what_ran_before_runs_again_with_its_name() {
     let before = || {
         let fake = kind_world();

@@ -84,7 +84,8 @@ pub fn run(
         return Err(Box::new(UpError { step: None, cause: StepError::Failed(why), left }));
     }
     journal.end().map_err(not_written)?;
-    Ok(of_units(desired, work, ids))
+    let of_unit = |step: &usize| ids.get(step.saturating_sub(1)).cloned().flatten();
+    Ok(work.units.iter().map(of_unit).collect())
 }
 
 /// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One without a health
@@ -114,28 +115,6 @@ fn proved(
         newer.iter().try_for_each(well)?;
     }
     Ok(())
-}
-
-fn of_units(desired: &Desired, work: &Work, ids: Vec<Option<String>>) -> Vec<Option<String>> {
-    let mut units = vec![None; desired.units.len()];
-    let named = |name: &str| desired.units.iter().position(|unit| unit.name.as_deref() == Some(name));
-    for (step, id) in work.steps.iter().zip(ids) {
-        let unit = match &step.act {
-            Act::Start { unit, .. } => Some(*unit),
-            Act::Keep { name, .. } | Act::StartAgain { name, .. } => named(name),
-            Act::CreateNetwork(_)
-            | Act::CreateVolume(_)
-            | Act::Stop { .. }
-            | Act::SetAside { .. }
-            | Act::Remove { .. }
-            | Act::RemoveNetwork { .. }
-            | Act::RemoveVolume { .. } => None,
-        };
-        if let Some(slot) = unit.and_then(|unit| units.get_mut(unit)) {
-            *slot = id;
-        }
-    }
-    units
 }
 
 /// What goes once everything else is done. One that fails keeps no other.

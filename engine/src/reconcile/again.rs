@@ -42,7 +42,7 @@ pub fn start(seen: &Seen, how: &Again) -> Work {
     meant.reverse();
     let mut steps = Vec::new();
     starts(&meant, how, &BTreeMap::new(), &mut steps);
-    Work { steps, tidy: Vec::new() }
+    Work { steps, ..Work::default() }
 }
 
 /// The steps that end what runs, and start all of it again.
@@ -59,7 +59,7 @@ pub fn restart(seen: &Seen, how: &Again, grace: Option<Duration>) -> Work {
     }
     let meant: Vec<&Replica> = meant.into_iter().rev().collect();
     starts(&meant, how, &ended, &mut steps);
-    Work { steps, tidy: Vec::new() }
+    Work { steps, ..Work::default() }
 }
 
 /// A step for each of these, which are in the order of their starts; those that run and were not ended are kept.

@@ -30,7 +30,7 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
         how.services.as_ref().is_none_or(|services| services.contains(service)) && (known || how.orphans)
     };
     let going: Vec<&Replica> = in_order(seen.replicas.iter().filter(goes).collect());
-    let mut work = Work { steps: stops(&going, how.grace), tidy: Vec::new() };
+    let mut work = Work { steps: stops(&going, how.grace), ..Work::default() };
     work.tidy.extend(going.iter().copied().map(remove));
     let all_go = going.len() == seen.replicas.len();
     if how.services.is_none() && all_go {
@@ -50,7 +50,7 @@ pub fn stop(seen: &Seen, services: Option<&BTreeSet<String>>, grace: Option<Dura
             && services.is_none_or(|services| services.contains(&one.member.service))
     };
     let ending = in_order(seen.replicas.iter().filter(ends).collect());
-    Work { steps: stops(&ending, grace), tidy: Vec::new() }
+    Work { steps: stops(&ending, grace), ..Work::default() }
 }
 
 /// A step for each of these, which are in the order of their ends.

@@ -203,6 +203,7 @@ impl<'a> Builder<'a> {
                 self.add(Act::Start { unit: index, name, begins: Begins::Replacing }, after)
             }
         };
+        self.work.units.push(step);
         self.started.entry(&unit.service).or_default().push(step);
     }
 

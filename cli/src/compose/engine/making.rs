@@ -123,7 +123,7 @@ mod tests {
             act: Act::Start { unit: 0, name: "web".to_owned(), begins: Begins::First },
             after,
         };
-        let work = without_starts(Work { steps: vec![again, start], tidy: Vec::new() });
+        let work = without_starts(Work { steps: vec![again, start], ..Work::default() });
         assert_eq!(work.to_string(), "1  keep db\n2  create web  after 1\n");
     }
 }

@@ -153,6 +153,7 @@ fn steps(wanted: &Desired, seen: &Seen, waits: &[Wait], run: &str) -> Result<Wor
     let name = wanted.units.first().and_then(|unit| unit.name.clone()).unwrap_or_else(|| "run".to_owned());
     let number = work.steps.len().saturating_add(1);
     work.steps.push(Step { number, act: Act::Start { unit: 0, name, begins: Begins::First }, after });
+    work.units.push(number);
     Ok(work)
 }
 
