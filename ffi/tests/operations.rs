@@ -67,7 +67,7 @@ fn a_denial_has_a_code_and_every_reason() {
     let args = with(own.busybox(&["true"]), json!({ "env": { "LD_PRELOAD": "s3cret" } }));
     let error = own.call("runCapability", &args).unwrap_err();
     assert_eq!((&error["code"], &error["status"]), (&json!("DENIED"), &json!(403)), "{error}");
-    assert_eq!(error["details"]["reasons"][0]["code"], "PSB242");
+    assert_eq!(error["details"]["reasons"][0]["code"], "PSD242");
     assert!(!error.to_string().contains("s3cret"));
     let args = json!({ "name": "nobody", "policy": policy() });
     assert_eq!(own.sync("runCapability", &args).unwrap_err()["code"], "DENIED");

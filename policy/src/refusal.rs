@@ -72,27 +72,27 @@ impl RefusalCode {
         Self::Unsatisfiable,
     ];
 
-    /// `PSB101` and so on; a code never changes its meaning.
+    /// `PSR101` and so on; a code never changes its meaning.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::TooLarge => "PSB101",
-            Self::NotText => "PSB102",
-            Self::Syntax => "PSB103",
-            Self::TooComplex => "PSB104",
-            Self::RepeatedKey => "PSB105",
-            Self::Schema => "PSB106",
-            Self::UnknownKey => "PSB107",
-            Self::MissingKey => "PSB108",
-            Self::WrongType => "PSB109",
-            Self::BadValue => "PSB110",
-            Self::OutOfRange => "PSB111",
-            Self::UnknownName => "PSB112",
-            Self::Cycle => "PSB113",
-            Self::Wider => "PSB114",
-            Self::File => "PSB115",
-            Self::Conflict => "PSB116",
-            Self::Ambiguous => "PSB117",
-            Self::Unsatisfiable => "PSB118",
+            Self::TooLarge => "PSR101",
+            Self::NotText => "PSR102",
+            Self::Syntax => "PSR103",
+            Self::TooComplex => "PSR104",
+            Self::RepeatedKey => "PSR105",
+            Self::Schema => "PSR106",
+            Self::UnknownKey => "PSR107",
+            Self::MissingKey => "PSR108",
+            Self::WrongType => "PSR109",
+            Self::BadValue => "PSR110",
+            Self::OutOfRange => "PSR111",
+            Self::UnknownName => "PSR112",
+            Self::Cycle => "PSR113",
+            Self::Wider => "PSR114",
+            Self::File => "PSR115",
+            Self::Conflict => "PSR116",
+            Self::Ambiguous => "PSR117",
+            Self::Unsatisfiable => "PSR118",
         }
     }
 }

@@ -76,7 +76,7 @@ fn two_files_ask_for_the_claims_of_both() {
     assert_eq!(claims_of(&asked.requirement), BOTH);
     let other = text("runner = 'self-hosted'");
     let error = try_load(&[("a.toml", &a), ("b.toml", &other)]).unwrap_err();
-    assert_eq!(error.refusals()[0].code.as_str(), "PSB116");
+    assert_eq!(error.refusals()[0].code.as_str(), "PSR116");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_closed_file_takes_away_what_it_does_not_list() {
 fn two_files_that_contradict_each_other_are_refused() {
     let other = ACME.replacen("command = [\"/bin/render\"]", "command = [\"/bin/other\"]", 1);
     let error = try_load(&[("a.toml", ACME), ("b.toml", &other)]).unwrap_err();
-    assert_eq!(error.refusals()[0].code.as_str(), "PSB116");
+    assert_eq!(error.refusals()[0].code.as_str(), "PSR116");
     assert!(error.refusals()[0].related.is_some());
 }
 

@@ -86,22 +86,22 @@ fn every_mistake_with_an_expression_has_its_code_and_its_place() {
     let long = format!("'{}'", "a".repeat(4097));
     let long_key = format!("{BY_ISSUER}\nsubject-regexp = {long}");
     for (signer, code, place) in [
-        ("issuer = 'https://i'\nsubject = 'a'\nsubject-regexp = 'b'", "PSB110", "subject-regexp"),
-        ("issuer = 'https://i'\nissuer-regexp = 'https://j'\nsubject = 'a'", "PSB110", "issuer-regexp"),
-        ("subject-regexp = 'a'", "PSB108", "[signer.s]"),
-        ("issuer-regexp = 'https://i'", "PSB108", "[signer.s]"),
-        ("public-key = 'keya.pub'\nsubject-regexp = 'a'", "PSB107", "subject-regexp"),
-        ("public-key = 'keya.pub'\nissuer-regexp = 'a'", "PSB107", "issuer-regexp"),
-        ("issuer = 'https://i'\nsubject-regexp = '('", "PSB110", "'('"),
-        ("issuer = 'https://i'\nsubject-regexp = 'a)|(?:b'", "PSB110", "'a)|(?:b'"),
-        ("issuer = 'https://i'\nsubject-regexp = '(a)\\1'", "PSB110", "'(a)\\1'"),
-        ("issuer = 'https://i'\nsubject-regexp = '(a{1000}){1000}'", "PSB110", "'(a{1000}){1000}'"),
-        (&long_key, "PSB110", &long),
-        ("issuer = 'https://i'\nsubject-regexp = ''", "PSB110", "''"),
-        ("issuer = 'https://i'\nsubject-regexp = '.*'", "PSB110", "'.*'"),
-        ("issuer-regexp = '.+'\nsubject = 'a'", "PSB110", "'.+'"),
-        ("issuer = 'https://i'\nsubject-regexp = 7", "PSB109", "7"),
-        ("issuer = 'https://i'\nsubject-regexp = \"a\\nb\"", "PSB110", "\"a\\nb\""),
+        ("issuer = 'https://i'\nsubject = 'a'\nsubject-regexp = 'b'", "PSR110", "subject-regexp"),
+        ("issuer = 'https://i'\nissuer-regexp = 'https://j'\nsubject = 'a'", "PSR110", "issuer-regexp"),
+        ("subject-regexp = 'a'", "PSR108", "[signer.s]"),
+        ("issuer-regexp = 'https://i'", "PSR108", "[signer.s]"),
+        ("public-key = 'keya.pub'\nsubject-regexp = 'a'", "PSR107", "subject-regexp"),
+        ("public-key = 'keya.pub'\nissuer-regexp = 'a'", "PSR107", "issuer-regexp"),
+        ("issuer = 'https://i'\nsubject-regexp = '('", "PSR110", "'('"),
+        ("issuer = 'https://i'\nsubject-regexp = 'a)|(?:b'", "PSR110", "'a)|(?:b'"),
+        ("issuer = 'https://i'\nsubject-regexp = '(a)\\1'", "PSR110", "'(a)\\1'"),
+        ("issuer = 'https://i'\nsubject-regexp = '(a{1000}){1000}'", "PSR110", "'(a{1000}){1000}'"),
+        (&long_key, "PSR110", &long),
+        ("issuer = 'https://i'\nsubject-regexp = ''", "PSR110", "''"),
+        ("issuer = 'https://i'\nsubject-regexp = '.*'", "PSR110", "'.*'"),
+        ("issuer-regexp = '.+'\nsubject = 'a'", "PSR110", "'.+'"),
+        ("issuer = 'https://i'\nsubject-regexp = 7", "PSR109", "7"),
+        ("issuer = 'https://i'\nsubject-regexp = \"a\\nb\"", "PSR110", "\"a\\nb\""),
     ] {
         let text = text(signer, "");
         let error = try_load(&[("policy.toml", &text)]).unwrap_err();
@@ -122,7 +122,7 @@ fn a_policy_has_a_bounded_number_of_expressions() {
         refused(&text(&regexp("a"), &(1..count).map(signer).collect::<Vec<_>>().concat()))
     };
     assert_eq!(many(64), Vec::<&str>::new());
-    assert!(many(65).contains(&"PSB104"));
+    assert!(many(65).contains(&"PSR104"));
 }
 
 #[test]
@@ -147,15 +147,15 @@ fn two_files_with_one_signer_mean_what_both_accept_or_contradict_each_other() {
     let narrow = met(&wide, &exact).unwrap();
     assert!(accepts(&narrow, ISSUER, SUBJECT));
     assert!(!accepts(&narrow, ISSUER, &SUBJECT.replace("tools", "app")));
-    assert_eq!(met(&wide, &star).unwrap_err(), "PSB116");
-    assert_eq!(met(&wide, &regexp("https://github\\.com/acme/.*")).unwrap_err(), "PSB116");
-    assert_eq!(met(&wide, &format!("{BY_ISSUER}\nsubject = 'https://other'")).unwrap_err(), "PSB116");
+    assert_eq!(met(&wide, &star).unwrap_err(), "PSR116");
+    assert_eq!(met(&wide, &regexp("https://github\\.com/acme/.*")).unwrap_err(), "PSR116");
+    assert_eq!(met(&wide, &format!("{BY_ISSUER}\nsubject = 'https://other'")).unwrap_err(), "PSR116");
     let issuers = format!("issuer-regexp = 'https://(token|ci)\\.example'\n{BY_SUBJECT}");
     let one = met(&wide, &issuers).unwrap();
     assert!(accepts(&one, ISSUER, SUBJECT) && !accepts(&one, "https://ci.example", SUBJECT));
     assert_eq!(
         met(&issuers, &format!("issuer = 'https://evil.example'\n{BY_SUBJECT}")).unwrap_err(),
-        "PSB116"
+        "PSR116"
     );
 }
 
@@ -222,9 +222,9 @@ fn a_denied_expression_denies_the_whole_subjects_that_it_matches() {
     // A denial may be for anybody; it only ever denies more.
     assert!(!accepts(&loaded(&deny("subject-regexp = '.*'")), ISSUER, SUBJECT));
     for (what, code) in [
-        ("subject = 'a', subject-regexp = 'a'", "PSB110"),
-        ("issuer = 'https://i'", "PSB108"),
-        ("subject-regexp = '('", "PSB110"),
+        ("subject = 'a', subject-regexp = 'a'", "PSR110"),
+        ("issuer = 'https://i'", "PSR108"),
+        ("subject-regexp = '('", "PSR110"),
     ] {
         assert!(refused(&deny(what)).contains(&code), "{what}");
     }

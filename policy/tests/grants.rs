@@ -93,7 +93,7 @@ fn no_tier_lets_what_can_be_written_be_executed() {
     for folder in ["/srv/acme/out", "/srv/acme/out/bin", "/srv/acme", "/srv"] {
         let error = try_load(&[("policy.toml", &with_exec(folder))]).unwrap_err();
         let refusal = &error.refusals()[0];
-        assert_eq!(refusal.code.as_str(), "PSB110", "{folder}");
+        assert_eq!(refusal.code.as_str(), "PSR110", "{folder}");
         assert!(
             refusal.message.contains(folder) && refusal.message.contains("be written"),
             "{}",

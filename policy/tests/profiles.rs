@@ -40,15 +40,15 @@ fn what_does_not_hold_is_refused() {
     let right = Digest::of(MINE.as_bytes());
     let (right, wrong) = (right.hex(), "0".repeat(64));
     for (text, code) in [
-        (policy("mine", "profile.toml", &wrong, TIGHT), "PSB115"),
-        (policy("mine", "missing.toml", right, TIGHT), "PSB115"),
-        (policy("mine", "key-a", Digest::of(crate::support::pem("key-a").as_bytes()).hex(), TIGHT), "PSB115"),
-        (policy("other", "profile.toml", right, &TIGHT.replace("mine", "other")), "PSB115"),
-        (policy("perry-default", "profile.toml", right, ""), "PSB116"),
-        (pinned(&TIGHT.replace("mine", "nine")), "PSB112"),
+        (policy("mine", "profile.toml", &wrong, TIGHT), "PSR115"),
+        (policy("mine", "missing.toml", right, TIGHT), "PSR115"),
+        (policy("mine", "key-a", Digest::of(crate::support::pem("key-a").as_bytes()).hex(), TIGHT), "PSR115"),
+        (policy("other", "profile.toml", right, &TIGHT.replace("mine", "other")), "PSR115"),
+        (policy("perry-default", "profile.toml", right, ""), "PSR116"),
+        (pinned(&TIGHT.replace("mine", "nine")), "PSR112"),
         // memfd_create is beyond perry-minimal, which hardened has.
-        (pinned(&TIGHT.replace("\"default\"", "\"hardened\"")), "PSB114"),
-        (pinned("color = 1\n"), "PSB107"),
+        (pinned(&TIGHT.replace("\"default\"", "\"hardened\"")), "PSR114"),
+        (pinned("color = 1\n"), "PSR107"),
     ] {
         assert_eq!(codes(&text), [code], "{text}");
     }

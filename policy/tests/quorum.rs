@@ -87,20 +87,20 @@ fn one_key_does_not_stand_for_a_required_signer_and_another() {
 #[test]
 fn every_mistake_in_a_quorum_has_its_code_and_its_place() {
     for (quorum, code, place) in [
-        ("{}", "PSB108", "{}"),
-        ("{ at-least = 1 }", "PSB108", "{ at-least = 1 }"),
-        ("{ of = [\"a\"] }", "PSB108", "{ of = [\"a\"] }"),
-        ("{ all = [\"a\"], of = [\"b\"] }", "PSB108", "{ all = [\"a\"], of = [\"b\"] }"),
-        ("{ all = [\"a\"], at-least = 1 }", "PSB108", "{ all = [\"a\"], at-least = 1 }"),
-        ("{ all = [] }", "PSB110", "[]"),
-        ("{ all = \"a\" }", "PSB109", "\"a\""),
-        ("{ all = [\"a\", \"a\"] }", "PSB110", "\"a\""),
-        ("{ all = [\"nobody\"] }", "PSB112", "[\"nobody\"]"),
-        ("{ all = [\"nobody\"], at-least = 1, of = [\"b\"] }", "PSB112", "[\"nobody\"]"),
-        ("{ all = [\"a\"], at-least = 1, of = [\"b\", \"a\"] }", "PSB110", "\"a\""),
-        ("{ all = [\"a\"], at-least = 2, of = [\"b\"] }", "PSB118", "2"),
-        ("{ all = [\"a\"], at-least = 0, of = [\"b\"] }", "PSB111", "0"),
-        ("{ every = [\"a\"] }", "PSB107", "every"),
+        ("{}", "PSR108", "{}"),
+        ("{ at-least = 1 }", "PSR108", "{ at-least = 1 }"),
+        ("{ of = [\"a\"] }", "PSR108", "{ of = [\"a\"] }"),
+        ("{ all = [\"a\"], of = [\"b\"] }", "PSR108", "{ all = [\"a\"], of = [\"b\"] }"),
+        ("{ all = [\"a\"], at-least = 1 }", "PSR108", "{ all = [\"a\"], at-least = 1 }"),
+        ("{ all = [] }", "PSR110", "[]"),
+        ("{ all = \"a\" }", "PSR109", "\"a\""),
+        ("{ all = [\"a\", \"a\"] }", "PSR110", "\"a\""),
+        ("{ all = [\"nobody\"] }", "PSR112", "[\"nobody\"]"),
+        ("{ all = [\"nobody\"], at-least = 1, of = [\"b\"] }", "PSR112", "[\"nobody\"]"),
+        ("{ all = [\"a\"], at-least = 1, of = [\"b\", \"a\"] }", "PSR110", "\"a\""),
+        ("{ all = [\"a\"], at-least = 2, of = [\"b\"] }", "PSR118", "2"),
+        ("{ all = [\"a\"], at-least = 0, of = [\"b\"] }", "PSR111", "0"),
+        ("{ every = [\"a\"] }", "PSR107", "every"),
     ] {
         let text = text(quorum, "");
         let error = try_load(&[("policy.toml", &text)]).unwrap_err();

@@ -42,49 +42,49 @@ fn decided(text: &str, times: &[i64]) -> Vec<DenyCode> {
 #[test]
 fn every_mistake_in_these_keys_has_its_code() {
     for (signer, rule, code) in [
-        ("not-before = \"soon\"", "", "PSB110"),
-        ("not-before = 2026-01-01T00:00:00", "", "PSB110"),
-        ("not-before = 7", "", "PSB109"),
-        ("not-before = 2026-01-02\nnot-after = 2026-01-01", "", "PSB118"),
-        ("not-before = 2026-01-02\nrevoked-at = 2026-01-01", "", "PSB118"),
-        ("revoked = 2026-01-01", "", "PSB107"),
-        ("", "signed-as = \"any\"", "PSB110"),
-        ("", "mirror-of = \"UPPER case\"", "PSB110"),
-        ("", "annotations = { a = \"\" }", "PSB110"),
-        ("", "annotations = { a = 1 }", "PSB109"),
-        ("", "signed-after = true", "PSB109"),
-        ("", "verify-timeout = \"10\"", "PSB110"),
-        ("", "verify-timeout = 10", "PSB109"),
-        ("", "trial = { signed-by = { at-least = 1, of = [\"nobody\"] } }", "PSB112"),
-        ("", "trial = { repository = \"registry.example/a\" }", "PSB107"),
-        ("", "trial = { trial = { log = \"required\" } }", "PSB107"),
-        ("", "trial = { log = \"optional\" }", "PSB110"),
-        ("", "trial = {}", "PSB110"),
-        ("", "verify-timeout = \"61s\"", "PSB111"),
+        ("not-before = \"soon\"", "", "PSR110"),
+        ("not-before = 2026-01-01T00:00:00", "", "PSR110"),
+        ("not-before = 7", "", "PSR109"),
+        ("not-before = 2026-01-02\nnot-after = 2026-01-01", "", "PSR118"),
+        ("not-before = 2026-01-02\nrevoked-at = 2026-01-01", "", "PSR118"),
+        ("revoked = 2026-01-01", "", "PSR107"),
+        ("", "signed-as = \"any\"", "PSR110"),
+        ("", "mirror-of = \"UPPER case\"", "PSR110"),
+        ("", "annotations = { a = \"\" }", "PSR110"),
+        ("", "annotations = { a = 1 }", "PSR109"),
+        ("", "signed-after = true", "PSR109"),
+        ("", "verify-timeout = \"10\"", "PSR110"),
+        ("", "verify-timeout = 10", "PSR109"),
+        ("", "trial = { signed-by = { at-least = 1, of = [\"nobody\"] } }", "PSR112"),
+        ("", "trial = { repository = \"registry.example/a\" }", "PSR107"),
+        ("", "trial = { trial = { log = \"required\" } }", "PSR107"),
+        ("", "trial = { log = \"optional\" }", "PSR110"),
+        ("", "trial = {}", "PSR110"),
+        ("", "verify-timeout = \"61s\"", "PSR111"),
         (
             "",
             "provenance = { predicate = \"https://x.example/p\", by = [\"one\"], builder = \"b\" }",
-            "PSB110",
+            "PSR110",
         ),
         (
             "",
             "provenance = { predicate = \"p\", by = [\"one\"], conditions = [{ at = \"a\", one-of = [\"x\"] }] }",
-            "PSB110",
+            "PSR110",
         ),
         (
             "",
             "provenance = { predicate = \"p\", by = [\"one\"], conditions = [{ at = \"/a\", one-of = [] }] }",
-            "PSB110",
+            "PSR110",
         ),
-        ("", "provenance = { predicate = \"p\", by = [\"one\"], conditions = [{ at = \"/a\" }] }", "PSB108"),
-        ("", "[[deny]]\nreason = \"nothing\"", "PSB110"),
-        ("", "[[deny]]\nserial = \"aa\"", "PSB108"),
-        ("", "[[deny]]\nserial = \"not hex\"\nreason = \"r\"", "PSB110"),
-        ("", "[[deny]]\nserial = \"aa\"\nkey = \"sha256:00\"\nreason = \"r\"", "PSB110"),
-        ("", "[[deny]]\nissuer = \"https://i\"\nreason = \"r\"", "PSB107"),
-        ("", "[[deny]]\nlog-entry = { index = -1 }\nreason = \"r\"", "PSB111"),
-        ("", "[[deny]]\nlog-entry = { log = \"aa\", index = 1 }\nreason = \"r\"", "PSB110"),
-        ("", "[[deny]]\ndigest = \"sha256:AA\"\nreason = \"r\"", "PSB110"),
+        ("", "provenance = { predicate = \"p\", by = [\"one\"], conditions = [{ at = \"/a\" }] }", "PSR108"),
+        ("", "[[deny]]\nreason = \"nothing\"", "PSR110"),
+        ("", "[[deny]]\nserial = \"aa\"", "PSR108"),
+        ("", "[[deny]]\nserial = \"not hex\"\nreason = \"r\"", "PSR110"),
+        ("", "[[deny]]\nserial = \"aa\"\nkey = \"sha256:00\"\nreason = \"r\"", "PSR110"),
+        ("", "[[deny]]\nissuer = \"https://i\"\nreason = \"r\"", "PSR107"),
+        ("", "[[deny]]\nlog-entry = { index = -1 }\nreason = \"r\"", "PSR111"),
+        ("", "[[deny]]\nlog-entry = { log = \"aa\", index = 1 }\nreason = \"r\"", "PSR110"),
+        ("", "[[deny]]\ndigest = \"sha256:AA\"\nreason = \"r\"", "PSR110"),
         ("not-before = 2026-01-01T00:00:00+02:00\nnot-after = \"2027-01-01\"", "log = \"required\"", ""),
     ] {
         let found = codes(&policy(signer, rule));
@@ -191,7 +191,7 @@ fn files_compose_to_what_all_of_them_ask() {
     ] {
         let (a, b) = (policy("", a), policy("", b));
         let error = try_load(&[("a.toml", &a), ("b.toml", &b)]).unwrap_err();
-        assert_eq!(error.refusals()[0].code.as_str(), "PSB116", "{a}\n{b}");
+        assert_eq!(error.refusals()[0].code.as_str(), "PSR116", "{a}\n{b}");
     }
 }
 

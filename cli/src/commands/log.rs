@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn decisions_and_restarts_are_said_in_words() {
-        let denied = json!({"event": "decision", "capability": "fmt", "allowed": false, "reasons": ["PSB203", "PSB204"]});
-        says(&entry(denied), "denied   fmt: PSB203 PSB204");
+        let denied = json!({"event": "decision", "capability": "fmt", "allowed": false, "reasons": ["PSD203", "PSD204"]});
+        says(&entry(denied), "denied   fmt: PSD203 PSD204");
         let allowed = json!({"event": "decision", "capability": null, "allowed": true, "reasons": []});
         says(&entry(allowed), "allowed  an image by itself");
         let again = json!({"event": "run-again", "started": 3, "restarts": 2});

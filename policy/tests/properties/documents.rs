@@ -73,7 +73,7 @@ fn p13_every_single_key_typo_is_refused_by_the_reader_and_by_the_schema() {
             table.insert(typo.clone(), value);
             let error = try_load(&[("policy.json", &changed.to_string())]).expect_err(&typo);
             let codes: Vec<_> = error.refusals().iter().map(|refusal| refusal.code.as_str()).collect();
-            assert!(codes.contains(&"PSB107") || codes.contains(&"PSB106"), "{path} as {typo}: {codes:?}");
+            assert!(codes.contains(&"PSR107") || codes.contains(&"PSR106"), "{path} as {typo}: {codes:?}");
             assert_eq!(unknown_keys(&schema, &changed), std::slice::from_ref(&typo), "{path}");
         }
     }

@@ -42,7 +42,7 @@ pub struct Decision {
     pub manifest: Option<Digest>,
     /// Whether it may run.
     pub allowed: bool,
-    /// Stable codes of the reasons of a denial, such as `PSB0203`.
+    /// Stable codes of the reasons of a denial, such as `PSD203`.
     pub reasons: Vec<String>,
     /// The whole explanation, where the policy's `audit.include` has `explain`.
     #[serde(skip_serializing_if = "Option::is_none")]

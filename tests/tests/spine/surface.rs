@@ -220,7 +220,7 @@ fn the_trail_is_a_chain_that_shows_tampering() {
     let started: Value = serde_json::from_str(started).expect("a line is JSON");
     assert_eq!((started["signatures"][0]["by"].is_null(), &started["signatures"][0]["by"]), (false, &key));
     let words = home.run(&["log", "show"]).stdout;
-    for said in [": exit code 0", "signed by command-line (key sha256:", "denied   an image by itself: PSB"] {
+    for said in [": exit code 0", "signed by command-line (key sha256:", "denied   an image by itself: PSD"] {
         assert!(words.contains(said), "expected `{said}` in:\n{words}");
     }
     assert!(!words.contains('{') && !words.contains("null"), "{words}");

@@ -14,10 +14,10 @@ fn a_bare_policy_denies_and_the_missing_grants_are_named() {
         "create volume shop_data\n",
         "start shop-web-1             oci:examples/hello/image@sha256:",
         "  after 1, 3 is healthy\n",
-        "PSB242 env: MODE",
-        "PSB246 networks: default",
-        "PSB247 publish: 127.0.0.1:8080",
-        "PSB248 volumes: data",
+        "PSD242 env: MODE",
+        "PSD246 networks: default",
+        "PSD247 publish: 127.0.0.1:8080",
+        "PSD248 volumes: data",
         "signed by example, sha256:",
     ] {
         assert!(ran.stdout.contains(wanted), "{wanted}: {ran:?}");
@@ -35,7 +35,7 @@ fn what_is_suggested_leaves_nothing_for_the_policy_to_deny() {
     assert_eq!(services.len(), 2, "{ran:?}");
     let mut codes = services.iter().flat_map(|one| one["reasons"].as_array().expect("a list"));
     // Whoever could not hold a network or a volume says so; that is no "no" of the policy.
-    assert!(codes.all(|reason| reason["code"] == "PSB260"), "{ran:?}");
+    assert!(codes.all(|reason| reason["code"] == "PSD260"), "{ran:?}");
     assert!(ran.code < 2 && (ran.code == 0) == report["allowed"].as_bool().expect("a verdict"), "{ran:?}");
 }
 

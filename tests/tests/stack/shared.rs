@@ -76,7 +76,7 @@ fn a_program_that_is_run_once_takes_no_port_of_its_service() {
     }
     let shared = Shared::new("    ports: ['18099:8080']\n");
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
-    if up.stderr.contains("PSB260 publish") {
+    if up.stderr.contains("PSD260 publish") {
         return skip("no backend here publishes ports");
     }
     assert_eq!(up.code, 0, "{up:?}");
