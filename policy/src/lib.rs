@@ -56,6 +56,7 @@ mod evidence;
 mod explain;
 mod exposure;
 mod expression;
+mod file;
 mod format;
 mod grants;
 mod identity;
@@ -102,6 +103,9 @@ pub use evidence::{
 pub use explain::{Explanation, explain};
 pub use exposure::Exposure;
 pub use expression::{Expression, ExpressionError};
+pub use file::{
+    ConfigContent, ConfigName, FileMode, FilePath, FileSource, GivenFile, WantedFile, given_files,
+};
 pub use format::format;
 pub use grants::{Grants, ProjectGrants};
 pub use identity::{IssuerPattern, SubjectPattern};
@@ -129,7 +133,7 @@ pub use project::{
 pub use quantity::{ByteSize, Limits, MilliCpu, QuantityError, WallTime};
 pub use quorum::Quorum;
 pub use refusal::{LoadError, Refusal, RefusalCode};
-pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits};
+pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits, WantedMount};
 pub use require::{ImageSubject, Required, decide_requirement};
 pub use requirement::{
     LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource,

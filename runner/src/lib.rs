@@ -87,7 +87,8 @@ mod wasm;
 
 pub use backends::stock;
 pub use backends::{
-    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError,
+    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand,
+    ToolError, mounts_single_files,
 };
 pub use c_library::c_library;
 pub use demands::PlanError;

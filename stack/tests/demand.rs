@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{Terminal, VolumeAccess};
+use perry_sandbox_policy::{Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -69,24 +69,28 @@ fn a_service_is_found_by_its_names_in_each_network() {
 #[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
-        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/srv:ro, /var/in:/var/in]}}\nvolumes: {data: , logs: }\n",
+        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
     ));
     assert!(demands.all_refused().is_empty());
     let web = &demands.services["web"];
     let volumes: Vec<_> =
         web.project.volumes.iter().map(|one| (one.volume.to_string(), one.access)).collect();
     assert_eq!(volumes, [("data".to_owned(), VolumeAccess::Write), ("logs".to_owned(), VolumeAccess::Read)]);
+    let mount = |source: &str, target: &str| {
+        let target = Some(target.parse().unwrap());
+        vec![WantedMount { source: source.to_owned(), target }]
+    };
     assert_eq!(
         (&web.grants.mounts_read, &web.grants.mounts_write),
-        (&vec!["/srv".to_owned()], &vec!["/var/in".to_owned()])
+        (&mount("/srv", "/elsewhere"), &mount("/p/in", "/var/in"))
     );
     for (volume, why) in [
         ("/var/run/docker.sock:/var/run/docker.sock", "commands the host"),
         ("/run/user/7/podman/podman.sock:/x", "commands the host"),
         ("/etc/ssl:/etc/ssl", "is not a folder that can be shared"),
-        ("/srv/here:/elsewhere", "mount it where it is"),
+        ("/srv/here:/proc/here", "`/proc/here` is not"),
+        ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("./here:/there", "use a named volume"),
         ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));

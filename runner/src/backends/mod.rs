@@ -45,4 +45,5 @@ pub use prepared::Engines;
 pub(crate) use prepared::{Prepared, Work};
 pub(crate) use run::Around;
 pub use survey::{AbsentBackend, Backends};
+pub use table::mounts_single_files;
 pub use tool::ToolError;

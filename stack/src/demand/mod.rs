@@ -4,6 +4,8 @@ mod asker;
 mod demand_of;
 mod extension;
 mod fate;
+mod file;
+mod host;
 mod limits;
 mod mount;
 mod network;
@@ -16,6 +18,8 @@ mod table;
 
 pub use demand_of::{Demand, Must};
 pub use fate::{Fate, Row};
+pub use file::WantedConfig;
+pub use host::Host;
 pub use project::{Demands, demand};
 pub use refused::{RefusedField, Refusing};
 pub use table::ATTRIBUTES;
