@@ -229,7 +229,12 @@ fn conclude(
     let restarts = post.restarts();
     post.close(|record| {
         record.state = State::Ended { started, finished: Timestamp::now(), finish, restarts };
-    })
+    })?;
+    if !post.has_begun() {
+        // It was ended before it began, and its record says how: whoever has asked for it waits no longer.
+        post.tell(&Answer::Started);
+    }
+    Ok(())
 }
 
 const fn kind(error: &RunError) -> FailureKind {
