@@ -80,8 +80,8 @@ fn attend(
     let started = Timestamp::now();
     record.plan = order.plan.clone();
     let health = order.health.is_some().then_some(Health::Starting);
-    record.state =
-        State::Running { supervisor: own, started, shape: order.shape.clone(), restarts: 0, health };
+    let (shape, published) = (order.shape.clone(), Vec::new());
+    record.state = State::Running { supervisor: own, started, shape, restarts: 0, health, published };
     held.write(&record)?;
     let control = control.try_clone().map_err(channel)?;
     let post = Arc::new(Post::new(order, (held, record), remote, control));
