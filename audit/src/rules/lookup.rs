@@ -1,0 +1,33 @@
+//! Rules by number.
+
+use super::CATALOGUE;
+use crate::finding::Finding;
+use crate::place::Place;
+use crate::rule::{Rule, RuleId};
+
+/// Every rule that is written, in order of numbers.
+pub(crate) fn all() -> impl DoubleEndedIterator<Item = &'static Rule> {
+    CATALOGUE.iter().filter_map(|row| row.rule)
+}
+
+/// The rule of a number.
+pub fn rule(id: RuleId) -> Option<&'static Rule> {
+    let at = CATALOGUE.binary_search_by_key(&id, |row| row.id).ok()?;
+    CATALOGUE.get(at)?.rule
+}
+
+/// What a refusal is that no other rule claims.
+pub(crate) const fn malformed() -> &'static Rule {
+    &super::psb001_malformed::RULE
+}
+
+/// What a failure of a rule is.
+pub(crate) const fn crashed() -> &'static Rule {
+    &super::psb905_rule_crashed::RULE
+}
+
+/// Places of values that nothing may print.
+pub(crate) fn hidden(findings: &[Finding]) -> Vec<Place> {
+    let secrets = findings.iter().filter(|finding| finding.rule.id == RuleId(430));
+    secrets.map(|finding| finding.place).collect()
+}

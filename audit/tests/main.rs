@@ -1,0 +1,13 @@
+//! The auditor, as a caller sees it.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "in tests a surprise must stop the test"
+)]
+
+mod fixtures;
+mod ignores;
+mod rules;
+mod support;
