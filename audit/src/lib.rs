@@ -32,6 +32,7 @@
 
 mod audit;
 mod finding;
+mod fix;
 mod grade;
 mod ignore;
 mod input;
@@ -41,7 +42,7 @@ mod report;
 mod rule;
 mod rules;
 
-pub use audit::{Request, audit};
+pub use audit::{Denied, Request, audit};
 pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target, TargetKind};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};
 pub use ignore::{Baseline, BaselineError, Ignores, Settings, SettingsError};

@@ -9,5 +9,6 @@
 
 mod fixtures;
 mod ignores;
+mod report;
 mod rules;
 mod support;
