@@ -57,8 +57,14 @@ pub fn audit(request: &Request<'_>) -> Report {
     let mut texts = Texts::default();
     let mut outcomes = Vec::new();
     let around = Around { host: request.host, request: request.project };
+    let mut seen: Vec<String> = Vec::new();
     for input in request.inputs {
-        outcomes.push(read(input, around, &mut texts));
+        if is_part(input, &seen) {
+            continue;
+        }
+        let outcome = read(input, around, &mut texts);
+        seen.extend(outcome.files.iter().cloned());
+        outcomes.push(outcome);
     }
     let left_out = outcomes.iter().filter(|outcome| outcome.left_out).count();
     let mut findings = Vec::new();
@@ -81,6 +87,14 @@ pub fn audit(request: &Request<'_>) -> Report {
         texts.hide(hidden);
     }
     Report { texts, findings, ran, left_out }
+}
+
+/// Whether a file was read already, as a part of another input: an override beside its stack, a file that is included.
+fn is_part(input: &Input, seen: &[String]) -> bool {
+    match input {
+        Input::File { path: Some(path), .. } | Input::Found { path, .. } => seen.contains(path),
+        Input::File { path: None, .. } | Input::Argv(_) | Input::Project(_) => false,
+    }
 }
 
 /// What could not be read, as findings.
