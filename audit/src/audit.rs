@@ -32,11 +32,22 @@ pub struct Request<'a> {
     pub today: jiff::civil::Date,
 }
 
-/// A service that a policy would not run.
+/// What a policy answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It would not run the service.
+    No,
+    /// It could not be asked: something was in the way.
+    Unknown,
+}
+
+/// A service of which a policy does not say that it may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
     /// The service.
     pub service: String,
+    /// What it says.
+    pub answer: Answer,
     /// The permanent code of the reason.
     pub code: String,
     /// The reason.
@@ -129,11 +140,14 @@ fn unreadable(outcome: &Outcome, texts: &Texts, findings: &mut Vec<Finding>) {
 /// What a policy denies, as findings at the services.
 fn denied(subject: &Subject, denied: &[Denied], texts: &Texts, findings: &mut Vec<Finding>) {
     let Subject::Stack(stack) = subject else { return };
-    let rule = rules::weaker_than_policy();
-    let Some(grade) = rule.grades.first().copied() else { return };
     for denied in denied {
+        let (rule, says) = match denied.answer {
+            Answer::No => (rules::weaker_than_policy(), "denies"),
+            Answer::Unknown => (rules::gap(), "could not be asked about"),
+        };
+        let Some(grade) = rule.grades.first().copied() else { continue };
         if let Some(launch) = stack.launches.iter().find(|launch| launch.target.name == denied.service) {
-            let message = format!("the policy denies `{}`: {}", denied.service, denied.message);
+            let message = format!("the policy {says} `{}`: {}", denied.service, denied.message);
             let evidence = format!("{} {}", denied.code, denied.message);
             Reporter::new(rule, texts, findings).found(
                 grade,

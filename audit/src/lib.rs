@@ -43,7 +43,7 @@ mod report;
 mod rule;
 mod rules;
 
-pub use audit::{Denied, Request, audit};
+pub use audit::{Answer, Denied, Request, audit};
 pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target, TargetKind};
 pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};

@@ -26,6 +26,11 @@ pub(crate) const fn crashed() -> &'static Rule {
     &super::psb905_rule_crashed::RULE
 }
 
+/// What a part is that is not seen.
+pub(crate) const fn gap() -> &'static Rule {
+    &super::psb006_coverage_gap::RULE
+}
+
 /// What a service is that a policy would not run.
 pub(crate) const fn weaker_than_policy() -> &'static Rule {
     &super::psb439_weaker_than_policy::RULE

@@ -62,4 +62,4 @@ mod socket;
 pub use catalogue::{CATALOGUE, Listed};
 pub use lookup::rule;
 
-pub(crate) use lookup::{all, crashed, hidden, malformed, weaker_than_policy};
+pub(crate) use lookup::{all, crashed, gap, hidden, malformed, weaker_than_policy};

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use perry_sandbox_audit::Severity;
+use clap::Args;
+
+use crate::audit::ReportArgs;
 
 /// Arguments of `audit`.
 #[derive(Debug, Args)]
@@ -56,77 +57,6 @@ pub(crate) struct AuditArgs {
     /// Also those that can break what works
     #[arg(long, requires = "fix")]
     pub(crate) unsafe_fixes: bool,
-}
-
-/// How findings are shown and counted.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ReportArgs {
-    /// Form of the report
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: AuditFormat,
-
-    /// Print JSON: the same as `--format json`
-    #[arg(long, conflicts_with = "format")]
-    pub(crate) json: bool,
-
-    /// Least severity that ends with code 1
-    #[arg(long, value_name = "SEVERITY", default_value = "high")]
-    pub(crate) fail_on: FailOn,
-
-    /// Accept what cannot be seen (PSB006)
-    #[arg(long)]
-    pub(crate) allow_gaps: bool,
-
-    /// Also tell what an image may make harmless
-    #[arg(long)]
-    pub(crate) auditor: bool,
-}
-
-/// The form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AuditFormat {
-    /// For people, grouped by rule.
-    Text,
-    /// For programs.
-    #[value(alias = "json-v1")]
-    Json,
-    /// SARIF 2.1.0.
-    Sarif,
-    /// `JUnit`.
-    Junit,
-    /// Annotations of GitHub Actions.
-    Github,
-    /// A table.
-    Markdown,
-}
-
-/// A severity as a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    Info,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl From<FailOn> for Severity {
-    fn from(word: FailOn) -> Self {
-        match word {
-            FailOn::Info => Self::Info,
-            FailOn::Low => Self::Low,
-            FailOn::Medium => Self::Medium,
-            FailOn::High => Self::High,
-            FailOn::Critical => Self::Critical,
-        }
-    }
-}
-
-impl ReportArgs {
-    /// The form that is asked for.
-    pub(crate) fn form(&self) -> AuditFormat {
-        if self.json { AuditFormat::Json } else { self.format }
-    }
 }
 
 const EXAMPLES: &str = "\

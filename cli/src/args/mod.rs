@@ -15,7 +15,7 @@ mod verify;
 pub(crate) use admin::{
     BackendsArgs, CompletionsArgs, DoctorArgs, LogArgs, LogCommand, ManArgs, StoreArgs, StoreCommand,
 };
-pub(crate) use audit::{AuditArgs, AuditFormat, ReportArgs};
+pub(crate) use audit::AuditArgs;
 pub(crate) use engine::{EngineArgs, EngineCommand, EngineImageCommand, NetworkCommand, VolumeCommand};
 pub(crate) use image::{AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, PullArgs, RemoveArgs};
 pub(crate) use later::Later;

@@ -1,11 +1,11 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use perry_sandbox_audit::{Baseline, Ignores, Input, Persona, Request, Settings, audit as audited};
+use perry_sandbox_audit::{Baseline, Ignores, Input, Request, Settings, Verdict, audit as audited};
 
-use super::host::DiskHost;
-use super::{explain, fixes, inputs, show};
+use super::{explain, fixes, inputs};
 use crate::args::AuditArgs;
+use crate::audit::DiskHost;
 use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::{environment, files, output};
@@ -37,7 +37,7 @@ pub(crate) fn audit(args: &AuditArgs) -> anyhow::Result<Exit> {
         inputs: &inputs,
         host: &host,
         project: &project,
-        persona: if args.report.auditor { Persona::Auditor } else { Persona::Everyone },
+        persona: args.report.persona(),
         ignores: &ignores,
         denied: &[],
         today: jiff::Zoned::now().date(),
@@ -49,9 +49,14 @@ pub(crate) fn audit(args: &AuditArgs) -> anyhow::Result<Exit> {
     if args.fix {
         fixes::fix(&report, args)?;
     } else {
-        show::show(&report, &args.report)?;
+        output::result(&args.report.rendered(&report, output::stdout_has_color())?);
     }
-    Ok(show::exit(report.verdict(args.report.fail_on.into(), args.report.allow_gaps)))
+    Ok(match args.report.verdict(&report) {
+        Verdict::Clean => Exit::Done,
+        Verdict::Found => Exit::Differs,
+        Verdict::Ungraded => Exit::Usage,
+        Verdict::NoInputs => Exit::NoInputs,
+    })
 }
 
 fn argv(args: &AuditArgs) -> anyhow::Result<Input> {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use perry_sandbox_audit::Input;
 use perry_sandbox_compose::Files as _;
 
-use super::host::DiskHost;
+use crate::audit::DiskHost;
 use crate::stop::Stop;
 
 /// Bytes of one file.
