@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use perry_sandbox_policy::Refusal;
 
+use crate::exposure::exposures;
 use crate::finding::{Finding, Target, TargetKind};
 use crate::grade::Grade;
 use crate::ignore::{Ignores, suppress};
@@ -73,18 +74,23 @@ pub fn audit(request: &Request<'_>) -> Report {
         if is_part(input, &seen) {
             continue;
         }
-        let outcome = read(input, around, &mut texts);
+        let mut outcome = read(input, around, &mut texts);
+        for subject in &mut outcome.subjects {
+            rules::mark_literals(subject, &texts);
+        }
         seen.extend(outcome.files.iter().cloned());
         outcomes.push(outcome);
     }
     let left_out = outcomes.iter().filter(|outcome| outcome.left_out).count();
     let mut findings = Vec::new();
     let mut ran = Vec::new();
+    let mut exposed = Vec::new();
     for outcome in &outcomes {
         unreadable(outcome, &texts, &mut findings);
         for subject in &outcome.subjects {
             run(subject, &texts, &mut findings, &mut ran);
             denied(subject, request.denied, &texts, &mut findings);
+            exposed.extend(exposures(subject, &findings));
         }
     }
     findings.retain(|finding| finding.persona <= request.persona);
@@ -97,7 +103,7 @@ pub fn audit(request: &Request<'_>) -> Report {
     for hidden in rules::hidden(&findings) {
         texts.hide(hidden);
     }
-    Report { texts, findings, ran, left_out }
+    Report { texts, findings, ran, exposures: exposed, left_out }
 }
 
 /// Whether a file was read already, as a part of another input: an override beside its stack, a file that is included.

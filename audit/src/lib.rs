@@ -31,6 +31,7 @@
 )]
 
 mod audit;
+mod exposure;
 mod finding;
 mod fix;
 mod grade;
@@ -44,6 +45,7 @@ mod rule;
 mod rules;
 
 pub use audit::{Answer, Denied, Request, audit};
+pub use exposure::{CONTROLS, Control, Exposure, TargetExposure};
 pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target, TargetKind};
 pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};

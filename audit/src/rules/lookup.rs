@@ -2,7 +2,8 @@
 
 use super::CATALOGUE;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::input::Subject;
+use crate::place::{Place, Texts};
 use crate::rule::{Rule, RuleId};
 
 /// Every rule that is written, in order of numbers.
@@ -40,4 +41,14 @@ pub(crate) const fn weaker_than_policy() -> &'static Rule {
 pub(crate) fn hidden(findings: &[Finding]) -> Vec<Place> {
     let secrets = findings.iter().filter(|finding| finding.rule.id == RuleId(430));
     secrets.map(|finding| finding.place).collect()
+}
+
+/// Marks the launches in whose environment a credential is written down.
+pub(crate) fn mark_literals(subject: &mut Subject, texts: &Texts) {
+    if let Subject::Stack(stack) = subject {
+        for launch in &mut stack.launches {
+            launch.holds_literals =
+                launch.environment.iter().any(|variable| super::literal::literal(variable, texts).is_some());
+        }
+    }
 }
