@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
     ("compose", &[]),
+    ("audit", &["policy", "profiles", "compose"]),
     ("engine", &["policy", "image", "runner", "pipeline"]),
     (
         "stack",
@@ -33,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "runner",
             "pipeline",
             "compose",
+            "audit",
             "engine",
             "stack",
         ],
@@ -43,7 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const DEV_ONLY: &[&str] = &["testkit", "tests"];
 
 /// Crates that decide and must therefore build without network, runtime or TLS.
-const PURE: &[&str] = &["reference", "profiles", "policy", "compose"];
+const PURE: &[&str] = &["reference", "profiles", "policy", "compose", "audit"];
 const IMPURE_LIBRARIES: &[&str] =
     &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
 
