@@ -87,7 +87,8 @@ mod wasm;
 
 pub use backends::stock;
 pub use backends::{
-    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError,
+    AbsentBackend, Backends, BuildCache, BuildError, BuildOrder, BuildPull, Builder, BuilderKind, Building,
+    ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError,
 };
 pub use c_library::c_library;
 pub use demands::PlanError;

@@ -4,6 +4,7 @@
 
 mod apple;
 mod brought;
+mod build;
 mod caught;
 mod docker;
 mod embedded;
@@ -35,6 +36,7 @@ mod table;
 mod tests;
 mod tool;
 
+pub use build::{BuildCache, BuildError, BuildOrder, BuildPull, Builder, BuilderKind, Building};
 pub use fuzzing::engine;
 pub(crate) use guard::guard;
 pub use host::HostTools;

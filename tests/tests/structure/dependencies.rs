@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &["reference"]),
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
+    ("build", &["reference", "policy", "image", "verifier", "runner"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
@@ -35,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "compose",
             "engine",
             "stack",
+            "build",
         ],
     ),
 ];
