@@ -101,7 +101,7 @@ pub use launch::{DryRun, LaunchError, Outcome, Surroundings, dry_run, launch};
 pub use lifecycle::check_record;
 pub use lifecycle::{
     ExecSurroundings, FailureKind, Filter, Finish, Health, HealthCheck, HealthStart, Labels, LifecycleError,
-    LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError, SandboxId, SandboxInfo,
+    Load, LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError, SandboxId, SandboxInfo,
     SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
 };
 #[cfg(feature = "measure")]

@@ -56,6 +56,8 @@ pub(super) enum State {
         restarts: u32,
         #[serde(default)]
         health: Option<Health>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        paused: bool,
     },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
@@ -66,6 +68,11 @@ pub(super) enum State {
         #[serde(default)]
         restarts: u32,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// How a sandbox ended.
@@ -142,6 +149,9 @@ pub struct SandboxInfo {
     pub restarts: u32,
     /// What its health check says, while it runs and if it has one.
     pub health: Option<Health>,
+    /// Whether its processes are stopped until they are let go on.
+    #[serde(skip_serializing_if = "is_false")]
+    pub paused: bool,
     /// Process id of its supervisor, while it runs.
     pub supervisor: Option<u32>,
 }
@@ -180,6 +190,7 @@ impl Record {
             State::Running { restarts, health, .. } => (*restarts, health.filter(|_| held)),
             State::Ended { restarts, .. } => (*restarts, None),
         };
+        let paused = held && matches!(self.state, State::Running { paused: true, .. });
         let (status, started, finished, finish, supervisor) = match self.state {
             State::Created {} => (SandboxStatus::Created, None, None, None, None),
             State::Running { supervisor, started, .. } if held => {
@@ -205,6 +216,7 @@ impl Record {
             finish,
             restarts,
             health,
+            paused,
             supervisor,
         }
     }
@@ -274,6 +286,7 @@ mod tests {
                 shape: Digest::of(b"s"),
                 restarts: 2,
                 health: Some(Health::Healthy),
+                paused: true,
             },
             State::Ended { started: now, finished: now, finish, restarts: 3 },
         ] {
@@ -287,7 +300,8 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let (shape, restarts, health) = (Digest::of(b"s"), 0, None);
-        let runs = record(State::Running { supervisor, started: now, shape, restarts, health });
+        let runs =
+            record(State::Running { supervisor, started: now, shape, restarts, health, paused: false });
         let finish =
             Finish { end: Some(End::Exited(0)), limit: None, usage: None, egress: None, failure: None };
         let ended = record(State::Ended { started: now, finished: now, finish, restarts: 0 });
@@ -320,7 +334,14 @@ mod tests {
         let started = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let health = Some(Health::Healthy);
-        let state = State::Running { supervisor, started, shape: Digest::of(b"s"), restarts: 0, health };
+        let state = State::Running {
+            supervisor,
+            started,
+            shape: Digest::of(b"s"),
+            restarts: 0,
+            health,
+            paused: false,
+        };
         let running = record(state);
         let info = running.clone().info(true);
         assert_eq!((info.status, info.health), (SandboxStatus::Running, health));
