@@ -16,9 +16,9 @@ mod order;
 mod plan;
 mod suggest;
 
-pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
+pub use demand::{ATTRIBUTES, BuildDemand, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
 pub use desire::{Asked, DesireError, desire, waits};
-pub use judge::{Allowed, Desks, Judged, Judgement, Signed, judge};
+pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
     At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind,
