@@ -360,7 +360,7 @@ fn of_lifecycle(error: &LifecycleError) -> Class {
         | LifecycleError::OtherImage { .. }
         | LifecycleError::OtherPlan { .. }
         | LifecycleError::StillRunning(_) => Class::Conflict,
-        LifecycleError::NotJoined { .. } => Class::NotAvailable,
+        LifecycleError::NotJoined { .. } | LifecycleError::NotReached { .. } => Class::NotAvailable,
         LifecycleError::Launch(error) => of_launch(error),
         LifecycleError::Failed { kind: FailureKind::ProgramNotFound, .. } => Class::ProgramNotFound,
         LifecycleError::Failed { kind: FailureKind::ProgramNotExecutable, .. } => Class::ProgramNotExecutable,

@@ -44,6 +44,7 @@
 #![forbid(unsafe_code)]
 
 mod at;
+mod build;
 mod canonical;
 mod ceiling;
 mod control;
@@ -86,6 +87,7 @@ mod trust_folder;
 mod window;
 
 pub use at::At;
+pub use build::{AllowedBuild, BuildGrant, BuildNetwork, WantedBuild, decide_build};
 pub use ceiling::{Ceiling, Isolation, UserRule};
 pub use control::{BackendFacts, Control, ControlTable, Emulation, Enforcement, HostFacts};
 pub use decide::{UsedException, Verdict, accepted_levels, decide};

@@ -17,10 +17,11 @@ mod plan;
 mod suggest;
 
 pub use demand::{
-    ATTRIBUTES, Demand, Demands, Fate, Host, Must, RefusedField, Refusing, Row, WantedConfig, demand,
+    ATTRIBUTES, BuildDemand, Demand, Demands, Fate, Host, Must, RefusedField, Refusing, Row, WantedConfig,
+    demand,
 };
 pub use desire::{Asked, DesireError, desire, waits};
-pub use judge::{Allowed, Desks, Judged, Judgement, Signed, judge};
+pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
     At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind,

@@ -248,3 +248,40 @@ fn networks_and_volumes_of_others_are_not_touched() {
         demands.all_refused().iter().map(|one| (one.subject.clone(), one.attribute.clone())).collect();
     assert_eq!(found, [("network `n`".into(), "external".into()), ("volume `vol`".into(), "driver".into())]);
 }
+
+#[test]
+fn a_build_is_read_and_what_it_cannot_have_is_refused() {
+    let read = |build: &str| {
+        let text = format!(
+            "name: shop\nservices: {{a: {{build: {{context: /srv/a, {build}}}}}}}\nsecrets: {{token: {{file: /t}}}}\n"
+        );
+        demand(&stack(&text)).services.remove("a").unwrap()
+    };
+    let plain = read("args: {A: 1}, target: web, labels: {l: v}, no_cache: true, pull: true, network: none");
+    assert!(plain.refused.is_empty(), "{:?}", plain.refused);
+    let build = plain.build.unwrap();
+    assert_eq!(
+        (build.context.as_str(), build.args["A"].as_str(), build.labels["l"].as_str()),
+        ("/srv/a", "1", "v")
+    );
+    assert_eq!((build.target.as_deref(), build.no_cache, build.pull), (Some("web"), true, true));
+    for (part, why) in [
+        ("privileged: true", "takes every wall away"),
+        ("network: host", "cannot give its build a network"),
+        ("ssh: [default]", "the user's keys"),
+        ("secrets: [token]", "in its layers"),
+        ("entitlements: [network.host]", "walls away"),
+        ("additional_contexts: {x: /etc}", "not done here yet"),
+        ("platforms: [linux/amd64, linux/arm64]", "not done here yet"),
+        ("extra_hosts: ['a:1.2.3.4']", "not done here yet"),
+    ] {
+        let found = read(part).refused;
+        assert!(found.len() == 1 && found[0].why.contains(why), "{part}: {found:?}");
+    }
+    let beside = "name: shop\nservices: {a: {image: x, build: {context: /srv/a, ssh: [default]}}}\n";
+    let beside = demand(&stack(beside)).services.remove("a").unwrap();
+    assert!(
+        beside.refused.is_empty() && beside.build.unwrap().refused.len() == 1,
+        "an image that is named may be used"
+    );
+}

@@ -4,11 +4,11 @@ use perry_sandbox_compose::Span;
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Pull, SignerChoice, TargetChoice, Wish};
 use perry_sandbox_policy::{ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject};
 use perry_sandbox_profiles::LinuxCap;
-use perry_sandbox_reference::Platform;
+use perry_sandbox_reference::{Platform, Repository};
 
 use crate::model::At;
 
-use super::{RefusedField, WantedConfig};
+use super::{BuildDemand, RefusedField, WantedConfig};
 
 /// What a service asks for.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Demand {
     pub span: Span,
     /// Its image, as written.
     pub image: Option<At<String>>,
+    /// What its file says of a build.
+    pub build: Option<BuildDemand>,
     /// Program that replaces the image's entry point.
     pub entrypoint: Option<String>,
     /// Arguments.
@@ -79,6 +81,7 @@ impl Demand {
             service: None,
             span,
             image: None,
+            build: None,
             entrypoint: None,
             args: Vec::new(),
             env: BTreeMap::new(),
@@ -101,10 +104,11 @@ impl Demand {
         }
     }
 
-    /// The wish that goes past the desks, for this image; nothing if the service is refused.
+    /// The wish that goes past the desks, for this image; nothing if the service is refused. An image that was built here is
+    /// held against the repository that it was built as.
     pub fn wish(
         &self,
-        image: &str,
+        (image, repository): (&str, Option<&Repository>),
         policy: &PolicyChoice,
         signer: &SignerChoice,
         access: &AccessChoice,
@@ -116,6 +120,7 @@ impl Demand {
             policy: policy.clone(),
             signer: signer.clone(),
             access,
+            repository: repository.cloned(),
             tier: self.tier.clone(),
             backend: self.backend.clone(),
             platform: self.platform.clone(),

@@ -1,6 +1,7 @@
 //! What each service asks for: every attribute of the standard is honoured, asked of the policy, or refused.
 
 mod asker;
+mod build;
 mod demand_of;
 mod extension;
 mod fate;
@@ -16,6 +17,7 @@ mod security;
 mod settings;
 mod table;
 
+pub use build::BuildDemand;
 pub use demand_of::{Demand, Must};
 pub use fate::{Fate, Row};
 pub use file::WantedConfig;

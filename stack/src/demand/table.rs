@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{file, limits, mount, network, process, security, settings};
+use super::{build, file, limits, mount, network, process, security, settings};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -14,7 +14,11 @@ pub const ATTRIBUTES: &[Row] = &[
     done("annotations", "kept with the project's record"),
     done("attach", "says whose output `up` shows"),
     not_yet("blkio_config", "leave it out"),
-    honoured("build", "nothing is built: `image` is used, and must be named", settings::build),
+    asked(
+        "build",
+        "build, by `perry-compose build` before anything is verified; else `image` is used",
+        build::build,
+    ),
     asked("cap_add", "linux-caps", security::cap_add),
     honoured("cap_drop", "all are dropped; a plan that has one of these is refused", security::cap_drop),
     honoured("cgroup", "always `private`", security::cgroup),

@@ -3,11 +3,13 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request, load};
 use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_stack::{Demands, Desks, Host, Judged, Lock, Order, Stack, demand, judge};
 
 use super::args::DeskArgs;
+use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
 use crate::disk::Disk;
@@ -86,10 +88,18 @@ impl Question {
     }
 
     /// Asks about every service.
-    pub(crate) fn judged(&self, pipeline: &Pipeline, args: &DeskArgs, lock: Option<&Lock>) -> Vec<Judged> {
+    pub(crate) fn judged(
+        &self,
+        pipeline: &Pipeline,
+        args: &DeskArgs,
+        lock: Option<&Lock>,
+    ) -> Result<Vec<Judged>, Failure> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
-        let desks = Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock };
-        judge(desks, &self.demands)
+        let builds = Builds::below(&pipeline.environment().data_dir);
+        let built = Builders::of(self, pipeline, args)?.built(&builds)?;
+        let desks =
+            Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock, built: &built };
+        Ok(judge(desks, &self.demands))
     }
 
     /// Where the project's lock is.

@@ -106,6 +106,13 @@ impl Docker {
         self.info.root.as_deref().filter(|_| reached).and_then(Volumes::of)
     }
 
+    /// A call of its client, about this very engine.
+    pub(in super::super) fn client_call(&self, words: &[&str]) -> Call {
+        let host = format!("--host=unix://{}", self.socket.0.display());
+        let words = std::iter::once(host.as_str()).chain(words.iter().copied());
+        Call::new(&self.client, words).with_env(&self.env)
+    }
+
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
         vec![&self.client, &self.socket.0]
     }
