@@ -3,7 +3,7 @@
 use perry_sandbox_compose::{Budget, Node, Problem, Request, merged_with, parse_yaml};
 use perry_sandbox_policy::{Format, PolicySource, Refusal, SourceName, load};
 
-use super::detect::{at_first_sight, by_tree};
+use super::detect::{at_first_sight, by_tree, is_toml};
 use super::stack::read_stack;
 use super::subject::policy_place;
 use super::{Host, Input, Kind, PolicyFile, ProfileFile, Subject, TrustFile, Unread, UnreadKind};
@@ -69,8 +69,9 @@ fn file(
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = None;
-    let kind = match at_first_sight(name, text) {
+    let kind = match at_first_sight(text) {
         Some(kind) => Some(kind),
+        None if is_toml(name) => None,
         None => match parse(text) {
             Ok(read) => {
                 let kind = by_tree(&read);
