@@ -3,7 +3,7 @@
 use perry_sandbox_compose::{Budget, Node, Problem, Request, merged_with, parse_yaml};
 use perry_sandbox_policy::{Format, PolicySource, Refusal, SourceName, load};
 
-use super::detect::{at_first_sight, by_tree};
+use super::detect::{at_first_sight, by_tree, is_toml};
 use super::stack::read_stack;
 use super::subject::policy_place;
 use super::{Host, Input, Kind, PolicyFile, ProfileFile, Subject, TrustFile, Unread, UnreadKind};
@@ -69,8 +69,9 @@ fn file(
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = None;
-    let kind = match at_first_sight(name, text) {
+    let kind = match at_first_sight(text) {
         Some(kind) => Some(kind),
+        None if is_toml(name) => None,
         None => match parse(text) {
             Ok(read) => {
                 let kind = by_tree(&read);
@@ -82,9 +83,13 @@ fn file(
     };
     match kind {
         Some(Kind::Compose) => {
-            let place = path.map_or_else(|| format!("/{name}"), str::to_owned);
+            let folder = around.request.current_folder.trim_end_matches('/');
+            let place = path.map_or_else(|| format!("{folder}/{name}"), str::to_owned);
             let files = if path.is_some() { merged_with(&place, around.host) } else { vec![place.clone()] };
-            let request = Request { files, ..around.request.clone() };
+            // A text that is in no file has no folder to be called after.
+            let unnamed = || path.is_none().then(|| "project".to_owned());
+            let project_name = around.request.project_name.clone().or_else(unnamed);
+            let request = Request { files, project_name, ..around.request.clone() };
             read_stack(&request, Some((&place, bytes)), around.host, texts)
         }
         Some(Kind::Policy) => policy((name, path, text), around, texts),
