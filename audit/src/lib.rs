@@ -40,6 +40,7 @@ mod place;
 mod report;
 mod rule;
 mod rules;
+mod seccomp;
 
 pub use audit::{Request, audit};
 pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target, TargetKind};
@@ -56,3 +57,6 @@ pub use place::{FileId, Place, Placed, Position, Texts};
 pub use report::{Ran, Report, Summary, Verdict};
 pub use rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
 pub use rules::{CATALOGUE, Listed, rule};
+pub use seccomp::{
+    Answer, Arches, ArgTest, Compare, Evidence, Filter, FilterRule, Gate, KernelVersion, Opening,
+};

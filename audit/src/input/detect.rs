@@ -3,6 +3,7 @@
 use perry_sandbox_compose::{Node, Value};
 
 use crate::launch::is_workload;
+use crate::seccomp::has_own_schema;
 
 /// How a seccomp profile is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum ProfileForm {
     Seccompiler,
     /// The YAML of the Kubernetes operator.
     Operator,
+    /// Our own TOML.
+    Own,
 }
 
 /// How a trust policy is written.
@@ -55,6 +58,9 @@ impl Kind {
 /// What can be said without building a tree: a policy by its schema, and a Compose file by the keys at its margin.
 pub(super) fn at_first_sight(name: &str, text: &str) -> Option<Kind> {
     let is_toml = name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("toml"));
+    if is_toml && has_own_schema(text) {
+        return Some(Kind::Profile(ProfileForm::Own));
+    }
     if is_toml || has_policy_schema(text) {
         return has_policy_schema(text).then_some(Kind::Policy);
     }

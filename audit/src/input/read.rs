@@ -10,6 +10,7 @@ use super::{Host, Input, Kind, PolicyFile, ProfileFile, Subject, TrustFile, Unre
 use crate::finding::{Target, TargetKind};
 use crate::launch::{Reader, Words, read_argv, read_pods};
 use crate::place::{FileId, Place, Texts};
+use crate::seccomp::read_profile;
 
 /// What surrounds the inputs.
 #[derive(Clone, Copy)]
@@ -90,8 +91,7 @@ fn file(
         Some(Kind::Policy) => policy((name, path, text), around, texts),
         Some(kind) => {
             let id = texts.add(name, path.map(str::to_owned), text);
-            let mut outcome =
-                documents.map_or_else(Outcome::default, |read| tree(kind, name, id, read, texts));
+            let mut outcome = tree(kind, name, id, documents.unwrap_or_default(), texts);
             outcome.files.extend(path.map(str::to_owned));
             if !matches!(kind, Kind::Pod) {
                 outcome.unread.extend(changeable(path, id, around.host));
@@ -138,17 +138,20 @@ fn unparsed(
 }
 
 fn tree(kind: Kind, name: &str, id: FileId, documents: Vec<Node>, texts: &Texts) -> Outcome {
+    let mut unread = Vec::new();
     let subject = match kind {
         Kind::Pod => Subject::Stack(read_pods(&documents, Reader { files: &[id] }, texts.whole(id))),
         Kind::Profile(form) => {
-            let metadata = documents.first().and_then(|first| first.get("metadata")?.get("name")?.text());
-            let target = Target::new(TargetKind::Profile, metadata.unwrap_or(name));
-            Subject::Profile(ProfileFile { form, target, file: id, documents })
+            let read = read_profile(form, &documents, id, texts);
+            unread = read.unread;
+            let target = Target::new(TargetKind::Profile, read.name.as_deref().unwrap_or(name));
+            let (filters, meaning) = (read.filters, read.meaning);
+            Subject::Profile(ProfileFile { form, target, file: id, filters, meaning })
         }
         Kind::Trust(form) => Subject::Trust(TrustFile { form, file: id, documents }),
         Kind::Policy | Kind::Compose => return Outcome::default(),
     };
-    Outcome { subjects: vec![subject], ..Outcome::default() }
+    Outcome { subjects: vec![subject], unread, ..Outcome::default() }
 }
 
 fn policy((name, path, text): (&str, Option<&str>, &str), around: Around<'_>, texts: &mut Texts) -> Outcome {

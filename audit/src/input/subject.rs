@@ -2,11 +2,13 @@
 
 use perry_sandbox_compose::{Node, Request, Span};
 use perry_sandbox_policy::{Policy, SourceName};
+use perry_sandbox_profiles::SeccompProfile;
 
 use super::{ProfileForm, TrustForm};
 use crate::finding::{Target, TargetKind};
 use crate::launch::{Reader, Stack};
 use crate::place::{FileId, Place};
+use crate::seccomp::Filter;
 
 /// Something to audit.
 #[derive(Debug, Clone)]
@@ -72,7 +74,7 @@ pub(super) fn policy_place(file: FileId, span: perry_sandbox_policy::Span) -> Op
     (span.source == 1).then_some(Place { file, start: offset(span.start)?, end: offset(span.end)? })
 }
 
-/// A seccomp profile, as it is written.
+/// A seccomp profile.
 #[derive(Debug)]
 pub struct ProfileFile {
     /// How it is written.
@@ -81,15 +83,10 @@ pub struct ProfileFile {
     pub target: Target,
     /// Its file.
     pub file: FileId,
-    /// Its documents: one, but for YAML with several.
-    pub documents: Vec<Node>,
-}
-
-impl ProfileFile {
-    /// Where a part stands.
-    pub fn place(&self, span: Span) -> Option<Place> {
-        Reader { files: &[self.file] }.place(span)
-    }
+    /// Its filters: one, but for a form with one a thread, and files of several documents.
+    pub filters: Vec<Filter>,
+    /// What it means, where it is in our own form.
+    pub meaning: Option<Box<SeccompProfile>>,
 }
 
 /// A trust policy of another tool, as it is written.
