@@ -26,8 +26,21 @@ pub struct Request<'a> {
     pub persona: Persona,
     /// What is ignored.
     pub ignores: &'a Ignores,
+    /// What a policy denies, of the services of the one stack that is given.
+    pub denied: &'a [Denied],
     /// The day by which ignores run out.
     pub today: jiff::civil::Date,
+}
+
+/// A service that a policy would not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The service.
+    pub service: String,
+    /// The permanent code of the reason.
+    pub code: String,
+    /// The reason.
+    pub message: String,
 }
 
 impl std::fmt::Debug for Request<'_> {
@@ -54,9 +67,10 @@ pub fn audit(request: &Request<'_>) -> Report {
         unreadable(outcome, &texts, &mut findings);
         for subject in &outcome.subjects {
             run(subject, &texts, &mut findings, &mut ran);
+            denied(subject, request.denied, &texts, &mut findings);
         }
     }
-    findings.retain(|finding| finding.rule.persona <= request.persona);
+    findings.retain(|finding| finding.persona <= request.persona);
     suppress(request.ignores, request.today, &mut texts, &mut findings);
     findings.sort_by(|a, b| {
         let key =
@@ -94,6 +108,26 @@ fn unreadable(outcome: &Outcome, texts: &Texts, findings: &mut Vec<Finding>) {
         }
         if let (Some(place), Some((_, label))) = (related, &refusal.related) {
             found.beside(*place, label.clone());
+        }
+    }
+}
+
+/// What a policy denies, as findings at the services.
+fn denied(subject: &Subject, denied: &[Denied], texts: &Texts, findings: &mut Vec<Finding>) {
+    let Subject::Stack(stack) = subject else { return };
+    let rule = rules::weaker_than_policy();
+    let Some(grade) = rule.grades.first().copied() else { return };
+    for denied in denied {
+        if let Some(launch) = stack.launches.iter().find(|launch| launch.target.name == denied.service) {
+            let message = format!("the policy denies `{}`: {}", denied.service, denied.message);
+            let evidence = format!("{} {}", denied.code, denied.message);
+            Reporter::new(rule, texts, findings).found(
+                grade,
+                &launch.target,
+                launch.place,
+                evidence,
+                message,
+            );
         }
     }
 }
@@ -175,5 +209,45 @@ fn look(check: Check, subject: &Subject, reporter: &mut Reporter<'_>) -> bool {
             true
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch::{Origin, Stack};
+    use crate::rule::{Persona, Remedy};
+
+    fn fails(_: &Stack, _: &mut Reporter<'_>) {
+        panic!("a defect of this rule")
+    }
+
+    static FAILING: Rule = Rule {
+        id: RuleId(999),
+        slug: "failing",
+        title: "a rule for this test",
+        grades: &[Grade::Refused],
+        persona: Persona::Everyone,
+        remedy: Remedy::ByHand("none"),
+        cwe: &[],
+        cis: &[],
+        page: "",
+        checks: &[Check::Stack(fails)],
+    };
+
+    #[test]
+    fn a_rule_that_fails_is_told() {
+        let mut texts = Texts::default();
+        let file = texts.add("compose.yaml", None, "services: {}\n");
+        let place = texts.whole(file);
+        let stack = Stack { origin: Origin::Compose, folder: None, place, launches: Vec::new() };
+        let mut findings = Vec::new();
+        let fits = guarded(&FAILING, Check::Stack(fails), &Subject::Stack(stack), &texts, &mut findings);
+        assert!(fits);
+        let [found] = findings.as_slice() else { panic!("one finding, not {}", findings.len()) };
+        assert_eq!(
+            (found.rule.id, found.grade, found.evidence.as_str()),
+            (RuleId(905), Grade::Refused, "PSB999")
+        );
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::grade::Grade;
 use crate::place::{Place, Texts};
-use crate::rule::Rule;
+use crate::rule::{Persona, Rule};
 
 /// What kind of thing a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -125,6 +125,8 @@ pub struct Suppression {
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
+    /// Who wants to hear of it.
+    pub persona: Persona,
     /// How bad it is.
     pub grade: Grade,
     /// What it is about.
@@ -164,6 +166,27 @@ impl Finding {
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = help.into();
         self
+    }
+
+    /// Leaves it to those who look for what could be.
+    pub fn for_auditors(&mut self) -> &mut Self {
+        self.persona = Persona::Auditor;
+        self
+    }
+
+    /// Adds a change that would end it and breaks nothing.
+    pub fn safe_fix(&mut self, title: impl Into<String>, edits: Option<Vec<Edit>>) -> &mut Self {
+        self.fix(edits.map(|edits| Fix { safety: Safety::Safe, title: title.into(), edits }))
+    }
+
+    /// Adds a change that would end it, and says what it can break.
+    pub fn unsafe_fix(
+        &mut self,
+        title: impl Into<String>,
+        breaks: &'static str,
+        edits: Option<Vec<Edit>>,
+    ) -> &mut Self {
+        self.fix(edits.map(|edits| Fix { safety: Safety::Unsafe(breaks), title: title.into(), edits }))
     }
 
     /// Adds a change that would end it.

@@ -32,18 +32,21 @@
 
 mod audit;
 mod finding;
+mod fix;
 mod grade;
 mod ignore;
 mod input;
 mod launch;
+mod output;
 mod place;
 mod report;
 mod rule;
 mod rules;
 mod seccomp;
 
-pub use audit::{Request, audit};
+pub use audit::{Denied, Request, audit};
 pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target, TargetKind};
+pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};
 pub use ignore::{Baseline, BaselineError, Ignores, Settings, SettingsError};
 pub use input::{
@@ -53,6 +56,7 @@ pub use launch::{
     Build, Device, Engine, Hook, HostFile, Launch, LaunchLimits, Mount, MountKind, NamespaceMode, Namespaces,
     Origin, Port, SeccompChoice, SecurityOpt, Stack, Variable,
 };
+pub use output::JSON_SCHEMA;
 pub use place::{FileId, Place, Placed, Position, Texts};
 pub use report::{Ran, Report, Summary, Verdict};
 pub use rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};

@@ -70,6 +70,8 @@ pub enum Check {
     Profile(fn(&ProfileFile, &mut Reporter<'_>)),
     /// A trust policy of another tool.
     Trust(fn(&TrustFile, &mut Reporter<'_>)),
+    /// What a policy says of each service, which the caller has asked.
+    Verdict,
     /// Found where files are read, or by the auditor about itself.
     Reading,
 }
@@ -144,6 +146,7 @@ impl<'a> Reporter<'a> {
     ) -> &mut Finding {
         self.findings.push(Finding {
             rule: self.rule,
+            persona: self.rule.persona,
             grade: grade.into(),
             target: target.clone(),
             place,

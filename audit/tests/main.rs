@@ -7,7 +7,9 @@
     reason = "in tests a surprise must stop the test"
 )]
 
+mod fixes;
 mod fixtures;
 mod ignores;
+mod report;
 mod rules;
 mod support;

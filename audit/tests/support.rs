@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use perry_sandbox_audit::{Host, Ignores, Input, Persona, Report, Request, audit};
+use perry_sandbox_audit::{Denied, Host, Ignores, Input, Persona, Report, Request, audit};
 use perry_sandbox_compose::{FileError, Files, Kind};
 use perry_sandbox_policy::{NoFiles, PolicyFiles};
 
@@ -62,6 +62,17 @@ impl Host for Memory {
 
 /// Audits one input by the files of `memory`, on a day of 2026.
 pub(crate) fn audited(input: Input, memory: &Memory, ignores: &Ignores) -> Report {
+    asked(input, memory, ignores, Persona::Auditor, &[])
+}
+
+/// The same, for somebody, and with what a policy denies.
+pub(crate) fn asked(
+    input: Input,
+    memory: &Memory,
+    ignores: &Ignores,
+    persona: Persona,
+    denied: &[Denied],
+) -> Report {
     let project = perry_sandbox_compose::Request {
         current_folder: "/p".to_owned(),
         environment: [("HOME".to_owned(), "/home/user".to_owned())].into(),
@@ -71,8 +82,9 @@ pub(crate) fn audited(input: Input, memory: &Memory, ignores: &Ignores) -> Repor
         inputs: &[input],
         host: memory,
         project: &project,
-        persona: Persona::Auditor,
+        persona,
         ignores,
+        denied,
         today: jiff::civil::date(2026, 11, 30),
     })
 }

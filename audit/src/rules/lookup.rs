@@ -26,6 +26,11 @@ pub(crate) const fn crashed() -> &'static Rule {
     &super::psb905_rule_crashed::RULE
 }
 
+/// What a service is that a policy would not run.
+pub(crate) const fn weaker_than_policy() -> &'static Rule {
+    &super::psb439_weaker_than_policy::RULE
+}
+
 /// Places of values that nothing may print.
 pub(crate) fn hidden(findings: &[Finding]) -> Vec<Place> {
     let secrets = findings.iter().filter(|finding| finding.rule.id == RuleId(430));

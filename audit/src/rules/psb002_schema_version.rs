@@ -4,7 +4,6 @@ use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 use perry_sandbox_policy::{Refusal, RefusalCode};
 
-/// A policy of an unknown version.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(2),
     slug: "schema-version",

@@ -4,7 +4,6 @@ use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 use perry_sandbox_policy::{Refusal, RefusalCode};
 
-/// A file that is too large to be read.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(4),
     slug: "over-budget",

@@ -3,7 +3,6 @@
 use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
-/// A file that others can change.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(5),
     slug: "writable-by-others",

@@ -3,7 +3,6 @@
 use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
-/// A part that the audit cannot see.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(6),
     slug: "coverage-gap",

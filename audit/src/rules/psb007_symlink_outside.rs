@@ -3,7 +3,6 @@
 use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
-/// A file outside of the project, by a link.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(7),
     slug: "symlink-outside",

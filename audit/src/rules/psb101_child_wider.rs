@@ -4,7 +4,6 @@ use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 use perry_sandbox_policy::{Refusal, RefusalCode};
 
-/// A tier that allows more than what it extends.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(101),
     slug: "child-wider",

@@ -7,7 +7,6 @@ use crate::seccomp::Answer;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
-/// A profile that allows what it does not name.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(301),
     slug: "default-allow",

@@ -6,7 +6,6 @@ use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::SupportedCall, Reach::Host);
 
-/// A call that takes over the host.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(302),
     slug: "host-takeover-call",

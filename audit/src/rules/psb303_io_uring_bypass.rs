@@ -7,7 +7,6 @@ use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::Technique, Reach::Host);
 
-/// A ring that makes calls which the filter blocks.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(303),
     slug: "io-uring-bypass",

@@ -7,7 +7,6 @@ use crate::seccomp::{Answer, Arches};
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
-/// A profile that leaves out an ABI of the machine.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(304),
     slug: "missing-arch",

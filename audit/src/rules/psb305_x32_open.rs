@@ -7,7 +7,6 @@ use crate::seccomp::Arches;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::ThisSandbox);
 
-/// A deny list that x32 walks past.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(305),
     slug: "x32-open",

@@ -7,7 +7,6 @@ use crate::seccomp::ENOSYS;
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::ThisSandbox);
 
-/// `clone3` without the answer that programs fall back on.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(306),
     slug: "clone3-kills",

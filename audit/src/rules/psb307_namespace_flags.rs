@@ -7,7 +7,6 @@ use crate::seccomp::Opening;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
-/// New user namespaces are admitted.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(307),
     slug: "namespace-flags",

@@ -7,7 +7,6 @@ use crate::seccomp::Opening;
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::ThisSandbox);
 
-/// `ioctl` with any request.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(308),
     slug: "ioctl-open",

@@ -7,7 +7,6 @@ use crate::seccomp::Opening;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::ThisSandbox);
 
-/// Sockets of any family.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(309),
     slug: "socket-family-open",

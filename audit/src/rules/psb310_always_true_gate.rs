@@ -6,7 +6,6 @@ use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::ThisSandbox);
 
-/// A condition that every kernel meets.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(310),
     slug: "always-true-gate",

@@ -12,7 +12,6 @@ use crate::seccomp::{FilterRule, is_known_call};
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::Verdict);
 
-/// A part of a profile that changes nothing.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(311),
     slug: "dead-rule",

@@ -7,7 +7,6 @@ use crate::seccomp::{Answer, ENOSYS, EPERM};
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::ThisSandbox);
 
-/// A default answer that programs do not expect.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(312),
     slug: "error-number",

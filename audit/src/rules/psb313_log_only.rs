@@ -7,7 +7,6 @@ use crate::seccomp::Answer;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
-/// A profile that only watches.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(313),
     slug: "log-only",

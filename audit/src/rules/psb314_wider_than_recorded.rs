@@ -7,7 +7,6 @@ use crate::seccomp::Evidence;
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::ThisSandbox);
 
-/// A call that no recording has seen.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(314),
     slug: "wider-than-recorded",

@@ -8,7 +8,6 @@ use crate::input::{ProfileFile, ProfileForm};
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::ThisSandbox);
 
-/// A profile under which nothing starts.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(315),
     slug: "missing-runtime-calls",

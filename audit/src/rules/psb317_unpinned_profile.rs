@@ -8,7 +8,6 @@ use crate::launch::{Launch, SeccompChoice, SecurityOpt};
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::ThisSandbox);
 
-/// A seccomp profile that is not pinned.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(317),
     slug: "unpinned-profile",

@@ -5,7 +5,6 @@ use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::Technique, Reach::Host);
 
-/// A definition that is fetched at run time.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(428),
     slug: "remote-include",

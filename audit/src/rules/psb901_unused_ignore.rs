@@ -5,7 +5,6 @@ use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Verdict);
 
-/// An ignore that ignores nothing.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(901),
     slug: "unused-ignore",

@@ -5,7 +5,6 @@ use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::SupportedCall, Reach::Verdict);
 
-/// An ignore without a reason.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(902),
     slug: "ignore-without-reason",

@@ -5,7 +5,6 @@ use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::SupportedCall, Reach::Verdict);
 
-/// An ignore that has run out.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(903),
     slug: "ignore-expired",

@@ -5,7 +5,6 @@ use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::Verdict);
 
-/// A baseline of another version.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(904),
     slug: "baseline-from-other-version",

@@ -3,7 +3,6 @@
 use crate::grade::Grade;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
 
-/// A rule that failed.
 pub(super) static RULE: Rule = Rule {
     id: RuleId(905),
     slug: "rule-crashed",
