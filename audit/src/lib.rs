@@ -50,7 +50,7 @@ pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};
 pub use ignore::{Baseline, BaselineError, Ignores, Settings, SettingsError};
 pub use input::{
-    Host, Input, Kind, NoHost, PolicyFile, ProfileFile, ProfileForm, Subject, TrustFile, TrustForm,
+    Host, Input, Kind, NoHost, PolicyFile, ProfileFile, ProfileForm, Refused, Subject, TrustFile, TrustForm,
 };
 pub use launch::{
     Build, Device, Engine, Hook, HostFile, Launch, LaunchLimits, Mount, MountKind, NamespaceMode, Namespaces,

@@ -11,7 +11,7 @@ fn every_rule_is_written() {
 }
 
 /// Rules that are still to be written.
-const MISSING: usize = 49;
+const MISSING: usize = 15;
 
 #[test]
 fn numbers_are_in_order_and_names_are_the_catalogues() {

@@ -1,10 +1,9 @@
 //! What rules look at.
 
 use perry_sandbox_compose::{Node, Request, Span};
-use perry_sandbox_policy::{Policy, SourceName};
 use perry_sandbox_profiles::SeccompProfile;
 
-use super::{ProfileForm, TrustForm};
+use super::{PolicyFile, ProfileForm, TrustForm};
 use crate::finding::{Target, TargetKind};
 use crate::launch::{Reader, Stack};
 use crate::place::{FileId, Place};
@@ -48,30 +47,6 @@ pub enum Subject {
     Profile(ProfileFile),
     /// A trust policy.
     Trust(TrustFile),
-}
-
-/// A policy that was read.
-#[derive(Debug)]
-pub struct PolicyFile {
-    /// Its file.
-    pub file: FileId,
-    /// Its name among the policy's own sources.
-    pub name: SourceName,
-    /// The policy.
-    pub policy: Policy,
-}
-
-impl PolicyFile {
-    /// Where a span of the policy is; nothing for those of built-in tiers.
-    pub fn place(&self, span: perry_sandbox_policy::Span) -> Option<Place> {
-        policy_place(self.file, span)
-    }
-}
-
-/// The built-in tiers are a policy's first source, its one file the next.
-pub(super) fn policy_place(file: FileId, span: perry_sandbox_policy::Span) -> Option<Place> {
-    let offset = |offset: u32| usize::try_from(offset).ok();
-    (span.source == 1).then_some(Place { file, start: offset(span.start)?, end: offset(span.end)? })
 }
 
 /// A seccomp profile.
