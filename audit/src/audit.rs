@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::exposure::exposures;
 use crate::finding::{Finding, Target, TargetKind};
 use crate::grade::Grade;
 use crate::ignore::{Ignores, suppress};
@@ -30,11 +31,22 @@ pub struct Request<'a> {
     pub today: jiff::civil::Date,
 }
 
-/// A service that a policy would not run.
+/// What a policy answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It would not run the service.
+    No,
+    /// It could not be asked: something was in the way.
+    Unknown,
+}
+
+/// A service of which a policy does not say that it may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
     /// The service.
     pub service: String,
+    /// What it says.
+    pub answer: Answer,
     /// The permanent code of the reason.
     pub code: String,
     /// The reason.
@@ -55,17 +67,28 @@ pub fn audit(request: &Request<'_>) -> Report {
     let mut texts = Texts::default();
     let mut outcomes = Vec::new();
     let around = Around { host: request.host, request: request.project, today: request.today };
+    let mut seen: Vec<String> = Vec::new();
     for input in request.inputs {
-        outcomes.push(read(input, around, &mut texts));
+        if is_part(input, &seen) {
+            continue;
+        }
+        let mut outcome = read(input, around, &mut texts);
+        for subject in &mut outcome.subjects {
+            rules::mark_literals(subject, &texts);
+        }
+        seen.extend(outcome.files.iter().cloned());
+        outcomes.push(outcome);
     }
     let left_out = outcomes.iter().filter(|outcome| outcome.left_out).count();
     let mut findings = Vec::new();
     let mut ran = Vec::new();
+    let mut exposed = Vec::new();
     for outcome in &outcomes {
         unreadable(outcome, &texts, &mut findings);
         for subject in &outcome.subjects {
             run(subject, &texts, &mut findings, &mut ran);
             denied(subject, request.denied, &texts, &mut findings);
+            exposed.extend(exposures(subject, &findings));
         }
     }
     findings.retain(|finding| finding.persona <= request.persona);
@@ -78,7 +101,15 @@ pub fn audit(request: &Request<'_>) -> Report {
     for hidden in rules::hidden(&findings) {
         texts.hide(hidden);
     }
-    Report { texts, findings, ran, left_out }
+    Report { texts, findings, ran, exposures: exposed, left_out }
+}
+
+/// Whether a file was read already, as a part of another input: an override beside its stack, a file that is included.
+fn is_part(input: &Input, seen: &[String]) -> bool {
+    match input {
+        Input::File { path: Some(path), .. } | Input::Found { path, .. } => seen.contains(path),
+        Input::File { path: None, .. } | Input::Argv(_) | Input::Project(_) => false,
+    }
 }
 
 /// What could not be read, as findings.
@@ -112,11 +143,14 @@ fn unreadable(outcome: &Outcome, texts: &Texts, findings: &mut Vec<Finding>) {
 /// What a policy denies, as findings at the services.
 fn denied(subject: &Subject, denied: &[Denied], texts: &Texts, findings: &mut Vec<Finding>) {
     let Subject::Stack(stack) = subject else { return };
-    let rule = rules::weaker_than_policy();
-    let Some(grade) = rule.grades.first().copied() else { return };
     for denied in denied {
+        let (rule, says) = match denied.answer {
+            Answer::No => (rules::weaker_than_policy(), "denies"),
+            Answer::Unknown => (rules::gap(), "could not be asked about"),
+        };
+        let Some(grade) = rule.grades.first().copied() else { continue };
         if let Some(launch) = stack.launches.iter().find(|launch| launch.target.name == denied.service) {
-            let message = format!("the policy denies `{}`: {}", denied.service, denied.message);
+            let message = format!("the policy {says} `{}`: {}", denied.service, denied.message);
             let evidence = format!("{} {}", denied.code, denied.message);
             Reporter::new(rule, texts, findings).found(
                 grade,

@@ -31,6 +31,7 @@
 )]
 
 mod audit;
+mod exposure;
 mod finding;
 mod fix;
 mod grade;
@@ -43,8 +44,11 @@ mod report;
 mod rule;
 mod rules;
 mod seccomp;
+mod shape;
+mod trust;
 
-pub use audit::{Denied, Request, audit};
+pub use audit::{Answer, Denied, Request, audit};
+pub use exposure::{CONTROLS, Control, Exposure, TargetExposure};
 pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target, TargetKind};
 pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};
@@ -62,5 +66,6 @@ pub use report::{Ran, Report, Summary, Verdict};
 pub use rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
 pub use rules::{CATALOGUE, Listed, rule};
 pub use seccomp::{
-    Answer, Arches, ArgTest, Compare, Evidence, Filter, FilterRule, Gate, KernelVersion, Opening,
+    Arches, ArgTest, CallAnswer, Compare, Evidence, Filter, FilterRule, Gate, KernelVersion, Opening,
 };
+pub use trust::{Demand, DemandKind, Identity, IdentityPart, KeySource, TrustRule};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::exposure::TargetExposure;
 use crate::finding::{Finding, Target};
 use crate::grade::{Grade, Severity};
 use crate::place::{FileId, Texts};
@@ -73,6 +74,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Which rules looked at what.
     pub ran: Vec<Ran>,
+    /// What each target leaves open.
+    pub exposures: Vec<TargetExposure>,
     /// Files that were come across and are nothing that is audited.
     pub left_out: usize,
 }

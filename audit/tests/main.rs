@@ -7,6 +7,7 @@
     reason = "in tests a surprise must stop the test"
 )]
 
+mod exposure;
 mod fixes;
 mod fixtures;
 mod ignores;

@@ -1,6 +1,6 @@
 //! What a report says as a whole.
 
-use perry_sandbox_audit::{Denied, Ignores, Persona, RuleId, Severity, Verdict};
+use perry_sandbox_audit::{Answer, Denied, Ignores, Persona, RuleId, Severity, Verdict};
 
 use crate::support::{asked, file, report};
 
@@ -9,12 +9,21 @@ const STACK: &str = "services:\n  web:\n    image: a\n    privileged: true\n";
 #[test]
 fn what_a_policy_denies_is_told_at_the_service() {
     let (input, memory) = file("compose.yaml", STACK);
-    let denied =
-        [Denied { service: "web".into(), code: "PSD204".into(), message: "no image rule covers `a`".into() }];
+    let denied = [Denied {
+        service: "web".into(),
+        answer: Answer::No,
+        code: "PSD204".into(),
+        message: "no image rule covers `a`".into(),
+    }];
     let report = asked(input, &memory, &Ignores::default(), Persona::Everyone, &denied);
     let found = report.findings.iter().find(|finding| finding.rule.id == RuleId(439)).expect("it is told");
     assert_eq!(report.texts.at(found.place), "web");
     assert!(found.message.contains("no image rule covers `a`"));
+    // What could not be asked is no answer, and no pass.
+    let unknown = [Denied { answer: Answer::Unknown, ..denied[0].clone() }];
+    let (input, memory) = file("compose.yaml", "services:\n  web:\n    image: a\n");
+    let report = asked(input, &memory, &Ignores::default(), Persona::Everyone, &unknown);
+    assert_eq!(report.verdict(Severity::Critical, false), Verdict::Ungraded);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::finding::{Target, TargetKind};
 use crate::launch::{Reader, Words, read_argv, read_pods};
 use crate::place::{FileId, Place, Texts};
 use crate::seccomp::read_profile;
+use crate::trust::read_trust;
 
 /// What surrounds the inputs.
 #[derive(Clone, Copy)]
@@ -91,7 +92,7 @@ fn file(
         Some(Kind::Policy) => policy((name, path, text), around, texts),
         Some(kind) => {
             let id = texts.add(name, path.map(str::to_owned), text);
-            let mut outcome = tree(kind, name, id, documents.unwrap_or_default(), texts);
+            let mut outcome = tree(kind, name, id, &documents.unwrap_or_default(), texts);
             outcome.files.extend(path.map(str::to_owned));
             if !matches!(kind, Kind::Pod) {
                 outcome.unread.extend(changeable(path, id, around.host));
@@ -137,18 +138,22 @@ fn unparsed(
     Outcome { unread: unread.collect(), ..Outcome::default() }
 }
 
-fn tree(kind: Kind, name: &str, id: FileId, documents: Vec<Node>, texts: &Texts) -> Outcome {
+fn tree(kind: Kind, name: &str, id: FileId, documents: &[Node], texts: &Texts) -> Outcome {
     let mut unread = Vec::new();
     let subject = match kind {
-        Kind::Pod => Subject::Stack(read_pods(&documents, Reader { files: &[id] }, texts.whole(id))),
+        Kind::Pod => Subject::Stack(read_pods(documents, Reader { files: &[id] }, texts.whole(id))),
         Kind::Profile(form) => {
-            let read = read_profile(form, &documents, id, texts);
+            let read = read_profile(form, documents, id, texts);
             unread = read.unread;
             let target = Target::new(TargetKind::Profile, read.name.as_deref().unwrap_or(name));
             let (filters, meaning) = (read.filters, read.meaning);
             Subject::Profile(ProfileFile { form, target, file: id, filters, meaning })
         }
-        Kind::Trust(form) => Subject::Trust(TrustFile { form, file: id, documents }),
+        Kind::Trust(form) => {
+            let (rules, wrong) = read_trust(form, documents, id, texts);
+            unread = wrong;
+            Subject::Trust(TrustFile { form, file: id, rules })
+        }
         Kind::Policy | Kind::Compose => return Outcome::default(),
     };
     Outcome { subjects: vec![subject], unread, ..Outcome::default() }

@@ -1,13 +1,14 @@
 //! What rules look at.
 
-use perry_sandbox_compose::{Node, Request, Span};
+use perry_sandbox_compose::Request;
 use perry_sandbox_profiles::SeccompProfile;
 
 use super::{PolicyFile, ProfileForm, TrustForm};
 use crate::finding::{Target, TargetKind};
-use crate::launch::{Reader, Stack};
-use crate::place::{FileId, Place};
+use crate::launch::Stack;
+use crate::place::FileId;
 use crate::seccomp::Filter;
+use crate::trust::TrustRule;
 
 /// Something to audit.
 #[derive(Debug, Clone)]
@@ -64,22 +65,15 @@ pub struct ProfileFile {
     pub meaning: Option<Box<SeccompProfile>>,
 }
 
-/// A trust policy of another tool, as it is written.
+/// A trust policy of another tool.
 #[derive(Debug)]
 pub struct TrustFile {
     /// How it is written.
     pub form: TrustForm,
     /// Its file.
     pub file: FileId,
-    /// Its documents.
-    pub documents: Vec<Node>,
-}
-
-impl TrustFile {
-    /// Where a part stands.
-    pub fn place(&self, span: Span) -> Option<Place> {
-        Reader { files: &[self.file] }.place(span)
-    }
+    /// What it says.
+    pub rules: Vec<TrustRule>,
 }
 
 impl Subject {

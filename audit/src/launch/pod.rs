@@ -180,6 +180,8 @@ impl Pod<'_> {
             memory: self.reader.number(limit("memory"), quantity),
             cpu: self.reader.number(limit("cpu"), cpus),
             pids: None,
+            disk: self.reader.number(limit("ephemeral-storage"), quantity),
+            ..LaunchLimits::default()
         }
     }
 

@@ -103,6 +103,12 @@ pub struct LaunchLimits {
     pub cpu: Option<Placed<f64>>,
     /// Processes.
     pub pids: Option<Placed<f64>>,
+    /// Open files.
+    pub open_files: Option<Placed<f64>>,
+    /// Bytes of its own files.
+    pub disk: Option<Placed<f64>>,
+    /// Bytes of its log.
+    pub log: Option<Placed<f64>>,
 }
 
 /// How an image is built.
@@ -151,6 +157,8 @@ pub struct Launch {
     pub volumes_from: Vec<Placed<String>>,
     /// Its namespaces.
     pub namespaces: Namespaces,
+    /// Whether it has no network at all.
+    pub has_no_network: bool,
     /// Its published ports.
     pub ports: Vec<Port>,
     /// Its devices.
@@ -171,6 +179,8 @@ pub struct Launch {
     pub oom_kill_disable: Option<Placed<bool>>,
     /// How gladly the kernel kills it then.
     pub oom_score_adj: Option<Placed<f64>>,
+    /// Whether a credential is written down in its environment.
+    pub holds_literals: bool,
     /// Its environment.
     pub environment: Vec<Variable>,
     /// Its OCI runtime.
@@ -206,6 +216,7 @@ impl Launch {
             host_files: Vec::new(),
             volumes_from: Vec::new(),
             namespaces: Namespaces::default(),
+            has_no_network: false,
             ports: Vec::new(),
             devices: Vec::new(),
             hosts: Vec::new(),
@@ -216,6 +227,7 @@ impl Launch {
             provider: None,
             oom_kill_disable: None,
             oom_score_adj: None,
+            holds_literals: false,
             environment: Vec::new(),
             runtime: None,
             tmpfs: Vec::new(),

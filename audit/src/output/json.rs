@@ -13,11 +13,20 @@ impl Report {
     /// The report as JSON: positions from 1, byte offsets from 0.
     pub fn to_json(&self) -> Value {
         let findings: Vec<Value> = self.findings.iter().map(|found| finding(found, &self.texts)).collect();
+        let exposures: Vec<Value> = self
+            .exposures
+            .iter()
+            .map(|one| {
+                let file = self.texts.name(one.file);
+                json!({ "target": one.target, "file": file, "exposure": one.exposure, "open": one.open })
+            })
+            .collect();
         json!({
             "schema": JSON_SCHEMA,
             "version": env!("CARGO_PKG_VERSION"),
             "findings": findings,
             "summary": self.summary(),
+            "exposure": exposures,
         })
     }
 }

@@ -7,6 +7,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Rendere
 use perry_sandbox_compose::shown;
 
 use super::clean::clean;
+use crate::exposure::TargetExposure;
 use crate::finding::{Finding, Safety};
 use crate::grade::{Grade, Severity};
 use crate::place::{FileId, Place, Texts};
@@ -14,6 +15,9 @@ use crate::report::Report;
 
 /// Findings of one rule that are shown with their lines; of the others the targets are listed.
 const MOST_SHOWN: usize = 3;
+
+/// Targets whose exposure is shown.
+const MOST_EXPOSED: usize = 10;
 
 /// Targets of one rule that are listed.
 const MOST_LISTED: usize = 40;
@@ -31,9 +35,24 @@ impl Report {
             text.push_str(&renderer.render(&shown.group(group)));
             text.push_str("\n\n");
         }
+        text.push_str(&self.exposure_line());
         text.push_str(&self.summary_line());
         text.push('\n');
         text
+    }
+
+    /// The most exposed targets with their numbers, on one line.
+    fn exposure_line(&self) -> String {
+        let mut all: Vec<&TargetExposure> = self.exposures.iter().collect();
+        all.sort_by(|a, b| (b.exposure.len(), &b.exposure).cmp(&(a.exposure.len(), &a.exposure)));
+        if all.is_empty() {
+            return String::new();
+        }
+        let more = all.len().saturating_sub(MOST_EXPOSED);
+        let listed =
+            all.iter().take(MOST_EXPOSED).map(|one| format!("{} {}", shown(&one.target.name), one.exposure));
+        let end = if more > 0 { format!(", and {more} more") } else { String::new() };
+        format!("exposure of 10: {}{end}\n", listed.collect::<Vec<_>>().join(", "))
     }
 }
 

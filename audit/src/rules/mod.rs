@@ -1,5 +1,6 @@
 //! One module a rule, in order of numbers.
 
+mod cap_reach;
 mod catalogue;
 mod command;
 mod exceptions;
@@ -116,4 +117,6 @@ mod socket;
 pub use catalogue::{CATALOGUE, Listed};
 pub use lookup::rule;
 
-pub(crate) use lookup::{all, crashed, hidden, malformed, weaker_than_policy};
+pub(crate) use lookup::{all, crashed, gap, hidden, malformed, mark_literals, weaker_than_policy};
+pub(crate) use shared::{is_all, is_loopback};
+pub(crate) use socket::{handed, is_sensitive};

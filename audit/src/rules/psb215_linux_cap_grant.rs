@@ -1,6 +1,7 @@
 //! A Linux cap that is granted.
 
-use super::shared::{CapReach, cap_name, reach_of};
+use super::cap_reach::{CapReach, reach_of};
+use super::shared::cap_name;
 use crate::grade::{Derivation, Grade, Loss, Precondition, Reach};
 use crate::input::PolicyFile;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};

@@ -3,7 +3,7 @@
 use crate::grade::{Derivation, Grade, Precondition, Reach};
 use crate::input::ProfileFile;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
-use crate::seccomp::Answer;
+use crate::seccomp::CallAnswer;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
@@ -24,7 +24,7 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(profile: &ProfileFile, reporter: &mut Reporter<'_>) {
     for default in profile.filters.iter().map(|filter| &filter.default) {
-        if default.value == Answer::Allow {
+        if default.value == CallAnswer::Allow {
             let message =
                 "every call that the profile does not name is allowed, those of the next kernel too";
             reporter

@@ -3,7 +3,7 @@
 use crate::grade::{Derivation, Grade, Precondition, Reach};
 use crate::input::ProfileFile;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
-use crate::seccomp::{Answer, Arches};
+use crate::seccomp::{Arches, CallAnswer};
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
@@ -29,7 +29,7 @@ const OTHERS: [(&str, &[&str]); 2] =
 fn check(profile: &ProfileFile, reporter: &mut Reporter<'_>) {
     for filter in &profile.filters {
         // What is not listed dies, as everything does that the profile does not know: somebody meant it.
-        if filter.default.value == Answer::Kill {
+        if filter.default.value == CallAnswer::Kill {
             continue;
         }
         let Arches::Listed(listed, place) = &filter.arches else { continue };

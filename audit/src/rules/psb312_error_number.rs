@@ -3,7 +3,7 @@
 use crate::grade::{Derivation, Grade, Precondition, Reach};
 use crate::input::ProfileFile;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
-use crate::seccomp::{Answer, ENOSYS, EPERM};
+use crate::seccomp::{CallAnswer, ENOSYS, EPERM};
 
 const GRADE: Derivation = Derivation::of(Precondition::MitigationMissing, Reach::ThisSandbox);
 
@@ -23,12 +23,14 @@ pub(super) static RULE: Rule = Rule {
 fn check(profile: &ProfileFile, reporter: &mut Reporter<'_>) {
     for filter in &profile.filters {
         let message = match filter.default.value {
-            Answer::Errno(Some(number)) if number != EPERM && number != ENOSYS => {
+            CallAnswer::Errno(Some(number)) if number != EPERM && number != ENOSYS => {
                 format!(
                     "calls that are not named fail with error {number}, which no library has a way around"
                 )
             }
-            Answer::Trap => "calls that are not named raise a signal that the program can catch".to_owned(),
+            CallAnswer::Trap => {
+                "calls that are not named raise a signal that the program can catch".to_owned()
+            }
             _ => continue,
         };
         let place = filter.default_errno.unwrap_or(filter.default.place);

@@ -3,7 +3,7 @@
 use crate::grade::{Derivation, Grade, Precondition, Reach};
 use crate::input::ProfileFile;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
-use crate::seccomp::Answer;
+use crate::seccomp::CallAnswer;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
@@ -25,8 +25,10 @@ pub(super) static RULE: Rule = Rule {
 fn check(profile: &ProfileFile, reporter: &mut Reporter<'_>) {
     for default in profile.filters.iter().map(|filter| &filter.default) {
         let message = match default.value {
-            Answer::Log => "calls that are not named go through, and leave a line in a log that drops lines",
-            Answer::Trace => {
+            CallAnswer::Log => {
+                "calls that are not named go through, and leave a line in a log that drops lines"
+            }
+            CallAnswer::Trace => {
                 "calls that are not named are left to a tracer, and to nobody where there is none"
             }
             _ => continue,

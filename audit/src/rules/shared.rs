@@ -1,58 +1,17 @@
-//! Linux caps: their names as engines take them, and what each reaches.
+//! What several rules ask: names of Linux caps and addresses, as engines take them.
 
 /// A cap's name: upper case, without `CAP_`.
-pub(super) fn cap_name(text: &str) -> String {
+pub(crate) fn cap_name(text: &str) -> String {
     let upper = text.trim().to_uppercase();
     upper.strip_prefix("CAP_").map_or(upper.clone(), str::to_owned)
 }
 
 /// Whether a name stands for all of them.
-pub(super) fn is_all(text: &str) -> bool {
+pub(crate) fn is_all(text: &str) -> bool {
     cap_name(text) == "ALL"
 }
 
-/// Whoever has one of these has the host: each alone loads code into the kernel, or opens every file.
-const TAKES_OVER: [&str; 6] = ["SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF", "SYS_BOOT"];
-
-/// These change or read what is the host's, and help with the rest.
-const REACHES: [&str; 10] = [
-    "SYS_PTRACE",
-    "NET_ADMIN",
-    "SYS_TIME",
-    "SYSLOG",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "AUDIT_CONTROL",
-    "PERFMON",
-    "CHECKPOINT_RESTORE",
-    "SYS_RESOURCE",
-];
-
-/// These take the host's time, memory or locks from others.
-const DENIES_SERVICE: [&str; 5] = ["SYS_NICE", "IPC_LOCK", "WAKE_ALARM", "BLOCK_SUSPEND", "LEASE"];
-
-/// What a Linux cap reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CapReach {
-    /// The whole host.
-    TakesOver,
-    /// What is the host's.
-    Host,
-    /// The host's service to others.
-    Service,
-    /// Only what is in the sandbox.
-    Bounded,
-}
-
-/// What a Linux cap reaches, by its name without `CAP_`.
-pub(super) fn reach_of(name: &str) -> CapReach {
-    if TAKES_OVER.contains(&name) {
-        CapReach::TakesOver
-    } else if REACHES.contains(&name) {
-        CapReach::Host
-    } else if DENIES_SERVICE.contains(&name) {
-        CapReach::Service
-    } else {
-        CapReach::Bounded
-    }
+/// Whether only this machine reaches an address.
+pub(crate) fn is_loopback(address: &str) -> bool {
+    address.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

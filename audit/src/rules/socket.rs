@@ -44,7 +44,7 @@ const SOCKET_FOLDERS: [&str; 14] = [
 
 /// What a path hands over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Handed {
+pub(crate) enum Handed {
     /// A control socket.
     Socket,
     /// A folder that holds one.
@@ -60,7 +60,7 @@ fn unlinked(path: &str) -> String {
 }
 
 /// Whether a normal path is a control socket, or a folder that holds one.
-pub(super) fn handed(path: &str) -> Option<Handed> {
+pub(crate) fn handed(path: &str) -> Option<Handed> {
     let path = unlinked(path);
     let last = path.rsplit('/').next().unwrap_or_default();
     if SOCKETS.contains(&last) || SOCKET_PATHS.contains(&path.as_str()) {
@@ -128,7 +128,7 @@ const HARMLESS: [&str; 7] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/shm"];
 
 /// Whether a normal path is the system's own, or somebody's home.
-pub(super) fn is_sensitive(path: &str) -> bool {
+pub(crate) fn is_sensitive(path: &str) -> bool {
     let below =
         |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if HARMLESS.contains(&path) {

@@ -2,7 +2,7 @@
 
 /// What a filter answers to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum CallAnswer {
     /// The call goes through.
     Allow,
     /// The call goes through, and a line is written.
@@ -24,7 +24,7 @@ pub(crate) const EPERM: u64 = 1;
 /// `ENOSYS`.
 pub(crate) const ENOSYS: u64 = 38;
 
-impl Answer {
+impl CallAnswer {
     /// The words of the OCI specification, without `SCMP_ACT_`.
     const OCI: [(&'static str, Self); 9] = [
         ("ALLOW", Self::Allow),

@@ -1,6 +1,6 @@
 //! A filter over system calls, as rules look at it.
 
-use super::action::Answer;
+use super::action::CallAnswer;
 use super::test::{ARGS, ArgTest};
 use crate::place::{Place, Placed};
 
@@ -8,7 +8,7 @@ use crate::place::{Place, Placed};
 #[derive(Debug, Clone)]
 pub struct Filter {
     /// The answer to what no rule names.
-    pub default: Placed<Answer>,
+    pub default: Placed<CallAnswer>,
     /// Where the default answer's error number stands, if it is stated.
     pub default_errno: Option<Place>,
     /// The architectures that it is loaded for.
@@ -34,7 +34,7 @@ pub struct FilterRule {
     /// The calls.
     pub names: Vec<Placed<String>>,
     /// What it answers.
-    pub answer: Answer,
+    pub answer: CallAnswer,
     /// The arguments that it is for: one of these lists of tests must pass. No list: all arguments.
     pub tests: Vec<Vec<ArgTest>>,
     /// When it is part of the filter.

@@ -7,10 +7,9 @@ mod oci;
 mod own;
 mod read;
 mod seccompiler;
-mod shape;
 mod test;
 
-pub use action::Answer;
+pub use action::CallAnswer;
 pub use filter::{Arches, Evidence, Filter, FilterRule, Gate, KernelVersion, Opening};
 pub use test::{ArgTest, Compare};
 

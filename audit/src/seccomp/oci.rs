@@ -2,12 +2,12 @@
 
 use perry_sandbox_compose::{Node, Value, shown};
 
-use super::action::Answer;
+use super::action::CallAnswer;
 use super::filter::{Arches, Evidence, Filter, FilterRule, Gate, KernelVersion};
-use super::shape::Shape;
 use super::test::{ARGS, ArgTest, Compare};
 use crate::input::{Unread, UnreadKind, nearest};
 use crate::place::Placed;
+use crate::shape::Shape;
 
 const KEYS: [&str; 9] = [
     "defaultAction",
@@ -54,7 +54,7 @@ fn profile(shape: &mut Shape<'_>, node: &Node, known: &[&str]) -> Option<Filter>
     let errno = node.get("defaultErrnoRet");
     let number = shape.number(errno);
     let mut default = action(shape, written)?;
-    if let (Answer::Errno(known), Some(_)) = (&mut default.value, number) {
+    if let (CallAnswer::Errno(known), Some(_)) = (&mut default.value, number) {
         *known = number;
     }
     let default_errno = errno.map(|node| shape.place(node));
@@ -63,12 +63,12 @@ fn profile(shape: &mut Shape<'_>, node: &Node, known: &[&str]) -> Option<Filter>
     Some(Filter { default, default_errno, arches, rules })
 }
 
-fn action(shape: &mut Shape<'_>, node: &Node) -> Option<Placed<Answer>> {
+fn action(shape: &mut Shape<'_>, node: &Node) -> Option<Placed<CallAnswer>> {
     let written = shape.text(node)?;
-    if let Some(answer) = Answer::of_oci(&written.value) {
+    if let Some(answer) = CallAnswer::of_oci(&written.value) {
         return Some(Placed::new(answer, written.place));
     }
-    let words: Vec<String> = Answer::oci_words().collect();
+    let words: Vec<String> = CallAnswer::oci_words().collect();
     let near = nearest(&written.value, words.iter().map(String::as_str));
     let help = near
         .map_or_else(|| format!("known are {}", words.join(", ")), |near| format!("did you mean `{near}`?"));
@@ -99,7 +99,7 @@ fn rule(shape: &mut Shape<'_>, node: &Node) -> Option<FilterRule> {
         return None;
     };
     let mut answer = action(shape, written)?.value;
-    if let (Answer::Errno(known), Some(number)) = (&mut answer, shape.number(node.get("errnoRet"))) {
+    if let (CallAnswer::Errno(known), Some(number)) = (&mut answer, shape.number(node.get("errnoRet"))) {
         *known = Some(number);
     }
     let tests =

@@ -7,7 +7,7 @@ use perry_sandbox_profiles::{Refusal, SeccompProfile};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::action::Answer;
+use super::action::CallAnswer;
 use super::filter::{Arches, Evidence, Filter, FilterRule, Gate};
 use super::test::{ArgTest, Compare};
 use crate::input::{Unread, UnreadKind};
@@ -75,10 +75,10 @@ pub(super) fn read(
     Ok((written.name, filter, profile))
 }
 
-fn answer(word: &str) -> Answer {
+fn answer(word: &str) -> CallAnswer {
     match word.parse() {
-        Ok(Refusal::Errno(errno)) => Answer::Errno(Some(u64::from(errno.number()))),
-        Ok(Refusal::Kill) | Err(_) => Answer::Kill,
+        Ok(Refusal::Errno(errno)) => CallAnswer::Errno(Some(u64::from(errno.number()))),
+        Ok(Refusal::Kill) | Err(_) => CallAnswer::Kill,
     }
 }
 
@@ -99,7 +99,7 @@ impl Entry {
         let tests: Vec<ArgTest> = self.when.into_iter().map(Test::read).collect();
         FilterRule {
             names: names.collect(),
-            answer: self.answer.as_deref().map_or(Answer::Allow, answer),
+            answer: self.answer.as_deref().map_or(CallAnswer::Allow, answer),
             tests: if tests.is_empty() { Vec::new() } else { vec![tests] },
             gate: Gate { arches: arches.collect(), ..Gate::default() },
             evidence,

@@ -4,10 +4,10 @@ use perry_sandbox_compose::{Mapping, Node};
 use perry_sandbox_profiles::SeccompProfile;
 
 use super::filter::Filter;
-use super::shape::Shape;
 use super::{oci, own, seccompiler};
 use crate::input::{ProfileForm, Unread};
 use crate::place::{FileId, Texts};
+use crate::shape::Shape;
 
 /// A profile that was read, as far as it could be.
 #[derive(Debug, Default)]

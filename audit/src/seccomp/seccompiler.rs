@@ -2,11 +2,11 @@
 
 use perry_sandbox_compose::{Node, Value, shown};
 
-use super::action::Answer;
+use super::action::CallAnswer;
 use super::filter::{Arches, Evidence, Filter, FilterRule, Gate};
-use super::shape::Shape;
 use super::test::{ARGS, ArgTest, Compare};
 use crate::place::Placed;
+use crate::shape::Shape;
 
 const KEYS: [&str; 5] = ["default_action", "mismatch_action", "filter_action", "match_action", "filter"];
 
@@ -27,22 +27,22 @@ pub(super) fn filter(shape: &mut Shape<'_>, node: &Node) -> Option<Filter> {
     Some(Filter { default, default_errno: None, arches: Arches::NumbersOnly, rules })
 }
 
-fn action(shape: &mut Shape<'_>, node: &Node) -> Option<Placed<Answer>> {
+fn action(shape: &mut Shape<'_>, node: &Node) -> Option<Placed<CallAnswer>> {
     let place = shape.place(node);
     let answer = match &node.value {
         Value::Text(word) => match word.as_str() {
-            "allow" => Some(Answer::Allow),
-            "log" => Some(Answer::Log),
-            "trap" => Some(Answer::Trap),
-            "kill_process" | "kill_thread" | "kill" => Some(Answer::Kill),
+            "allow" => Some(CallAnswer::Allow),
+            "log" => Some(CallAnswer::Log),
+            "trap" => Some(CallAnswer::Trap),
+            "kill_process" | "kill_thread" | "kill" => Some(CallAnswer::Kill),
             _ => None,
         },
         Value::Mapping(mapping) => {
             shape.keys(node, &["errno", "trace"]);
             let errno = shape.number(mapping.get("errno"));
             errno
-                .map(|number| Answer::Errno(Some(number)))
-                .or(mapping.contains("trace").then_some(Answer::Trace))
+                .map(|number| CallAnswer::Errno(Some(number)))
+                .or(mapping.contains("trace").then_some(CallAnswer::Trace))
         }
         _ => None,
     };
@@ -55,7 +55,7 @@ fn action(shape: &mut Shape<'_>, node: &Node) -> Option<Placed<Answer>> {
     Some(Placed::new(answer?, place))
 }
 
-fn rule(shape: &mut Shape<'_>, node: &Node, answer: Answer) -> Option<FilterRule> {
+fn rule(shape: &mut Shape<'_>, node: &Node, answer: CallAnswer) -> Option<FilterRule> {
     shape.keys(node, &["syscall", "args", "comment"]);
     let Some(name) = node.get("syscall") else {
         shape.wrong(shape.place(node), "a rule names a call: `syscall`");

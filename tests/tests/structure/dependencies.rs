@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "runner",
             "pipeline",
             "compose",
+            "audit",
             "engine",
             "stack",
         ],

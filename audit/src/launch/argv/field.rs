@@ -59,7 +59,19 @@ impl Launch {
             Means::Runtime => self.runtime = Some(placed()),
             Means::Tmpfs => self.tmpfs.push(placed()),
             Means::LogDriver => self.log_driver = Some(placed()),
+            Means::LogOpt => self.limits.log = option_of(value, "max-size", place).or(self.limits.log.take()),
+            Means::StorageOpt => {
+                self.limits.disk = option_of(value, "size", place).or(self.limits.disk.take());
+            }
+            Means::Ulimit => {
+                let last = value.strip_prefix("nofile=").and_then(|limits| limits.rsplit(':').next());
+                self.limits.open_files = last
+                    .and_then(plain)
+                    .map(|most| Placed::new(most, place))
+                    .or(self.limits.open_files.take());
+            }
             Means::Network | Means::Pid | Means::Ipc | Means::Uts | Means::Userns | Means::Cgroupns => {
+                self.has_no_network |= means == Means::Network && value == "none";
                 self.namespace(means, Placed::new(NamespaceMode::of(value), place));
             }
             _ => {}
@@ -78,6 +90,12 @@ impl Launch {
         };
         *space = Some(mode);
     }
+}
+
+/// The size that an option `name=size` gives.
+fn option_of(value: &str, name: &str, place: Place) -> Option<Placed<f64>> {
+    let (known, text) = value.split_once('=')?;
+    size(text).filter(|_| known == name).map(|bytes| Placed::new(bytes, place))
 }
 
 /// podman takes several caps in one word.

@@ -35,6 +35,9 @@ pub(super) enum Means {
     Runtime,
     Tmpfs,
     LogDriver,
+    LogOpt,
+    Ulimit,
+    StorageOpt,
     ApiSocket,
     Remove,
     /// Nothing that a rule reads.
@@ -119,6 +122,9 @@ const VALUES: &[(&str, Means)] = &[
     ("runtime", Means::Runtime),
     ("tmpfs", Means::Tmpfs),
     ("log-driver", Means::LogDriver),
+    ("log-opt", Means::LogOpt),
+    ("ulimit", Means::Ulimit),
+    ("storage-opt", Means::StorageOpt),
 ];
 
 /// Options with a value of which nothing is read.
@@ -183,7 +189,6 @@ const OTHER_VALUES: &[&str] = &[
     "label-file",
     "link",
     "link-local-ip",
-    "log-opt",
     "mac-address",
     "memory-reservation",
     "memory-swap",
@@ -209,14 +214,12 @@ const OTHER_VALUES: &[&str] = &[
     "shm-size",
     "stop-signal",
     "stop-timeout",
-    "storage-opt",
     "subgidname",
     "subuidname",
     "systemd",
     "timeout",
     "tz",
     "uidmap",
-    "ulimit",
     "umask",
     "unsetenv",
     "variant",

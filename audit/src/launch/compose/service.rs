@@ -46,6 +46,7 @@ impl Services<'_> {
         launch.host_files = self.host_files(node);
         launch.volumes_from = read.texts(node.get("volumes_from"));
         launch.namespaces = self.namespaces(node);
+        launch.has_no_network = node.get("network_mode").and_then(Node::text) == Some("none");
         launch.ports = items(node.get("ports")).iter().filter_map(|port| self.port(port)).collect();
         launch.devices = self.devices(node);
         launch.hosts = self.hosts(node);
@@ -153,6 +154,15 @@ impl Services<'_> {
                 .or_else(|| read.number(below("cpus"), cpus))
                 .or_else(|| read.number(node.get("cpu_quota"), plain)),
             pids: read.number(node.get("pids_limit"), plain).or_else(|| read.number(below("pids"), plain)),
+            open_files: node.get("ulimits").and_then(|limits| {
+                let files = limits.get("nofile")?;
+                read.number(files.get("hard").or(Some(files)), plain)
+            }),
+            disk: node.get("storage_opt").and_then(|options| read.number(options.get("size"), size)),
+            log: ["logging", "options", "max-size"]
+                .into_iter()
+                .try_fold(node, |node, key| node.get(key))
+                .and_then(|most| read.number(Some(most), size)),
         }
     }
 

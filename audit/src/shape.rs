@@ -1,4 +1,4 @@
-//! Reading mappings whose keys are all known: what is left out by a typing error is a rule that is not there.
+//! Reading mappings whose keys are all known: what is left out by a typing error is a control that is not there.
 
 use perry_sandbox_compose::{Node, Value, shown};
 
@@ -6,25 +6,25 @@ use crate::input::{Unread, UnreadKind, nearest};
 use crate::launch::Reader;
 use crate::place::{FileId, Place, Placed, Texts};
 
-/// Reads parts of a profile's tree, and collects what is wrong.
-pub(super) struct Shape<'a> {
-    pub(super) file: FileId,
-    pub(super) texts: &'a Texts,
-    pub(super) unread: Vec<Unread>,
+/// Reads parts of a tree, and collects what is wrong.
+pub(crate) struct Shape<'a> {
+    pub(crate) file: FileId,
+    pub(crate) texts: &'a Texts,
+    pub(crate) unread: Vec<Unread>,
 }
 
 impl Shape<'_> {
-    pub(super) fn place(&self, node: &Node) -> Place {
+    pub(crate) fn place(&self, node: &Node) -> Place {
         let files = [self.file];
         Reader { files: &files }.place(node.span).unwrap_or_else(|| self.texts.whole(self.file))
     }
 
-    pub(super) fn wrong(&mut self, place: Place, message: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, place: Place, message: impl Into<String>) {
         self.unread.push(Unread::new(UnreadKind::Malformed, place, message));
     }
 
     /// Refuses every key that is not known.
-    pub(super) fn keys(&mut self, node: &Node, known: &[&str]) {
+    pub(crate) fn keys(&mut self, node: &Node, known: &[&str]) {
         let Some(mapping) = node.mapping() else {
             self.wrong(self.place(node), format!("a mapping with {} stands here", known.join(", ")));
             return;
@@ -42,7 +42,7 @@ impl Shape<'_> {
     }
 
     /// The items of a list that may be missing.
-    pub(super) fn list<'n>(&mut self, node: Option<&'n Node>) -> &'n [Node] {
+    pub(crate) fn list<'n>(&mut self, node: Option<&'n Node>) -> &'n [Node] {
         match node {
             None | Some(Node { value: Value::Null, .. }) => &[],
             Some(Node { value: Value::Sequence(items), .. }) => items,
@@ -54,7 +54,7 @@ impl Shape<'_> {
     }
 
     /// A text that must be there.
-    pub(super) fn text(&mut self, node: &Node) -> Option<Placed<String>> {
+    pub(crate) fn text(&mut self, node: &Node) -> Option<Placed<String>> {
         let place = self.place(node);
         if let Some(text) = node.text() {
             return Some(Placed::new(text.to_owned(), place));
@@ -64,12 +64,12 @@ impl Shape<'_> {
     }
 
     /// The texts of a list that may be missing.
-    pub(super) fn texts(&mut self, node: Option<&Node>) -> Vec<Placed<String>> {
+    pub(crate) fn texts(&mut self, node: Option<&Node>) -> Vec<Placed<String>> {
         self.list(node).iter().filter_map(|item| self.text(item)).collect()
     }
 
     /// A whole number, up to the largest that a register holds; the tree's numbers are smaller.
-    pub(super) fn number(&mut self, node: Option<&Node>) -> Option<u64> {
+    pub(crate) fn number(&mut self, node: Option<&Node>) -> Option<u64> {
         let node = node.filter(|node| !node.is_null())?;
         let place = self.place(node);
         let text = self.texts.at(place).trim();
