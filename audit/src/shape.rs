@@ -1,6 +1,6 @@
 //! Reading mappings whose keys are all known: what is left out by a typing error is a control that is not there.
 
-use perry_sandbox_compose::{Node, Value, shown};
+use perry_sandbox_compose::{Node, Span, Value, shown};
 
 use crate::input::{Unread, UnreadKind, nearest};
 use crate::launch::Reader;
@@ -15,8 +15,12 @@ pub(crate) struct Shape<'a> {
 
 impl Shape<'_> {
     pub(crate) fn place(&self, node: &Node) -> Place {
+        self.at(node.span)
+    }
+
+    pub(crate) fn at(&self, span: Span) -> Place {
         let files = [self.file];
-        Reader { files: &files }.place(node.span).unwrap_or_else(|| self.texts.whole(self.file))
+        Reader { files: &files }.place(span).unwrap_or_else(|| self.texts.whole(self.file))
     }
 
     pub(crate) fn wrong(&mut self, place: Place, message: impl Into<String>) {
@@ -29,9 +33,8 @@ impl Shape<'_> {
             self.wrong(self.place(node), format!("a mapping with {} stands here", known.join(", ")));
             return;
         };
-        let files = [self.file];
         for (key, _) in mapping.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            let place = Reader { files: &files }.place(key.span).unwrap_or_else(|| self.place(node));
+            let place = self.at(key.span);
             let message = format!("nothing reads `{}` here", shown(&key.name));
             let mut unread = Unread::new(UnreadKind::UnknownKey, place, message);
             if let Some(near) = nearest(&key.name, known.iter().copied()) {

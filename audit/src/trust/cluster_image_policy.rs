@@ -85,8 +85,8 @@ fn demand(shape: &mut Shape<'_>, node: &Node, beyond: &mut Vec<Placed<&'static s
     }
     if let Some(keyless) = node.get("keyless") {
         shape.keys(keyless, &KEYLESS);
-        let waives = |node: &&Node| matches!(node.value, Value::Bool(true));
-        let waived = keyless.get("insecureIgnoreSCT").filter(waives).map(|node| shape.place(node));
+        let is_on = |node: &&Node| matches!(node.value, Value::Bool(true));
+        let waived = keyless.get("insecureIgnoreSCT").filter(is_on).map(|node| shape.place(node));
         let identities =
             shape.list(keyless.get("identities")).iter().map(|node| identity(shape, node)).collect();
         let url = keyless.get("url").and_then(Node::text);

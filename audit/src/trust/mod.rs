@@ -7,6 +7,7 @@ mod subject;
 
 pub use model::{Demand, DemandKind, Identity, IdentityPart, KeySource, TrustRule};
 
+pub(crate) use subject::Subject;
 
 use perry_sandbox_compose::Node;
 

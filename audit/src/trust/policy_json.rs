@@ -36,7 +36,7 @@ pub(super) fn read(shape: &mut Shape<'_>, document: &Node, rules: &mut Vec<Trust
     for (transport, scopes) in transports.filter(|(key, _)| matches!(key.name.as_str(), "docker" | "atomic"))
     {
         for (scope, requirements) in scopes.mapping().into_iter().flat_map(Mapping::iter) {
-            let place = shape.place(&Node::new(scope.span, requirements.value.clone()));
+            let place = shape.at(scope.span);
             let name = if scope.name.is_empty() { transport.name.clone() } else { scope.name.clone() };
             let demands = demands(shape, requirements);
             rules.push(rule(name, Some(Placed::new(scope.name.clone(), place)), place, demands));

@@ -9,6 +9,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// One subject; a star in it is a star.
+    pub(crate) fn exact(text: &str) -> Self {
+        Self { text: text.replace('*', "\u{2217}"), is_loose: false }
+    }
+
     /// A pattern of ours, anchored, with stars.
     pub(crate) fn of_stars(text: &str) -> Self {
         Self { text: text.to_owned(), is_loose: false }
