@@ -36,6 +36,7 @@ mod finding;
 mod fix;
 mod grade;
 mod ignore;
+mod import;
 mod input;
 mod launch;
 mod output;
@@ -53,6 +54,7 @@ pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target,
 pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};
 pub use ignore::{Baseline, BaselineError, Ignores, Settings, SettingsError};
+pub use import::{ImportError, ImportLoss, Imported, KeyFile, LossKind, import};
 pub use input::{
     Host, Input, Kind, NoHost, PolicyFile, ProfileFile, ProfileForm, Refused, Subject, TrustFile, TrustForm,
 };

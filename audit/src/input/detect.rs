@@ -79,7 +79,7 @@ fn has_policy_schema(text: &str) -> bool {
 }
 
 /// What the documents of a YAML or JSON text are.
-pub(super) fn by_tree(documents: &[Node]) -> Option<Kind> {
+pub(crate) fn by_tree(documents: &[Node]) -> Option<Kind> {
     let first = documents.iter().find(|document| document.mapping().is_some())?;
     let kind = first.get("kind").and_then(Node::text);
     if first.get("defaultAction").is_some() {

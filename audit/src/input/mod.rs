@@ -15,5 +15,6 @@ pub use host::{Host, NoHost};
 pub use policy::{PolicyFile, Refused};
 pub use subject::{Input, ProfileFile, Subject, TrustFile};
 
+pub(crate) use detect::by_tree;
 pub(crate) use read::{Around, Outcome, read};
 pub(crate) use unread::{Unread, UnreadKind, nearest};
