@@ -114,7 +114,7 @@ pub use names::{
 };
 pub use pattern::{
     DevicePath, EgressPattern, EnvPattern, HostPath, HostPattern, NetworkName, Pattern, PatternError,
-    PatternSet, PortPattern, PublishAddress, VolumeName, is_loader_variable,
+    PatternSet, PortPattern, PublishAddress, PublishOn, VolumeName, is_loader_variable,
 };
 pub use plan::{
     EGRESS_PROXY_PORT, LaunchPlan, MemoryEnforcement, Mount, MountAccess, Network, PlanDigest, PlanLine,

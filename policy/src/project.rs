@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::pattern::{NetworkName, PatternError, PublishAddress, VolumeName, is_at_or_below, is_normal};
+use crate::pattern::{NetworkName, PatternError, PublishOn, VolumeName, is_at_or_below, is_normal};
 
 /// A compose service or workload node of a project, written `project/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,8 +110,8 @@ pub struct Attachment {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Publication {
-    /// Address and port of the host.
-    pub on: PublishAddress,
+    /// Address and port of the host; of a range the first port that is free.
+    pub on: PublishOn,
     /// The port inside.
     pub port: NonZeroU16,
     /// What goes through it.

@@ -1,8 +1,8 @@
 //! What a plan demands of a backend, and whether that backend holds all of it: asked before anything starts.
 
 use perry_sandbox_policy::{
-    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, Protocol,
-    Publication, RootfsMode, Terminal,
+    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, RootfsMode,
+    Terminal,
 };
 use thiserror::Error;
 
@@ -83,11 +83,6 @@ pub enum PlanError {
         "the plan's working folder is `{0}`, and a WebAssembly module has none: use an image whose working folder is `/`"
     )]
     WorkingFolder(String),
-    /// Datagrams are not published.
-    #[error(
-        "`{0}` cannot be published: only TCP connections are, so leave the port out or use another protocol"
-    )]
-    Datagrams(Box<Publication>),
     /// This processor is not known to the seccomp compiler.
     #[error("there is no seccomp table for this processor: x86_64 and aarch64 are known")]
     Arch,
@@ -101,9 +96,6 @@ pub(crate) fn check_plan(
 ) -> Result<(), PlanError> {
     if plan.backend.as_str() != backend {
         return Err(PlanError::Backend { planned: plan.backend.to_string(), here: backend });
-    }
-    if let Some(one) = plan.publish.iter().find(|one| one.protocol == Protocol::Udp) {
-        return Err(PlanError::Datagrams(Box::new(one.clone())));
     }
     demanded(plan).into_iter().try_for_each(|control| check(backend, control, table))
 }

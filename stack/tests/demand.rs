@@ -50,8 +50,23 @@ fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
     assert_eq!(on, ["0.0.0.0:53 to 53/udp", "127.0.0.1:8080 to 80/tcp", "[::1]:90 to 90/tcp"]);
     assert_eq!(demand.notes, ["port 80 is published on 127.0.0.1: the file names no address"]);
-    assert!(refused("ports: ['80']")[0].contains("name the host's port: `8080:80`"));
-    assert!(refused("ports: ['8000-8010:80']")[0].contains("write one port"));
+}
+
+#[test]
+fn a_port_of_a_range_or_of_the_kernels_choice_is_published() {
+    let on =
+        |text: &str| -> Vec<String> { wants(text).project.publish.iter().map(ToString::to_string).collect() };
+    assert_eq!(
+        on("ports: ['80', '0.0.0.0::81/udp']"),
+        ["0.0.0.0:free to 81/udp", "127.0.0.1:free to 80/tcp"]
+    );
+    assert_eq!(on("ports: [{target: 80, published: 0}]"), ["127.0.0.1:free to 80/tcp"]);
+    assert_eq!(on("ports: ['8000-8010:80']"), ["127.0.0.1:8000-8010 to 80/tcp"]);
+    assert_eq!(
+        on("ports: ['8000-8001:80-81/udp']"),
+        ["127.0.0.1:8000 to 80/udp", "127.0.0.1:8001 to 81/udp"]
+    );
+    assert!(refused("ports: ['8000-9999:80']")[0].contains("a range of at most 1024"));
 }
 
 #[test]
@@ -206,7 +221,10 @@ fn a_refusal_stands_at_its_line() {
 #[test]
 fn what_there_is_once_is_had_once() {
     assert!(refused("scale: 2\nports: ['8080:80']")[0].contains("it publishes a port"));
-    assert!(one("scale: 2").all_refused().is_empty());
+    assert!(refused("scale: 3\nports: ['8080-8081:80']")[0].contains("it publishes a port"));
+    for text in ["scale: 2", "scale: 2\nports: ['80']", "scale: 2\nports: ['8080-8081:80']"] {
+        assert!(one(text).all_refused().is_empty(), "{text}");
+    }
     let two = |a: &str, b: &str| {
         let text = format!(
             "name: shop\nservices: {{a: {{image: x, ports: ['{a}']}}, b: {{image: x, ports: ['{b}']}}}}\n"
@@ -215,6 +233,7 @@ fn what_there_is_once_is_had_once() {
     };
     assert_eq!((two("80:1", "80:2"), two("80:1", "0.0.0.0:80:2"), two("0.0.0.0:80:1", "80:2")), (1, 1, 1));
     assert_eq!((two("80:1", "81:1"), two("80:1", "127.0.0.2:80:1"), two("80:1", "80:1/udp")), (0, 0, 0));
+    assert_eq!((two("80-81:1", "80-81:1"), two("1", "2")), (0, 0), "of several each takes one");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use perry_sandbox_compose::{Budget, Node, Problem, Request, merged_with, parse_yaml};
 
-use super::detect::{at_first_sight, by_tree};
+use super::detect::{at_first_sight, by_tree, is_toml};
 use super::policy::{Refused, read_policy};
 use super::stack::read_stack;
 use super::{Host, Input, Kind, ProfileFile, Subject, TrustFile, Unread, UnreadKind};
@@ -71,8 +71,9 @@ fn file(
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = None;
-    let kind = match at_first_sight(name, text) {
+    let kind = match at_first_sight(text) {
         Some(kind) => Some(kind),
+        None if is_toml(name) => None,
         None => match parse(text) {
             Ok(read) => {
                 let kind = by_tree(&read);

@@ -48,7 +48,7 @@ struct Test {
 /// Whether a text says that it is a profile of ours.
 pub(crate) fn has_own_schema(text: &str) -> bool {
     text.lines().any(|line| {
-        let value = line.trim_start().strip_prefix("schema");
+        let value = line.strip_prefix("schema");
         let value = value.map(|rest| rest.trim_start_matches(['"', '\'', ' ', '\t', '=']));
         value.is_some_and(|value| value.starts_with("perry-sandbox/seccomp-profile"))
     })

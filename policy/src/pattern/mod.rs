@@ -5,6 +5,7 @@ mod env;
 mod error;
 mod exact;
 mod path;
+mod publish;
 mod set;
 
 pub use egress::{EgressPattern, HostPattern, PortPattern};
@@ -12,8 +13,9 @@ pub(crate) use env::is_variable;
 pub use env::{EnvPattern, is_loader_variable};
 pub use error::PatternError;
 pub(crate) use error::{as_text, serialize_as_text};
-pub use exact::{DevicePath, NetworkName, PublishAddress, VolumeName};
+pub use exact::{DevicePath, NetworkName, VolumeName};
 pub use path::HostPath;
 pub(crate) use path::{is_at_or_below, is_normal};
+pub use publish::{PublishAddress, PublishOn};
 pub(crate) use set::first;
 pub use set::{Pattern, PatternSet};

@@ -3,8 +3,10 @@
 //! A plan becomes a [`Script`](script::Script), by a pure function of each backend; one piece of code carries scripts out.
 
 mod apple;
+mod attach;
 mod brought;
 mod caught;
+mod client;
 mod docker;
 mod embedded;
 mod end;
@@ -25,6 +27,7 @@ mod podman;
 mod prepared;
 mod program;
 mod project;
+mod reply;
 mod run;
 mod runsc;
 mod script;
@@ -35,6 +38,7 @@ mod table;
 mod tests;
 mod tool;
 
+pub(crate) use attach::attend;
 pub use fuzzing::engine;
 pub(crate) use guard::guard;
 pub use host::HostTools;

@@ -229,6 +229,7 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::client::Client;
     use super::super::script::Action;
     use super::super::script::Backend;
     use super::super::tool::Call;
@@ -252,7 +253,7 @@ mod tests {
             create: None,
             confirm: None,
             caught: None,
-            run: call(&["-c", "true"]),
+            run: Client::Call(call(&["-c", "true"])),
             signal: Action::Call(call(&["-c", "true"])),
             state: None,
             end: None,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::caught::Caught;
+use super::client::Client;
 use super::http::Exchange;
 use super::project::{HOSTS, Names};
 use super::stock::required::Required;
@@ -54,7 +55,7 @@ pub(crate) struct Script {
     /// What the engine must say of it then.
     pub(crate) confirm: Option<Confirm>,
     /// Starts it, and stays with it: its streams are the sandbox's.
-    pub(crate) run: Call,
+    pub(crate) run: Client,
     /// Sends its program the signal [`SIGNAL`].
     pub(crate) signal: Action,
     /// Says what it does with signals, where [`Script::program`] does not.
@@ -300,6 +301,11 @@ impl Script {
         }
     }
 
+    /// Whether [`Script::has_started`] knows it also of one that has ended, so that one of which it does not say so never ran.
+    pub(crate) const fn keeps_start(&self) -> bool {
+        matches!(self.backend, Backend::Podman)
+    }
+
     /// How an engine's client says that there is no such sandbox, where it has no way to be asked not to mind.
     const fn gone(&self) -> Option<&'static str> {
         match self.backend {
@@ -345,7 +351,7 @@ impl Script {
         if let Some(confirm) = &self.confirm {
             steps.push(format!("it must say then that it is what was asked for: {}", confirm.ask));
         }
-        steps.push(self.run.line());
+        steps.extend(self.run.steps());
         steps.push(format!("for each signal: {}", self.signal));
         steps.extend(self.end.iter().map(|action| format!("to end it: {action}")));
         steps.extend(self.state.iter().map(|action| format!("at its end: {action}")));

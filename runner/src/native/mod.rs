@@ -69,6 +69,7 @@ pub(crate) use prepared::Prepared;
 pub(crate) use process::Process;
 pub(crate) use pump::{Outlet, source_of};
 pub(crate) use recorder::Recorder;
+pub(crate) use report::report_failure;
 pub(crate) use run::pipes;
 pub(crate) use run::{Finished, Place, run};
 pub(crate) use settings::{Bounds, NetworkWish, RootFolder, Settings, VolumeFolder};

@@ -87,6 +87,7 @@ pub(crate) fn run(
 ) -> Result<Finished, RunError> {
     // What cannot be reached is not started.
     let publisher = Publisher::bind(&settings.publish)?;
+    publisher.as_ref().map_or(Ok(()), |publisher| publisher.tell(place.observer))?;
     let place = &Place { publisher: publisher.as_ref(), ..*place };
     clear(place.live)?;
     if let Some(released) = warm::release(settings, root, place)? {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use perry_sandbox_policy::Protocol;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ use super::steps::{MAX_MOUNTS, MAX_NETWORKS, MAX_SECRETS, MAX_VOLUMES, Slot, Ste
 use super::sys::MountAttributes;
 use super::text::{Text, TextError};
 use crate::project::Link;
-use crate::publish::CONNECTIONS;
+use crate::publish::{CALLERS, CONNECTIONS};
 
 /// Everything that is done to start one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,7 +189,10 @@ impl Spec {
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
         steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
         steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
-        steps.extend((!settings.publish.is_empty()).then_some(Step::MakeSockets { count: CONNECTIONS }));
+        for (protocol, count) in [(Protocol::Tcp, CONNECTIONS), (Protocol::Udp, CALLERS)] {
+            let is_wanted = settings.publish.iter().any(|one| one.protocol == protocol);
+            steps.extend(is_wanted.then_some(Step::MakeSockets { protocol, count }));
+        }
         steps.push(Step::NewKeyring);
         steps.extend(
             (0..ground.cgroup.unwrap_or(0)).map(|number| Step::JoinGroup { by: Slot::Group(number) }),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use perry_sandbox_policy::EGRESS_PROXY_PORT;
+use perry_sandbox_policy::{EGRESS_PROXY_PORT, Protocol};
 use serde::{Deserialize, Serialize};
 
 use super::ids::Users;
@@ -206,8 +206,8 @@ pub(crate) enum Step {
     LoopbackUp,
     /// Bind the sockets of the egress proxy, send them to the runner, and close them.
     OpenDoor,
-    /// Make sockets for connections to published ports, send them to the runner, and close them.
-    MakeSockets { count: u16 },
+    /// Make sockets for what comes to published ports, send them to the runner, and close them.
+    MakeSockets { protocol: Protocol, count: u16 },
     /// Limit one resource of each process.
     Limit { resource: u32, soft: u64, hard: u64 },
     /// New session keyring: keyrings are not namespaced.
@@ -307,8 +307,8 @@ impl fmt::Display for Step {
             Self::Pivot => f.write_str("pivot_root, and detach the old root"),
             Self::HostName { name } => write!(f, "set the host name {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback up"),
-            Self::MakeSockets { count } => {
-                write!(f, "hand {count} sockets for connections to published ports to the runner")
+            Self::MakeSockets { protocol, count } => {
+                write!(f, "hand {count} sockets for what comes to published {protocol} ports to the runner")
             }
             Self::OpenDoor => write!(
                 f,

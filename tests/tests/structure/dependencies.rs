@@ -14,7 +14,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
-    ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
+    (
+        "ffi",
+        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "audit"],
+    ),
     ("perry", &["ffi"]),
     ("compose", &[]),
     ("audit", &["policy", "profiles", "compose"]),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::brought::{refuse_variables, refuse_volumes};
+use super::super::client::Client;
 use super::super::host::HostTools;
 use super::super::images::{manifest_hex, manifest_name};
 use super::super::order::System;
@@ -95,7 +96,7 @@ impl Apple {
             create: Some(Action::Call(self.call(&words))),
             confirm: None,
             caught: None,
-            run: self.call(&["start", "--attach", "--interactive", name]),
+            run: Client::Call(self.call(&["start", "--attach", "--interactive", name])),
             signal: Action::Call(self.call(&["kill", &format!("--signal={SIGNAL}"), name])),
             state: None,
             end: None,

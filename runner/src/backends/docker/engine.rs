@@ -11,7 +11,9 @@ use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::super::attach::Attach;
 use super::super::caught::{COLUMNS, Caught};
+use super::super::client::Client;
 use super::super::host::HostTools;
 use super::super::http::Exchange;
 use super::super::place;
@@ -176,12 +178,7 @@ impl Docker {
         let mut create = self.socket.exchange("POST", &format!("/containers/create?name={name}"));
         create.body = Some(body.to_string());
         let look = self.socket.exchange("GET", &format!("/containers/{name}/json"));
-        let mut run = Call::new(&self.client, ["start", "--attach", "--interactive", name]);
-        run.env.clone_from(&self.env);
-        run.env.remove("DOCKER_CONTEXT");
-        run.env.insert("DOCKER_HOST".to_owned(), format!("unix://{}", self.socket.0.display()));
-        // The user's own configuration could name plugins and other programs.
-        run.env.insert("DOCKER_CONFIG".to_owned(), folder.display().to_string());
+        let run = Attach::of(name, |target| self.socket.exchange("POST", target));
         let user = plan.process.user;
         Ok(Script {
             backend: self.backend,
@@ -199,7 +196,7 @@ impl Docker {
             required: Required::of(plan, Engine::Docker(self), self.backend, Some((user.uid, user.gid)))?,
             names: None,
             connect: connect.collect(),
-            run,
+            run: Client::Attach(Box::new(run)),
             signal: Action::Ask(
                 self.socket.exchange("POST", &format!("/containers/{name}/kill?signal={SIGNAL}")),
             ),

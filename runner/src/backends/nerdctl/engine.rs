@@ -11,6 +11,7 @@ use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
 
 use super::super::brought::{refuse_variables, refuse_volumes};
+use super::super::client::Client;
 use super::super::docker::{Info, Trait, kernel, read_info};
 use super::super::host::HostTools;
 use super::super::images::manifest_hex;
@@ -191,7 +192,7 @@ impl Nerdctl {
             create: None,
             confirm: None,
             caught: None,
-            run,
+            run: Client::Call(run),
             signal: Action::Call(self.call(&["kill", &format!("--signal={SIGNAL}"), name])),
             state: Some(Action::Call(state)),
             end: None,

@@ -7,6 +7,7 @@ use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, 
 use perry_sandbox_profiles::{Arch, Runtime, to_oci_json};
 use serde::{Deserialize, Serialize};
 
+use super::super::client::Client;
 use super::super::host::HostTools;
 use super::super::images::engine_id;
 use super::super::place;
@@ -148,7 +149,7 @@ impl Podman {
             terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
-            run,
+            run: Client::Call(run),
             signal: of(&["kill", "--signal", SIGNAL, name]),
             caught: None,
             state: None,

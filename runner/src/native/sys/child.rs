@@ -181,7 +181,7 @@ impl Child<'_> {
             Step::WorkingFolder { path } => working_folder(path.as_c()),
             Step::DieWithParent => self.die_with_parent(),
             Step::OpenDoor => door::open(self.fd(Slot::Report)),
-            Step::MakeSockets { count } => passage::make(self.fd(Slot::Report), *count),
+            Step::MakeSockets { protocol, count } => passage::make(self.fd(Slot::Report), *protocol, *count),
             Step::CloseOthers => self.close_others(),
             Step::Record { program, key } => notify::listen(program, *key, self.fd(Slot::Report)),
             Step::Join { users } => {

@@ -3,6 +3,7 @@
 mod attacks;
 mod bombs;
 mod changed;
+mod datagrams;
 mod defences;
 mod devices;
 mod egress;
