@@ -27,7 +27,8 @@ fn losses(imported: &Imported) -> Vec<(LossKind, &str)> {
 }
 
 fn cluster(authorities: &str, globs: &[&str]) -> String {
-    let globs: String = globs.iter().map(|glob| format!("    - glob: {glob}\n")).collect();
+    let globs: Vec<String> = globs.iter().map(|glob| format!("    - glob: {glob}\n")).collect();
+    let globs = globs.concat();
     format!(
         "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {{name: release}}\nspec:\n  images:\n{globs}  authorities:\n{authorities}"
     )
@@ -53,10 +54,8 @@ fn an_identity_of_the_public_instance_is_taken_whole() {
 
 #[test]
 fn a_key_in_the_file_becomes_a_file_beside_the_policy() {
-    let data = format!(
-        "        data: |\n{}",
-        KEY.lines().map(|line| format!("          {line}\n")).collect::<String>()
-    );
+    let lines: Vec<String> = KEY.lines().map(|line| format!("          {line}\n")).collect();
+    let data = format!("        data: |\n{}", lines.concat());
     let imported = imported("cip.yaml", &cluster(&format!("    - key:\n{data}"), &["ghcr.io/acme/tools"]));
     let [key] = imported.keys.as_slice() else { panic!("one key") };
     assert_eq!((key.name.as_str(), key.pem.as_str()), ("release-1.pub", KEY));
