@@ -1,5 +1,7 @@
 //! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
 
 mod broken;
+mod ended;
+mod faults;
 mod life;
 mod shop;
