@@ -94,6 +94,7 @@ fn clear(folder: &Path) -> Result<(), ProjectError> {
 /// Removes one that nobody is in. Where a project is named it must be of that.
 pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Result<(), ProjectError> {
     let lock = yard.lock()?;
+    yard.forget_begun(name, clear)?;
     yard.one_of(project, name)?;
     let inside = members::collect(yard, &lock)?;
     let of = inside.iter().flat_map(|member| member.addresses_in(name));

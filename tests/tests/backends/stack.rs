@@ -2,6 +2,8 @@
 
 mod broken;
 mod build;
+mod ended;
+mod faults;
 mod files;
 mod life;
 mod pause;

@@ -9,12 +9,12 @@ use super::shop::{Shop, services, shops};
 const SERVICE: &str = "{image: 'oci:examples/hello/image', command: [/bin/busybox, sleep, '300']";
 
 /// A project of services in one network, each a line of its own.
-fn of(lines: &[(&str, &str)]) -> String {
+pub(super) fn of(lines: &[(&str, &str)]) -> String {
     let lines = lines.iter().map(|(name, more)| format!("  {name}: {SERVICE}{more}}}\n"));
     format!("services:\n{}", lines.collect::<String>())
 }
 
-fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
+pub(super) fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
     let ran = shop.up(more);
     assert_eq!(ran.code, code, "{}: {ran:?}", shop.backend);
     assert!(ran.stderr.contains(says), "{}: {says} is not in {}", shop.backend, ran.stderr);
@@ -22,7 +22,12 @@ fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
 }
 
 fn is_undone_at_an_interrupt(shop: &Shop, child: Child) {
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    is_undone_at(shop, child, "-INT");
+}
+
+/// Sends it a signal at which it is to undo all that it has done.
+pub(super) fn is_undone_at(shop: &Shop, child: Child, signal: &str) {
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     let ran = child.wait_with_output().expect("it ends");
     assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
