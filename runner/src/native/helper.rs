@@ -30,6 +30,8 @@ pub(crate) enum Role {
     Supervisor,
     /// Removes the sandbox of an engine when its runner is killed.
     Guard,
+    /// Keeps a network of an ordinary user.
+    Keeper,
     /// Starts the monitor of one microvm, and stays with it.
     Machine,
     /// Runs one WebAssembly module.
@@ -43,6 +45,7 @@ impl Role {
         Self::Detacher,
         Self::Supervisor,
         Self::Guard,
+        Self::Keeper,
         Self::Machine,
         #[cfg(feature = "wasm")]
         Self::Module,
@@ -56,6 +59,7 @@ impl Role {
             Self::Supervisor => "perry-sandbox-supervisor",
             Self::Machine => "perry-sandbox-machine",
             Self::Guard => "perry-sandbox-guard",
+            Self::Keeper => "perry-sandbox-keeper",
             #[cfg(feature = "wasm")]
             Self::Module => "perry-sandbox-module",
         }
@@ -66,8 +70,10 @@ impl Role {
         match self {
             Self::Detacher => matches!(other, Self::Supervisor),
             // One sandbox each, and none of these starts anything.
-            Self::Supervisor => !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor),
-            Self::Launcher | Self::Guard | Self::Machine => false,
+            Self::Supervisor => {
+                !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor | Self::Keeper)
+            }
+            Self::Launcher | Self::Guard | Self::Keeper | Self::Machine => false,
             #[cfg(feature = "wasm")]
             Self::Module => false,
         }
@@ -163,6 +169,7 @@ fn serve_if_helper() -> Option<bool> {
         Role::Detacher => detach(control),
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
         Role::Machine => deaf().and_then(|()| crate::microvm::serve(&control)),
+        Role::Keeper => deaf().and_then(|()| crate::project::keep(&control)),
         Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
         #[cfg(feature = "wasm")]
         Role::Module => crate::wasm::serve(&control),
