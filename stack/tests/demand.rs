@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{Terminal, VolumeAccess};
+use perry_sandbox_policy::{Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -84,24 +84,28 @@ fn a_service_is_found_by_its_names_in_each_network() {
 #[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
-        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/srv:ro, /var/in:/var/in]}}\nvolumes: {data: , logs: }\n",
+        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
     ));
     assert!(demands.all_refused().is_empty());
     let web = &demands.services["web"];
     let volumes: Vec<_> =
         web.project.volumes.iter().map(|one| (one.volume.to_string(), one.access)).collect();
     assert_eq!(volumes, [("data".to_owned(), VolumeAccess::Write), ("logs".to_owned(), VolumeAccess::Read)]);
+    let mount = |source: &str, target: &str| {
+        let target = Some(target.parse().unwrap());
+        vec![WantedMount { source: source.to_owned(), target }]
+    };
     assert_eq!(
         (&web.grants.mounts_read, &web.grants.mounts_write),
-        (&vec!["/srv".to_owned()], &vec!["/var/in".to_owned()])
+        (&mount("/srv", "/elsewhere"), &mount("/p/in", "/var/in"))
     );
     for (volume, why) in [
         ("/var/run/docker.sock:/var/run/docker.sock", "commands the host"),
         ("/run/user/7/podman/podman.sock:/x", "commands the host"),
         ("/etc/ssl:/etc/ssl", "is not a folder that can be shared"),
-        ("/srv/here:/elsewhere", "mount it where it is"),
+        ("/srv/here:/proc/here", "`/proc/here` is not"),
+        ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("./here:/there", "use a named volume"),
         ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));
@@ -243,4 +247,41 @@ fn networks_and_volumes_of_others_are_not_touched() {
     let found: Vec<_> =
         demands.all_refused().iter().map(|one| (one.subject.clone(), one.attribute.clone())).collect();
     assert_eq!(found, [("network `n`".into(), "external".into()), ("volume `vol`".into(), "driver".into())]);
+}
+
+#[test]
+fn a_build_is_read_and_what_it_cannot_have_is_refused() {
+    let read = |build: &str| {
+        let text = format!(
+            "name: shop\nservices: {{a: {{build: {{context: /srv/a, {build}}}}}}}\nsecrets: {{token: {{file: /t}}}}\n"
+        );
+        demand(&stack(&text)).services.remove("a").unwrap()
+    };
+    let plain = read("args: {A: 1}, target: web, labels: {l: v}, no_cache: true, pull: true, network: none");
+    assert!(plain.refused.is_empty(), "{:?}", plain.refused);
+    let build = plain.build.unwrap();
+    assert_eq!(
+        (build.context.as_str(), build.args["A"].as_str(), build.labels["l"].as_str()),
+        ("/srv/a", "1", "v")
+    );
+    assert_eq!((build.target.as_deref(), build.no_cache, build.pull), (Some("web"), true, true));
+    for (part, why) in [
+        ("privileged: true", "takes every wall away"),
+        ("network: host", "cannot give its build a network"),
+        ("ssh: [default]", "the user's keys"),
+        ("secrets: [token]", "in its layers"),
+        ("entitlements: [network.host]", "walls away"),
+        ("additional_contexts: {x: /etc}", "not done here yet"),
+        ("platforms: [linux/amd64, linux/arm64]", "not done here yet"),
+        ("extra_hosts: ['a:1.2.3.4']", "not done here yet"),
+    ] {
+        let found = read(part).refused;
+        assert!(found.len() == 1 && found[0].why.contains(why), "{part}: {found:?}");
+    }
+    let beside = "name: shop\nservices: {a: {image: x, build: {context: /srv/a, ssh: [default]}}}\n";
+    let beside = demand(&stack(beside)).services.remove("a").unwrap();
+    assert!(
+        beside.refused.is_empty() && beside.build.unwrap().refused.len() == 1,
+        "an image that is named may be used"
+    );
 }

@@ -41,7 +41,8 @@ impl FromStr for DevicePath {
     }
 }
 
-fn name_of_project(text: &str) -> Result<String, PatternError> {
+/// A name inside a project.
+pub(crate) fn name_of_project(text: &str) -> Result<String, PatternError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     // SECURITY: `host` and `none` mean the host's own namespaces to container engines.
     let reserved = matches!(text, "host" | "none" | "bridge");

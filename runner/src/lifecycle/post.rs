@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use perry_sandbox_policy::Publication;
 
-use super::control::{Answer, Order};
+use super::control::{Answer, Order, Pause};
 use super::error::LifecycleError;
 use super::folder::Held;
 use super::health::Health;
 use super::record::{Record, State};
+use super::tree::{self, Load};
 use crate::io::Remote;
 use crate::native::{Group, Observer, Target, Users, send};
 
@@ -39,6 +40,8 @@ pub(super) struct Post {
     line: AtomicU64,
     joined: Mutex<BTreeSet<i32>>,
     spent: AtomicU64,
+    /// Whether its processes are stopped. Held while that changes.
+    paused: Mutex<bool>,
     guests: Mutex<Guests>,
     change: Condvar,
 }
@@ -114,6 +117,7 @@ impl Post {
             line: AtomicU64::new(line),
             joined: Mutex::new(BTreeSet::new()),
             spent: AtomicU64::new(0),
+            paused: Mutex::new(false),
             guests: Mutex::new(Guests::default()),
             change: Condvar::new(),
         }
@@ -130,6 +134,15 @@ impl Post {
         if !self.is_running() {
             return Err(NOT_NOW.to_owned());
         }
+        if self.is_paused() {
+            return Err("the sandbox is paused: let it go on first".to_owned());
+        }
+        self.first_process()
+    }
+
+    /// Where its first process is.
+    fn first_process(&self) -> Result<Target, String> {
+        const NOT_NOW: &str = "the sandbox has just ended, or has not begun";
         if let Some(work) = &self.order.engine {
             return work.target();
         }
@@ -137,6 +150,43 @@ impl Post {
         let (pid, process, group) = first.as_ref().ok_or(NOT_NOW)?;
         let process = process.try_clone().map_err(|error| error.to_string())?;
         Ok(Target { pid: *pid, process, group: group.clone(), users: Users::Own })
+    }
+
+    /// Whether its processes are stopped.
+    pub(super) fn is_paused(&self) -> bool {
+        *lock(&self.paused)
+    }
+
+    /// Stops its processes and those that have joined, or lets them go on.
+    pub(super) fn turn(&self, pause: Pause) -> Result<(), String> {
+        let mut paused = lock(&self.paused);
+        let wanted = pause == Pause::Begin;
+        if *paused == wanted {
+            return Err(if wanted { "it is paused already" } else { "it is not paused" }.to_owned());
+        }
+        let first = self.first_process()?.pid;
+        let tops = || std::iter::once(first).chain(self.joined()).collect();
+        if wanted {
+            tree::freeze(&tops)?;
+        } else {
+            tree::thaw(&tops)?;
+        }
+        *paused = wanted;
+        self.change_record(|is| *is = wanted).map_err(|error| error.to_string())
+    }
+
+    /// What it uses now.
+    pub(super) fn measure(&self) -> Result<Load, String> {
+        let first = self.first_process()?.pid;
+        let tops: Vec<i32> = std::iter::once(first).chain(self.joined()).collect();
+        Ok(tree::measure(&tops))
+    }
+
+    fn change_record(&self, change: impl FnOnce(&mut bool)) -> Result<(), LifecycleError> {
+        let mut record = lock(&self.record);
+        let State::Running { paused, .. } = &mut record.state else { return Ok(()) };
+        change(paused);
+        self.held.write(&record)
     }
 
     /// Counts a process that has joined.
@@ -175,6 +225,9 @@ impl Post {
         self.executed.store(false, Ordering::SeqCst);
         *lock(&self.first) = None;
         self.spent.store(0, Ordering::Relaxed);
+        if std::mem::take(&mut *lock(&self.paused)) {
+            self.change_record(|paused| *paused = false)?;
+        }
         if self.order.health.is_none() {
             return Ok(());
         }
@@ -255,6 +308,8 @@ impl Post {
     pub(super) fn stop(&self, signal: i32, grace: Duration) {
         lock(&self.guests).stopping = true;
         self.change.notify_all();
+        // What is stopped hears nothing. One that was not paused is what we want.
+        self.turn(Pause::End).ok();
         // A sandbox that has ended needs no signal.
         self.remote.signal(signal).ok();
         self.ends_within(grace);

@@ -32,6 +32,8 @@ pub(crate) enum Role {
     Guard,
     /// Keeps a network of an ordinary user.
     Keeper,
+    /// Starts a sandbox of an engine that is asked over a socket, and passes its streams on.
+    Client,
     /// Starts the monitor of one microvm, and stays with it.
     Machine,
     /// Runs one WebAssembly module.
@@ -46,6 +48,7 @@ impl Role {
         Self::Supervisor,
         Self::Guard,
         Self::Keeper,
+        Self::Client,
         Self::Machine,
         #[cfg(feature = "wasm")]
         Self::Module,
@@ -60,6 +63,7 @@ impl Role {
             Self::Machine => "perry-sandbox-machine",
             Self::Guard => "perry-sandbox-guard",
             Self::Keeper => "perry-sandbox-keeper",
+            Self::Client => "perry-sandbox-client",
             #[cfg(feature = "wasm")]
             Self::Module => "perry-sandbox-module",
         }
@@ -73,7 +77,7 @@ impl Role {
             Self::Supervisor => {
                 !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor | Self::Keeper)
             }
-            Self::Launcher | Self::Guard | Self::Keeper | Self::Machine => false,
+            Self::Launcher | Self::Guard | Self::Keeper | Self::Client | Self::Machine => false,
             #[cfg(feature = "wasm")]
             Self::Module => false,
         }
@@ -171,6 +175,7 @@ fn serve_if_helper() -> Option<bool> {
         Role::Machine => deaf().and_then(|()| crate::microvm::serve(&control)),
         Role::Keeper => deaf().and_then(|()| crate::project::keep(&control)),
         Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
+        Role::Client => deaf().and_then(|()| crate::backends::attend(&control)),
         #[cfg(feature = "wasm")]
         Role::Module => crate::wasm::serve(&control),
     };

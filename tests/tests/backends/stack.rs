@@ -1,5 +1,8 @@
 //! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
 
 mod broken;
+mod build;
+mod files;
 mod life;
+mod pause;
 mod shop;
