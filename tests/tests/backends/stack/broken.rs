@@ -232,3 +232,36 @@ fn a_network_of_a_stranger_is_neither_used_nor_removed() {
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
 }
+
+#[test]
+fn a_network_with_other_addresses_takes_the_place_of_the_first_or_nothing_changes() {
+    let _turn = crate::life::turn();
+    for shop in shops("moved") {
+        let text = |third: u8, more: &str| {
+            let services = of(&[("db", ""), ("web", more)]);
+            let config = format!("[{{subnet: 10.123.{third}.0/24}}]");
+            format!("{services}networks: {{default: {{ipam: {{config: {config}}}}}}}\n")
+        };
+        // Where the kernel sends what is for the network, as it writes addresses.
+        let is_in = |third: u8| {
+            let routes = shop.exec("db", "busybox cat /proc/net/route");
+            assert!(routes.stdout.contains(&format!("00{third:02X}7B0A")), "{}: {routes:?}", shop.backend);
+        };
+        shop.write(&text(71, ""));
+        assert_eq!(shop.up(&[]).code, 0, "{}", shop.backend);
+        is_in(71);
+        let was = shop.ps();
+        shop.rewrite(&text(72, ", entrypoint: [/bin/absent]"));
+        let ran = shop.up(&[]);
+        assert!(ran.code == 5 && ran.stderr.contains("/bin/absent"), "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.ps(), was, "{}: {ran:?}", shop.backend);
+        is_in(71);
+        shop.rewrite(&text(72, ""));
+        let ran = shop.up(&[]);
+        assert!(ran.code == 0 && ran.stderr.contains("replace network default"), "{}: {ran:?}", shop.backend);
+        is_in(72);
+        let moved = shop.ps();
+        assert_eq!(shop.up(&[]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.ps(), moved, "{}: what is as it is to be is left alone", shop.backend);
+    }
+}
