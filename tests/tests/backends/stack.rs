@@ -2,6 +2,7 @@
 
 mod broken;
 mod build;
+mod copy;
 mod life;
 mod pause;
 mod shop;
