@@ -158,6 +158,9 @@ fn id(text: &str) -> Result<SandboxId, StepError> {
 pub(crate) fn condition(info: &SandboxInfo) -> Condition {
     match (info.status, &info.finish) {
         (SandboxStatus::Created, _) => Condition::Created,
+        (SandboxStatus::Running, _) if info.health.is_none() && info.restarts > 0 => {
+            Condition::Restarted(info.restarts)
+        }
         (SandboxStatus::Running, _) => Condition::Running(info.health),
         (SandboxStatus::Dead, _) | (SandboxStatus::Exited, None) => {
             Condition::Lost("has lost its supervisor".to_owned())

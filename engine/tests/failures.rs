@@ -195,14 +195,21 @@ fn who_was_removed_meanwhile_has_nothing_to_be_undone() {
 
 #[test]
 fn with_wait_all_must_be_well_or_all_is_undone() {
-    let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web", Nature::Ends(1))]);
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
-    let work = reconcile(&shop(), &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
-    let options = Options { wait: true, ..Options::default() };
-    let error = run(&fake, &shop(), &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
-    assert!(error.to_string().contains("has ended with code 1, and it had to come up"), "{error}");
-    assert_eq!(fake.world(), Fake::default().world());
+    for (nature, says) in [
+        (Nature::Ends(1), "has ended with code 1, and it had to come up"),
+        (Nature::Loops(7), "was run again 7 times, and did not stay up for 10 s, and it had to come up"),
+    ] {
+        let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web", nature)]);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
+        let work = reconcile(&shop(), &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
+        let patience = std::time::Duration::from_millis(300);
+        let options = Options { wait: true, patience, ..Options::default() };
+        let how = (options, &Interrupt::default());
+        let error = run(&fake, &shop(), &work, &journal, how, &Silence).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(fake.world(), Fake::default().world());
+    }
 }
 
 #[test]

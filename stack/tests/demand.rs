@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{Terminal, VolumeAccess};
+use perry_sandbox_policy::{Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -50,8 +50,23 @@ fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
     assert_eq!(on, ["0.0.0.0:53 to 53/udp", "127.0.0.1:8080 to 80/tcp", "[::1]:90 to 90/tcp"]);
     assert_eq!(demand.notes, ["port 80 is published on 127.0.0.1: the file names no address"]);
-    assert!(refused("ports: ['80']")[0].contains("name the host's port: `8080:80`"));
-    assert!(refused("ports: ['8000-8010:80']")[0].contains("write one port"));
+}
+
+#[test]
+fn a_port_of_a_range_or_of_the_kernels_choice_is_published() {
+    let on =
+        |text: &str| -> Vec<String> { wants(text).project.publish.iter().map(ToString::to_string).collect() };
+    assert_eq!(
+        on("ports: ['80', '0.0.0.0::81/udp']"),
+        ["0.0.0.0:free to 81/udp", "127.0.0.1:free to 80/tcp"]
+    );
+    assert_eq!(on("ports: [{target: 80, published: 0}]"), ["127.0.0.1:free to 80/tcp"]);
+    assert_eq!(on("ports: ['8000-8010:80']"), ["127.0.0.1:8000-8010 to 80/tcp"]);
+    assert_eq!(
+        on("ports: ['8000-8001:80-81/udp']"),
+        ["127.0.0.1:8000 to 80/udp", "127.0.0.1:8001 to 81/udp"]
+    );
+    assert!(refused("ports: ['8000-9999:80']")[0].contains("a range of at most 1024"));
 }
 
 #[test]
@@ -69,24 +84,28 @@ fn a_service_is_found_by_its_names_in_each_network() {
 #[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
-        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/srv:ro, /var/in:/var/in]}}\nvolumes: {data: , logs: }\n",
+        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
     ));
     assert!(demands.all_refused().is_empty());
     let web = &demands.services["web"];
     let volumes: Vec<_> =
         web.project.volumes.iter().map(|one| (one.volume.to_string(), one.access)).collect();
     assert_eq!(volumes, [("data".to_owned(), VolumeAccess::Write), ("logs".to_owned(), VolumeAccess::Read)]);
+    let mount = |source: &str, target: &str| {
+        let target = Some(target.parse().unwrap());
+        vec![WantedMount { source: source.to_owned(), target }]
+    };
     assert_eq!(
         (&web.grants.mounts_read, &web.grants.mounts_write),
-        (&vec!["/srv".to_owned()], &vec!["/var/in".to_owned()])
+        (&mount("/srv", "/elsewhere"), &mount("/p/in", "/var/in"))
     );
     for (volume, why) in [
         ("/var/run/docker.sock:/var/run/docker.sock", "commands the host"),
         ("/run/user/7/podman/podman.sock:/x", "commands the host"),
         ("/etc/ssl:/etc/ssl", "is not a folder that can be shared"),
-        ("/srv/here:/elsewhere", "mount it where it is"),
+        ("/srv/here:/proc/here", "`/proc/here` is not"),
+        ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("./here:/there", "use a named volume"),
         ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));
@@ -206,7 +225,10 @@ fn a_refusal_stands_at_its_line() {
 #[test]
 fn what_there_is_once_is_had_once() {
     assert!(refused("scale: 2\nports: ['8080:80']")[0].contains("it publishes a port"));
-    assert!(one("scale: 2").all_refused().is_empty());
+    assert!(refused("scale: 3\nports: ['8080-8081:80']")[0].contains("it publishes a port"));
+    for text in ["scale: 2", "scale: 2\nports: ['80']", "scale: 2\nports: ['8080-8081:80']"] {
+        assert!(one(text).all_refused().is_empty(), "{text}");
+    }
     let two = |a: &str, b: &str| {
         let text = format!(
             "name: shop\nservices: {{a: {{image: x, ports: ['{a}']}}, b: {{image: x, ports: ['{b}']}}}}\n"
@@ -215,6 +237,7 @@ fn what_there_is_once_is_had_once() {
     };
     assert_eq!((two("80:1", "80:2"), two("80:1", "0.0.0.0:80:2"), two("0.0.0.0:80:1", "80:2")), (1, 1, 1));
     assert_eq!((two("80:1", "81:1"), two("80:1", "127.0.0.2:80:1"), two("80:1", "80:1/udp")), (0, 0, 0));
+    assert_eq!((two("80-81:1", "80-81:1"), two("1", "2")), (0, 0), "of several each takes one");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::check::CheckArgs;
 use crate::engine::{
     BuildArgs, CpArgs, CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs,
     PauseArgs, PortArgs, PsArgs, PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs,
@@ -12,8 +13,8 @@ use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failure: the project's files are wrong, or cannot be read; this machine lacks what the policy demands
-  2    usage
+  1    failure: the project's files are wrong, or cannot be read; this machine lacks what the policy demands; `check` found something
+  2    usage; `check`: something could not be graded
   3    the policy refuses, or the file asks for what is never done
   4    an image is not verified
   5    rolled back: a step failed, and what was done before it is undone
@@ -156,6 +157,8 @@ pub(crate) enum Command {
     Events(EventsArgs),
     /// List the projects of this machine
     Ls(LsArgs),
+    /// Find what is dangerous in the merged project, and what a policy would deny
+    Check(Box<CheckArgs>),
     /// Say what would be done, and what is refused and why; nothing runs
     Plan(PlanArgs),
     /// Draw which services need which

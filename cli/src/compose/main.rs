@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod args;
+#[path = "../audit/mod.rs"]
+mod audit;
+mod check;
 mod config;
 mod disk;
 mod engine;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     output::set_color(cli.ansi);
     let outcome = match &cli.command {
         Command::Config(args) => config::run(&cli, args).map(|()| Exit::Done),
+        Command::Check(args) => check::check(&cli, args),
         Command::Plan(args) => planner::plan(&cli, args),
         Command::Graph(args) => planner::graph(&cli, args).map(|()| Exit::Done),
         Command::Explain(args) => planner::explain(&cli, args),

@@ -149,7 +149,7 @@ impl<'a> Pool<'a> {
                 tell(self.course.events, &step.act, Happened::Waits);
             }
             match self.course.conditions.wait(other, &id, wanted, deadline, &|| self.has_failed()) {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(error @ StepError::Condition { .. }) if !after.required => {
                     tell(self.course.events, &step.act, Happened::Warned(error.to_string()));
                 }

@@ -9,12 +9,12 @@ use crate::label::{Membership, Role};
 use crate::work::{Act, Begins, Work};
 use crate::world::World;
 
-use super::conditions::{Conditions, Wanted};
+use super::conditions::{Conditions, Reached, Wanted};
 use super::event::{Events, Happened, tell};
 use super::pool::{self, Pool, Taken, name};
 use super::undo;
 
-/// How long a newer sandbox must have run before an older one goes for it.
+/// How long a sandbox without a health check must have run before it counts as up, and an older one goes for it.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// How steps are taken.
@@ -88,8 +88,8 @@ pub fn run(
     Ok(work.units.iter().map(of_unit).collect())
 }
 
-/// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One without a health
-/// check must have run for a moment.
+/// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One that was just started
+/// and has no health check must have run for a moment, and one that is run again and again is not up.
 fn proved(
     course: &Course<'_>,
     work: &Work,
@@ -98,6 +98,7 @@ fn proved(
 ) -> Result<(), (String, StepError)> {
     let deadline = course.conditions.deadline();
     let replaces = |act: &Act| matches!(act, Act::Start { begins: Begins::Replacing, .. });
+    let starts = |act: &Act| matches!(act, Act::Start { .. } | Act::StartAgain { .. });
     let newer: Vec<(&Act, &String)> = work
         .steps
         .iter()
@@ -107,12 +108,20 @@ fn proved(
         .collect();
     let well = |(act, id): &(&Act, &String)| {
         let up = course.conditions.wait(name(act), id, Wanted::Up, deadline, &|| false);
-        up.map_err(|error| (act.to_string(), error))
+        up.map(|reached| starts(act) && reached == Reached::ForNow).map_err(|error| (act.to_string(), error))
     };
-    newer.iter().try_for_each(well)?;
-    if newer.iter().any(|(act, _)| replaces(act)) {
-        std::thread::sleep(SETTLING);
-        newer.iter().try_for_each(well)?;
+    let mut unsure = newer;
+    for pause in [Duration::ZERO, SETTLING] {
+        if !unsure.is_empty() {
+            std::thread::sleep(pause);
+        }
+        let mut still = Vec::new();
+        for one in unsure {
+            if well(&one)? {
+                still.push(one);
+            }
+        }
+        unsure = still;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ impl Undoing<'_> {
             }
             // Whoever was removed meanwhile has nothing to be undone.
             Undo::StartAgain { id, service } => match self.world.look(id)? {
-                None | Some(Condition::Running(_)) => Ok(()),
+                None | Some(Condition::Running(_) | Condition::Restarted(_)) => Ok(()),
                 Some(Condition::Created | Condition::Exited(_) | Condition::Lost(_)) => {
                     self.world.start_again(id, service)
                 }

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use perry_sandbox_policy::Publication;
+
 use super::control::{Answer, Order, Pause};
 use super::error::LifecycleError;
 use super::folder::Held;
@@ -46,6 +48,14 @@ pub(super) struct Post {
     change: Condvar,
 }
 
+/// What changes while it runs.
+#[derive(Clone, PartialEq, Eq)]
+struct Now {
+    restarts: u32,
+    health: Option<Health>,
+    published: Vec<Publication>,
+}
+
 #[derive(Default)]
 struct Guests {
     count: usize,
@@ -58,6 +68,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Observer for Post {
+    fn published(&self, ports: &[Publication]) -> io::Result<()> {
+        self.change_running(|now| now.published = ports.to_vec()).map_err(io::Error::other)
+    }
+
     fn started(&self, pid: i32, process: BorrowedFd<'_>, group: Option<&Group>) {
         // Without a descriptor nobody can join, and everything else goes on.
         *lock(&self.first) = process.try_clone_to_owned().ok().map(|process| (pid, process, group.cloned()));
@@ -232,37 +246,40 @@ impl Post {
         if self.order.health.is_none() {
             return Ok(());
         }
-        self.change_running(|_, health| *health = Some(Health::Starting))
+        self.change_running(|now| now.health = Some(Health::Starting))
     }
 
     /// Another run begins, as this line of the trail says.
     pub(super) fn resume(&self, line: u64) -> Result<(), LifecycleError> {
         self.line.store(line, Ordering::SeqCst);
         let count = self.restarts.fetch_add(1, Ordering::SeqCst).saturating_add(1);
-        self.change_running(|restarts, health| {
-            *restarts = count;
-            *health = health.map(|_| Health::Starting);
+        self.change_running(|now| {
+            now.restarts = count;
+            now.health = now.health.map(|_| Health::Starting);
         })
     }
 
     /// Writes down what the answers came to, unless they are about a run that is over.
     pub(super) fn note_health(&self, run: u32, found: Health) {
         // Asked with the record in hand: a pause that begins now comes after it. The next change is written anew.
-        self.change_running(|_, health| {
+        self.change_running(|now| {
             if self.is_running() && self.restarts() == run {
-                *health = Some(found);
+                now.health = Some(found);
             }
         })
         .ok();
     }
 
-    fn change_running(
-        &self,
-        change: impl FnOnce(&mut u32, &mut Option<Health>),
-    ) -> Result<(), LifecycleError> {
+    fn change_running(&self, change: impl FnOnce(&mut Now)) -> Result<(), LifecycleError> {
         let mut record = lock(&self.record);
-        let State::Running { restarts, health, .. } = &mut record.state else { return Ok(()) };
-        change(restarts, health);
+        let State::Running { restarts, health, published, .. } = &mut record.state else { return Ok(()) };
+        let before = Now { restarts: *restarts, health: *health, published: published.clone() };
+        let mut now = before.clone();
+        change(&mut now);
+        if now == before {
+            return Ok(());
+        }
+        Now { restarts: *restarts, health: *health, published: *published } = now;
         self.held.write(&record)
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use perry_sandbox_policy::Publication;
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,8 @@ pub(super) enum State {
         health: Option<Health>,
         #[serde(default, skip_serializing_if = "is_false")]
         paused: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        published: Vec<Publication>,
     },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
@@ -152,6 +155,8 @@ pub struct SandboxInfo {
     /// Whether its processes are stopped until they are let go on.
     #[serde(skip_serializing_if = "is_false")]
     pub paused: bool,
+    /// Its published ports, with those that were chosen, while it runs.
+    pub published: Vec<Publication>,
     /// Process id of its supervisor, while it runs.
     pub supervisor: Option<u32>,
 }
@@ -185,10 +190,12 @@ impl Record {
 
     /// What may be seen. `held` says whether the supervisor that the record names lives and holds the lock.
     pub(super) fn info(self, held: bool) -> SandboxInfo {
-        let (restarts, health) = match &self.state {
-            State::Created {} => (0, None),
-            State::Running { restarts, health, .. } => (*restarts, health.filter(|_| held)),
-            State::Ended { restarts, .. } => (*restarts, None),
+        let (restarts, health, published) = match &self.state {
+            State::Created {} => (0, None, Vec::new()),
+            State::Running { restarts, health, published, .. } if held => {
+                (*restarts, *health, published.clone())
+            }
+            State::Running { restarts, .. } | State::Ended { restarts, .. } => (*restarts, None, Vec::new()),
         };
         let paused = held && matches!(self.state, State::Running { paused: true, .. });
         let (status, started, finished, finish, supervisor) = match self.state {
@@ -217,6 +224,7 @@ impl Record {
             restarts,
             health,
             paused,
+            published,
             supervisor,
         }
     }
@@ -271,6 +279,11 @@ mod tests {
         }
     }
 
+    fn web_port() -> Publication {
+        let (on, protocol) = ("8080".parse().unwrap(), perry_sandbox_policy::Protocol::Tcp);
+        Publication { on, port: 80.try_into().unwrap(), protocol }
+    }
+
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let now = Timestamp::UNIX_EPOCH;
@@ -287,6 +300,7 @@ mod tests {
                 restarts: 2,
                 health: Some(Health::Healthy),
                 paused: true,
+                published: vec![web_port()],
             },
             State::Ended { started: now, finished: now, finish, restarts: 3 },
         ] {
@@ -300,8 +314,16 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let (shape, restarts, health) = (Digest::of(b"s"), 0, None);
-        let runs =
-            record(State::Running { supervisor, started: now, shape, restarts, health, paused: false });
+        let published = Vec::new();
+        let runs = record(State::Running {
+            supervisor,
+            started: now,
+            shape,
+            restarts,
+            health,
+            paused: false,
+            published,
+        });
         let finish =
             Finish { end: Some(End::Exited(0)), limit: None, usage: None, egress: None, failure: None };
         let ended = record(State::Ended { started: now, finished: now, finish, restarts: 0 });
@@ -334,18 +356,15 @@ mod tests {
         let started = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let health = Some(Health::Healthy);
-        let state = State::Running {
-            supervisor,
-            started,
-            shape: Digest::of(b"s"),
-            restarts: 0,
-            health,
-            paused: false,
-        };
+        let (shape, published) = (Digest::of(b"s"), vec![web_port()]);
+        let state =
+            State::Running { supervisor, started, shape, restarts: 0, health, paused: false, published };
         let running = record(state);
         let info = running.clone().info(true);
         assert_eq!((info.status, info.health), (SandboxStatus::Running, health));
-        assert_eq!(running.info(false).status, SandboxStatus::Dead);
+        assert_eq!(info.published, [web_port()]);
+        let info = running.info(false);
+        assert_eq!((info.status, info.published), (SandboxStatus::Dead, Vec::new()));
         assert_eq!(record(State::Created {}).info(true).status, SandboxStatus::Created);
     }
 }

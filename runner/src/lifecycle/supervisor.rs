@@ -82,14 +82,9 @@ fn attend(
     let started = Timestamp::now();
     record.plan = order.plan.clone();
     let health = order.health.is_some().then_some(Health::Starting);
-    record.state = State::Running {
-        supervisor: own,
-        started,
-        shape: order.shape.clone(),
-        restarts: 0,
-        health,
-        paused: false,
-    };
+    let (shape, published) = (order.shape.clone(), Vec::new());
+    record.state =
+        State::Running { supervisor: own, started, shape, restarts: 0, health, paused: false, published };
     held.write(&record)?;
     let control = control.try_clone().map_err(channel)?;
     let post = Arc::new(Post::new(order, (held, record), remote, control));
@@ -237,7 +232,12 @@ fn conclude(
     let restarts = post.restarts();
     post.close(|record| {
         record.state = State::Ended { started, finished: Timestamp::now(), finish, restarts };
-    })
+    })?;
+    if !post.has_begun() {
+        // It was ended before it began, and its record says how: whoever has asked for it waits no longer.
+        post.tell(&Answer::Started);
+    }
+    Ok(())
 }
 
 const fn kind(error: &RunError) -> FailureKind {

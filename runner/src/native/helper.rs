@@ -30,6 +30,8 @@ pub(crate) enum Role {
     Supervisor,
     /// Removes the sandbox of an engine when its runner is killed.
     Guard,
+    /// Starts a sandbox of an engine that is asked over a socket, and passes its streams on.
+    Client,
     /// Starts the monitor of one microvm, and stays with it.
     Machine,
     /// Runs one WebAssembly module.
@@ -43,6 +45,7 @@ impl Role {
         Self::Detacher,
         Self::Supervisor,
         Self::Guard,
+        Self::Client,
         Self::Machine,
         #[cfg(feature = "wasm")]
         Self::Module,
@@ -56,6 +59,7 @@ impl Role {
             Self::Supervisor => "perry-sandbox-supervisor",
             Self::Machine => "perry-sandbox-machine",
             Self::Guard => "perry-sandbox-guard",
+            Self::Client => "perry-sandbox-client",
             #[cfg(feature = "wasm")]
             Self::Module => "perry-sandbox-module",
         }
@@ -67,7 +71,7 @@ impl Role {
             Self::Detacher => matches!(other, Self::Supervisor),
             // One sandbox each, and none of these starts anything.
             Self::Supervisor => !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor),
-            Self::Launcher | Self::Guard | Self::Machine => false,
+            Self::Launcher | Self::Guard | Self::Client | Self::Machine => false,
             #[cfg(feature = "wasm")]
             Self::Module => false,
         }
@@ -164,6 +168,7 @@ fn serve_if_helper() -> Option<bool> {
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
         Role::Machine => deaf().and_then(|()| crate::microvm::serve(&control)),
         Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
+        Role::Client => deaf().and_then(|()| crate::backends::attend(&control)),
         #[cfg(feature = "wasm")]
         Role::Module => crate::wasm::serve(&control),
     };

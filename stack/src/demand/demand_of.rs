@@ -8,7 +8,7 @@ use perry_sandbox_reference::{Platform, Repository};
 
 use crate::model::At;
 
-use super::{BuildDemand, RefusedField};
+use super::{BuildDemand, RefusedField, WantedConfig};
 
 /// What a service asks for.
 #[derive(Debug, Clone)]
@@ -51,6 +51,10 @@ pub struct Demand {
     pub terminal: Terminal,
     /// What a plan for it must say beside what the policy decides.
     pub must: Must,
+    /// Folders and files of the host that it is to see.
+    pub binds: Vec<At<String>>,
+    /// Configs that are still to be read: see [`Demands::look_at_host`](super::Demands::look_at_host).
+    pub configs: Vec<At<WantedConfig>>,
     /// What of it is refused whatever a policy says.
     pub refused: Vec<RefusedField>,
     /// What is done otherwise than its author may think.
@@ -93,6 +97,8 @@ impl Demand {
             limits: WantedLimits::default(),
             terminal: Terminal::None,
             must: Must::default(),
+            binds: Vec::new(),
+            configs: Vec::new(),
             refused: Vec::new(),
             notes: Vec::new(),
         }

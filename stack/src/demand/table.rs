@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{build, limits, mount, network, process, security, settings};
+use super::{build, file, limits, mount, network, process, security, settings};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -24,7 +24,7 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("cgroup", "always `private`", security::cgroup),
     not_yet("cgroup_parent", "leave it out"),
     honoured("command", "arguments of the program", process::command),
-    not_yet("configs", "put the file into the image, or make it a secret"),
+    honoured("configs", "files that can only be read, of the project's own files", file::configs),
     honoured("container_name", "a name of the service in its networks", settings::nothing_more),
     not_yet("cpu_count", CPUS),
     not_yet("cpu_percent", CPUS),
@@ -93,7 +93,7 @@ pub const ATTRIBUTES: &[Row] = &[
     done("restart", "held by the supervisor while the project runs"),
     not_yet("runtime", "ask for a tier: `x-perry-tier`"),
     honoured("scale", "so many are started", settings::nothing_more),
-    asked("secrets", "secrets", mount::secrets),
+    asked("secrets", "secrets", file::secrets),
     honoured("security_opt", "`no-new-privileges`, which always holds", security::security_opt),
     not_yet("shm_size", "leave it out"),
     done("stdin_open", "standard input stays open"),

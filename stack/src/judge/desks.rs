@@ -77,6 +77,11 @@ fn one(desks: Desks<'_>, service: &str, demand: &Demand) -> Judged {
         Ok(asked) => Judged { built: repository, ..answered(service, image, demand, asked) },
         Err(error) => return failed(service, image, error.class(), error.to_string()),
     };
+    let signers = judged.signed.as_ref().map(|signed| signed.signers.as_slice());
+    let other = desks.lock.zip(signers).and_then(|(lock, signers)| lock.other_signers(written, signers));
+    if let Some(why) = other {
+        return Judged { judgement: Judgement::NotVerified(why), ..judged };
+    }
     match &demand.probe {
         Some(command) if judged.judgement.is_allowed() => probed(desks, &wish, command, judged),
         Some(_) | None => judged,

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use perry_sandbox_policy::{EgressPattern, Policy, ServicePattern};
+use perry_sandbox_policy::{EgressPattern, FileSource, Policy, ServicePattern};
 
 use super::image::{Images, build_grant};
 use super::lines::{commented, free_name, list, quoted};
@@ -119,13 +119,17 @@ fn tier_text(demand: &Demand, tier: &str) -> String {
     let egress = grants.egress.iter().filter(|host| host.parse::<EgressPattern>().is_ok());
     add("egress", egress.cloned().collect());
     add("env", demand.env.keys().cloned().collect());
-    add("secrets", grants.secrets.iter().map(ToString::to_string).collect());
+    let placed = demand.project.files.iter().filter_map(|file| match &file.source {
+        FileSource::Secret(name) => Some(name),
+        FileSource::Config { .. } => None,
+    });
+    add("secrets", grants.secrets.iter().chain(placed).map(ToString::to_string).collect());
     add("devices", grants.devices.clone());
     add("linux-caps", grants.linux_caps.iter().map(|cap| cap.to_string()).collect());
     let mounts: Vec<String> = [("read", &grants.mounts_read), ("write", &grants.mounts_write)]
         .into_iter()
         .filter(|(_, paths)| !paths.is_empty())
-        .map(|(key, paths)| format!("{key} = {}", list(paths)))
+        .map(|(key, mounts)| format!("{key} = {}", list(mounts.iter().map(|mount| &mount.source))))
         .collect();
     if !mounts.is_empty() {
         let _ = writeln!(text, "mounts = {{ {} }}", mounts.join(", "));

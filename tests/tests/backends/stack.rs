@@ -3,6 +3,7 @@
 mod broken;
 mod build;
 mod copy;
+mod files;
 mod life;
 mod pause;
 mod shop;

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
     ("compose", &[]),
+    ("audit", &["policy", "profiles", "compose"]),
     ("engine", &["policy", "image", "runner", "pipeline"]),
     (
         "stack",
@@ -34,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "runner",
             "pipeline",
             "compose",
+            "audit",
             "engine",
             "stack",
             "build",
@@ -45,7 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const DEV_ONLY: &[&str] = &["testkit", "tests"];
 
 /// Crates that decide and must therefore build without network, runtime or TLS.
-const PURE: &[&str] = &["reference", "profiles", "policy", "compose"];
+const PURE: &[&str] = &["reference", "profiles", "policy", "compose", "audit"];
 const IMPURE_LIBRARIES: &[&str] =
     &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
 

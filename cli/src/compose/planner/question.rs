@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request, load};
 use perry_sandbox_pipeline::{Environment, Pipeline};
-use perry_sandbox_stack::{Demands, Desks, Judged, Lock, Order, Stack, demand, judge};
+use perry_sandbox_stack::{Demands, Desks, Host, Judged, Lock, Order, Stack, demand, judge};
 
 use super::args::DeskArgs;
 use super::built::Builders;
@@ -66,7 +66,9 @@ impl Question {
             keep_only(&mut stack, services);
         }
         let order = stack.graph().order()?;
-        let demands = demand(&stack);
+        let mut demands = demand(&stack);
+        let variable = |name: &str| request.environment.get(name).cloned();
+        demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { request, project, stack, order, demands, all_services })
     }
 

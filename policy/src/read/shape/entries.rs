@@ -87,7 +87,11 @@ static GRANTS: Shape = Shape {
         key("devices", List(&Text(Grammar::Path)), "Devices."),
         key("linux-caps", List(&Text(Grammar::LinuxCap)), "Linux caps."),
         key("networks", List(&Text(Grammar::Free)), "Networks of the project; services only."),
-        key("publish", List(&Text(Grammar::Publish)), "Addresses to publish on; services only."),
+        key(
+            "publish",
+            List(&Text(Grammar::Publish)),
+            "Addresses to publish on, with a port, a range of ports or `free`; services only.",
+        ),
         key("volumes", List(&Text(Grammar::Free)), "Named volumes of the project; services only."),
     ],
 };
