@@ -4,9 +4,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::check::CheckArgs;
 use crate::engine::{
-    BuildArgs, CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PauseArgs,
-    PortArgs, PsArgs, PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs, StatsArgs,
-    StopArgs, TopArgs, UpArgs, VolumesArgs, WaitArgs,
+    BuildArgs, CpArgs, CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs,
+    PauseArgs, PortArgs, PsArgs, PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs,
+    StatsArgs, StopArgs, TopArgs, UpArgs, VolumeArgs, VolumesArgs, WaitArgs,
 };
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
@@ -137,12 +137,16 @@ pub(crate) enum Command {
     Recover(RecoverArgs),
     /// List the sandboxes of a project
     Ps(PsArgs),
+    /// Copy files into a sandbox of a service, or out of it
+    Cp(CpArgs),
     /// Print what services have written
     Logs(LogsArgs),
     /// List the images of a project's sandboxes
     Images(ImagesArgs),
     /// List the volumes of a project
     Volumes(VolumesArgs),
+    /// Do something with a single volume of a project
+    Volume(VolumeArgs),
     /// Print where on the host a service's port is
     Port(PortArgs),
     /// Show what services use: processor, memory, processes
@@ -209,6 +213,14 @@ pub(crate) struct ConfigArgs {
     #[arg(long)]
     pub(crate) no_env_resolution: bool,
 
+    /// Name images by the digests that `perry-compose lock` has found
+    #[arg(long)]
+    pub(crate) resolve_image_digests: bool,
+
+    /// Print these images alone, as a file that is merged over the others
+    #[arg(long)]
+    pub(crate) lock_image_digests: bool,
+
     /// Hide values of variables whose names look secret: the default for YAML on a terminal
     #[arg(long, conflicts_with = "reveal")]
     pub(crate) redact: bool,
@@ -257,6 +269,10 @@ pub(crate) struct PartArgs {
     /// Print the variables that the files name, with their defaults
     #[arg(long)]
     pub(crate) variables: bool,
+
+    /// Print where a variable's value comes from, and where the files name it
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) explain: Option<String>,
 
     /// Print the variables that are known
     #[arg(long)]

@@ -12,7 +12,9 @@ mod disk;
 mod engine;
 mod exit;
 mod list;
+mod origin;
 mod output;
+mod pinned;
 mod planner;
 mod redact;
 mod screen;
@@ -59,10 +61,12 @@ fn main() -> ExitCode {
         Command::Build(args) => engine::build(&cli, args),
         Command::Pull(args) => engine::pull(&cli, args),
         Command::Recover(args) => engine::recover(&cli, args),
+        Command::Cp(args) => engine::cp(&cli, args),
         Command::Ps(args) => engine::ps(&cli, args),
         Command::Logs(args) => engine::logs(&cli, args),
         Command::Images(args) => engine::images(&cli, args),
         Command::Volumes(args) => engine::volumes(&cli, args),
+        Command::Volume(args) => engine::volume(&cli, args),
         Command::Port(args) => engine::port(&cli, args),
         Command::Stats(args) => engine::stats(&cli, args),
         Command::Top(args) => engine::top(&cli, args),

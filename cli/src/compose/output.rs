@@ -7,6 +7,7 @@ use perry_sandbox_compose::{NoJsonForm, Problems, Sources, Warning};
 use perry_sandbox_engine::{EngineError, StepError};
 use perry_sandbox_pipeline::stock::StockError;
 use perry_sandbox_pipeline::{EnvironmentError, PipelineError};
+use perry_sandbox_runner::CopyError;
 use perry_sandbox_stack::{Cycle, DesireError};
 
 use crate::args::{Ansi, VersionArgs, VersionFormat};
@@ -31,6 +32,20 @@ pub(crate) enum Failure {
     Terminal(String),
     #[error("`{what}` has ended and is not removed: {source}")]
     Left { what: String, source: StepError },
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("the lock has no digest of `{0}`: run `perry-compose lock`, which verifies it")]
+    NotLocked(String),
+    #[error("the project `{project}` has no volume `{volume}`: see `perry-compose volumes`")]
+    NoVolume { project: String, volume: String },
+    #[error("{by} may use the volume `{volume}`: end that first, by `perry-compose stop` or `down`")]
+    VolumeInUse { volume: String, by: String },
+    #[error(
+        "the volume `{volume}` is removed, and is not there again: {source}; `perry-compose up` makes it"
+    )]
+    VolumeGone { volume: String, source: StepError },
+    #[error("the volume `{volume}` stays as it is: {source}")]
+    VolumeStays { volume: String, source: StepError },
     #[error("the service `{service}` publishes no port {port}: see its `ports`")]
     NoPort { service: String, port: u16 },
     #[error("the projects of this machine cannot be listed: {source}")]
@@ -84,6 +99,12 @@ impl Failure {
             | Self::NoService(_)
             | Self::NothingThere { .. }
             | Self::NoPort { .. }
+            | Self::NotLocked(_)
+            | Self::Copy(_)
+            | Self::NoVolume { .. }
+            | Self::VolumeInUse { .. }
+            | Self::VolumeGone { .. }
+            | Self::VolumeStays { .. }
             | Self::Projects { .. }
             | Self::Left { .. }
             | Self::NotRunning { .. }

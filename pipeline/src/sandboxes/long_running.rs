@@ -6,7 +6,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use perry_sandbox_image::Progress;
 use perry_sandbox_runner::{
-    Filter, Labels, LifecycleError, Load, Logs, NewSandbox, SandboxId, SandboxInfo, Sandboxes, Stop,
+    Filter, Labels, LifecycleError, Load, Logs, NewSandbox, SandboxFiles, SandboxId, SandboxInfo, Sandboxes,
+    Stop,
 };
 
 use super::kept::Kept;
@@ -203,6 +204,14 @@ impl<'p> LongRunning<'p> {
     /// It does not run, or is not paused.
     pub fn unpause(&self, id: &SandboxId) -> Result<(), PipelineError> {
         Ok(self.sandboxes.unpause(id)?)
+    }
+
+    /// The files that a running sandbox sees, to be copied in and out.
+    ///
+    /// # Errors
+    /// It does not run, or its processes are none of this kernel's.
+    pub fn files(&self, id: &SandboxId) -> Result<SandboxFiles, PipelineError> {
+        Ok(self.sandboxes.files(id)?)
     }
 
     /// What a running sandbox uses now.

@@ -66,6 +66,8 @@ pub(super) enum Ask {
     Signal { signal: i32 },
     /// To stop its processes, or to let them go on; answered by [`Answered`].
     Pause(Pause),
+    /// To hand over the root folder of its first process; answered by [`Answered::Done`], with the descriptor.
+    Root,
     /// To say what it uses; answered by [`Answered`].
     Measure,
     /// To let a program join; report and three streams come with it.

@@ -6,6 +6,7 @@
 //! left: the sandbox dies with it.
 
 mod control;
+mod copy;
 mod error;
 mod exec;
 mod folder;
@@ -22,6 +23,7 @@ mod start;
 mod supervisor;
 mod tree;
 
+pub use copy::{CopyBounds, CopyError, SandboxFiles};
 pub use error::{FailureKind, LifecycleError};
 pub use exec::ExecSurroundings;
 pub use health::{Health, HealthCheck, HealthStart};

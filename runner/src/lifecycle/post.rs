@@ -1,8 +1,10 @@
 //! What the threads of one supervisor know together.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,7 +19,7 @@ use super::health::Health;
 use super::record::{Record, State};
 use super::tree::{self, Load};
 use crate::io::Remote;
-use crate::native::{Group, Observer, Target, Users, send};
+use crate::native::{Group, Observer, Target, Users, peek_exited, send};
 
 /// How many may speak to one supervisor at the same time.
 const MOST_GUESTS: usize = 128;
@@ -180,6 +182,19 @@ impl Post {
         let first = self.first_process()?.pid;
         let tops: Vec<i32> = std::iter::once(first).chain(self.joined()).collect();
         Ok(tree::measure(&tops))
+    }
+
+    /// The root folder of its first process.
+    pub(super) fn root(&self) -> Result<OwnedFd, String> {
+        let first = self.first_process()?;
+        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        let root = File::options().read(true).custom_flags(flags).open(format!("/proc/{}/root", first.pid));
+        let root = root.map_err(|error| format!("its files cannot be reached: {error}"))?;
+        // SECURITY: the number may be another's by now; it was not while this one lives.
+        if peek_exited(first.process.as_fd()) {
+            return Err("it has just ended".to_owned());
+        }
+        Ok(root.into())
     }
 
     fn change_record(&self, change: impl FnOnce(&mut bool)) -> Result<(), LifecycleError> {

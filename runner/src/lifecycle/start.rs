@@ -12,6 +12,7 @@ use perry_sandbox_policy::{LaunchPlan, Terminal};
 use perry_sandbox_verifier::VerifiedImage;
 
 use super::control::{Answer, Answered, Ask, Order, Pause, connect, descriptor_of, gone_within};
+use super::copy::SandboxFiles;
 use super::error::LifecycleError;
 use super::exec::check_joined;
 use super::folder::{Held, failed};
@@ -324,7 +325,7 @@ impl Sandboxes {
     /// # Errors
     /// As [`Sandboxes::pause`].
     pub fn load(&self, id: &SandboxId) -> Result<Load, LifecycleError> {
-        match self.ask(id, &Ask::Measure, "measured")? {
+        match self.ask(id, &Ask::Measure, "measured")?.0 {
             Answered::Load(load) => Ok(load),
             Answered::Done | Answered::Refused(_) => {
                 let why = "its supervisor is of another version".to_owned();
@@ -333,7 +334,26 @@ impl Sandboxes {
         }
     }
 
-    fn ask(&self, id: &SandboxId, ask: &Ask, what: &'static str) -> Result<Answered, LifecycleError> {
+    /// The files that a running sandbox sees.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::pause`].
+    pub fn files(&self, id: &SandboxId) -> Result<SandboxFiles, LifecycleError> {
+        let (_, mut descriptors) = self.ask(id, &Ask::Root, "reached")?;
+        let root = descriptors.pop().ok_or_else(|| LifecycleError::NotReached {
+            id: id.clone(),
+            what: "reached",
+            why: "its supervisor is of another version".to_owned(),
+        })?;
+        Ok(SandboxFiles::below(root))
+    }
+
+    fn ask(
+        &self,
+        id: &SandboxId,
+        ask: &Ask,
+        what: &'static str,
+    ) -> Result<(Answered, Vec<OwnedFd>), LifecycleError> {
         let (record, held) = self.home.look(id)?;
         if runs(&record, held).is_none() {
             return Err(LifecycleError::NotRunning { id: id.clone(), status: record.info(held).status });
@@ -347,10 +367,11 @@ impl Sandboxes {
         });
         let refused = |why: String| LifecycleError::NotReached { id: id.clone(), what, why };
         let answer = answer.map_err(failed("reach the supervisor in", &folder))?;
-        let (answer, _) = answer.ok_or_else(|| refused("its supervisor does not answer".to_owned()))?;
+        let (answer, descriptors) =
+            answer.ok_or_else(|| refused("its supervisor does not answer".to_owned()))?;
         match serde_json::from_slice(&answer) {
             Ok(Answered::Refused(why)) => Err(refused(why)),
-            Ok(answered) => Ok(answered),
+            Ok(answered) => Ok((answered, descriptors)),
             Err(error) => Err(refused(format!("its supervisor's answer cannot be used: {error}"))),
         }
     }

@@ -1,7 +1,7 @@
 //! The supervisor: a process that starts one sandbox, stays with it to its last end, and dies with nothing left.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
@@ -314,6 +314,7 @@ fn serve(guest: &UnixStream, post: &Post) {
         Ok(Ask::Stop { signal, grace }) => post.stop(signal, grace),
         Ok(Ask::Signal { signal }) => post.signal(signal),
         Ok(Ask::Pause(pause)) => reply(guest, post.turn(pause).map(|()| Answered::Done)),
+        Ok(Ask::Root) => hand_over(guest, post.root()),
         Ok(Ask::Measure) => reply(guest, post.measure().map(Answered::Load)),
         Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
         // Not one of ours, or of another version.
@@ -325,4 +326,14 @@ fn serve(guest: &UnixStream, post: &Post) {
 fn reply(guest: &UnixStream, answer: Result<Answered, String>) {
     let answer = answer.unwrap_or_else(Answered::Refused);
     serde_json::to_vec(&answer).map_err(io::Error::from).and_then(|bytes| send(guest, &bytes, &[])).ok();
+}
+
+fn hand_over(guest: &UnixStream, root: Result<OwnedFd, String>) {
+    match root {
+        Ok(root) => {
+            let answer = serde_json::to_vec(&Answered::Done).map_err(io::Error::from);
+            answer.and_then(|bytes| send(guest, &bytes, &[root.as_fd()])).ok();
+        }
+        Err(why) => reply(guest, Err(why)),
+    }
 }

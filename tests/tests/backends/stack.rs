@@ -2,6 +2,7 @@
 
 mod broken;
 mod build;
+mod copy;
 mod ended;
 mod faults;
 mod files;

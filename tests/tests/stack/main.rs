@@ -11,4 +11,5 @@ mod progress;
 mod running;
 mod shared;
 mod shop;
+mod values;
 mod verdicts;

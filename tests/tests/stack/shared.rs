@@ -90,3 +90,30 @@ fn what_a_program_needs_of_its_project_is_made_for_it() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(shared.run(&["volumes", "-q"]).stdout, format!("{}_data\n", shared.1));
 }
+
+#[test]
+fn a_volume_is_made_anew_only_by_its_own_command_and_while_nobody_sees_it() {
+    if !is_root() {
+        return skip("networks of the embedded backend need root");
+    }
+    let shared = Shared::new("");
+    assert_eq!(shared.run(&["up", "-d", "--policy", "good.toml"]).code, 0);
+    let exec = |line: &str| shared.run(&["exec", "web", "/bin/busybox", "sh", "-c", line]);
+    assert_eq!(exec("echo kept >/data/file").code, 0);
+    let recreate = |more: &[&str]| {
+        let data = shared.0.data_dir();
+        let words = ["volume", "recreate", "--data-dir", data.to_str().expect("text")];
+        compose(&shared.0, &[&words, more].concat())
+    };
+    assert_eq!(recreate(&["data"]).code, 2, "that data is lost must be said");
+    let running = recreate(&["data", "--delete-data"]);
+    assert!(running.code == 1 && running.stderr.contains("may use the volume"), "{running:?}");
+    assert_eq!(exec("cat /data/file").stdout, "kept\n");
+    assert_eq!(shared.run(&["stop", "-t", "0"]).code, 0);
+    let none = recreate(&["other", "--delete-data"]);
+    assert!(none.code == 1 && none.stderr.contains("has no volume `other`"), "{none:?}");
+    let done = recreate(&["data", "--delete-data"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(shared.run(&["start"]).code, 0);
+    assert_ne!(exec("cat /data/file").code, 0, "it is empty");
+}

@@ -5,6 +5,7 @@ mod args;
 mod attach;
 mod build_args;
 mod building;
+mod cp;
 mod down;
 mod drawing;
 mod ending;
@@ -33,11 +34,13 @@ mod table;
 mod there;
 mod top;
 mod up;
+mod volume;
 mod waiting;
 
 pub(crate) use args::{DownArgs, LogsArgs, PsArgs, RecoverArgs, UpArgs};
 pub(crate) use build_args::BuildArgs;
 pub(crate) use building::{build, is_interrupted};
+pub(crate) use cp::cp;
 pub(crate) use down::{down, recover};
 pub(crate) use ending::{kill, rm, stop};
 pub(crate) use events::events;
@@ -45,7 +48,9 @@ pub(crate) use exec::exec;
 pub(crate) use life_args::{KillArgs, PauseArgs, RestartArgs, RmArgs, StartArgs, StopArgs, WaitArgs};
 pub(crate) use listing::{images, ls, port, volumes};
 pub(crate) use logs::logs;
-pub(crate) use look_args::{EventsArgs, ImagesArgs, LsArgs, PortArgs, StatsArgs, TopArgs, VolumesArgs};
+pub(crate) use look_args::{
+    CpArgs, EventsArgs, ImagesArgs, LsArgs, PortArgs, StatsArgs, TopArgs, VolumeArgs, VolumesArgs,
+};
 pub(crate) use make_args::{CreateArgs, PullArgs, ScaleArgs};
 pub(crate) use making::{create, create_as, pull, scale};
 pub(crate) use one_off::run;
@@ -56,4 +61,5 @@ pub(crate) use starting::{restart, start};
 pub(crate) use stats::stats;
 pub(crate) use top::top;
 pub(crate) use up::up;
+pub(crate) use volume::volume;
 pub(crate) use waiting::wait;

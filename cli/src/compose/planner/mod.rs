@@ -15,5 +15,5 @@ pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use lock::lock;
 pub(crate) use plan::plan;
-pub(crate) use question::{Question, exit_of};
+pub(crate) use question::{Question, exit_of, lock_of};
 pub(crate) use report::verdicts;

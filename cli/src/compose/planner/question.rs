@@ -104,22 +104,12 @@ impl Question {
 
     /// Where the project's lock is.
     pub(crate) fn lock_path(&self) -> PathBuf {
-        Path::new(&self.project.folder).join("perry-compose.lock")
+        lock_path(&self.project.folder)
     }
 
     /// The project's lock, if it has one.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
-        let path = self.lock_path();
-        let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
-        let mut text = String::new();
-        match std::fs::File::open(&path) {
-            Ok(file) => {
-                file.take(MOST_LOCK).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fail(error.to_string())),
-        };
-        Lock::read(&text).map(Some).map_err(|error| fail(error.to_string()))
+        lock_of(&self.project.folder)
     }
 
     /// Each service's image, as its file names it.
@@ -129,6 +119,25 @@ impl Question {
             .filter_map(|(name, demand)| Some((name.clone(), demand.image.as_ref()?.value.clone())))
             .collect()
     }
+}
+
+fn lock_path(folder: &str) -> PathBuf {
+    Path::new(folder).join("perry-compose.lock")
+}
+
+/// The lock of the project in this folder, if it has one.
+pub(crate) fn lock_of(folder: &str) -> Result<Option<Lock>, Failure> {
+    let path = lock_path(folder);
+    let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
+    let mut text = String::new();
+    match std::fs::File::open(&path) {
+        Ok(file) => {
+            file.take(MOST_LOCK).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fail(error.to_string())),
+    };
+    Lock::read(&text).map(Some).map_err(|error| fail(error.to_string()))
 }
 
 fn keep_only(stack: &mut Stack, services: &[String]) {
