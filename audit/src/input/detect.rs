@@ -72,6 +72,12 @@ pub(super) fn is_toml(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("toml"))
 }
 
+/// Whether a line begins a table that only policies have: a policy that says no schema is still one, and refused.
+pub(super) fn has_policy_table(text: &str) -> bool {
+    let tables = ["[tier.", "[signer.", "[capability.", "[trust-root."];
+    text.lines().any(|line| tables.iter().any(|table| line.trim_start().starts_with(table)))
+}
+
 /// Whether a line says `schema = "perry-sandbox/policy…"`, as TOML or JSON.
 fn has_policy_schema(text: &str) -> bool {
     text.lines().any(|line| {

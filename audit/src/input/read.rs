@@ -2,7 +2,7 @@
 
 use perry_sandbox_compose::{Budget, Node, Problem, Request, merged_with, parse_yaml};
 
-use super::detect::{at_first_sight, by_tree, is_toml};
+use super::detect::{at_first_sight, by_tree, has_policy_table, is_toml};
 use super::policy::{Refused, read_policy};
 use super::stack::read_stack;
 use super::{Host, Input, Kind, ProfileFile, Subject, TrustFile, Unread, UnreadKind};
@@ -73,7 +73,7 @@ fn file(
     let mut documents = None;
     let kind = match at_first_sight(text) {
         Some(kind) => Some(kind),
-        None if is_toml(name) => None,
+        None if is_toml(name) => has_policy_table(text).then_some(Kind::Policy),
         None => match parse(text) {
             Ok(read) => {
                 let kind = by_tree(&read);

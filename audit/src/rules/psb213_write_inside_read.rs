@@ -21,19 +21,19 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(policy: &PolicyFile, reporter: &mut Reporter<'_>) {
-    let mut read = policy.grants(&["mounts", "read"]);
-    read.extend(policy.grants(&["mounts", "exec"]));
+    let read = policy.grants(&["mounts", "read"]).into_iter().chain(policy.grants(&["mounts", "exec"]));
+    let read: Vec<_> = read
+        .filter_map(|(target, root)| Some((target, root.value.parse::<HostPath>().ok()?, root.place)))
+        .collect();
     for (target, path) in policy.grants(&["mounts", "write"]) {
         let Ok(written) = path.value.parse::<HostPath>() else { continue };
-        let fed = read.iter().find(|(other, root)| {
-            *other != target && root.value.parse::<HostPath>().is_ok_and(|root| root.includes(&written))
-        });
-        if let Some((other, root)) = fed {
+        let fed = read.iter().find(|(other, root, _)| *other != target && root.includes(&written));
+        if let Some((other, _, place)) = fed {
             let message =
                 format!("what `{}` writes to `{}`, `{}` reads", target.name, path.value, other.name);
             let evidence = format!("{} {}", path.value, other.name);
             let found = reporter.found(GRADE, &target, path.place, evidence, message);
-            found.label("written here").beside(root.place, "and read here");
+            found.label("written here").beside(*place, "and read here");
         }
     }
 }

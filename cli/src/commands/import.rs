@@ -81,10 +81,10 @@ fn write_all(file: &Path, imported: &Imported) -> anyhow::Result<()> {
 fn tell(name: &str, imported: &Imported) {
     for loss in &imported.losses {
         let position = imported.texts.position(loss.place);
-        let at = format!("{name}:{}:{}: {}", position.line, position.column, loss.message);
+        let told = |what| format!("{name}:{}:{}: {what}: {}", position.line, position.column, loss.message);
         match loss.kind {
-            LossKind::LeftOut => output::error(&at),
-            LossKind::Changed => output::note(&at),
+            LossKind::LeftOut => output::error(&told("left out")),
+            LossKind::Changed => output::note(&told("not as it was")),
         }
     }
 }
