@@ -77,8 +77,11 @@ fn one(desks: Desks<'_>, service: &str, demand: &Demand) -> Judged {
         Ok(asked) => Judged { built: repository, ..answered(service, image, demand, asked) },
         Err(error) => return failed(service, image, error.class(), error.to_string()),
     };
+    // What was built here is not what the lock is about.
+    let locked = desks.lock.zip(demand.image.as_ref()).filter(|_| judged.built.is_none());
     let signers = judged.signed.as_ref().map(|signed| signed.signers.as_slice());
-    let other = desks.lock.zip(signers).and_then(|(lock, signers)| lock.other_signers(written, signers));
+    let other =
+        locked.zip(signers).and_then(|((lock, image), signers)| lock.other_signers(&image.value, signers));
     if let Some(why) = other {
         return Judged { judgement: Judgement::NotVerified(why), ..judged };
     }
