@@ -11,6 +11,7 @@ mod exposure;
 mod fixes;
 mod fixtures;
 mod ignores;
+mod import;
 mod report;
 mod rules;
 mod support;

@@ -172,7 +172,10 @@ pub(crate) fn condition(info: &SandboxInfo) -> Condition {
             },
             (Some(limit), _) => Condition::Lost(format!("was ended at its limit of {limit}")),
             (None, Some(End::Killed(signal))) => Condition::Lost(format!("was killed by signal {signal}")),
-            (None, None) => Condition::Lost("was lost".to_owned()),
+            (None, None) => {
+                let why = finish.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                Condition::Lost(format!("was lost{why}"))
+            }
         },
     }
 }

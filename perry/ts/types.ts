@@ -295,3 +295,40 @@ export interface PolicyReport {
   /** All that is wrong. */
   refusals: Refusal[];
 }
+
+/** What to audit: a text with the name that reports call it, or the words of a command line. */
+export type Auditable = { text: string; name?: string; auditor?: boolean } | { argv: string[]; auditor?: boolean };
+
+/** What an audit found. */
+export interface AuditReport {
+  schema: "perry-sandbox/audit/v1";
+  /** `found`: something of high severity or worse. `ungraded`: something could not be read or seen, which is never a pass. */
+  verdict: "clean" | "found" | "ungraded";
+  /** The worst first. */
+  findings: AuditFinding[];
+  /** The report as `perry-sandbox audit` prints it. */
+  text: string;
+}
+
+/** One finding; positions count from 1, `start` and `end` count bytes from 0. */
+export interface AuditFinding {
+  /** A permanent number: `PSB410`. */
+  rule: string;
+  slug: string;
+  title: string;
+  severity: "critical" | "high" | "medium" | "low" | "info" | "refused";
+  target: { kind: string; name: string };
+  message: string;
+  help: string;
+  file: string;
+  line: number;
+  column: number;
+  end_line: number;
+  end_column: number;
+  start: number;
+  end: number;
+  /** The finding's identity across runs. */
+  fingerprint: string;
+  /** Why it does not count, if somebody answers for it. */
+  suppressed: { by: string; reason: string; owner: string | null; until: string | null } | null;
+}

@@ -14,11 +14,11 @@ use crate::ceiling::Ceiling;
 use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
 use crate::grants::Grants;
-use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName};
+use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
 use crate::project::ServiceName;
 use crate::refusal::{LoadError, Refusal, RefusalCode, Refusals};
 use crate::request::Target;
-use crate::requirement::{LogRule, Signer, SignerIdentity};
+use crate::requirement::{LogRule, Signer, SignerIdentity, TrustRoot};
 use crate::resolve::{
     BUILTIN_SOURCE, Missing, Parts, SignerEntry, SignerKind, Tier, builtin_tiers, compose, resolve_file,
 };
@@ -291,6 +291,11 @@ impl Policy {
     /// All image rules, by name.
     pub fn images(&self) -> impl Iterator<Item = (&ImageRuleName, &ImageRule)> {
         self.parts.images.iter().map(|(name, entry)| (name, &entry.value))
+    }
+
+    /// A trust root.
+    pub fn trust_root(&self, name: &TrustRootName) -> Option<&TrustRoot> {
+        self.parts.trust_roots.get(name).map(|root| &root.value)
     }
 
     /// The names of all signers of which all is known.

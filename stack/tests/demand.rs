@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{Terminal, VolumeAccess, WantedMount};
+use perry_sandbox_pipeline::Pull;
+use perry_sandbox_policy::{IsolationLevel, Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -197,13 +198,13 @@ fn what_is_not_done_yet_says_so() {
         "extra_hosts: ['a:1.2.3.4']",
         "shm_size: 1m",
         "gpus: all",
-        "runtime: runsc",
+        "runtime: mine",
         "dns: 1.1.1.1",
-        "ulimits: {nproc: 5}",
+        "ulimits: {stack: 5}",
         "logging: {driver: syslog}",
         "deploy: {placement: {constraints: [a]}}",
         "deploy: {resources: {reservations: {memory: 1m}}}",
-        "pull_policy: weekly",
+        "pull_policy: build",
         "devices: ['/dev/fuse:/dev/other']",
         "cpu_shares: 5",
     ] {
@@ -284,4 +285,49 @@ fn a_build_is_read_and_what_it_cannot_have_is_refused() {
         beside.refused.is_empty() && beside.build.unwrap().refused.len() == 1,
         "an image that is named may be used"
     );
+}
+
+#[test]
+fn processors_and_processes_are_limited_by_any_of_their_names() {
+    let cpu = |lines: &str| wants(lines).limits.cpu.map(|cpu| cpu.0.get());
+    assert_eq!(cpu("cpu_quota: 50000"), Some(500));
+    assert_eq!(cpu("cpu_quota: 50000\ncpu_period: 25000"), Some(2000));
+    assert_eq!(cpu("cpu_count: 2"), Some(2000));
+    assert!(refused("cpu_period: 25000")[0].contains("write `cpu_quota` beside it"));
+    let pids = |lines: &str| wants(lines).limits.pids.map(std::num::NonZeroU32::get);
+    assert_eq!(pids("ulimits: {nproc: 30}"), Some(30));
+    assert_eq!(pids("pids_limit: 20\nulimits: {nproc: {soft: 10, hard: 30}}"), Some(20));
+    assert_eq!(pids("pids_limit: 50\nulimits: {nproc: 30, core: 0}"), Some(30));
+    assert!(refused("ulimits: {core: -1}")[0].contains("nothing is dumped"));
+    assert!(refused("ulimits: {core: {soft: 0, hard: 1}}")[0].contains("nothing is dumped"));
+    assert!(refused("ulimits: {memlock: -1}")[0].starts_with("ulimits.memlock"));
+}
+
+#[test]
+fn nothing_is_swapped_and_no_group_of_others_is_joined() {
+    assert!(wants("mem_limit: 64m\nmemswap_limit: 64m").refused.is_empty());
+    for more in
+        ["mem_limit: 64m\nmemswap_limit: 128m", "mem_limit: 64m\nmemswap_limit: -1", "memswap_limit: 64m"]
+    {
+        assert!(refused(more)[0].contains("nothing is swapped"), "{more}");
+    }
+    assert!(refused("cgroup_parent: system.slice")[0].contains("below nobody else's"));
+}
+
+#[test]
+fn a_runtime_can_only_ask_for_a_stronger_wall() {
+    let level = |name: &str| wants(&format!("runtime: {name}")).must.isolation.map(|level| level.value);
+    assert_eq!(level("runc"), Some(IsolationLevel::Oci));
+    assert_eq!(level("runsc"), Some(IsolationLevel::Gvisor));
+    assert_eq!(level("io.containerd.kata.v2"), Some(IsolationLevel::Microvm));
+    assert!(refused("runtime: mine")[0].starts_with("runtime: mine"));
+}
+
+#[test]
+fn an_image_that_is_to_be_no_older_than_some_time_is_asked_for_each_time() {
+    for lines in ["pull_policy: daily", "pull_policy: weekly", "pull_policy: every_2h"] {
+        let demand = wants(lines);
+        assert_eq!(demand.pull, Pull::Always, "{lines}");
+        assert!(demand.notes[0].contains("each time"), "{lines}");
+    }
 }

@@ -1,8 +1,9 @@
 //! What a text is, by its content.
 
-use perry_sandbox_compose::{Node, Value};
+use perry_sandbox_compose::{Mapping, Node, Value};
 
 use crate::launch::is_workload;
+use crate::seccomp::has_own_schema;
 
 /// How a seccomp profile is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum ProfileForm {
     Seccompiler,
     /// The YAML of the Kubernetes operator.
     Operator,
+    /// Our own TOML.
+    Own,
 }
 
 /// How a trust policy is written.
@@ -53,13 +56,20 @@ impl Kind {
 }
 
 /// What can be said without building a tree: a policy by its schema, and a Compose file by the keys at its margin.
-pub(super) fn at_first_sight(name: &str, text: &str) -> Option<Kind> {
-    let is_toml = name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("toml"));
-    if is_toml || has_policy_schema(text) {
-        return has_policy_schema(text).then_some(Kind::Policy);
+pub(super) fn at_first_sight(text: &str) -> Option<Kind> {
+    if has_own_schema(text) {
+        return Some(Kind::Profile(ProfileForm::Own));
+    }
+    if has_policy_schema(text) {
+        return Some(Kind::Policy);
     }
     let margin = |key: &str| text.lines().any(|line| line.starts_with(key));
     (margin("services:") && !margin("apiVersion:") && !margin("kind:")).then_some(Kind::Compose)
+}
+
+/// Whether a name says TOML: of that form only policies are audited.
+pub(super) fn is_toml(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("toml"))
 }
 
 /// Whether a line says `schema = "perry-sandbox/policy…"`, as TOML or JSON.
@@ -73,7 +83,7 @@ fn has_policy_schema(text: &str) -> bool {
 }
 
 /// What the documents of a YAML or JSON text are.
-pub(super) fn by_tree(documents: &[Node]) -> Option<Kind> {
+pub(crate) fn by_tree(documents: &[Node]) -> Option<Kind> {
     let first = documents.iter().find(|document| document.mapping().is_some())?;
     let kind = first.get("kind").and_then(Node::text);
     if first.get("defaultAction").is_some() {
@@ -91,11 +101,22 @@ pub(super) fn by_tree(documents: &[Node]) -> Option<Kind> {
         Some(Kind::Trust(TrustForm::PolicyJson))
     } else if is_seccompiler(first) {
         Some(Kind::Profile(ProfileForm::Seccompiler))
-    } else if kind.is_none() && ["services", "include"].iter().any(|key| first.get(key).is_some()) {
+    } else if kind.is_none() && is_compose(first) {
         Some(Kind::Compose)
     } else {
         None
     }
+}
+
+/// Keys of a Compose file.
+const COMPOSE: [&str; 9] =
+    ["version", "name", "services", "networks", "volumes", "secrets", "configs", "models", "include"];
+
+/// Other files have an `include` too.
+fn is_compose(document: &Node) -> bool {
+    let mut keys = document.mapping().into_iter().flat_map(Mapping::iter).map(|(key, _)| key.name.as_str());
+    let known = |key: &str| COMPOSE.contains(&key) || key.starts_with("x-");
+    document.get("services").is_some() || document.get("include").is_some() && keys.all(known)
 }
 
 fn is_requirements(node: &Node) -> bool {
@@ -103,7 +124,7 @@ fn is_requirements(node: &Node) -> bool {
 }
 
 fn is_seccompiler(document: &Node) -> bool {
-    let filters = document.mapping().into_iter().flat_map(perry_sandbox_compose::Mapping::iter);
+    let filters = document.mapping().into_iter().flat_map(Mapping::iter);
     let mut some = false;
     for (_, filter) in filters {
         let default = filter.get("default_action").or_else(|| filter.get("mismatch_action"));

@@ -1,5 +1,6 @@
 //! Every operation by name: how it may be called, and who carries it out.
 
+use super::audit::Audit;
 use super::backends::{self, Select};
 use super::explain::Explain;
 use super::images::{self, Pull, Remove};
@@ -84,6 +85,7 @@ pub(crate) enum Work {
     Run(Box<Run>),
     Explain(Box<Explain>),
     CheckPolicy(Box<CheckPolicy>),
+    Audit(Box<Audit>),
     Verify(Box<Verify>),
     PullImage(Box<Pull>),
     ListImages,
@@ -180,6 +182,7 @@ impl Work {
             "explain" => Self::Explain(Box::new(Explain::read(fields)?)),
             "verify" => Self::Verify(Box::new(Verify::read(fields)?)),
             "checkPolicy" => Self::CheckPolicy(Box::new(CheckPolicy::read(fields)?)),
+            "audit" => Self::Audit(Box::new(Audit::read(fields)?)),
             "pullImage" => Self::PullImage(Box::new(Pull::read(fields)?)),
             "listImages" => none(&fields, Self::ListImages)?,
             "removeImage" => Self::RemoveImage(Box::new(Remove::read(fields)?)),
@@ -221,6 +224,7 @@ impl Work {
             Self::Run(_)
             | Self::Explain(_)
             | Self::CheckPolicy(_)
+            | Self::Audit(_)
             | Self::Verify(_)
             | Self::CurrentBackend
             | Self::PinBackend(_)
@@ -235,6 +239,7 @@ impl Work {
             Self::MakeSandbox(_) | Self::OnSandbox(_) => Lanes::Waits,
             Self::Explain(_)
             | Self::CheckPolicy(_)
+            | Self::Audit(_)
             | Self::Verify(_)
             | Self::PullImage(_)
             | Self::ListImages
@@ -261,6 +266,7 @@ impl Work {
             Self::Explain(explain) => explain.run(engine),
             Self::Verify(verify) => verify.run(engine, call),
             Self::CheckPolicy(check) => check.run(engine),
+            Self::Audit(audit) => audit.run(),
             Self::PullImage(pull) => pull.run(engine, call),
             Self::ListImages => images::list(engine),
             Self::RemoveImage(remove) => remove.run(engine),

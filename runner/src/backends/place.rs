@@ -168,20 +168,22 @@ pub(super) fn sweep_for_a_while(runtime: &Path) {
     let _done = all.recv_timeout(SWEEPING);
 }
 
-/// Ends and removes what dead runners left. What cannot be removed stays, for the next start.
-fn sweep(runtime: &Path) {
+/// Ends and removes what dead runners left; how much that was. What cannot be removed stays, for the next start.
+pub(super) fn sweep(runtime: &Path) -> usize {
+    let mut swept: usize = 0;
     if check_owner(runtime).is_err() {
-        return;
+        return swept;
     }
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == SUFFIX) {
-            drop(abandoned(&path));
+            swept = swept.saturating_add(usize::from(abandoned(&path).is_ok_and(|done| done)));
         } else if path.extension().is_some_and(|extension| extension == EARLY) && is_older(&path, MAKING) {
             // Nothing of it was ever started.
             drop(fs::remove_dir_all(&path));
         }
     }
+    swept
 }
 
 /// Removes a folder: secrets first, and last the lock, by which it is found.
@@ -225,7 +227,7 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
         file.take(LONGEST).read_to_end(&mut text)?;
         let script: Script = serde_json::from_slice(&text)?;
         script.discard(REMOVAL).map_err(io::Error::other)?;
-        if script.create.is_some() {
+        if script.create.is_some() && !is_older(folder, REMOVAL) {
             // Its engine may still have been making it when it was asked.
             std::thread::sleep(LATE);
             script.discard(REMOVAL).map_err(io::Error::other)?;

@@ -57,10 +57,10 @@ pub(super) enum State {
         restarts: u32,
         #[serde(default)]
         health: Option<Health>,
-        #[serde(default, skip_serializing_if = "is_false")]
-        paused: bool,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         published: Vec<Publication>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        paused: bool,
     },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
@@ -152,11 +152,11 @@ pub struct SandboxInfo {
     pub restarts: u32,
     /// What its health check says, while it runs and if it has one.
     pub health: Option<Health>,
+    /// Its published ports, with those that were chosen, while it runs.
+    pub published: Vec<Publication>,
     /// Whether its processes are stopped until they are let go on.
     #[serde(skip_serializing_if = "is_false")]
     pub paused: bool,
-    /// Its published ports, with those that were chosen, while it runs.
-    pub published: Vec<Publication>,
     /// Process id of its supervisor, while it runs.
     pub supervisor: Option<u32>,
 }
@@ -223,8 +223,8 @@ impl Record {
             finish,
             restarts,
             health,
-            paused,
             published,
+            paused,
             supervisor,
         }
     }
@@ -299,8 +299,8 @@ mod tests {
                 shape: Digest::of(b"s"),
                 restarts: 2,
                 health: Some(Health::Healthy),
-                paused: true,
                 published: vec![web_port()],
+                paused: true,
             },
             State::Ended { started: now, finished: now, finish, restarts: 3 },
         ] {
@@ -314,15 +314,14 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let (shape, restarts, health) = (Digest::of(b"s"), 0, None);
-        let published = Vec::new();
         let runs = record(State::Running {
             supervisor,
             started: now,
             shape,
             restarts,
             health,
+            published: Vec::new(),
             paused: false,
-            published,
         });
         let finish =
             Finish { end: Some(End::Exited(0)), limit: None, usage: None, egress: None, failure: None };
@@ -356,9 +355,15 @@ mod tests {
         let started = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let health = Some(Health::Healthy);
-        let (shape, published) = (Digest::of(b"s"), vec![web_port()]);
-        let state =
-            State::Running { supervisor, started, shape, restarts: 0, health, paused: false, published };
+        let state = State::Running {
+            supervisor,
+            started,
+            shape: Digest::of(b"s"),
+            restarts: 0,
+            health,
+            published: vec![web_port()],
+            paused: false,
+        };
         let running = record(state);
         let info = running.clone().info(true);
         assert_eq!((info.status, info.health), (SandboxStatus::Running, health));

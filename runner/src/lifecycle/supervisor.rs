@@ -25,6 +25,7 @@ use crate::io::{Commands, Input, Output, Streams, remote};
 use crate::native::{
     Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run, send,
 };
+use crate::project::enter;
 use crate::secret::Secrets;
 use crate::trail::{EgressCount, Event, RunAgain, RunEnd, Trail, TrailError};
 
@@ -40,6 +41,12 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
         Ok(order) => order,
         Err(error) => return refuse(&error),
     };
+    // First of all: who has several threads stays where it is.
+    if order.engine.is_none()
+        && let Err(error) = enter(&order.runtime, &order.settings.networks)
+    {
+        return refuse(&error);
+    }
     let mut descriptors = descriptors.into_iter();
     let mut next = || descriptors.next();
     // The tree is held until the sandbox is gone.
@@ -82,9 +89,15 @@ fn attend(
     let started = Timestamp::now();
     record.plan = order.plan.clone();
     let health = order.health.is_some().then_some(Health::Starting);
-    let (shape, published) = (order.shape.clone(), Vec::new());
-    record.state =
-        State::Running { supervisor: own, started, shape, restarts: 0, health, paused: false, published };
+    record.state = State::Running {
+        supervisor: own,
+        started,
+        shape: order.shape.clone(),
+        restarts: 0,
+        health,
+        published: Vec::new(),
+        paused: false,
+    };
     held.write(&record)?;
     let control = control.try_clone().map_err(channel)?;
     let post = Arc::new(Post::new(order, (held, record), remote, control));

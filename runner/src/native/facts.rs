@@ -15,7 +15,6 @@ use super::ids::Ids;
 use super::landlock;
 use super::process::Process;
 use super::sys::try_namespaces;
-use crate::project::NEEDS_ROOT;
 use crate::publish::PUBLISHER;
 
 /// The name of this backend in plans and on the command line.
@@ -102,11 +101,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
             table.set(control, by(&format!("{mount}; {owners}")));
         }
     }
-    let networks = if Ids::of_this_process() == Ids::Range {
-        by(NETWORKS)
-    } else {
-        nobody(NEEDS_ROOT, Some("run it as root, or use the backend `podman`"))
-    };
+    let networks = if Ids::of_this_process() == Ids::Range { by(NETWORKS) } else { by(NETWORKS_OF_A_USER) };
     table.set(Control::ProjectNetworks, networks);
     let counted = match room {
         Room::V2(_) => Some(["cgroup v2 memory.max", "cgroup v2 cpu.max", "cgroup v2 pids.max"]),
@@ -176,6 +171,7 @@ const HELD: [(Control, &str); 25] = [
 
 /// How root holds networks of projects.
 const NETWORKS: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside); addresses by the runner; names by /etc/hosts";
+const NETWORKS_OF_A_USER: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside), below one user namespace of this user's; addresses by the supervisor; names by /etc/hosts";
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {

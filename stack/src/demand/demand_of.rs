@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_compose::Span;
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Pull, SignerChoice, TargetChoice, Wish};
-use perry_sandbox_policy::{ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject};
+use perry_sandbox_policy::{
+    IsolationLevel, ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject,
+};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_reference::{Platform, Repository};
 
@@ -70,6 +72,8 @@ pub struct Must {
     pub ephemeral: Option<Span>,
     /// This user, and this group where one is named.
     pub user: Option<At<(u32, Option<u32>)>>,
+    /// A wall that is no weaker than this.
+    pub isolation: Option<At<IsolationLevel>>,
     /// None of these Linux caps.
     pub without: Vec<At<LinuxCap>>,
 }

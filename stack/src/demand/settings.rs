@@ -103,6 +103,15 @@ pub(super) fn pull_policy(asker: &mut Asker<'_>, span: Span, node: &Node) {
         "always" => asker.demand.pull = Pull::Always,
         "never" => asker.demand.pull = Pull::Never,
         "missing" | "if_not_present" => asker.demand.pull = Pull::Missing,
+        // What was pulled when is nowhere written down.
+        "daily" | "weekly" => refreshed(asker),
+        text if text.starts_with("every_") => refreshed(asker),
         _ => asker.not_yet(span, &format!("pull_policy: {text}"), "write `always`, `missing` or `never`"),
     }
+}
+
+/// More often than it is wanted: whoever wants an image no older than a week gets none older than the moment.
+fn refreshed(asker: &mut Asker<'_>) {
+    asker.demand.pull = Pull::Always;
+    asker.note("the registry is asked each time, and not only when the image has its age");
 }

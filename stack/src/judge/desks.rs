@@ -73,15 +73,18 @@ fn one(desks: Desks<'_>, service: &str, demand: &Demand) -> Judged {
         desks.pipeline.check_mounts(&asked)?;
         Ok(asked)
     });
+    // What is built here is in no lock.
+    let written = demand.image.as_ref().filter(|_| repository.is_none()).map(|image| image.value.as_str());
     let judged = match asked {
         Ok(asked) => Judged { built: repository, ..answered(service, image, demand, asked) },
         Err(error) => return failed(service, image, error.class(), error.to_string()),
     };
-    // What was built here is not what the lock is about.
-    let locked = desks.lock.zip(demand.image.as_ref()).filter(|_| judged.built.is_none());
     let signers = judged.signed.as_ref().map(|signed| signed.signers.as_slice());
-    let other =
-        locked.zip(signers).and_then(|((lock, image), signers)| lock.other_signers(&image.value, signers));
+    let other = desks
+        .lock
+        .zip(written)
+        .zip(signers)
+        .and_then(|((lock, written), signers)| lock.other_signers(written, signers));
     if let Some(why) = other {
         return Judged { judgement: Judgement::NotVerified(why), ..judged };
     }

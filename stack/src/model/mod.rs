@@ -28,4 +28,4 @@ pub use service::Service;
 pub use stack::Stack;
 
 pub(crate) use health::milliseconds;
-pub(crate) use read::{Reader, is_true, text};
+pub(crate) use read::{Reader, integer, is_true, text};

@@ -3,6 +3,8 @@
 mod broken;
 mod build;
 mod copy;
+mod ended;
+mod faults;
 mod files;
 mod life;
 mod pause;

@@ -1,13 +1,13 @@
-//! Programs, ports and volumes of a project with a network: root's, for the embedded backend makes networks for root only.
+//! Programs, ports and volumes of a project with a network, of an ordinary user.
 
-use perry_sandbox_testkit::{As, Home, Ran, is_root, skip};
+use perry_sandbox_testkit::{As, Home, Ran, skip};
 use serde_json::Value;
 
 use perry_sandbox_testkit::example::BARE_POLICY;
 
 use crate::shop::{compose, extend_policy};
 
-/// A name that nobody else uses: root's sandboxes are in one folder.
+/// A name that nobody else uses.
 fn project() -> String {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -20,7 +20,7 @@ struct Shared(Home, String);
 impl Shared {
     /// With these further lines of its service.
     fn new(more: &str) -> Self {
-        let (home, name) = (Home::new(As::Me), project());
+        let (home, name) = (Home::new(As::Ordinary), project());
         let text = format!(
             "\
 name: {name}
@@ -55,9 +55,6 @@ impl Drop for Shared {
 
 #[test]
 fn a_program_that_is_run_once_reaches_its_project() {
-    if !is_root() {
-        return skip("networks of the embedded backend need root");
-    }
     let shared = Shared::new("");
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
     assert_eq!(up.code, 0, "{up:?}");
@@ -71,9 +68,6 @@ fn a_program_that_is_run_once_reaches_its_project() {
 
 #[test]
 fn a_program_that_is_run_once_takes_no_port_of_its_service() {
-    if !is_root() {
-        return skip("networks of the embedded backend need root");
-    }
     let shared = Shared::new("    ports: ['18099:8080']\n");
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
     if up.stderr.contains("PSD260 publish") {
@@ -90,9 +84,6 @@ fn a_program_that_is_run_once_takes_no_port_of_its_service() {
 
 #[test]
 fn what_a_program_needs_of_its_project_is_made_for_it() {
-    if !is_root() {
-        return skip("networks of the embedded backend need root");
-    }
     let shared = Shared::new("");
     let args = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "touch", "/data/x"];
     let ran = shared.run(&args);

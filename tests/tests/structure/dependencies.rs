@@ -15,7 +15,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
     ("build", &["reference", "policy", "image", "verifier", "runner"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
-    ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
+    (
+        "ffi",
+        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "audit"],
+    ),
     ("perry", &["ffi"]),
     ("compose", &[]),
     ("audit", &["policy", "profiles", "compose"]),
