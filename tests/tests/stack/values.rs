@@ -12,7 +12,7 @@ fn a_variables_value_is_told_with_where_it_comes_from_and_goes() {
     assert_eq!(lines[0], "TAG = v3");
     assert!(lines[1].starts_with("  from    ") && lines[1].ends_with(".env:3"), "{lines:?}");
     assert!(lines[2].starts_with("  hidden  ") && lines[2].ends_with(".env:1"), "{lines:?}");
-    assert_eq!(lines[3], "  used    compose.yaml:1:24  services.web.image: a:${TAG:-v1}");
+    assert_eq!(lines[3], "  used    compose.yaml:1:25  services.web.image: a:${TAG:-v1}");
     let secret = compose(&home, &["config", "--explain", "API_TOKEN"]);
     assert!(secret.stdout.starts_with("API_TOKEN = ********\n"), "{secret:?}");
     let shown = compose(&home, &["config", "--explain", "API_TOKEN", "--reveal"]);
