@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_pipeline::Pull;
-use perry_sandbox_policy::{IsolationLevel, Terminal, VolumeAccess};
+use perry_sandbox_policy::{IsolationLevel, Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -51,8 +51,23 @@ fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
     assert_eq!(on, ["0.0.0.0:53 to 53/udp", "127.0.0.1:8080 to 80/tcp", "[::1]:90 to 90/tcp"]);
     assert_eq!(demand.notes, ["port 80 is published on 127.0.0.1: the file names no address"]);
-    assert!(refused("ports: ['80']")[0].contains("name the host's port: `8080:80`"));
-    assert!(refused("ports: ['8000-8010:80']")[0].contains("write one port"));
+}
+
+#[test]
+fn a_port_of_a_range_or_of_the_kernels_choice_is_published() {
+    let on =
+        |text: &str| -> Vec<String> { wants(text).project.publish.iter().map(ToString::to_string).collect() };
+    assert_eq!(
+        on("ports: ['80', '0.0.0.0::81/udp']"),
+        ["0.0.0.0:free to 81/udp", "127.0.0.1:free to 80/tcp"]
+    );
+    assert_eq!(on("ports: [{target: 80, published: 0}]"), ["127.0.0.1:free to 80/tcp"]);
+    assert_eq!(on("ports: ['8000-8010:80']"), ["127.0.0.1:8000-8010 to 80/tcp"]);
+    assert_eq!(
+        on("ports: ['8000-8001:80-81/udp']"),
+        ["127.0.0.1:8000 to 80/udp", "127.0.0.1:8001 to 81/udp"]
+    );
+    assert!(refused("ports: ['8000-9999:80']")[0].contains("a range of at most 1024"));
 }
 
 #[test]
@@ -70,24 +85,28 @@ fn a_service_is_found_by_its_names_in_each_network() {
 #[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
-        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/srv:ro, /var/in:/var/in]}}\nvolumes: {data: , logs: }\n",
+        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
     ));
     assert!(demands.all_refused().is_empty());
     let web = &demands.services["web"];
     let volumes: Vec<_> =
         web.project.volumes.iter().map(|one| (one.volume.to_string(), one.access)).collect();
     assert_eq!(volumes, [("data".to_owned(), VolumeAccess::Write), ("logs".to_owned(), VolumeAccess::Read)]);
+    let mount = |source: &str, target: &str| {
+        let target = Some(target.parse().unwrap());
+        vec![WantedMount { source: source.to_owned(), target }]
+    };
     assert_eq!(
         (&web.grants.mounts_read, &web.grants.mounts_write),
-        (&vec!["/srv".to_owned()], &vec!["/var/in".to_owned()])
+        (&mount("/srv", "/elsewhere"), &mount("/p/in", "/var/in"))
     );
     for (volume, why) in [
         ("/var/run/docker.sock:/var/run/docker.sock", "commands the host"),
         ("/run/user/7/podman/podman.sock:/x", "commands the host"),
         ("/etc/ssl:/etc/ssl", "is not a folder that can be shared"),
-        ("/srv/here:/elsewhere", "mount it where it is"),
+        ("/srv/here:/proc/here", "`/proc/here` is not"),
+        ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("./here:/there", "use a named volume"),
         ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));
@@ -207,7 +226,10 @@ fn a_refusal_stands_at_its_line() {
 #[test]
 fn what_there_is_once_is_had_once() {
     assert!(refused("scale: 2\nports: ['8080:80']")[0].contains("it publishes a port"));
-    assert!(one("scale: 2").all_refused().is_empty());
+    assert!(refused("scale: 3\nports: ['8080-8081:80']")[0].contains("it publishes a port"));
+    for text in ["scale: 2", "scale: 2\nports: ['80']", "scale: 2\nports: ['8080-8081:80']"] {
+        assert!(one(text).all_refused().is_empty(), "{text}");
+    }
     let two = |a: &str, b: &str| {
         let text = format!(
             "name: shop\nservices: {{a: {{image: x, ports: ['{a}']}}, b: {{image: x, ports: ['{b}']}}}}\n"
@@ -216,6 +238,7 @@ fn what_there_is_once_is_had_once() {
     };
     assert_eq!((two("80:1", "80:2"), two("80:1", "0.0.0.0:80:2"), two("0.0.0.0:80:1", "80:2")), (1, 1, 1));
     assert_eq!((two("80:1", "81:1"), two("80:1", "127.0.0.2:80:1"), two("80:1", "80:1/udp")), (0, 0, 0));
+    assert_eq!((two("80-81:1", "80-81:1"), two("1", "2")), (0, 0), "of several each takes one");
 }
 
 #[test]
@@ -270,4 +293,41 @@ fn an_image_that_is_to_be_no_older_than_some_time_is_asked_for_each_time() {
         assert_eq!(demand.pull, Pull::Always, "{lines}");
         assert!(demand.notes[0].contains("each time"), "{lines}");
     }
+}
+
+#[test]
+fn a_build_is_read_and_what_it_cannot_have_is_refused() {
+    let read = |build: &str| {
+        let text = format!(
+            "name: shop\nservices: {{a: {{build: {{context: /srv/a, {build}}}}}}}\nsecrets: {{token: {{file: /t}}}}\n"
+        );
+        demand(&stack(&text)).services.remove("a").unwrap()
+    };
+    let plain = read("args: {A: 1}, target: web, labels: {l: v}, no_cache: true, pull: true, network: none");
+    assert!(plain.refused.is_empty(), "{:?}", plain.refused);
+    let build = plain.build.unwrap();
+    assert_eq!(
+        (build.context.as_str(), build.args["A"].as_str(), build.labels["l"].as_str()),
+        ("/srv/a", "1", "v")
+    );
+    assert_eq!((build.target.as_deref(), build.no_cache, build.pull), (Some("web"), true, true));
+    for (part, why) in [
+        ("privileged: true", "takes every wall away"),
+        ("network: host", "cannot give its build a network"),
+        ("ssh: [default]", "the user's keys"),
+        ("secrets: [token]", "in its layers"),
+        ("entitlements: [network.host]", "walls away"),
+        ("additional_contexts: {x: /etc}", "not done here yet"),
+        ("platforms: [linux/amd64, linux/arm64]", "not done here yet"),
+        ("extra_hosts: ['a:1.2.3.4']", "not done here yet"),
+    ] {
+        let found = read(part).refused;
+        assert!(found.len() == 1 && found[0].why.contains(why), "{part}: {found:?}");
+    }
+    let beside = "name: shop\nservices: {a: {image: x, build: {context: /srv/a, ssh: [default]}}}\n";
+    let beside = demand(&stack(beside)).services.remove("a").unwrap();
+    assert!(
+        beside.refused.is_empty() && beside.build.unwrap().refused.len() == 1,
+        "an image that is named may be used"
+    );
 }

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod answer;
+mod audit;
 mod backends;
 mod completions;
 mod doctor;
@@ -17,6 +18,7 @@ mod sandbox;
 mod store;
 mod verify;
 
+pub(crate) use audit::audit;
 pub(crate) use backends::backends;
 pub(crate) use completions::{completions, man};
 pub(crate) use doctor::{doctor, doctor_project};

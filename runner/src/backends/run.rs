@@ -74,6 +74,7 @@ pub(crate) fn run(
 ) -> Result<Finished, RunError> {
     // What cannot be reached is not started.
     let publisher = Publisher::bind(around.publish)?;
+    publisher.as_ref().map_or(Ok(()), |publisher| publisher.tell(around.observer))?;
     sweep_for_a_while(around.runtime);
     let place = Place::make(script, around.runtime, around.secrets).map_err(RunError::Live)?;
     let guard = Guard::start(&script.folder).map_err(RunError::Guard)?;

@@ -20,6 +20,7 @@ mod sandboxes;
 mod shape;
 mod start;
 mod supervisor;
+mod tree;
 
 pub use error::{FailureKind, LifecycleError};
 pub use exec::ExecSurroundings;
@@ -32,6 +33,7 @@ pub use restart::{Restart, RestartError};
 pub use sandboxes::{Filter, NewSandbox, Sandboxes};
 pub use start::{StartOptions, Stop};
 pub(crate) use supervisor::supervise_detached;
+pub use tree::Load;
 
 #[doc(hidden)]
 pub use record::check_record;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use super::control::{Answer, Ask, Order, forget, listen};
+use super::control::{Answer, Answered, Ask, Order, forget, listen};
 use super::error::{FailureKind, LifecycleError};
 use super::exec::host_guest;
 use super::folder::{Held, Home, unlock};
@@ -22,7 +22,9 @@ use super::record::{Finish, Record, State};
 use super::restart::BackOff;
 use crate::backends::Around;
 use crate::io::{Commands, Input, Output, Streams, remote};
-use crate::native::{Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
+use crate::native::{
+    Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run, send,
+};
 use crate::secret::Secrets;
 use crate::trail::{EgressCount, Event, RunAgain, RunEnd, Trail, TrailError};
 
@@ -80,8 +82,15 @@ fn attend(
     let started = Timestamp::now();
     record.plan = order.plan.clone();
     let health = order.health.is_some().then_some(Health::Starting);
-    record.state =
-        State::Running { supervisor: own, started, shape: order.shape.clone(), restarts: 0, health };
+    record.state = State::Running {
+        supervisor: own,
+        started,
+        shape: order.shape.clone(),
+        restarts: 0,
+        health,
+        published: Vec::new(),
+        paused: false,
+    };
     held.write(&record)?;
     let control = control.try_clone().map_err(channel)?;
     let post = Arc::new(Post::new(order, (held, record), remote, control));
@@ -297,8 +306,16 @@ fn serve(guest: &UnixStream, post: &Post) {
     match serde_json::from_slice(&text) {
         Ok(Ask::Stop { signal, grace }) => post.stop(signal, grace),
         Ok(Ask::Signal { signal }) => post.signal(signal),
+        Ok(Ask::Pause(pause)) => reply(guest, post.turn(pause).map(|()| Answered::Done)),
+        Ok(Ask::Measure) => reply(guest, post.measure().map(Answered::Load)),
         Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
         // Not one of ours, or of another version.
         Err(_) => {}
     }
+}
+
+/// A guest that is gone needs no answer.
+fn reply(guest: &UnixStream, answer: Result<Answered, String>) {
+    let answer = answer.unwrap_or_else(Answered::Refused);
+    serde_json::to_vec(&answer).map_err(io::Error::from).and_then(|bytes| send(guest, &bytes, &[])).ok();
 }

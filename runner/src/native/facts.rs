@@ -10,10 +10,10 @@ use perry_sandbox_policy::{
 use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
+use super::files;
 use super::ids::Ids;
 use super::landlock;
 use super::process::Process;
-use super::secrets;
 use super::sys::try_namespaces;
 use crate::project::NEEDS_ROOT;
 use crate::publish::PUBLISHER;
@@ -84,7 +84,15 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
     for (control, who) in HELD {
         table.set(control, by(who));
     }
-    table.set(Control::Secrets, by(secrets::enforcer()));
+    table.set(Control::Secrets, by(&files::enforcer()));
+    table.set(Control::Files, by(files::enforcer_of_files()));
+    let owners = if Ids::of_this_process() == Ids::Range {
+        by("user namespace (ids of its own, and no others)")
+    } else {
+        let why = "an ordinary user's sandbox has that user's id and no other";
+        nobody(why, Some("leave `uid` and `gid` out, or run it as root"))
+    };
+    table.set(Control::FileOwners, owners);
     second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
@@ -197,7 +205,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 5);
+        assert_eq!(table.iter().count(), HELD.len() + 7);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

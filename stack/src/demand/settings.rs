@@ -8,14 +8,6 @@ use super::table::OF_A_CLUSTER;
 /// What it says is taken from the model where it is needed.
 pub(super) fn nothing_more(_: &mut Asker<'_>, _: Span, _: &Node) {}
 
-pub(super) fn build(asker: &mut Asker<'_>, span: Span, _: &Node) {
-    if asker.service.container.image.is_none() {
-        asker.not_yet(span, "build", "build and sign the image beforehand, and name it in `image`");
-    } else {
-        asker.note("nothing is built: the signed image that `image` names is used");
-    }
-}
-
 pub(super) fn deploy(asker: &mut Asker<'_>, _: Span, node: &Node) {
     let entries = |node: &Node| -> Vec<(String, Span)> {
         let entries = node.mapping().into_iter().flat_map(Mapping::iter);

@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{limits, mount, network, process, security, settings};
+use super::{build, file, limits, mount, network, process, security, settings};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -14,13 +14,17 @@ pub const ATTRIBUTES: &[Row] = &[
     done("annotations", "kept with the project's record"),
     done("attach", "says whose output `up` shows"),
     not_yet("blkio_config", "leave it out"),
-    honoured("build", "nothing is built: `image` is used, and must be named", settings::build),
+    asked(
+        "build",
+        "build, by `perry-compose build` before anything is verified; else `image` is used",
+        build::build,
+    ),
     asked("cap_add", "linux-caps", security::cap_add),
     honoured("cap_drop", "all are dropped; a plan that has one of these is refused", security::cap_drop),
     honoured("cgroup", "always `private`", security::cgroup),
     never("cgroup_parent", "a sandbox is counted in a group of its own, below nobody else's", "leave it out"),
     honoured("command", "arguments of the program", process::command),
-    not_yet("configs", "put the file into the image, or make it a secret"),
+    honoured("configs", "files that can only be read, of the project's own files", file::configs),
     honoured("container_name", "a name of the service in its networks", settings::nothing_more),
     honoured("cpu_count", "limit `cpu`", limits::cpus),
     not_yet("cpu_percent", CPUS),
@@ -89,7 +93,7 @@ pub const ATTRIBUTES: &[Row] = &[
     done("restart", "held by the supervisor while the project runs"),
     honoured("runtime", "a plan with a weaker wall is refused", security::runtime),
     honoured("scale", "so many are started", settings::nothing_more),
-    asked("secrets", "secrets", mount::secrets),
+    asked("secrets", "secrets", file::secrets),
     honoured("security_opt", "`no-new-privileges`, which always holds", security::security_opt),
     not_yet("shm_size", "leave it out"),
     done("stdin_open", "standard input stays open"),

@@ -1,7 +1,10 @@
 //! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
 
 mod broken;
+mod build;
 mod ended;
 mod faults;
+mod files;
 mod life;
+mod pause;
 mod shop;

@@ -7,6 +7,7 @@ mod looking;
 mod making;
 mod plans;
 mod programs;
+mod progress;
 mod running;
 mod shared;
 mod shop;

@@ -13,10 +13,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &["reference"]),
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
+    ("build", &["reference", "policy", "image", "verifier", "runner"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
     ("perry", &["ffi"]),
     ("compose", &[]),
+    ("audit", &["policy", "profiles", "compose"]),
     ("engine", &["policy", "image", "runner", "pipeline"]),
     (
         "stack",
@@ -33,8 +35,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "runner",
             "pipeline",
             "compose",
+            "audit",
             "engine",
             "stack",
+            "build",
         ],
     ),
 ];
@@ -43,7 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const DEV_ONLY: &[&str] = &["testkit", "tests"];
 
 /// Crates that decide and must therefore build without network, runtime or TLS.
-const PURE: &[&str] = &["reference", "profiles", "policy", "compose"];
+const PURE: &[&str] = &["reference", "profiles", "policy", "compose", "audit"];
 const IMPURE_LIBRARIES: &[&str] =
     &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
 

@@ -119,3 +119,22 @@ pub(crate) struct TopArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
+
+/// `stats`.
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Print once, and end; so it is too where nobody watches
+    #[arg(long)]
+    pub(crate) no_stream: bool,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -3,11 +3,13 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request, load};
 use perry_sandbox_pipeline::{Environment, Pipeline};
-use perry_sandbox_stack::{Demands, Desks, Judged, Lock, Order, Stack, demand, judge};
+use perry_sandbox_stack::{Demands, Desks, Host, Judged, Lock, Order, Stack, demand, judge};
 
 use super::args::DeskArgs;
+use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
 use crate::disk::Disk;
@@ -64,7 +66,9 @@ impl Question {
             keep_only(&mut stack, services);
         }
         let order = stack.graph().order()?;
-        let demands = demand(&stack);
+        let mut demands = demand(&stack);
+        let variable = |name: &str| request.environment.get(name).cloned();
+        demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { request, project, stack, order, demands, all_services })
     }
 
@@ -84,10 +88,18 @@ impl Question {
     }
 
     /// Asks about every service.
-    pub(crate) fn judged(&self, pipeline: &Pipeline, args: &DeskArgs, lock: Option<&Lock>) -> Vec<Judged> {
+    pub(crate) fn judged(
+        &self,
+        pipeline: &Pipeline,
+        args: &DeskArgs,
+        lock: Option<&Lock>,
+    ) -> Result<Vec<Judged>, Failure> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
-        let desks = Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock };
-        judge(desks, &self.demands)
+        let builds = Builds::below(&pipeline.environment().data_dir);
+        let built = Builders::of(self, pipeline, args)?.built(&builds)?;
+        let desks =
+            Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock, built: &built };
+        Ok(judge(desks, &self.demands))
     }
 
     /// Where the project's lock is.

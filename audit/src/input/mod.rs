@@ -1,0 +1,17 @@
+//! What is given, what it is, and what the rules get of it.
+
+mod detect;
+mod gaps;
+mod host;
+mod overlay;
+mod read;
+mod stack;
+mod subject;
+mod unread;
+
+pub use detect::{Kind, ProfileForm, TrustForm};
+pub use host::{Host, NoHost};
+pub use subject::{Input, PolicyFile, ProfileFile, Subject, TrustFile};
+
+pub(crate) use read::{Around, Outcome, read};
+pub(crate) use unread::{Unread, UnreadKind, nearest};

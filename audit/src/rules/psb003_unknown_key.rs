@@ -1,0 +1,22 @@
+//! A key that nothing reads.
+
+use crate::grade::Grade;
+use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
+use perry_sandbox_policy::{Refusal, RefusalCode};
+
+pub(super) static RULE: Rule = Rule {
+    id: RuleId(3),
+    slug: "unknown-key",
+    title: "a key that nothing reads",
+    grades: &[Grade::Refused],
+    persona: Persona::Everyone,
+    remedy: Remedy::ByHand("write the key as it is known"),
+    cwe: &[20],
+    cis: &[],
+    page: include_str!("../../pages/PSB003.md"),
+    checks: &[Check::Reading, Check::Refusal(refused)],
+};
+
+fn refused(refusal: &Refusal) -> bool {
+    matches!(refusal.code, RefusalCode::UnknownKey)
+}
