@@ -126,6 +126,11 @@ pub enum EngineError {
         /// Those that it is to have.
         wanted: String,
     },
+    /// A volume that is made elsewhere is not there.
+    #[error(
+        "there is no volume `{0}`: the files say that it is `external`, so it is not made here; make it first (`perry-sandbox engine volume create`, or the project that it is of), or leave `external` out"
+    )]
+    NoVolume(String),
     /// The name is more than one folder's project.
     #[error(
         "there are projects `{0}` of several folders: give the command in the folder of the one that is meant"

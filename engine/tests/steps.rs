@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Down, EngineError, Recreate, Unit, Up, Work, World as _, down, end, reconcile};
+use perry_sandbox_engine::{
+    Down, EngineError, Recreate, Seen, Unit, Up, Work, World as _, down, end, reconcile,
+};
 use proptest::prelude::*;
 
 use crate::fake::{Fake, Silence, kind_world, shop, unit, up};
@@ -220,4 +222,16 @@ proptest! {
         prop_assert_eq!(end(&fake, "shop", &ending, &Silence), Vec::new());
         prop_assert_eq!(fake.world(), Fake::default().world());
     }
+}
+
+#[test]
+fn a_volume_of_others_must_be_there_and_is_neither_made_nor_removed() {
+    let mut desired = shop();
+    desired.outside.insert("other_rows".to_owned());
+    let up = |seen: &Seen| reconcile(&desired, seen, Up::default(), "r1");
+    let missing = up(&Seen::default()).unwrap_err();
+    assert!(matches!(&missing, EngineError::NoVolume(name) if name == "other_rows"), "{missing}");
+    let seen = Seen { all_volumes: ["other_rows".to_owned()].into(), ..Seen::default() };
+    let text = up(&seen).unwrap().to_string();
+    assert!(text.contains("create volume data") && !text.contains("other_rows"), "{text}");
 }

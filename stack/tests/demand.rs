@@ -115,6 +115,29 @@ fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
 }
 
 #[test]
+fn a_volume_that_is_made_elsewhere_is_asked_for_by_the_name_that_it_has_there() {
+    let volumes = |text: &str| {
+        let project = format!(
+            "name: shop\nservices: {{web: {{image: a/b, volumes: ['rows:/rows']}}}}\nvolumes: {text}\n"
+        );
+        demand(&stack(&project))
+    };
+    for (text, name) in [
+        ("{rows: }", "rows"),
+        ("{rows: {name: shop_rows}}", "rows"),
+        ("{rows: {external: true}}", "external/rows"),
+        ("{rows: {external: true, name: other_data}}", "external/other_data"),
+    ] {
+        let demands = volumes(text);
+        assert!(demands.all_refused().is_empty(), "{text}: {:?}", demands.all_refused());
+        assert_eq!(demands.services["web"].project.volumes[0].volume.to_string(), name, "{text}");
+    }
+    for text in ["{rows: {name: other}}", "{rows: {external: true, name: a/b}}"] {
+        assert_eq!(volumes(text).all_refused().len(), 1, "{text}");
+    }
+}
+
+#[test]
 fn memory_outside_of_tmp_needs_a_root_that_can_be_written() {
     assert!(wants("tmpfs: /tmp").must.ephemeral.is_none());
     assert!(wants("tmpfs: [/tmp, /run]").must.ephemeral.is_some());

@@ -34,9 +34,13 @@ pub struct Up {
 /// The steps from `seen` to `desired`. For a world that is as desired, every step keeps something.
 ///
 /// # Errors
-/// What is there belongs to another folder's project, or is a network with other addresses and nothing is to be made anew.
+/// What is there belongs to another folder's project, or is a network with other addresses and nothing is to be made anew; a
+/// volume of others is not there.
 pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Work, EngineError> {
     refuse_others(desired, seen)?;
+    if let Some(name) = desired.outside.iter().find(|name| !seen.all_volumes.contains(*name)) {
+        return Err(EngineError::NoVolume(name.clone()));
+    }
     let mut builder = Builder::new(desired, seen, up, run);
     builder.networks()?;
     builder.volumes();

@@ -1,5 +1,5 @@
 use perry_sandbox_compose::{Node, Span};
-use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount, WantedMount};
+use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount, VolumeName, WantedMount};
 
 use super::asker::Asker;
 use crate::model::{At, Mount, MountKind};
@@ -51,7 +51,11 @@ pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
 }
 
 fn named(asker: &mut Asker<'_>, mount: &At<Mount>, name: &str) {
-    let volume = name.parse().map_err(|error| format!("{error}"));
+    let volume = match asker.stack.volumes.get(name).filter(|volume| volume.external) {
+        Some(volume) => VolumeName::of_outside(&volume.name),
+        None => name.parse(),
+    };
+    let volume = volume.map_err(|error| format!("{error}"));
     let path = mount.value.target.parse::<InsidePath>().map_err(|error| format!("{error}"));
     match (volume, path) {
         (Ok(volume), Ok(path)) => {

@@ -108,7 +108,7 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("user", "in numbers; root if the tier lets any user in", process::user),
     never("userns_mode", HOST, OWN),
     never("uts", HOST, OWN),
-    asked("volumes", "volumes, and mounts for folders of the host", mount::volumes),
+    asked("volumes", "volumes, and mounts for folders and files of the host", mount::volumes),
     not_yet("volumes_from", "name the volume in both services"),
     honoured("working_dir", "where the program begins", process::working_dir),
 ];

@@ -22,8 +22,10 @@ pub struct Network {
 /// A volume of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// The name that it gets.
+    /// The name that it gets, or has where it is not the project's own.
     pub name: String,
+    /// Whether it is made elsewhere.
+    pub external: bool,
     /// Where it stands.
     pub span: Span,
     /// Attributes that are not done here.
@@ -65,13 +67,18 @@ pub(super) fn networks(project: &Project) -> BTreeMap<String, Network> {
 
 pub(super) fn volumes(project: &Project) -> BTreeMap<String, Volume> {
     section(project, "volumes", |key, node| {
+        let external = read::is_true(node, "external");
+        let usual = format!("{}_{}", project.name, key.name);
         let own = |key: &str, node: &Node| match key {
-            "name" | "labels" => true,
+            "name" => external || node.text() == Some(usual.as_str()),
+            "labels" => true,
+            "external" => external,
             "driver" => node.text() == Some("local"),
             _ => false,
         };
         Volume {
             name: read::text(node, "name").unwrap_or_else(|| key.name.clone()),
+            external,
             span: key.span,
             others: unlike(node, own),
         }

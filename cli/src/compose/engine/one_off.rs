@@ -209,6 +209,7 @@ mod tests {
             project: Project { name: "shop".to_owned(), origin: "0".to_owned() },
             networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
             volumes: vec![VolumeUnit { key: "data".to_owned() }],
+            outside: std::collections::BTreeSet::new(),
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),
         };

@@ -100,7 +100,7 @@ fn take(
 /// Nothing is made that was not there.
 fn nothing_new(project: Project) -> Desired {
     let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
-    Desired { project, networks, volumes, units, services: BTreeSet::new() }
+    Desired { project, networks, volumes, outside: BTreeSet::new(), units, services: BTreeSet::new() }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub(in super::super) fn podman(
     }
     for one in &plan.volumes {
         let project = project("podman", plan, Control::Volumes)?;
-        let name = StockName::in_project(&project, &one.volume)
+        let name = StockName::of_volume(&project, &one.volume)
             .map_err(|error| refused("podman", Control::Volumes, error.to_string()))?;
         let path = listed("podman", Control::Volumes, one.path.as_str())?;
         let read_only = if one.access == VolumeAccess::Read { ",ro=true" } else { "" };
@@ -138,7 +138,7 @@ pub(in super::super) fn docker_volumes(
     let mut mounts = Vec::new();
     for one in &plan.volumes {
         let project = project(backend, plan, Control::Volumes)?;
-        let name = StockName::in_project(&project, &one.volume).map_err(|error| refuse(error.to_string()))?;
+        let name = StockName::of_volume(&project, &one.volume).map_err(|error| refuse(error.to_string()))?;
         let volumes = volumes.ok_or_else(|| refuse("its volumes are not in reach".to_owned()))?;
         let options = match one.access {
             VolumeAccess::Write => json!({ "NoCopy": true }),

@@ -188,3 +188,36 @@ fn a_config_alone_comes_back_without_the_projects_files() {
         assert_eq!(said(&shop, "busybox cat /inline"), "kept", "{}", shop.backend);
     }
 }
+
+#[test]
+fn a_volume_of_another_project_is_seen_where_the_policy_names_it_and_is_never_removed() {
+    let _turn = crate::life::turn();
+    for shop in shops("outer") {
+        shop.write(&(service(&["volumes: ['data:/data']"]) + "volumes: {data: }\n"));
+        comes_up(&shop);
+        assert_eq!(said(&shop, "echo kept >/data/row; busybox cat /data/row"), "kept\n", "{}", shop.backend);
+        let other = shop.beside("b");
+        let lines = service(&["volumes: ['rows:/rows:ro']"]);
+        let volume = |name: &str| format!("{lines}volumes: {{rows: {{external: true, name: {name}}}}}\n");
+        let name = format!("{}_data", shop.name);
+        other.write(&volume(&name));
+        comes_up(&other);
+        let text = said(&other, "busybox cat /rows/row; echo x >/rows/row");
+        assert!(text.starts_with("kept\n") && text.contains("Read-only"), "{}: {text}", shop.backend);
+        let down = other.compose(&["down", "-v", "-t", "0"]);
+        assert_eq!(down.code, 0, "{}: {down:?}", shop.backend);
+        assert_eq!(said(&shop, "busybox cat /data/row"), "kept\n", "{}", shop.backend);
+        // The grant is of that name, not of a volume that the project calls so.
+        let policy = std::fs::read_to_string(other.file("policy.toml")).expect("it is there");
+        other.give("policy.toml", &policy.replace("external/", ""));
+        let denied = other.up(&[]);
+        assert!(denied.code == 3 && denied.stderr.contains(&format!("external/{name}")), "{denied:?}");
+        other.write(&volume("nobody_has_this"));
+        let missing = other.up(&[]);
+        assert!(
+            missing.code != 0 && missing.stderr.contains("there is no volume `nobody_has_this`"),
+            "{missing:?}"
+        );
+        assert!(other.ps().is_empty(), "{}", shop.backend);
+    }
+}
