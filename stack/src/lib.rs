@@ -6,18 +6,24 @@
 //! desks for each service, before anything else. Nothing here starts anything.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod demand;
 mod desire;
+mod disk;
 pub mod draw;
 mod judge;
 mod lock;
 mod model;
 mod order;
 mod plan;
+mod secrets;
 mod suggest;
+mod understood;
 
+pub use backend::{SplitBackends, shared_backend};
 pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
 pub use desire::{Asked, DesireError, desire, waits};
+pub use disk::Disk;
 pub use judge::{Allowed, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
@@ -26,4 +32,6 @@ pub use model::{
 };
 pub use order::{Cycle, Graph, Order};
 pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};
+pub use secrets::secrets_of;
 pub use suggest::suggest;
+pub use understood::{UnderstandError, Understood};

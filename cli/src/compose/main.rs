@@ -5,7 +5,6 @@
 
 mod args;
 mod config;
-mod disk;
 mod engine;
 mod exit;
 mod list;

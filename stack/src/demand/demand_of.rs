@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_compose::Span;
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Pull, SignerChoice, TargetChoice, Wish};
-use perry_sandbox_policy::{ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject};
+use perry_sandbox_policy::{
+    IsolationLevel, ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject,
+};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_reference::Platform;
 
@@ -66,11 +68,13 @@ pub struct Must {
     pub user: Option<At<(u32, Option<u32>)>>,
     /// None of these Linux caps.
     pub without: Vec<At<LinuxCap>>,
+    /// This wall around it.
+    pub isolation: Option<IsolationLevel>,
 }
 
 impl Demand {
     /// A service that asks for nothing.
-    pub(super) fn nothing(span: Span) -> Self {
+    pub fn nothing(span: Span) -> Self {
         Self {
             service: None,
             span,

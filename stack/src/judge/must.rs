@@ -34,6 +34,11 @@ pub(super) fn unlike(service: &str, demand: &Demand, plan: &LaunchPlan) -> Vec<R
             add(user.span, "user", why, "give the service a tier with `user = \"any\"`, or another user");
         }
     }
+    if let Some(level) = demand.must.isolation.filter(|level| *level != plan.isolation) {
+        let why = format!("the tier `{tier}` puts it behind `{}`", plan.isolation);
+        let instead = format!("give it a tier that accepts `{level}` alone");
+        add(demand.span, &format!("isolation: {level}"), why, &instead);
+    }
     for cap in demand.must.without.iter().filter(|cap| plan.linux_caps.contains(cap.value)) {
         let why = format!("the policy's entry gives the service {}", cap.value);
         add(cap.span, "cap_drop", why, "take it from the entry's `linux-caps`");

@@ -14,7 +14,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
-    ("ffi", &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline"]),
+    (
+        "ffi",
+        &[
+            "reference",
+            "profiles",
+            "policy",
+            "image",
+            "verifier",
+            "runner",
+            "pipeline",
+            "compose",
+            "engine",
+            "stack",
+            "workloads",
+        ],
+    ),
     ("perry", &["ffi"]),
     ("compose", &[]),
     ("engine", &["policy", "image", "runner", "pipeline"]),
@@ -22,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "stack",
         &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine"],
     ),
+    ("workloads", &["reference", "policy", "runner", "pipeline", "compose", "engine", "stack"]),
     (
         "cli",
         &[

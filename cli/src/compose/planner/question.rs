@@ -3,14 +3,13 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use perry_sandbox_compose::{Options, Project, Request, load};
+use perry_sandbox_compose::{Options, Project, Request};
 use perry_sandbox_pipeline::{Environment, Pipeline};
-use perry_sandbox_stack::{Demands, Desks, Judged, Lock, Order, Stack, demand, judge};
+use perry_sandbox_stack::{Demands, Desks, Disk, Judged, Lock, Order, Stack, Understood, demand, judge};
 
 use super::args::DeskArgs;
 use crate::args::Cli;
 use crate::config::request;
-use crate::disk::Disk;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
 
@@ -44,15 +43,9 @@ impl Question {
     ) -> Result<Self, Failure> {
         let options = Options::default();
         let request = request(cli, options)?;
-        let disk = Disk::of(&request);
-        let mut project = Project::new(load(&request, &disk)?, options, &disk)?;
+        let read = Understood::read(&request, &Disk::of(&request), services)?;
+        let Understood { project, mut stack, all_services, .. } = read;
         output::warnings(&project.warnings, &project.sources);
-        let all_services = project.service_names().into_iter().collect();
-        project.enable(services);
-        project.select(services)?;
-        project.drop_unused();
-        project.check_container_names()?;
-        let mut stack = Stack::read(&project)?;
         for text in scale {
             let wrong = || Failure::Usage(format!("--scale {text}: SERVICE=N is expected"));
             let (name, count) = text.split_once('=').ok_or_else(wrong)?;
