@@ -1,12 +1,16 @@
 //! The operations, one file per group: arguments in, a JSON value or a fault out.
 
 mod backends;
+mod compose;
 mod explain;
+mod graph;
 mod images;
 mod io;
 mod logs;
 mod operation;
 mod policy;
+mod project;
+mod raising;
 mod refused;
 mod result;
 mod run;
