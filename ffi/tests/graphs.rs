@@ -3,7 +3,7 @@
 use perry_sandbox_testkit::{is_root, skip};
 use serde_json::{Value, json};
 
-use crate::support::{Own, PATIENCE, engine, image, open, top, with};
+use crate::support::{Own, PATIENCE, engine, engine_with, image, open, top, with};
 
 const POLICY: &str = r#"
 schema = "perry-sandbox/policy/v1"
@@ -221,6 +221,28 @@ fn an_untrusted_node_is_denied_where_no_microvm_is_and_nothing_of_its_graph_star
     }
 }
 
+/// By upstream, the first two let an untrusted node run like any other, and the third decides whether anything is verified.
+#[test]
+fn no_variable_of_upstreams_waives_a_wall_or_a_signature() {
+    for value in ["0", "1", "true", "off", ""] {
+        let own = engine_with(&[
+            ("PERRY_ALLOW_UNTRUSTED_SHARED_KERNEL", value),
+            ("PERRY_CONTAINER_MODE", "local-first"),
+            ("PERRY_CONTAINER_VERIFY_IMAGES", value),
+        ]);
+        let graph = Graph::new(&own, "waived");
+        let nodes = json!({ "a": node("exec sleep 1000", json!({ "policy": "untrusted" })) });
+        let code = graph.up(&nodes, json!({})).unwrap_err()["code"].clone();
+        assert!(code == "NOT_AVAILABLE" || code == "DENIED", "{value}: {code}");
+        let mut unsigned =
+            graph.args(&json!({ "a": node("exec sleep 1000", json!({ "network": "none" })) }), json!({}));
+        let text = unsigned["policy"]["text"].as_str().unwrap().replace("cosign.pub", "other.pub");
+        unsigned["policy"]["text"] = json!(text);
+        assert_eq!(own.call("graphUp", &unsigned).unwrap_err()["code"], "NOT_VERIFIED", "{value}");
+        assert_eq!(graph.ask("projectPs", json!({})).unwrap(), json!([]), "{value}");
+    }
+}
+
 #[test]
 fn a_graph_that_is_none_is_refused_with_all_that_is_wrong() {
     let own = engine();
@@ -294,10 +316,36 @@ fn a_compose_project_that_is_none_is_refused() {
         json!({ "text": "services: {" }),
         json!({ "files": ["/no/such/compose.yaml"] }),
         json!({ "files": ["-"] }),
+        json!({ "text": "{\"name\":\"x\",\"services\":{}}" }),
         json!({ "text": "{\"name\":\"x\",\"services\":{\"a\":{\"image\":\"x\",\"imagee\":1}}}" }),
     ] {
         assert_eq!(own.call("composeUp", &args).unwrap_err()["code"], "BAD_REQUEST", "{args}");
     }
     let text = "{\"name\":\"x\",\"services\":{\"a\":{\"image\":\"r.example/a:1\",\"privileged\":true}}}";
     assert_eq!(own.call("composeUp", &json!({ "text": text })).unwrap_err()["code"], "DENIED");
+}
+
+#[test]
+fn what_a_lock_beside_the_files_says_is_what_is_asked_about() {
+    let own = engine();
+    let graph = Graph::new(&own, "locked");
+    let spec = json!({ "name": graph.name, "services": {
+        "a": { "image": image(), "command": ["/bin/busybox", "true"], "network_mode": "none" },
+    } });
+    let file = own.home.path().join("compose.yaml");
+    std::fs::write(&file, spec.to_string()).unwrap();
+    let policy = graph.args(&json!({ "a": { "network": "none" } }), json!({}))["policy"].clone();
+    let args = json!({ "files": [file], "policy": policy });
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let lock = format!(
+        "schema = \"perry-sandbox/compose-lock/v1\"\n[image.\"{}\"]\ndigest = \"{digest}\"\nsigners = []\n",
+        image()
+    );
+    std::fs::write(own.home.path().join("perry-compose.lock"), lock).unwrap();
+    let error = own.call("composeUp", &args).unwrap_err();
+    assert!(error.to_string().contains(&digest), "the locked digest is what is asked about: {error}");
+    std::fs::write(own.home.path().join("perry-compose.lock"), "schema = 1").unwrap();
+    assert_eq!(own.call("composeUp", &args).unwrap_err()["code"], "BAD_REQUEST");
+    std::fs::remove_file(own.home.path().join("perry-compose.lock")).unwrap();
+    assert_eq!(own.call("composeUp", &args).unwrap()["name"], graph.name);
 }

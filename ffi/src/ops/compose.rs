@@ -8,7 +8,8 @@ use perry_sandbox_engine::{Options, Raise, Recreate, Remembered, Site, Up as How
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_stack::{
-    Asked, Desks, Disk, UnderstandError, Understood, desire, judge, secrets_of, shared_backend,
+    Asked, Desks, Disk, Lock, LockError, UnderstandError, Understood, desire, judge, secrets_of,
+    shared_backend,
 };
 use serde_json::{Value, json};
 
@@ -97,6 +98,10 @@ impl Source {
     }
 }
 
+fn unlocked(error: &LockError) -> Fault {
+    Fault::bad_request(format!("the project's `perry-compose.lock`: {error}"))
+}
+
 fn wrong(problems: &Problems) -> Fault {
     Fault::bad_request(problems.to_string().trim_end())
 }
@@ -161,11 +166,21 @@ impl Up {
         let pipeline = engine.pipeline()?;
         let understood = self.source.understood(&self.services)?;
         let Understood { project, stack, order, demands, .. } = &understood;
+        if stack.services.is_empty() {
+            return Err(Fault::bad_request("the project has no services that are asked for"));
+        }
         if let Some(problems) = demands.problems(stack) {
             return Err(Fault::new(Code::Denied, problems.to_string().trim_end()));
         }
         let (policy, signer, access) = (&self.policy, &self.signer, &self.access);
-        let judged = judge(Desks { pipeline: &pipeline, policy, signer, access, lock: None }, demands);
+        // What was locked by digest stays locked, whoever brings it up.
+        let lock = if self.source.text.is_some() {
+            None
+        } else {
+            Lock::in_folder(&project.folder).map_err(|error| unlocked(&error))?
+        };
+        let desks = Desks { pipeline: &pipeline, policy, signer, access, lock: lock.as_ref() };
+        let judged = judge(desks, demands);
         if judged.len() < demands.services.len() || judged.iter().any(|one| !one.judgement.is_allowed()) {
             return Err(refused(&judged, "service"));
         }

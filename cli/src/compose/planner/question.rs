@@ -1,20 +1,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use perry_sandbox_compose::{Options, Project, Request};
 use perry_sandbox_pipeline::{Environment, Pipeline};
-use perry_sandbox_stack::{Demands, Desks, Disk, Judged, Lock, Order, Stack, Understood, demand, judge};
+use perry_sandbox_stack::{
+    Demands, Desks, Disk, Judged, Lock, LockError, Order, Stack, Understood, demand, judge,
+};
 
 use super::args::DeskArgs;
 use crate::args::Cli;
 use crate::config::request;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
-
-/// Far above the lock of any project.
-const MOST_LOCK: u64 = 4 * 1024 * 1024;
 
 /// A project, read and understood.
 #[derive(Debug)]
@@ -85,22 +83,16 @@ impl Question {
 
     /// Where the project's lock is.
     pub(crate) fn lock_path(&self) -> PathBuf {
-        Path::new(&self.project.folder).join("perry-compose.lock")
+        Lock::path(&self.project.folder)
     }
 
     /// The project's lock, if it has one.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
-        let path = self.lock_path();
-        let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
-        let mut text = String::new();
-        match std::fs::File::open(&path) {
-            Ok(file) => {
-                file.take(MOST_LOCK).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fail(error.to_string())),
+        let fail = |error: LockError| Failure::Lock {
+            path: self.lock_path().display().to_string(),
+            error: error.to_string(),
         };
-        Lock::read(&text).map(Some).map_err(|error| fail(error.to_string()))
+        Lock::in_folder(&self.project.folder).map_err(fail)
     }
 
     /// Each service's image, as its file names it.
