@@ -18,3 +18,10 @@ pub(crate) fn read(data_dir: Option<&Path>) -> anyhow::Result<Environment> {
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
+
+/// All variables; a name or value that is not text can be in no project.
+pub(crate) fn all() -> std::collections::BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Differs,
     /// The command line or a file named on it cannot be used.
     Usage,
+    /// There was nothing to audit.
+    NoInputs,
     /// The policy denies it.
     Denied,
     /// The image is not verified.
@@ -40,6 +42,7 @@ impl Exit {
             Self::Done => 0,
             Self::Differs => 1,
             Self::Usage => 2,
+            Self::NoInputs => 3,
             Self::Denied => 120,
             Self::NotVerified => 121,
             Self::NotAvailable => 122,

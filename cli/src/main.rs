@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit;
 mod commands;
 mod environment;
 mod exit;
@@ -61,6 +62,9 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     {
         return commands::doctor_project(folder, args.json);
     }
+    if let Command::Audit(args) = &cli.command {
+        return commands::audit(args);
+    }
     let environment = environment::read(cli.data_dir.as_deref())?;
     match &cli.command {
         Command::Run(args) => commands::run(args, &environment),
@@ -82,6 +86,6 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Engine(args) => commands::engine(args, &environment),
         Command::Backends(args) => commands::backends(args, &environment),
         Command::Doctor(args) => commands::doctor(args, &environment),
-        Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
+        Command::Audit(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
     }
 }

@@ -132,7 +132,7 @@ pub enum EngineError {
     },
     /// A network that is not as the files say.
     #[error(
-        "the network `{key}` has the addresses {found}, and the files say {wanted}: run `perry-compose down` first"
+        "the network `{key}` has the addresses {found}, and the files say {wanted}: to replace it, the sandboxes in it have to be made anew, so leave `--no-recreate` out"
     )]
     OtherNetwork {
         /// The network.

@@ -158,6 +158,9 @@ fn id(text: &str) -> Result<SandboxId, StepError> {
 pub fn condition(info: &SandboxInfo) -> Condition {
     match (info.status, &info.finish) {
         (SandboxStatus::Created, _) => Condition::Created,
+        (SandboxStatus::Running, _) if info.health.is_none() && info.restarts > 0 => {
+            Condition::Restarted(info.restarts)
+        }
         (SandboxStatus::Running, _) => Condition::Running(info.health),
         (SandboxStatus::Dead, _) | (SandboxStatus::Exited, None) => {
             Condition::Lost("has lost its supervisor".to_owned())
@@ -169,7 +172,10 @@ pub fn condition(info: &SandboxInfo) -> Condition {
             },
             (Some(limit), _) => Condition::Lost(format!("was ended at its limit of {limit}")),
             (None, Some(End::Killed(signal))) => Condition::Lost(format!("was killed by signal {signal}")),
-            (None, None) => Condition::Lost("was lost".to_owned()),
+            (None, None) => {
+                let why = finish.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                Condition::Lost(format!("was lost{why}"))
+            }
         },
     }
 }

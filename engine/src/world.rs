@@ -66,6 +66,8 @@ pub enum Condition {
     Created,
     /// It runs; what its health check says, if it has one.
     Running(Option<Health>),
+    /// It has no health check, and was run again this often since it was started: it runs, or is about to.
+    Restarted(u32),
     /// It has ended by itself, with this code.
     Exited(u8),
     /// It was killed, or nobody knows how it ended; the words for it.
@@ -73,9 +75,9 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether it runs.
+    /// Whether it runs, or will by itself.
     pub const fn is_running(&self) -> bool {
-        matches!(self, Self::Running(_))
+        matches!(self, Self::Running(_) | Self::Restarted(_))
     }
 }
 

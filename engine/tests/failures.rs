@@ -59,6 +59,18 @@ fn what_ran_before_runs_again_with_its_name() {
 }
 
 #[test]
+fn a_network_that_was_replaced_is_there_again() {
+    let before = || {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        fake
+    };
+    let mut changed = shop();
+    changed.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    assert!(fails_everywhere(&before, &changed) >= 10, "its old one and its new one beside the sandboxes");
+}
+
+#[test]
 fn a_replacement_that_does_not_become_well_gives_its_place_back() {
     let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web c2", Nature::Ends(1))]);
     up(&fake, &shop(), "r1").1.unwrap();
@@ -195,14 +207,21 @@ fn who_was_removed_meanwhile_has_nothing_to_be_undone() {
 
 #[test]
 fn with_wait_all_must_be_well_or_all_is_undone() {
-    let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web", Nature::Ends(1))]);
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
-    let work = reconcile(&shop(), &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
-    let options = Options { wait: true, ..Options::default() };
-    let error = run(&fake, &shop(), &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
-    assert!(error.to_string().contains("has ended with code 1, and it had to come up"), "{error}");
-    assert_eq!(fake.world(), Fake::default().world());
+    for (nature, says) in [
+        (Nature::Ends(1), "has ended with code 1, and it had to come up"),
+        (Nature::Loops(7), "was run again 7 times, and did not stay up for 10 s, and it had to come up"),
+    ] {
+        let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web", nature)]);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
+        let work = reconcile(&shop(), &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
+        let patience = std::time::Duration::from_millis(300);
+        let options = Options { wait: true, patience, ..Options::default() };
+        let how = (options, &Interrupt::default());
+        let error = run(&fake, &shop(), &work, &journal, how, &Silence).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(fake.world(), Fake::default().world());
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) enum Nature {
     Sickens,
     Ends(u8),
     Waits,
+    Loops(u32),
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +105,7 @@ impl Fake {
             Nature::Sickens => Condition::Running(Some(Health::Unhealthy)),
             Nature::Ends(code) => Condition::Exited(code),
             Nature::Waits => Condition::Running(Some(Health::Starting)),
+            Nature::Loops(times) => Condition::Restarted(times),
         }
     }
 }

@@ -232,3 +232,32 @@ fn secrets_are_files_inside_and_in_no_reply() {
         assert!(!error.to_string().contains("hush"), "{error}");
     }
 }
+
+#[test]
+fn a_text_or_a_command_line_is_audited_and_no_file_is_read() {
+    let own = engine();
+    let stack =
+        "services:\n  web:\n    image: a\n    privileged: true\n    environment: {DB_PASSWORD: hunter2}\n";
+    for value in [own.sync("audit", &json!({ "text": stack })), own.call("audit", &json!({ "text": stack }))]
+    {
+        let value = value.unwrap();
+        assert_eq!(
+            (&value["schema"], &value["verdict"]),
+            (&json!("perry-sandbox/audit/v1"), &json!("found"))
+        );
+        assert_eq!(
+            (&value["findings"][0]["rule"], &value["findings"][0]["line"]),
+            (&json!("PSB401"), &json!(4))
+        );
+        assert!(!value.to_string().contains("hunter2"), "{value}");
+    }
+    let value = own.sync("audit", &json!({ "argv": ["docker", "run", "-v", "/:/h", "a"] })).unwrap();
+    assert_eq!(value["findings"][0]["rule"], "PSB411");
+    let value = own
+        .sync("audit", &json!({ "text": "include: [/etc/passwd]\nservices: {web: {image: a}}\n" }))
+        .unwrap();
+    assert_eq!((&value["verdict"], &value["findings"][0]["rule"]), (&json!("ungraded"), &json!("PSB006")));
+    for args in [json!({}), json!({ "text": "a", "argv": [] }), json!({ "argv": ["a"], "name": "n" })] {
+        assert_eq!(own.sync("audit", &args).unwrap_err()["code"], "BAD_REQUEST", "{args}");
+    }
+}

@@ -2,9 +2,9 @@ import { Fields, isFields } from "./checked";
 import { SandboxError } from "./error";
 import { call, callSync } from "./native";
 import { optionFields, requireText } from "./options";
-import { explanationOf, fieldsOf, policyReportOf, textOf, verifiedOf } from "./replies";
+import { auditReportOf, explanationOf, fieldsOf, policyReportOf, textOf, verifiedOf } from "./replies";
 import { attempted } from "./run";
-import { Access, Cancellable, Explainable, Explanation, PolicyReport, Requirement, Verified } from "./types";
+import { Access, Auditable, AuditReport, Cancellable, Explainable, Explanation, PolicyReport, Requirement, Verified } from "./types";
 
 /**
  * Proves who built an image. Resolves only when the requirement holds; otherwise rejects with `NOT_VERIFIED`, whose
@@ -39,6 +39,19 @@ export function checkPolicySync(policy: { text: string } | { path: string }): Po
   return policyReportOf(callSync("checkPolicy", policyArgs(policy)));
 }
 
+/**
+ * Finds what is dangerous in a text: a Compose file, a Pod, a policy, a trust policy or a seccomp profile, told apart by its
+ * content; or in a command line of docker, podman or nerdctl. Nothing runs, and no file that it names is read.
+ */
+export async function audit(what: Auditable): Promise<AuditReport> {
+  return auditReportOf(await call("audit", auditArgs(what)));
+}
+
+/** {@link audit} on this thread. */
+export function auditSync(what: Auditable): AuditReport {
+  return auditReportOf(callSync("audit", auditArgs(what)));
+}
+
 /** The version of the native half. */
 export function version(): string {
   return textOf(fieldsOf(callSync("version", {}), "a version"), "version", "a version");
@@ -59,6 +72,13 @@ function verifyArgs(image: string, requirement: unknown, access: unknown): Field
     args.requirement = optionFields(requirement, []);
   }
   return args;
+}
+
+function auditArgs(what: unknown): Fields {
+  if (!isFields(what)) {
+    throw new SandboxError("BAD_REQUEST", "give `{ text }` or `{ argv }`");
+  }
+  return optionFields(what, []);
 }
 
 function policyArgs(policy: unknown): Fields {

@@ -7,11 +7,14 @@
 export { ERROR_STATUS, SandboxError } from "./error";
 export type { ErrorCode } from "./error";
 export { run, runCapability, runCapabilitySync, runSync } from "./run";
-export { checkPolicy, checkPolicySync, close, explain, explainSync, verify, verifySync, version } from "./ask";
+export { audit, auditSync, checkPolicy, checkPolicySync, close, explain, explainSync, verify, verifySync, version } from "./ask";
 export { OutputIterator, RunningProgram, stream, streamSpec } from "./stream";
 export type { StreamOptions } from "./stream";
 export type {
   Access,
+  Auditable,
+  AuditFinding,
+  AuditReport,
   Cancellable,
   CapabilityOptions,
   Ended,

@@ -2,7 +2,7 @@
 
 import { Fields, isFields } from "./checked";
 import { SandboxError } from "./error";
-import { Ended, Explanation, PolicyReport, RunResult, Verified } from "./types";
+import { AuditReport, Ended, Explanation, PolicyReport, RunResult, Verified } from "./types";
 
 function unexpected(what: string): SandboxError {
   return new SandboxError("INTERNAL", "the reply is not " + what + ": package and native archive do not fit");
@@ -72,4 +72,14 @@ export function policyReportOf(value: unknown): PolicyReport {
     throw unexpected("a policy report");
   }
   return value as PolicyReport;
+}
+
+/** The report of an audit. */
+export function auditReportOf(value: unknown): AuditReport {
+  const fields = fieldsOf(value, "an audit");
+  const verdict = fields.verdict;
+  if ((verdict !== "clean" && verdict !== "found" && verdict !== "ungraded") || !Array.isArray(fields.findings)) {
+    throw unexpected("an audit");
+  }
+  return value as AuditReport;
 }

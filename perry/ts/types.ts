@@ -12,9 +12,9 @@ export interface PolicyText {
 export interface Grants {
   /** Hosts and ports that may be reached, such as `"api.example.com:443"`. */
   egress?: string[];
-  /** Host folders to read, at the same path inside. */
+  /** Host folders and files to read: `"/path"` is seen at the same path inside, `"/path:/target"` at the target. */
   read?: string[];
-  /** Host folders to write, at the same path inside. */
+  /** Host folders and files to write, written as those to read. */
   write?: string[];
   /** Host folders with programs to execute, at the same path inside; nobody has verified them. */
   exec?: string[];
@@ -294,4 +294,41 @@ export interface PolicyReport {
   text?: string;
   /** All that is wrong. */
   refusals: Refusal[];
+}
+
+/** What to audit: a text with the name that reports call it, or the words of a command line. */
+export type Auditable = { text: string; name?: string; auditor?: boolean } | { argv: string[]; auditor?: boolean };
+
+/** What an audit found. */
+export interface AuditReport {
+  schema: "perry-sandbox/audit/v1";
+  /** `found`: something of high severity or worse. `ungraded`: something could not be read or seen, which is never a pass. */
+  verdict: "clean" | "found" | "ungraded";
+  /** The worst first. */
+  findings: AuditFinding[];
+  /** The report as `perry-sandbox audit` prints it. */
+  text: string;
+}
+
+/** One finding; positions count from 1, `start` and `end` count bytes from 0. */
+export interface AuditFinding {
+  /** A permanent number: `PSB410`. */
+  rule: string;
+  slug: string;
+  title: string;
+  severity: "critical" | "high" | "medium" | "low" | "info" | "refused";
+  target: { kind: string; name: string };
+  message: string;
+  help: string;
+  file: string;
+  line: number;
+  column: number;
+  end_line: number;
+  end_column: number;
+  start: number;
+  end: number;
+  /** The finding's identity across runs. */
+  fingerprint: string;
+  /** Why it does not count, if somebody answers for it. */
+  suppressed: { by: string; reason: string; owner: string | null; until: string | null } | null;
 }

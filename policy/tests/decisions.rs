@@ -6,7 +6,7 @@ use perry_sandbox_policy::{
     Attachment, BackendFacts, CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts,
     ImageDefaults, ImageSubject, IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy,
     Protocol, Publication, RepositoryRule, Request, RootfsMode, Signer, SignerIdentity, Target, Verdict,
-    VolumeAccess, VolumeMount, WantedProject, decide, decide_requirement, explain,
+    VolumeAccess, VolumeMount, WantedMount, WantedProject, decide, decide_requirement, explain,
 };
 
 use crate::support::{
@@ -199,8 +199,8 @@ fn what_is_outside_of_the_ceiling_is_denied_each_with_its_code() {
     let policy = acme();
     let mut request = capability("format-markdown");
     request.grants.egress = vec!["evil.example:22".into(), "not a pattern".into()];
-    request.grants.mounts_read = vec!["/etc".into()];
-    request.grants.mounts_write = vec!["/srv/acme".into()];
+    request.grants.mounts_read = vec![WantedMount::in_place("/etc")];
+    request.grants.mounts_write = vec![WantedMount::in_place("/srv/acme")];
     request.grants.secrets = vec!["other".parse().unwrap()];
     request.grants.devices = vec!["/dev/kvm".into()];
     request.grants.linux_caps = [perry_sandbox_profiles::LinuxCap::SysAdmin].into_iter().collect();
@@ -344,6 +344,7 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
                 path: "/data".parse().unwrap(),
                 access: VolumeAccess::Write,
             }],
+            files: Vec::new(),
         };
         asked
     };
@@ -359,6 +360,15 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
     let asked = joining("shop/web", &["front", "other"], "0.0.0.0:8080", "others");
     let found = codes(&run(&policy, &asked, &shell_tools(), &able_host()));
     assert_eq!(found, [DenyCode::Networks, DenyCode::Publish, DenyCode::Volumes]);
+    // The entry grants 8080 of the loopback, which is no other address, no range and no choice.
+    for publish in ["8080-8081", "free", "[::1]:8080", "0.0.0.0:8080"] {
+        let asked = joining("shop/web", &["front"], publish, "data");
+        assert_eq!(
+            codes(&run(&policy, &asked, &shell_tools(), &able_host())),
+            [DenyCode::Publish],
+            "{publish}"
+        );
+    }
     let mut stranger = joining("shop/web", &["front"], "8080", "data");
     stranger.target = Target::AdHoc;
     let found = codes(&run(&policy, &stranger, &shell_tools(), &able_host()));
@@ -491,4 +501,30 @@ fn a_plan_has_one_digest_and_another_plan_another() {
     };
     assert_eq!(plan(&["a"]), plan(&["a"]));
     assert_ne!(plan(&["a"]), plan(&["b"]));
+}
+
+#[test]
+fn a_granted_range_is_each_of_its_ports_and_no_choice_of_the_kernel() {
+    let publishing = |granted: &str, wanted: &str| {
+        let text = ACME.replace("[\"127.0.0.1:8080\"]", granted);
+        assert_ne!(text, ACME);
+        let mut asked = request(Target::Service("shop/web".parse().unwrap()));
+        let (on, port) = (wanted.parse().unwrap(), NonZeroU16::new(80).unwrap());
+        asked.project.publish = vec![Publication { on, port, protocol: Protocol::Udp }];
+        run(&loaded(&text), &asked, &shell_tools(), &able_host())
+    };
+    for wanted in ["8000", "8001-8003", "8000-8003", "9000"] {
+        allowed(publishing("[\"8000-8002\", \"8003\", \"9000\"]", wanted));
+    }
+    for wanted in ["7999-8000", "8003-8004", "8000-9000", "free", "0.0.0.0:8000"] {
+        let verdict = publishing("[\"8000-8002\", \"8003\", \"9000\"]", wanted);
+        assert_eq!(codes(&verdict), [DenyCode::Publish], "{wanted}");
+        let Verdict::Deny(denial) = verdict else { panic!("{wanted}") };
+        let told = denial.iter().any(|reason| reason.found.contains("127.0.0.1:8000-8003, 127.0.0.1:9000"));
+        assert!(told, "{denial:?}");
+    }
+    allowed(publishing("[\"free\"]", "free"));
+    assert_eq!(codes(&publishing("[\"free\"]", "40000")), [DenyCode::Publish]);
+    let many = ACME.replace("\"127.0.0.1:8080\"", "\"1-1024\", \"[::1]:1\"");
+    assert_eq!(crate::support::codes(&many), ["PSR104"]);
 }

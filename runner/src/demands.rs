@@ -1,8 +1,8 @@
 //! What a plan demands of a backend, and whether that backend holds all of it: asked before anything starts.
 
 use perry_sandbox_policy::{
-    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, Protocol,
-    Publication, RootfsMode, Terminal,
+    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, RootfsMode,
+    Terminal,
 };
 use thiserror::Error;
 
@@ -83,11 +83,6 @@ pub enum PlanError {
         "the plan's working folder is `{0}`, and a WebAssembly module has none: use an image whose working folder is `/`"
     )]
     WorkingFolder(String),
-    /// Datagrams are not published.
-    #[error(
-        "`{0}` cannot be published: only TCP connections are, so leave the port out or use another protocol"
-    )]
-    Datagrams(Box<Publication>),
     /// This processor is not known to the seccomp compiler.
     #[error("there is no seccomp table for this processor: x86_64 and aarch64 are known")]
     Arch,
@@ -101,9 +96,6 @@ pub(crate) fn check_plan(
 ) -> Result<(), PlanError> {
     if plan.backend.as_str() != backend {
         return Err(PlanError::Backend { planned: plan.backend.to_string(), here: backend });
-    }
-    if let Some(one) = plan.publish.iter().find(|one| one.protocol == Protocol::Udp) {
-        return Err(PlanError::Datagrams(Box::new(one.clone())));
     }
     demanded(plan).into_iter().try_for_each(|control| check(backend, control, table))
 }
@@ -148,6 +140,8 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (!plan.publish.is_empty(), Control::Publish),
         (!plan.volumes.is_empty(), Control::Volumes),
         (!plan.secrets.is_empty(), Control::Secrets),
+        (!plan.files.is_empty(), Control::Files),
+        (plan.files.iter().any(|file| file.owner != plan.process.user), Control::FileOwners),
         (!plan.devices.is_empty(), Control::Devices),
         (plan.process.terminal == Terminal::Own, Control::Terminal),
     ];
@@ -175,7 +169,8 @@ mod tests {
     use super::*;
     use crate::spine::{request, spine};
     use perry_sandbox_policy::{
-        Attachment, Enforcement, Mount, Protocol, Publication, VolumeAccess, VolumeMount,
+        Attachment, Enforcement, FileMode, FileSource, GivenFile, Mount, Protocol, Publication, User,
+        VolumeAccess, VolumeMount,
     };
 
     /// A plan without lines: what counts is what its fields say.
@@ -188,9 +183,13 @@ mod tests {
     /// One that asks for everything that can be asked for at once.
     fn greedy() -> LaunchPlan {
         let mut plan = plan();
-        let mount = |access| Mount { path: "/srv".to_owned(), access };
+        let target = || "/srv".parse().unwrap();
+        let mount = |access| Mount { source: "/srv".to_owned(), target: target(), access };
         plan.mounts = [MountAccess::Read, MountAccess::Write, MountAccess::Execute].map(mount).into();
         plan.secrets = vec!["token".parse().unwrap()];
+        let source = FileSource::Secret("token".parse().unwrap());
+        let (path, owner) = ("/etc/token".parse().unwrap(), User { uid: 7, gid: 7 });
+        plan.files = vec![GivenFile { source, path, owner, mode: FileMode::SECRET }];
         plan.devices = vec!["/dev/fuse".to_owned()];
         let network = "web".parse().unwrap();
         plan.networks = vec![Attachment { network, aliases: Vec::new(), address: None }];

@@ -97,7 +97,8 @@ fn replicas(
 ) -> Result<Vec<Unit>, DesireError> {
     let not_allowed = || DesireError::NotAllowed(service.name.clone());
     let Judgement::Allowed(allowed) = &verdict.judgement else { return Err(not_allowed()) };
-    let wish = demand.wish(&verdict.pinned(), asked.policy, asked.signer, asked.access);
+    let wish =
+        demand.wish((&verdict.pinned(), verdict.built.as_ref()), asked.policy, asked.signer, asked.access);
     // Whoever asks by these words again, from another environment, asks for the backend that the verdict was about.
     let wish = Wish { backend: Some(allowed.backend.clone()), ..wish.ok_or_else(not_allowed)? };
     let stop = StopHow {

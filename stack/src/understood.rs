@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use perry_sandbox_compose::{Files, Problems, Project, Request, load};
 
-use crate::demand::{Demands, demand};
+use crate::demand::{Demands, Host, demand};
 use crate::model::Stack;
 use crate::order::{Cycle, Order};
 
@@ -49,7 +49,9 @@ impl Understood {
         project.check_container_names()?;
         let stack = Stack::read(&project)?;
         let order = stack.graph().order()?;
-        let demands = demand(&stack);
+        let mut demands = demand(&stack);
+        let variable = |name: &str| request.environment.get(name).cloned();
+        demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { project, stack, order, demands, all_services })
     }
 }

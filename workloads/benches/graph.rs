@@ -1,6 +1,6 @@
 //! What a graph of 1,000 nodes costs before the first step is taken.
 
-use perry_sandbox_engine::{Seen, reconcile};
+use perry_sandbox_engine::{Seen, Up, reconcile};
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_workloads::{Approved, Asked, Graph, Strategy, demands, desire};
 use serde_json::{Map, Value, json};
@@ -13,12 +13,16 @@ fn main() {
 fn written(count: u64) -> Value {
     let node = |at: u64| {
         let before = at.wrapping_mul(7).checked_rem(at.max(1)).unwrap_or_default();
-        let mut node =
-            json!({ "image": "r.example/a:1", "ports": [80], "volumes": [format!("v{}:/v", at & 15)] });
-        if at > 0 {
-            node["env"] = json!({ "NEXT": { "nodeId": format!("n{}", at.wrapping_sub(1) / 2), "projection": "internalUrl" } });
-            node["dependsOn"] = json!([format!("n{before}")]);
-        }
+        let volume = format!("v{}:/v", at & 15);
+        let node = if at == 0 {
+            json!({ "image": "r.example/a:1", "ports": [80], "volumes": [volume] })
+        } else {
+            let next = format!("n{}", at.wrapping_sub(1) / 2);
+            json!({
+                "image": "r.example/a:1", "ports": [80], "volumes": [volume],
+                "env": { "NEXT": { "nodeId": next, "projection": "internalUrl" } }, "dependsOn": [format!("n{before}")],
+            })
+        };
         (format!("n{at}"), node)
     };
     json!({ "name": "bench", "nodes": (0..count).map(node).collect::<Map<_, _>>() })
@@ -36,6 +40,6 @@ fn resolved_and_planned(bencher: divan::Bencher<'_, '_>, count: u64) {
     bencher.bench(|| {
         let graph = Graph::read(&value).ok()?;
         let desired = desire(&graph, &demands(&graph), &approved, asked, Strategy::ParallelSafe)?;
-        reconcile(&desired, &Seen::default(), Default::default(), "r").ok()
+        reconcile(&desired, &Seen::default(), Up::default(), "r").ok()
     });
 }

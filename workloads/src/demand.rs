@@ -69,7 +69,7 @@ fn must(node: &Node) -> Must {
     Must {
         read_only: node.read_only.then_some(NOWHERE),
         user: node.user.as_ref().and_then(numbers).map(|user| At::new(user, NOWHERE)),
-        isolation: node.isolation,
+        isolation: node.isolation.map(|level| At::new(level, NOWHERE)),
         ..Must::default()
     }
 }
@@ -85,10 +85,10 @@ fn project(name: &str, node: &Node) -> WantedProject {
     };
     let publish = node.ports.iter().filter_map(|port| {
         let on = port.published?;
-        Some(Publication { on, port: port.inside, protocol: port.protocol })
+        Some(Publication { on: on.into(), port: port.inside, protocol: port.protocol })
     });
     let mut publish: Vec<Publication> = publish.collect();
     publish.sort();
     publish.dedup();
-    WantedProject { networks, publish, volumes: node.volumes.clone() }
+    WantedProject { networks, publish, volumes: node.volumes.clone(), ..WantedProject::default() }
 }

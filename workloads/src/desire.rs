@@ -90,7 +90,7 @@ fn unit(
     asked: Asked<'_>,
     after: Vec<Wait>,
 ) -> Option<Unit> {
-    let wish = demand.wish(&approved.image, asked.policy, asked.signer, asked.access)?;
+    let wish = demand.wish((&approved.image, None), asked.policy, asked.signer, asked.access)?;
     let full = format!("{}-{name}", graph.name());
     Some(Unit {
         service: name.to_owned(),

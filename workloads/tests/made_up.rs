@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use perry_sandbox_engine::{Desired, Seen, Work, reconcile};
+use perry_sandbox_engine::{Desired, Seen, Up, Work, reconcile};
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_workloads::{Approved, Asked, Graph, Strategy, demands, desire};
 use serde_json::{Value, json};
@@ -33,5 +33,5 @@ pub(crate) fn desired(graph: &Graph, strategy: Strategy) -> Desired {
 
 /// The steps for a world in which there is nothing of it.
 pub(crate) fn work(graph: &Graph, strategy: Strategy) -> Work {
-    reconcile(&desired(graph, strategy), &Seen::default(), Default::default(), "r1").unwrap()
+    reconcile(&desired(graph, strategy), &Seen::default(), Up::default(), "r1").unwrap()
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use perry_sandbox_engine::{
     Condition, Desired, Membership, Replica, Role, Seen, SeenResource, Up, reconcile,
 };
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_policy::IsolationLevel;
 use perry_sandbox_workloads::{Approved, Asked, Graph, Strategy, demands, desire};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
@@ -46,10 +47,10 @@ fn what_a_node_declares_is_asked_for_and_held_against_its_plan() {
     }));
     let demands = demands(&graph).services;
     assert_eq!(demands["vm"].backend.as_deref(), Some("microvm"));
-    assert_eq!(demands["vm"].must.isolation, Some(IsolationLevel::Microvm));
-    assert_eq!(demands["floor"].must.isolation, Some(IsolationLevel::Microvm));
+    assert_eq!(demands["vm"].must.isolation.map(|at| at.value), Some(IsolationLevel::Microvm));
+    assert_eq!(demands["floor"].must.isolation.map(|at| at.value), Some(IsolationLevel::Microvm));
     assert!(demands["floor"].must.read_only.is_some());
-    assert_eq!(demands["oci"].must.isolation, Some(IsolationLevel::Oci));
+    assert_eq!(demands["oci"].must.isolation.map(|at| at.value), Some(IsolationLevel::Oci));
     let none = &demands["none"];
     assert_eq!(none.tier.as_ref().unwrap().as_str(), "untrusted");
     assert!(none.project.is_empty() && none.grants.egress.is_empty(), "it is in no network");
@@ -67,8 +68,11 @@ fn a_graph_of_which_one_node_is_not_allowed_is_none() {
 }
 
 fn made(graph: &Graph, approved: &BTreeMap<String, Approved>) -> Option<Desired> {
-    let asked =
-        Asked { policy: &Default::default(), signer: &Default::default(), access: &Default::default() };
+    let asked = Asked {
+        policy: &PolicyChoice::default(),
+        signer: &SignerChoice::default(),
+        access: &AccessChoice::default(),
+    };
     desire(graph, &demands(graph), approved, asked, Strategy::default())
 }
 

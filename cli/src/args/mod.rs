@@ -1,6 +1,7 @@
 //! The command line as types. Flags keep cosign's and docker's names where they mean the same.
 
 mod admin;
+mod audit;
 mod engine;
 mod image;
 mod later;
@@ -14,11 +15,13 @@ mod verify;
 pub(crate) use admin::{
     BackendsArgs, CompletionsArgs, DoctorArgs, LogArgs, LogCommand, ManArgs, StoreArgs, StoreCommand,
 };
+pub(crate) use audit::AuditArgs;
 pub(crate) use engine::{EngineArgs, EngineCommand, EngineImageCommand, NetworkCommand, VolumeCommand};
 pub(crate) use image::{AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, PullArgs, RemoveArgs};
 pub(crate) use later::Later;
 pub(crate) use policy::{
-    CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
+    CheckArgs, DiffArgs, ExplainArgs, FormatArgs, ImportArgs, InitArgs, PolicyArgs, PolicyCommand,
+    PolicyFileArgs,
 };
 pub(crate) use profile::{
     CheckProfileArgs, DiffProfilesArgs, NarrowArgs, ProfileArgs, ProfileCommand, RecordArgs, ShowArgs,

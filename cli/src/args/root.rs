@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
-    BackendsArgs, CompletionsArgs, DoctorArgs, EngineArgs, ExecArgs, ExplainArgs, ImageArgs, ImageCommand,
-    InspectSandboxArgs, Later, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs, PolicyCommand,
-    ProfileArgs, ProfileCommand, PsArgs, RmArgs, RunArgs, ShownAs, StartArgs, StopArgs, StoreArgs,
-    StoreCommand, VerifyArgs, WaitArgs,
+    AuditArgs, BackendsArgs, CompletionsArgs, DoctorArgs, EngineArgs, ExecArgs, ExplainArgs, ImageArgs,
+    ImageCommand, InspectSandboxArgs, Later, LogArgs, LogCommand, LogsArgs, ManArgs, PolicyArgs,
+    PolicyCommand, ProfileArgs, ProfileCommand, PsArgs, RmArgs, RunArgs, ShownAs, StartArgs, StopArgs,
+    StoreArgs, StoreCommand, VerifyArgs, WaitArgs,
 };
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; `run`, `exec` and `wait` pass the program's own code through
-  1    the answer is no: `doctor PROJECT` found something, files or profiles differ, a store or trail is damaged
-  2    usage
+  1    the answer is no: `audit` or `doctor PROJECT` found something, files or profiles differ, a store or trail is damaged
+  2    usage; `audit`: something could not be graded
+  3    `audit`: there was nothing to audit
   120  denied by policy
   121  not verified
   122  isolation or a control is not available
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     Policy(Later<PolicyArgs>),
     /// Show, compare, check, narrow and record seccomp profiles
     Profile(Later<Box<ProfileArgs>>),
+    /// Find what is dangerous in Compose stacks, command lines, Pods, policies and seccomp profiles
+    Audit(Later<Box<AuditArgs>>),
     /// Fetch, list, inspect and remove images of the store
     Image(Later<ImageArgs>),
     /// Check and clean the content store
@@ -123,6 +126,7 @@ impl Command {
                 PolicyCommand::Fmt(args) => args.json,
                 PolicyCommand::Schema(args) => args.json,
                 PolicyCommand::Init(args) => args.json,
+                PolicyCommand::Import(args) => args.json,
             },
             Self::Profile(args) => match &args.command {
                 ProfileCommand::Show(args) => args.format == ShownAs::Json,
@@ -146,7 +150,8 @@ impl Command {
             Self::Backends(args) => args.json,
             Self::Engine(args) => args.json,
             Self::Doctor(args) => args.json,
-            Self::Completions(_) | Self::Man(_) => false,
+            // The formats of an audit are for programs; why it cannot begin is told to a person.
+            Self::Audit(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }

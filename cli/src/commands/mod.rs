@@ -1,12 +1,14 @@
 //! One file a command.
 
 mod answer;
+mod audit;
 mod backends;
 mod completions;
 mod doctor;
 mod engine;
 mod explain;
 mod image;
+mod import;
 mod install;
 mod log;
 mod policy;
@@ -17,6 +19,7 @@ mod sandbox;
 mod store;
 mod verify;
 
+pub(crate) use audit::audit;
 pub(crate) use backends::backends;
 pub(crate) use completions::{completions, man};
 pub(crate) use doctor::{doctor, doctor_project};

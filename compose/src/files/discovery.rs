@@ -153,6 +153,24 @@ fn first(names: &[&str], folder: &str, files: &dyn Files, report: &mut Report) -
     Some(winner)
 }
 
+/// The files that the standard's command line would merge, were it called in the folder of this one: a file of a name that it
+/// looks for, and the one that overrides it. Any other file stands alone.
+pub fn merged_with(path: &str, files: &dyn Files) -> Vec<String> {
+    let (folder, name) = (parent(path), super::resolve::base(path));
+    let mut unheard = Report::default();
+    let (main, over) = if NAMES.contains(&name) {
+        (Some(path.to_owned()), first(&OVERRIDES, &folder, files, &mut unheard))
+    } else if OVERRIDES.contains(&name) {
+        (first(&NAMES, &folder, files, &mut unheard), Some(path.to_owned()))
+    } else {
+        (None, None)
+    };
+    match main {
+        Some(main) => std::iter::once(main).chain(over).collect(),
+        None => vec![path.to_owned()],
+    }
+}
+
 /// Whether `.env` is not to be read.
 fn disabled(environment: &Environment) -> Result<bool, Problem> {
     match environment.get("COMPOSE_DISABLE_ENV_FILE").map(String::as_str) {

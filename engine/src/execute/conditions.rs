@@ -13,6 +13,9 @@ use crate::world::{Condition, World};
 /// The first pause between two looks, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 
+/// How long one that was run again must stay up until it counts as up: after that its restarts begin to be counted anew.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// How conditions are waited for.
 #[derive(Clone, Copy)]
 pub(super) struct Conditions<'a> {
@@ -50,10 +53,21 @@ impl Wanted {
     }
 }
 
+/// How far what was waited for is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// As far as it was to come.
+    Surely,
+    /// It runs, and nobody says whether it is well.
+    ForNow,
+}
+
 /// Whether waiting has an end.
 enum Verdict {
-    Reached,
+    Reached(Reached),
     NotYet,
+    /// It was run again so often, and may stay up now.
+    Restarted(u32),
     Never(String, &'static str),
 }
 
@@ -64,7 +78,7 @@ impl Conditions<'_> {
         now.checked_add(self.patience).unwrap_or(now)
     }
 
-    /// Waits for a service's sandbox; `is_over` says that nobody needs the answer any more.
+    /// Waits for a service's sandbox, and says how sure it is; `is_over` says that nobody needs the answer any more.
     pub(super) fn wait(
         &self,
         service: &str,
@@ -72,11 +86,12 @@ impl Conditions<'_> {
         wanted: Wanted,
         deadline: Instant,
         is_over: &dyn Fn() -> bool,
-    ) -> Result<(), StepError> {
+    ) -> Result<Reached, StepError> {
         if wanted == Wanted::Until(Until::Started) {
-            return Ok(());
+            return Ok(Reached::Surely);
         }
         let mut pause = PAUSES.0;
+        let mut steady = (0, Instant::now());
         let failed = |found: String, hint: &str| {
             let (service, wanted) = (format!("`{service}`"), wanted.words());
             StepError::Condition { service, wanted, found, hint: hint.to_owned() }
@@ -86,15 +101,29 @@ impl Conditions<'_> {
                 return Err(StepError::Interrupted);
             }
             let found = self.world.look(id)?;
-            match found.map_or_else(gone, |found| verdict(&found, wanted)) {
-                Verdict::Reached => return Ok(()),
+            let verdict = found.map_or_else(gone, |found| verdict(&found, wanted));
+            let is_late = Instant::now() >= deadline;
+            match verdict {
+                Verdict::Reached(reached) => return Ok(reached),
                 Verdict::Never(found, hint) => return Err(failed(found, hint)),
-                Verdict::NotYet if Instant::now() >= deadline => {
+                Verdict::Restarted(times) if steady.0 == times && steady.1.elapsed() >= STEADY => {
+                    return Ok(Reached::Surely);
+                }
+                Verdict::Restarted(times) if is_late => {
+                    let found = format!(
+                        "was run again {times} times, and did not stay up for {} s",
+                        STEADY.as_secs()
+                    );
+                    return Err(failed(found, "; see `perry-compose logs`"));
+                }
+                Verdict::NotYet if is_late => {
                     let found = format!("was not so far after {} s", self.patience.as_secs());
                     return Err(failed(found, "; `--wait-timeout` lets it take longer"));
                 }
-                Verdict::NotYet => std::thread::sleep(pause),
+                Verdict::Restarted(times) if steady.0 != times => steady = (times, Instant::now()),
+                Verdict::Restarted(_) | Verdict::NotYet => {}
             }
+            std::thread::sleep(pause);
             pause = pause.saturating_mul(2).min(PAUSES.1);
         }
     }
@@ -107,17 +136,20 @@ fn gone() -> Verdict {
 fn verdict(condition: &Condition, wanted: Wanted) -> Verdict {
     let logs = "; see `perry-compose logs`";
     match (condition, wanted) {
-        (Condition::Running(_), Wanted::Until(Until::Started))
+        (Condition::Running(_) | Condition::Restarted(_), Wanted::Until(Until::Started))
         | (Condition::Running(Some(Health::Healthy)), Wanted::Until(Until::Healthy) | Wanted::Up)
-        | (Condition::Running(None), Wanted::Up)
-        | (Condition::Exited(0), Wanted::Until(Until::Completed) | Wanted::Up) => Verdict::Reached,
-        (Condition::Running(None), Wanted::Until(Until::Healthy)) => {
+        | (Condition::Exited(0), Wanted::Until(Until::Completed) | Wanted::Up) => {
+            Verdict::Reached(Reached::Surely)
+        }
+        (Condition::Running(None), Wanted::Up) => Verdict::Reached(Reached::ForNow),
+        (Condition::Restarted(times), Wanted::Up) => Verdict::Restarted(*times),
+        (Condition::Running(None) | Condition::Restarted(_), Wanted::Until(Until::Healthy)) => {
             Verdict::Never("has no health check".to_owned(), "; give it one by `healthcheck`")
         }
         (Condition::Running(Some(Health::Unhealthy)), Wanted::Until(Until::Healthy) | Wanted::Up) => {
             Verdict::Never("is unhealthy".to_owned(), logs)
         }
-        (Condition::Created | Condition::Running(_), _) => Verdict::NotYet,
+        (Condition::Created | Condition::Running(_) | Condition::Restarted(_), _) => Verdict::NotYet,
         (Condition::Exited(code), _) => Verdict::Never(format!("has ended with code {code}"), logs),
         (Condition::Lost(how), _) => Verdict::Never(how.clone(), logs),
     }

@@ -38,7 +38,7 @@ pub(super) fn keep(course: &Course<'_>, work: &Work, taken: &Taken) -> (Vec<Left
 /// Whether it undoes something of the unit, or of the sandbox that stood for it before.
 fn is_of(undo: &Undo, unit: &Unit, before: Option<&str>) -> bool {
     match undo {
-        Undo::RemoveNetwork { .. } | Undo::RemoveVolume { .. } => false,
+        Undo::RemoveNetwork { .. } | Undo::NetworkAgain { .. } | Undo::RemoveVolume { .. } => false,
         Undo::RemoveReplica { service, replica } => *service == unit.service && *replica == unit.replica,
         Undo::StartAgain { id, .. } | Undo::StopAgain { id } | Undo::NameBack { id, .. } => {
             before == Some(id.as_str())

@@ -6,16 +6,16 @@ use crate::error::{EngineError, Left, StepError, UpError};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::label::{Membership, Role};
-use crate::work::{Act, Begins, Step, Work};
+use crate::work::{Act, Begins, Work};
 use crate::world::World;
 
-use super::conditions::{Conditions, Wanted};
+use super::conditions::{Conditions, Reached, Wanted};
 use super::event::{Events, Happened, tell};
 use super::partly;
 use super::pool::{self, Pool, Taken, name};
 use super::undo;
 
-/// How long a newer sandbox must have run before an older one goes for it.
+/// How long a sandbox without a health check must have run before it counts as up, and an older one goes for it.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// How steps are taken.
@@ -132,28 +132,31 @@ fn failed(course: &Course<'_>, work: &Work, taken: &Taken, step: String, cause: 
     UpError { step: Some(step), cause, left, reached }
 }
 
-/// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One without a health
-/// check must have run for a moment. Those that are not have failed.
+/// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One that was just started
+/// and has no health check must have run for a moment, and one that is run again and again is not up. Those that are not have
+/// failed.
 fn prove(course: &Course<'_>, work: &Work, taken: &mut Taken, all: bool) {
     let deadline = course.conditions.deadline();
     let replaces = |act: &Act| matches!(act, Act::Start { begins: Begins::Replacing, .. });
+    let starts = |act: &Act| matches!(act, Act::Start { .. } | Act::StartAgain { .. });
     let newer = work.steps.iter().filter(|step| all || replaces(&step.act));
-    let mut newer: Vec<_> = newer.filter_map(|step| Some((step, taken.id(step.number)?.clone()))).collect();
-    let mut look = |newer: &mut Vec<(&Step, String)>| {
-        newer.retain(|(step, id)| {
+    let mut unsure: Vec<_> = newer.filter_map(|step| Some((step, taken.id(step.number)?.clone()))).collect();
+    for pause in [Duration::ZERO, SETTLING] {
+        if !unsure.is_empty() {
+            std::thread::sleep(pause);
+        }
+        unsure.retain(|(step, id)| {
             if taken.failed.is_some() && !course.keeps_some() {
-                return true;
+                return false;
             }
-            let well = course.conditions.wait(name(&step.act), id, Wanted::Up, deadline, &|| false);
-            let Err(error) = well else { return true };
-            taken.fail(step, error);
-            false
+            match course.conditions.wait(name(&step.act), id, Wanted::Up, deadline, &|| false) {
+                Ok(reached) => starts(&step.act) && reached == Reached::ForNow,
+                Err(error) => {
+                    taken.fail(step, error);
+                    false
+                }
+            }
         });
-        taken.failed.is_none() || course.keeps_some()
-    };
-    if look(&mut newer) && newer.iter().any(|(step, _)| replaces(&step.act)) {
-        std::thread::sleep(SETTLING);
-        look(&mut newer);
     }
 }
 

@@ -179,7 +179,14 @@ impl Up {
         } else {
             Lock::in_folder(&project.folder).map_err(|error| unlocked(&error))?
         };
-        let desks = Desks { pipeline: &pipeline, policy, signer, access, lock: lock.as_ref() };
+        let desks = Desks {
+            pipeline: &pipeline,
+            policy,
+            signer,
+            access,
+            lock: lock.as_ref(),
+            built: &BTreeMap::new(),
+        };
         let judged = judge(desks, demands);
         if judged.len() < demands.services.len() || judged.iter().any(|one| !one.judgement.is_allowed()) {
             return Err(refused(&judged, "service"));

@@ -1,5 +1,6 @@
 //! The operations, one file per group: arguments in, a JSON value or a fault out.
 
+mod audit;
 mod backends;
 mod compose;
 mod explain;

@@ -1,5 +1,6 @@
 //! Every operation by name: how it may be called, and who carries it out.
 
+use super::audit::Audit;
 use super::backends::{self, Select};
 use super::compose::{Config, Up as RaiseStack};
 use super::explain::Explain;
@@ -87,6 +88,7 @@ pub(crate) enum Work {
     Run(Box<Run>),
     Explain(Box<Explain>),
     CheckPolicy(Box<CheckPolicy>),
+    Audit(Box<Audit>),
     Verify(Box<Verify>),
     PullImage(Box<Pull>),
     ListImages,
@@ -192,6 +194,7 @@ impl Work {
             "explain" => Self::Explain(Box::new(Explain::read(fields)?)),
             "verify" => Self::Verify(Box::new(Verify::read(fields)?)),
             "checkPolicy" => Self::CheckPolicy(Box::new(CheckPolicy::read(fields)?)),
+            "audit" => Self::Audit(Box::new(Audit::read(fields)?)),
             "pullImage" => Self::PullImage(Box::new(Pull::read(fields)?)),
             "listImages" => none(&fields, Self::ListImages)?,
             "removeImage" => Self::RemoveImage(Box::new(Remove::read(fields)?)),
@@ -246,6 +249,7 @@ impl Work {
             | Self::CheckPolicy(_)
             | Self::CheckGraph(_)
             | Self::ReadStack(_)
+            | Self::Audit(_)
             | Self::Verify(_)
             | Self::CurrentBackend
             | Self::PinBackend(_)
@@ -268,6 +272,7 @@ impl Work {
             | Self::ReadStack(_)
             | Self::OnGraph(_)
             | Self::OnProject(_)
+            | Self::Audit(_)
             | Self::Verify(_)
             | Self::PullImage(_)
             | Self::ListImages
@@ -294,6 +299,7 @@ impl Work {
             Self::Explain(explain) => explain.run(engine),
             Self::Verify(verify) => verify.run(engine, call),
             Self::CheckPolicy(check) => check.run(engine),
+            Self::Audit(audit) => audit.run(),
             Self::PullImage(pull) => pull.run(engine, call),
             Self::ListImages => images::list(engine),
             Self::RemoveImage(remove) => remove.run(engine),

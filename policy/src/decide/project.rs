@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use crate::denial::{DenyCode, DenyReason, Reasons};
-use crate::pattern::{Pattern, PatternSet};
-use crate::project::WantedProject;
+use crate::pattern::{Pattern, PatternSet, PublishAddress, PublishOn};
+use crate::project::{Publication, WantedProject};
 use crate::request::Request;
 use crate::require::Entry;
 use crate::source::Span;
@@ -27,7 +27,7 @@ pub(crate) fn of_project<'a>(request: &'a Request, entry: &Entry<'_>, reasons: &
     let mut asker = Asker { entry: entry.span, reasons };
     let networks = wanted.networks.iter().map(|one| &one.network);
     asker.inside(networks, &granted.networks, DenyCode::Networks, "networks");
-    asker.inside(wanted.publish.iter().map(|one| &one.on), &granted.publish, DenyCode::Publish, "publish");
+    asker.publish(&wanted.publish, &granted.publish);
     asker.inside(
         wanted.volumes.iter().map(|one| &one.volume),
         &granted.volumes,
@@ -60,10 +60,29 @@ impl Asker<'_> {
         row: &'static str,
     ) {
         for item in wanted.filter(|item| !granted.includes(item)) {
-            let found = format!("the service's entry grants {}", listed(granted));
-            let reason = DenyReason::new(code, row, item.to_string(), found, [place(granted).or(self.entry)]);
-            self.reasons.add(reason.remedy(format!("leave it out, or list it in the entry's `{row}`")));
+            self.refuse(code, row, item, (listed(granted), place(granted)));
         }
+    }
+
+    /// Of a range every port must be granted: nobody knows which of them is free.
+    fn publish(&mut self, wanted: &[Publication], granted: &PatternSet<PublishAddress>) {
+        for one in wanted.iter().filter(|one| !one.on.each().all(|on| granted.includes(&on))) {
+            let ranges = PublishOn::ranges(granted.iter().map(|(on, _)| *on));
+            let words = if ranges.is_empty() { "none".to_owned() } else { in_words(&ranges) };
+            self.refuse(DenyCode::Publish, "publish", &one.on, (words, place(granted)));
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        code: DenyCode,
+        row: &'static str,
+        item: &impl Display,
+        (granted, at): (String, Option<Span>),
+    ) {
+        let found = format!("the service's entry grants {granted}");
+        let reason = DenyReason::new(code, row, item.to_string(), found, [at.or(self.entry)]);
+        self.reasons.add(reason.remedy(format!("leave it out, or list it in the entry's `{row}`")));
     }
 }
 

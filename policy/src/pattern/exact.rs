@@ -1,13 +1,12 @@
-//! Things that are granted one by one: devices, networks, published addresses, volumes, secrets, Linux caps.
+//! Things that are granted one by one: devices, networks, volumes, secrets, Linux caps, and published addresses.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use perry_sandbox_profiles::LinuxCap;
 
-use super::egress::port_number;
 use super::path::is_normal;
+use super::publish::PublishAddress;
 use super::{Pattern, PatternError, serialize_as_text};
 use crate::names::SecretName;
 
@@ -26,17 +25,6 @@ pub struct NetworkName(String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VolumeName(String);
 
-/// An address and port of the host on which a port of the sandbox is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublishAddress(SocketAddr);
-
-impl PublishAddress {
-    /// As the standard library's type.
-    pub const fn socket(&self) -> SocketAddr {
-        self.0
-    }
-}
-
 impl FromStr for DevicePath {
     type Err = PatternError;
 
@@ -53,7 +41,8 @@ impl FromStr for DevicePath {
     }
 }
 
-fn name_of_project(text: &str) -> Result<String, PatternError> {
+/// A name inside a project.
+pub(crate) fn name_of_project(text: &str) -> Result<String, PatternError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     // SECURITY: `host` and `none` mean the host's own namespaces to container engines.
     let reserved = matches!(text, "host" | "none" | "bridge");
@@ -84,31 +73,6 @@ impl FromStr for VolumeName {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         name_of_project(text).map(Self)
-    }
-}
-
-impl FromStr for PublishAddress {
-    type Err = PatternError;
-
-    fn from_str(text: &str) -> Result<Self, PatternError> {
-        let refuse = || {
-            PatternError::new(
-                text,
-                "an address to publish on: expected `8080`, `127.0.0.1:8080` or `[::1]:8080`",
-            )
-        };
-        let (address, port) = match text.rsplit_once(':') {
-            // A port alone is published on loopback only.
-            None => (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), text),
-            Some((address, port)) => {
-                let address = match address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                    Some(v6) => IpAddr::V6(v6.parse().map_err(|_| refuse())?),
-                    None => IpAddr::V4(address.parse().map_err(|_| refuse())?),
-                };
-                (address, port)
-            }
-        };
-        Ok(Self(SocketAddr::new(address, port_number(port).ok_or_else(refuse)?)))
     }
 }
 
@@ -151,23 +115,13 @@ macro_rules! read_as_text {
 }
 
 exact!(DevicePath, NetworkName, VolumeName, PublishAddress, SecretName, LinuxCap);
-shown!(DevicePath, NetworkName, VolumeName, PublishAddress);
-serialize_as_text!(DevicePath, NetworkName, VolumeName, PublishAddress);
-read_as_text!(NetworkName, VolumeName, PublishAddress);
+shown!(DevicePath, NetworkName, VolumeName);
+serialize_as_text!(DevicePath, NetworkName, VolumeName);
+read_as_text!(NetworkName, VolumeName);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_port_alone_is_published_on_loopback() {
-        assert_eq!("8080".parse::<PublishAddress>().unwrap().to_string(), "127.0.0.1:8080");
-        assert_eq!("0.0.0.0:80".parse::<PublishAddress>().unwrap().to_string(), "0.0.0.0:80");
-        assert_eq!("[::1]:80".parse::<PublishAddress>().unwrap().to_string(), "[::1]:80");
-        for text in ["", "0", ":80", "host:80", "1.2.3.4:", "1.2.3.4:99999", "::1:80"] {
-            assert!(text.parse::<PublishAddress>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn the_hosts_own_network_has_no_name() {

@@ -9,13 +9,15 @@ use crate::at::At;
 use crate::grants::{Grants, ProjectGrants};
 use crate::limits::EntryLimits;
 use crate::names::SecretName;
-use crate::pattern::{HostPath, Pattern, PatternSet};
+use crate::pattern::{HostPath, Pattern, PatternSet, PublishAddress, PublishOn};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// The kernel's own bound on processes (`PID_MAX_LIMIT`).
 const MOST_PIDS: u32 = 4_194_304;
 /// Patterns of one list.
 const MOST_PATTERNS: usize = 256;
+/// Ports of one list of published addresses.
+const MOST_PORTS: usize = 1024;
 /// The kernel's default `fs.nr_open`.
 const MOST_FILES: u32 = 1_048_576;
 
@@ -34,6 +36,20 @@ impl Reader<'_> {
             return None;
         }
         Some(PatternSet::new(items.into_iter().map(|item| (item.value, item.span))))
+    }
+
+    /// Addresses to publish on: of a range each port is granted.
+    fn publish(&mut self, node: &Node) -> Option<PatternSet<PublishAddress>> {
+        let entry = node.entry("publish")?;
+        let ranges = self.parsed_list::<PublishOn>(&entry.node);
+        let ports: usize = ranges.iter().map(|range| range.value.each().count()).sum();
+        if ports > MOST_PORTS {
+            let message = format!("the list has {ports} ports, and {MOST_PORTS} are the most");
+            self.refusals.push(Refusal::new(RefusalCode::TooComplex, entry.node.span, message));
+            return None;
+        }
+        let each = |range: At<PublishOn>| range.value.each().map(move |port| (port, range.span));
+        Some(PatternSet::new(ranges.into_iter().flat_map(each)))
     }
 
     /// Folders to read, to write and to execute, where the keys are there.
@@ -57,7 +73,7 @@ impl Reader<'_> {
         };
         let project = ProjectGrants {
             networks: self.set(node, "networks").unwrap_or_default(),
-            publish: self.set(node, "publish").unwrap_or_default(),
+            publish: self.publish(node).unwrap_or_default(),
             volumes: self.set(node, "volumes").unwrap_or_default(),
         };
         (grants.all_implies_reading(), project)

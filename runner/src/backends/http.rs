@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
@@ -15,15 +15,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, socket};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::reply::{HttpError, MOST, Reply, read_head, read_reply};
 use super::tool::{Feed, ToolError, is_trusted, plain};
-
-/// The most that is read of an answer.
-const MOST: u64 = 4 << 20;
-/// The longest line of an answer's head, and the most lines.
-const LONGEST_LINE: u64 = 16 << 10;
-const MOST_LINES: usize = 100;
 
 /// A question to an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,24 +30,6 @@ pub(crate) struct Exchange {
     pub(crate) target: String,
     /// JSON, or nothing.
     pub(crate) body: Option<String>,
-}
-
-/// What an engine answered.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
-}
-
-/// Why an answer is none.
-#[derive(Debug, Error)]
-pub(crate) enum HttpError {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("it is not HTTP: {0}")]
-    Form(&'static str),
-    #[error("it is longer than {MOST} bytes")]
-    TooLong,
 }
 
 impl fmt::Display for Exchange {
@@ -106,27 +82,52 @@ impl Exchange {
         ToolError::Answer { call: self.short(), why: why.into() }
     }
 
-    fn short(&self) -> String {
+    pub(super) fn short(&self) -> String {
         let path = self.target.split('?').next().unwrap_or_default();
         plain(format!("{} {path}", self.method).as_bytes())
     }
 
-    fn send(&self, within: Duration, head: &str, body: Feed<'_>) -> Result<Reply, ToolError> {
-        let begun = Instant::now();
-        let stream = connect(&self.socket, within).map_err(|source| {
+    /// Asks for a stream in both directions: what follows the answer's head is no HTTP any more.
+    pub(super) fn open(&self, within: Duration) -> Result<UnixStream, ToolError> {
+        let deadline = (Instant::now(), within);
+        let stream = self.connect(within)?;
+        let head = self.head("Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n");
+        let refused =
+            upgrade(&stream, head.as_bytes(), deadline).map_err(|error| self.error(&error, within))?;
+        if let Some(reply) = refused {
+            return Err(self.failed(&reply));
+        }
+        let forever = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
+        forever.map_err(|error| self.unusable(error.to_string()))?;
+        Ok(stream)
+    }
+
+    fn send(&self, within: Duration, headers: &str, body: Feed<'_>) -> Result<Reply, ToolError> {
+        let deadline = (Instant::now(), within);
+        let stream = self.connect(within)?;
+        let head = self.head(&format!("Connection: close\r\n{headers}"));
+        exchange(&stream, head.as_bytes(), body, deadline).map_err(|error| self.error(&error, within))
+    }
+
+    fn head(&self, headers: &str) -> String {
+        format!("{} {} HTTP/1.1\r\nHost: engine\r\n{headers}\r\n", self.method, self.target)
+    }
+
+    fn connect(&self, within: Duration) -> Result<UnixStream, ToolError> {
+        connect(&self.socket, within).map_err(|source| {
             if source.kind() == io::ErrorKind::TimedOut {
                 ToolError::Hangs { call: self.short(), within }
             } else {
                 ToolError::Start { program: self.socket.clone(), source }
             }
-        })?;
-        let (method, target) = (&self.method, &self.target);
-        let head = format!("{method} {target} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n{head}\r\n");
-        let exchanged = exchange(&stream, head.as_bytes(), body, (begun, within));
-        exchanged.map_err(|error| match error {
-            HttpError::Io(ref error) if is_late(error) => ToolError::Hangs { call: self.short(), within },
-            HttpError::Io(_) | HttpError::Form(_) | HttpError::TooLong => self.unusable(error.to_string()),
         })
+    }
+
+    fn error(&self, error: &HttpError, within: Duration) -> ToolError {
+        match error {
+            HttpError::Io(error) if is_late(error) => ToolError::Hangs { call: self.short(), within },
+            HttpError::Io(_) | HttpError::Form(_) | HttpError::TooLong => self.unusable(error.to_string()),
+        }
     }
 }
 
@@ -183,6 +184,23 @@ fn exchange(
     }
 }
 
+/// Asks for a stream; the answer of an engine that gives none.
+fn upgrade(
+    stream: &UnixStream,
+    head: &[u8],
+    deadline: (Instant, Duration),
+) -> Result<Option<Reply>, HttpError> {
+    let mut to = stream;
+    to.write_all(head)?;
+    // Byte by byte: what the program says stands right behind the head.
+    let mut source = BufReader::with_capacity(1, Patient { stream, deadline }.take(MOST));
+    let head = read_head(&mut source)?;
+    if matches!(head.status, 101 | 200) {
+        return Ok(None);
+    }
+    Ok(Some(Reply { status: head.status, body: head.read_body(&mut source)? }))
+}
+
 /// Reads until the whole exchange has taken too long, however slowly bytes come.
 struct Patient<'a> {
     stream: &'a UnixStream,
@@ -220,124 +238,10 @@ impl Write for Chunks<'_> {
     }
 }
 
-/// Reads an answer of a bounded size.
-pub(crate) fn read_reply(source: impl Read) -> Result<Reply, HttpError> {
-    let mut source = BufReader::new(source.take(MOST));
-    let status = line(&mut source)?;
-    let status = status.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-    let status = status.ok_or(HttpError::Form("its first line"))?;
-    let (mut length, mut chunked) = (None, false);
-    for _ in 0..MOST_LINES {
-        let header = line(&mut source)?;
-        if header.is_empty() {
-            let mut body = Vec::new();
-            match length {
-                _ if chunked => read_chunks(&mut source, &mut body)?,
-                Some(length) => {
-                    source.by_ref().take(length).read_to_end(&mut body)?;
-                    if u64::try_from(body.len()) != Ok(length) {
-                        return Err(HttpError::Form("its body ends early, or is too long"));
-                    }
-                }
-                None => drop(source.read_to_end(&mut body)?),
-            }
-            if source.get_ref().limit() == 0 {
-                return Err(HttpError::TooLong);
-            }
-            return Ok(Reply { status, body });
-        }
-        let (name, value) = header.split_once(':').ok_or(HttpError::Form("a header"))?;
-        let value = value.trim();
-        if name.eq_ignore_ascii_case("content-length") {
-            length = Some(value.parse().map_err(|_| HttpError::Form("its length"))?);
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            chunked = value.eq_ignore_ascii_case("chunked");
-        }
-    }
-    Err(HttpError::Form("too many headers"))
-}
-
-fn read_chunks(source: &mut impl io::BufRead, body: &mut Vec<u8>) -> Result<(), HttpError> {
-    loop {
-        let size = line(source)?;
-        let size = size.split(';').next().unwrap_or_default().trim();
-        let size = u64::from_str_radix(size, 16).map_err(|_| HttpError::Form("the size of a chunk"))?;
-        let before = body.len();
-        source.by_ref().take(size).read_to_end(body)?;
-        if u64::try_from(body.len().saturating_sub(before)) != Ok(size) {
-            return Err(HttpError::Form("a chunk ends early, or is too long"));
-        }
-        if !line(source)?.is_empty() {
-            return Err(HttpError::Form("the end of a chunk"));
-        }
-        if size == 0 {
-            return Ok(());
-        }
-    }
-}
-
-fn line(source: &mut impl io::BufRead) -> Result<String, HttpError> {
-    let mut line = Vec::new();
-    source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
-    if line.pop() != Some(b'\n') {
-        return Err(HttpError::Form("a line that does not end"));
-    }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    String::from_utf8(line).map_err(|_| HttpError::Form("a line that is not text"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::os::unix::net::UnixListener;
-
-    fn reply(text: &str) -> Result<Reply, HttpError> {
-        read_reply(text.as_bytes())
-    }
-
-    #[test]
-    fn bodies_of_all_forms_are_read() {
-        let plain = reply("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nabc").unwrap();
-        assert_eq!(plain, Reply { status: 404, body: b"abc".to_vec() });
-        let chunked =
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
-        assert_eq!(reply(chunked).unwrap().body, b"abcde");
-        assert_eq!(reply("HTTP/1.0 204 No Content\r\n\r\n").unwrap().status, 204);
-    }
-
-    #[test]
-    fn half_an_answer_is_none() {
-        for text in [
-            "",
-            "HTTP/1.1 200 OK\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
-            "SSH-2.0-x\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-            "HTTP/1.1 x OK\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-        ] {
-            assert!(reply(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_flood_is_refused() {
-        let head = b"HTTP/1.1 200 OK\r\n\r\n".as_slice();
-        assert!(matches!(read_reply(head.chain(io::repeat(b'x'))), Err(HttpError::TooLong)));
-        assert!(read_reply(io::repeat(b'x')).is_err(), "a line without end");
-    }
-
-    proptest! {
-        #[test]
-        fn no_answer_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            drop(read_reply(bytes.as_slice()));
-            let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".as_slice();
-            drop(read_reply(head.chain(bytes.as_slice())));
-        }
-    }
 
     fn engine(answer: &'static [u8], pause: Duration) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();

@@ -3,8 +3,11 @@
 //! A plan becomes a [`Script`](script::Script), by a pure function of each backend; one piece of code carries scripts out.
 
 mod apple;
+mod attach;
 mod brought;
+mod build;
 mod caught;
+mod client;
 mod docker;
 mod embedded;
 mod end;
@@ -25,6 +28,7 @@ mod podman;
 mod prepared;
 mod program;
 mod project;
+mod reply;
 mod run;
 mod runsc;
 mod script;
@@ -35,6 +39,8 @@ mod table;
 mod tests;
 mod tool;
 
+pub(crate) use attach::attend;
+pub use build::{BuildCache, BuildError, BuildOrder, BuildPull, Builder, BuilderKind, Building};
 pub use fuzzing::engine;
 pub(crate) use guard::guard;
 pub use host::HostTools;
@@ -45,4 +51,5 @@ pub use prepared::Engines;
 pub(crate) use prepared::{Prepared, Work};
 pub(crate) use run::Around;
 pub use survey::{AbsentBackend, Backends};
+pub use table::mounts_single_files;
 pub use tool::ToolError;

@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
@@ -13,15 +12,15 @@ use std::time::{Duration, Instant};
 
 use perry_sandbox_policy::Publication;
 
+use super::client::Attended;
 use super::end::{Conclusion, conclude};
 use super::guard::Guard;
 use super::place::{Place, REMOVAL, sweep_for_a_while};
 use super::script::Script;
-use super::tool::ToolError;
 use crate::io::{Commands, Streams};
 use crate::native::{
     Bounds, Company, Counting, Delivery, Ended, Finished, Hands, Observer, RunError, Running, await_readable,
-    is_handled_by, open_pidfd, peek_exited, pipes, signal_by_pidfd, supervise,
+    is_handled_by, open_pidfd, peek_exited, pipes, report_failure, signal_by_pidfd, supervise,
 };
 use crate::outcome::{End, Limit, Measured, Usage};
 use crate::publish::{PublishError, Publisher};
@@ -75,6 +74,7 @@ pub(crate) fn run(
 ) -> Result<Finished, RunError> {
     // What cannot be reached is not started.
     let publisher = Publisher::bind(around.publish)?;
+    publisher.as_ref().map_or(Ok(()), |publisher| publisher.tell(around.observer))?;
     sweep_for_a_while(around.runtime);
     let place = Place::make(script, around.runtime, around.secrets).map_err(RunError::Live)?;
     let guard = Guard::start(&script.folder).map_err(RunError::Guard)?;
@@ -104,22 +104,26 @@ pub(crate) fn run(
     if let Some(confirm) = &script.confirm {
         confirm.check(REMOVAL)?;
     }
-    let (running, process, silence) = start(script, streams, around.window)?;
+    let Begun { running, process, silence, control } = start(script, streams, around.window)?;
     if let (Some(observer), Some((pid, pidfd))) = (around.observer, &running.process) {
         observer.started(*pid, pidfd.as_fd(), None);
     }
-    let unreached = OnceLock::new();
+    let broken = OnceLock::new();
     let ended = std::thread::scope(|scope| {
         let hands = Reach { script, scope, process: process.as_fd(), killed: AtomicBool::new(false) };
         let process = process.as_fd();
-        let (publisher, unreached) = (publisher.as_ref(), &unreached);
-        // Nobody speaks on the report; its end says that the program runs.
+        let (publisher, broken) = (publisher.as_ref(), &broken);
+        // The end of the report says that the program runs.
         scope.spawn(move || {
-            await_start(script, process);
-            if let Err(error) = publisher.map_or(Ok(()), |publisher| publish(script, process, publisher)) {
-                drop(unreached.set(error));
-                // What fails here is tried again, and told, when the run is over.
-                drop(script.end.as_ref().unwrap_or(&script.remove).take(REMOVAL));
+            match begin(script, process, control.as_ref(), publisher) {
+                Ok(true) => {}
+                Ok(false) => report_failure(&silence),
+                Err(error) => {
+                    drop(broken.set(error));
+                    report_failure(&silence);
+                    // What fails here is tried again, and told, when the run is over.
+                    drop(script.end.as_ref().unwrap_or(&script.remove).take(REMOVAL));
+                }
             }
             drop(silence);
             // What fails here is told by the next of the project that starts or ends.
@@ -130,8 +134,8 @@ pub(crate) fn run(
         supervise(running, bounds, commands, company)
     });
     let ended = ended.map_err(RunError::Supervision)?;
-    if let Some(error) = unreached.into_inner() {
-        return Err(error.into());
+    if let Some(error) = broken.into_inner() {
+        return Err(error);
     }
     let finished = finish(script, ended)?;
     if script.is_removed_by_itself() && !finished.was_killed {
@@ -142,13 +146,20 @@ pub(crate) fn run(
     Ok(finished.outcome)
 }
 
-/// Starts the engine's client with pipes of ours, or with a terminal that it takes for its user's.
-fn start(
-    script: &Script,
-    streams: Streams,
-    window: (u16, u16),
-) -> Result<(Running, OwnedFd, UnixStream), RunError> {
-    let failed = |source| ToolError::Start { program: script.run.program.clone(), source };
+/// What is there once the client has been started.
+struct Begun {
+    running: Running,
+    /// The client.
+    process: OwnedFd,
+    /// The other end of the report.
+    silence: UnixStream,
+    /// Where a client of ours says whether the sandbox has started.
+    control: Option<UnixStream>,
+}
+
+/// Starts the client with pipes of ours, or with a terminal that it takes for its user's.
+fn start(script: &Script, streams: Streams, window: (u16, u16)) -> Result<Begun, RunError> {
+    let failed = |source| script.run.failed(source);
     let (report, silence) = UnixStream::pair().map_err(failed)?;
     let mut running = Running::new(report.into(), 0);
     let theirs = if script.terminal {
@@ -159,24 +170,42 @@ fn start(
             theirs
         })
     };
-    let [stdin, stdout, stderr] = theirs.map_err(failed)?;
-    let mut command = script.run.command();
-    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-    let child = command.spawn().map_err(failed)?;
+    let Attended { child, control } = script.run.start(theirs.map_err(failed)?)?;
     // It is collected by its descriptor.
     let pidfd = open_pidfd(child.id()).map_err(|errno| failed(errno.into()))?;
     let process = pidfd.try_clone().map_err(failed)?;
     running.process = i32::try_from(child.id()).ok().map(|pid| (pid, pidfd));
-    Ok((running, process, silence))
+    Ok(Begun { running, process, silence, control })
 }
 
-/// Waits until the program has been started, or will not be any more.
-fn await_start(script: &Script, process: BorrowedFd<'_>) {
+/// Waits until the program has been started, and has it reached; whether it has been started.
+fn begin(
+    script: &Script,
+    process: BorrowedFd<'_>,
+    control: Option<&UnixStream>,
+    publisher: Option<&Publisher>,
+) -> Result<bool, RunError> {
+    let has_started = match control {
+        Some(control) => script.run.hear(control)?,
+        None => await_start(script, process),
+    };
+    if let (true, Some(publisher)) = (has_started, publisher) {
+        publish(script, process, publisher)?;
+    }
+    Ok(has_started)
+}
+
+/// Waits until a program of the host has started it, or will not any more; whether it has, as far as that can be known.
+fn await_start(script: &Script, process: BorrowedFd<'_>) -> bool {
     let mut pause = Duration::from_millis(2);
-    while !script.has_started() && !peek_exited(process) {
+    while !script.has_started() {
+        if peek_exited(process) {
+            return script.has_started() || !script.keeps_start();
+        }
         std::thread::sleep(pause);
         pause = pause.saturating_mul(2).min(Duration::from_millis(50));
     }
+    true
 }
 
 /// Has sockets made beside the program, unless it has ended already.

@@ -10,6 +10,7 @@ use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::client::Client;
 use super::host::HostTools;
 use super::limits::{Writable, ulimits};
 use super::place;
@@ -132,15 +133,14 @@ impl Runsc {
             backend: Backend::Runsc,
             name: name.to_owned(),
             files: [("config.json".to_owned(), config)].into(),
-            secrets: Vec::new(),
-            owner: None,
+            given: Vec::new(),
             required: Vec::new(),
             names: None,
             connect: Vec::new(),
             terminal: plan.process.terminal == Terminal::Own,
             create: None,
             confirm: None,
-            run: flags(&["run", "--bundle", &shown, name]),
+            run: Client::Call(flags(&["run", "--bundle", &shown, name])),
             signal: Action::Call(flags(&["kill", name, SIGNAL])),
             caught: None,
             state: None,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use perry_sandbox_policy::Publication;
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,10 @@ pub(super) enum State {
         restarts: u32,
         #[serde(default)]
         health: Option<Health>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        published: Vec<Publication>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        paused: bool,
     },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
@@ -66,6 +71,11 @@ pub(super) enum State {
         #[serde(default)]
         restarts: u32,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// How a sandbox ended.
@@ -142,6 +152,11 @@ pub struct SandboxInfo {
     pub restarts: u32,
     /// What its health check says, while it runs and if it has one.
     pub health: Option<Health>,
+    /// Its published ports, with those that were chosen, while it runs.
+    pub published: Vec<Publication>,
+    /// Whether its processes are stopped until they are let go on.
+    #[serde(skip_serializing_if = "is_false")]
+    pub paused: bool,
     /// Process id of its supervisor, while it runs.
     pub supervisor: Option<u32>,
 }
@@ -175,11 +190,14 @@ impl Record {
 
     /// What may be seen. `held` says whether the supervisor that the record names lives and holds the lock.
     pub(super) fn info(self, held: bool) -> SandboxInfo {
-        let (restarts, health) = match &self.state {
-            State::Created {} => (0, None),
-            State::Running { restarts, health, .. } => (*restarts, health.filter(|_| held)),
-            State::Ended { restarts, .. } => (*restarts, None),
+        let (restarts, health, published) = match &self.state {
+            State::Created {} => (0, None, Vec::new()),
+            State::Running { restarts, health, published, .. } if held => {
+                (*restarts, *health, published.clone())
+            }
+            State::Running { restarts, .. } | State::Ended { restarts, .. } => (*restarts, None, Vec::new()),
         };
+        let paused = held && matches!(self.state, State::Running { paused: true, .. });
         let (status, started, finished, finish, supervisor) = match self.state {
             State::Created {} => (SandboxStatus::Created, None, None, None, None),
             State::Running { supervisor, started, .. } if held => {
@@ -205,6 +223,8 @@ impl Record {
             finish,
             restarts,
             health,
+            published,
+            paused,
             supervisor,
         }
     }
@@ -259,6 +279,11 @@ mod tests {
         }
     }
 
+    fn web_port() -> Publication {
+        let (on, protocol) = ("8080".parse().unwrap(), perry_sandbox_policy::Protocol::Tcp);
+        Publication { on, port: 80.try_into().unwrap(), protocol }
+    }
+
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let now = Timestamp::UNIX_EPOCH;
@@ -274,6 +299,8 @@ mod tests {
                 shape: Digest::of(b"s"),
                 restarts: 2,
                 health: Some(Health::Healthy),
+                published: vec![web_port()],
+                paused: true,
             },
             State::Ended { started: now, finished: now, finish, restarts: 3 },
         ] {
@@ -287,7 +314,15 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let (shape, restarts, health) = (Digest::of(b"s"), 0, None);
-        let runs = record(State::Running { supervisor, started: now, shape, restarts, health });
+        let runs = record(State::Running {
+            supervisor,
+            started: now,
+            shape,
+            restarts,
+            health,
+            published: Vec::new(),
+            paused: false,
+        });
         let finish =
             Finish { end: Some(End::Exited(0)), limit: None, usage: None, egress: None, failure: None };
         let ended = record(State::Ended { started: now, finished: now, finish, restarts: 0 });
@@ -320,11 +355,21 @@ mod tests {
         let started = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let health = Some(Health::Healthy);
-        let state = State::Running { supervisor, started, shape: Digest::of(b"s"), restarts: 0, health };
+        let state = State::Running {
+            supervisor,
+            started,
+            shape: Digest::of(b"s"),
+            restarts: 0,
+            health,
+            published: vec![web_port()],
+            paused: false,
+        };
         let running = record(state);
         let info = running.clone().info(true);
         assert_eq!((info.status, info.health), (SandboxStatus::Running, health));
-        assert_eq!(running.info(false).status, SandboxStatus::Dead);
+        assert_eq!(info.published, [web_port()]);
+        let info = running.info(false);
+        assert_eq!((info.status, info.published), (SandboxStatus::Dead, Vec::new()));
         assert_eq!(record(State::Created {}).info(true).status, SandboxStatus::Created);
     }
 }

@@ -1,11 +1,17 @@
 //! Who is told how a run goes on, while it runs.
 
+use std::io;
 use std::os::fd::BorrowedFd;
+
+use perry_sandbox_policy::Publication;
 
 use super::cgroup::Group;
 
 /// Told by the supervision of one sandbox, and asked for what else belongs to it.
 pub(crate) trait Observer: Sync {
+    /// Its ports are published so. Nothing of it is there yet.
+    fn published(&self, ports: &[Publication]) -> io::Result<()>;
+
     /// Its first process is there, and sets itself up, under these limits.
     fn started(&self, pid: i32, process: BorrowedFd<'_>, group: Option<&Group>);
 

@@ -1,7 +1,8 @@
 //! Messages that come out of a starting sandbox: from the child itself, and from a launcher process that runs it.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSliceMut, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -20,6 +21,13 @@ pub(crate) const REFUSED: u8 = b'R';
 
 /// The longest message.
 pub(crate) const LONGEST: usize = 4096;
+
+/// Says where a sandbox reports that its program does not run; why is told elsewhere.
+pub(crate) fn report_failure(socket: &UnixStream) {
+    let nothing_more = [0; 8];
+    // Nobody listens any more: then nobody waits for the program either.
+    drop((&*socket).write_all(&[[REPORT_FAILURE].as_slice(), &nothing_more].concat()));
+}
 
 /// One message.
 #[derive(Debug)]

@@ -65,6 +65,7 @@ fn clear(left: &Path) -> Result<(), ProjectError> {
 /// Where a project is named it must be of that.
 pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Result<(), ProjectError> {
     let _lock = yard.lock()?;
+    yard.forget_begun(name, clear)?;
     let (_, file) = yard.one_of(project, name)?;
     if file.try_lock().is_err() {
         let (kind, name, by) = (StockKind::Volume, name.to_string(), "a sandbox that runs".to_owned());

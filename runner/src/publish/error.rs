@@ -23,6 +23,9 @@ pub enum PublishError {
     /// The process of an engine's sandbox was not found.
     #[error("cannot publish ports of the engine's sandbox, so it was ended: {0}; use the backend `native`")]
     Process(String),
+    /// Nobody would know the ports.
+    #[error("cannot write down which ports are published: {0}")]
+    Told(#[source] io::Error),
     /// No sockets inside.
     #[error("cannot make sockets in the network namespace of the sandbox: {0}")]
     Inside(#[source] io::Error),

@@ -6,57 +6,100 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockopt, setsockopt, socket, sockopt,
+};
 use perry_sandbox_policy::Publication;
 
-use super::CONNECTIONS;
-use super::bind::Port;
+use super::bind::{DatagramPort, Port, Ports};
+use super::datagrams::Exchange;
 use super::error::PublishError;
 use super::pool::Pool;
 use super::serve::Service;
+use super::{CALLERS, CONNECTIONS};
+use crate::native::Observer;
 use crate::relay::Attendant;
 
 /// The published ports of one sandbox. They are free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Publisher(Mutex<State>);
+pub(crate) struct Publisher {
+    published: Vec<Publication>,
+    state: Mutex<State>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    ports: Vec<Port>,
-    /// Sockets that have come from inside so far.
+    streams: Side<Port>,
+    datagrams: Side<DatagramPort>,
+}
+
+/// The ports of one protocol, and sockets for them that have come from inside so far.
+#[derive(Debug)]
+struct Side<P> {
+    ports: Vec<P>,
+    /// How many sockets there are to be.
+    wanted: u16,
     inside: Vec<OwnedFd>,
     /// Runs when all have come.
     attendant: Option<Attendant>,
 }
 
-impl Publisher {
-    /// Listens at every address. Who calls waits until the sandbox is there. Nothing where nothing is published.
-    pub(crate) fn bind(publications: &[Publication]) -> Result<Option<Self>, PublishError> {
-        let ports: Vec<Port> = publications.iter().map(Port::bind).collect::<Result<_, _>>()?;
-        let state = State { ports, ..State::default() };
-        Ok((!state.ports.is_empty()).then(|| Self(Mutex::new(state))))
+impl<P> Side<P> {
+    const fn new(ports: Vec<P>, most: u16) -> Self {
+        let wanted = if ports.is_empty() { 0 } else { most };
+        Self { ports, wanted, inside: Vec::new(), attendant: None }
     }
 
-    /// One of the sockets that were made inside has come; with the last of [`CONNECTIONS`] the ports are served.
-    pub(crate) fn take(&self, socket: OwnedFd) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.attendant.is_some() {
+    /// With the last socket, all that has to be served. Nobody sends more than are wanted.
+    fn take(&mut self, socket: OwnedFd) -> io::Result<Option<(Vec<P>, Vec<OwnedFd>)>> {
+        if self.wanted == 0 || self.attendant.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        self.inside.push(socket);
+        let all = self.inside.len() == usize::from(self.wanted);
+        Ok(all.then(|| (std::mem::take(&mut self.ports), std::mem::take(&mut self.inside))))
+    }
+}
+
+impl Publisher {
+    /// Takes every address. Who calls waits until the sandbox is there. Nothing where nothing is published.
+    pub(crate) fn bind(publications: &[Publication]) -> Result<Option<Self>, PublishError> {
+        let Ports { streams, datagrams, published } = Ports::bind(publications)?;
+        let streams = Side::new(streams, CONNECTIONS);
+        let state = State { streams, datagrams: Side::new(datagrams, CALLERS) };
+        Ok((!published.is_empty()).then(|| Self { published, state: Mutex::new(state) }))
+    }
+
+    /// Tells what is published, with the ports that were chosen.
+    pub(crate) fn tell(&self, observer: Option<&dyn Observer>) -> Result<(), PublishError> {
+        observer.map_or(Ok(()), |observer| observer.published(&self.published)).map_err(PublishError::Told)
+    }
+
+    /// One of the sockets that were made inside has come; with the last of a protocol its ports are served.
+    pub(crate) fn take(&self, socket: OwnedFd) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         come_from_visitor(&socket)?;
-        state.inside.push(socket);
-        if state.inside.len() == usize::from(CONNECTIONS) {
-            let State { ports, inside, .. } = std::mem::take(&mut *state);
+        if getsockopt(&socket, sockopt::SockType)? == SockType::Datagram {
+            let Some((ports, inside)) = state.datagrams.take(socket)? else { return Ok(()) };
+            let (stopped, attendant) = Attendant::new()?;
+            let exchange = Exchange::new(ports, inside, stopped);
+            state.datagrams.attendant = Some(attendant.start("datagrams", move || exchange.attend())?);
+        } else {
+            let Some((ports, inside)) = state.streams.take(socket)? else { return Ok(()) };
             let (stopped, attendant) = Attendant::new()?;
             let service = Service { ports, pool: Pool::new(inside), stopped };
-            state.attendant = Some(attendant.start("publisher", move || service.attend())?);
+            state.streams.attendant = Some(attendant.start("publisher", move || service.attend())?);
         }
         Ok(())
     }
 
     /// Makes the sockets in the network namespace of a process, for a sandbox that another has made.
     pub(crate) fn enter(&self, process: BorrowedFd<'_>) -> Result<(), PublishError> {
-        let made = sockets_beside(process).map_err(PublishError::Inside)?;
+        let wanted = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            [(SockType::Stream, state.streams.wanted), (SockType::Datagram, state.datagrams.wanted)]
+        };
+        let made = sockets_beside(process, &wanted).map_err(PublishError::Inside)?;
         made.into_iter().try_for_each(|socket| self.take(socket)).map_err(PublishError::Inside)
     }
 }
@@ -71,11 +114,12 @@ fn come_from_visitor(socket: &OwnedFd) -> io::Result<()> {
 }
 
 /// A thread of its own goes there and does nothing else: the namespace is its own as long as it lives, and no other thread's.
-fn sockets_beside(process: BorrowedFd<'_>) -> io::Result<Vec<OwnedFd>> {
+fn sockets_beside(process: BorrowedFd<'_>, wanted: &[(SockType, u16)]) -> io::Result<Vec<OwnedFd>> {
     let make = || {
         setns(process, CloneFlags::CLONE_NEWNET)?;
-        let one = || Ok(socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?);
-        (0..CONNECTIONS).map(|_| one()).collect()
+        let one = |kind| Ok(socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None)?);
+        let kinds = wanted.iter().flat_map(|(kind, count)| std::iter::repeat_n(*kind, usize::from(*count)));
+        kinds.map(one).collect()
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("published-inside".to_owned()).spawn_scoped(scope, make)?;

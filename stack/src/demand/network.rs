@@ -110,19 +110,17 @@ fn publication(asker: &mut Asker<'_>, At { value: port, span }: &At<Port>) -> Op
             return None;
         }
     };
-    let Some(published) = &port.published else {
-        let instead = format!("name the host's port: `8080:{target}`");
-        asker.not_yet(*span, &format!("ports: {target}"), &instead);
-        return None;
-    };
+    // The standard's word for a port that is chosen is none, or 0.
+    let published = port.published.as_deref().filter(|text| *text != "0").unwrap_or("free");
     let place = match port.address.as_deref() {
-        None => published.clone(),
+        None => published.to_owned(),
         Some(address) if address.contains(':') => format!("[{address}]:{published}"),
         Some(address) => format!("{address}:{published}"),
     };
     let Ok(on) = place.parse() else {
-        let instead =
-            format!("write one port, and an address of the host if need be: `127.0.0.1:8080:{target}`");
+        let instead = format!(
+            "write a port, or a range of at most 1024, and an address of the host if need be: `127.0.0.1:8080:{target}`"
+        );
         asker.not_yet(*span, &format!("ports: {place}"), &instead);
         return None;
     };

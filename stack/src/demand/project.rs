@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use perry_sandbox_compose::Problems;
-use perry_sandbox_policy::Protocol;
+use perry_sandbox_policy::{Protocol, Publication};
 
 use super::asker::ask;
 use super::{Demand, RefusedField, Refusing};
@@ -70,7 +70,7 @@ fn resources(stack: &Stack, refused: &mut Vec<RefusedField>) {
 fn replicas(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec<RefusedField>) {
     for (name, service) in stack.services.iter().filter(|(_, service)| service.replicas > 1) {
         let count = service.replicas;
-        let publishes = demands.get(name).is_some_and(|demand| !demand.project.publish.is_empty());
+        let publishes = demands.get(name).is_some_and(|demand| lacks_ports(&demand.project.publish, count));
         let addressed =
             service.networks.iter().any(|one| one.value.ipv4.is_some() || one.value.ipv6.is_some());
         for (is, what) in [(publishes, "publishes a port"), (addressed, "asks for an address")] {
@@ -88,13 +88,25 @@ fn replicas(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec
     }
 }
 
+/// Whether there is a port of the host for each replica: none of a range for the others, and one that is chosen for all.
+fn lacks_ports(publish: &[Publication], replicas: u32) -> bool {
+    publish.iter().any(|one| {
+        let is_chosen = one.on.only().is_some_and(|on| on.socket().port() == 0);
+        !is_chosen && one.on.each().count() < usize::try_from(replicas).unwrap_or(usize::MAX)
+    })
+}
+
 /// A port of the host is published once, and one of all addresses is one of each.
 fn taken_twice(stack: &Stack, demands: &BTreeMap<String, Demand>, refused: &mut Vec<RefusedField>) {
     let mut seen: BTreeMap<(u16, Protocol), BTreeMap<IpAddr, &str>> = BTreeMap::new();
     for (name, demand) in demands {
         for publication in &demand.project.publish {
-            let address = publication.on.socket();
+            // Of several the first that is free is taken.
+            let Some(address) = publication.on.only().map(|on| on.socket()) else { continue };
             let (ip, port) = (address.ip(), address.port());
+            if port == 0 {
+                continue;
+            }
             let others = seen.entry((port, publication.protocol)).or_default();
             let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
             let any = if all.contains(&ip) { others.values().next() } else { None };

@@ -17,7 +17,7 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 const SCHEMA: &str = "perry-sandbox/compose-lock/v1";
 const HEAD: &str = "\
 # Which digest each image's name stood for when its signature was verified, and who had signed it.
-# Written by `perry-compose lock`; `plan` asks about these digests. A signature is verified again each time.
+# Written by `perry-compose lock`; these digests and no others are run. A signature is verified again each time, and must be theirs.
 ";
 
 /// Digests of images by the names that a project's files give them.
@@ -58,7 +58,8 @@ pub enum LockError {
 impl Lock {
     /// The lock of images that are verified.
     pub fn of(names: &BTreeMap<String, String>, judged: &[Judged]) -> Self {
-        let images = judged.iter().filter_map(|one| {
+        // What is built here has another digest tomorrow, and nobody else's signature.
+        let images = judged.iter().filter(|one| one.built.is_none()).filter_map(|one| {
             let signed = one.signed.as_ref()?;
             let locked = Locked { digest: signed.digest.clone(), signers: signed.signers.clone() };
             Some((names.get(&one.service)?.clone(), locked))
@@ -105,6 +106,22 @@ impl Lock {
             let _ = write!(text, "\n[image.{name}]\ndigest = {digest}\nsigners = [{}]\n", signers.join(", "));
         }
         text
+    }
+
+    /// Why an image whose signature holds is not the one that was locked: those who had signed it then have not, by what is proved
+    /// now. Further signers are welcome.
+    pub(crate) fn other_signers(&self, image: &str, signers: &[String]) -> Option<String> {
+        let locked = &self.images.get(image)?.signers;
+        let missing: Vec<&str> =
+            locked.iter().filter(|one| !signers.contains(one)).map(String::as_str).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let (missing, found) = (missing.join(", "), signers.join(", "));
+        Some(format!(
+            "`perry-compose.lock` says that `{image}` was signed by {missing}, and by what holds now it is signed by {found}: find out who has changed that, and \
+             only then write it down by `perry-compose lock`"
+        ))
     }
 
     /// The image by its digest; nothing if the lock does not have it.

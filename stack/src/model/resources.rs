@@ -30,13 +30,15 @@ pub struct Volume {
     pub others: Vec<(String, Span)>,
 }
 
-/// Where a secret's value comes from.
+/// Where the value of a secret or config comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretSource {
+pub enum ValueSource {
     /// A file of the host.
     File(String),
     /// A variable of the caller.
     Variable(String),
+    /// The project's own file.
+    Content(String),
     /// Something that is not done here.
     Elsewhere(Span),
 }
@@ -76,14 +78,16 @@ pub(super) fn volumes(project: &Project) -> BTreeMap<String, Volume> {
     })
 }
 
-pub(super) fn secrets(project: &Project) -> BTreeMap<String, SecretSource> {
-    section(project, "secrets", |key, node| {
+pub(super) fn values(project: &Project, of: &str) -> BTreeMap<String, ValueSource> {
+    section(project, of, |key, node| {
         if let Some(file) = read::text(node, "file") {
-            SecretSource::File(file)
+            ValueSource::File(file)
         } else if let Some(variable) = read::text(node, "environment") {
-            SecretSource::Variable(variable)
+            ValueSource::Variable(variable)
+        } else if let Some(content) = read::text(node, "content") {
+            ValueSource::Content(content)
         } else {
-            SecretSource::Elsewhere(key.span)
+            ValueSource::Elsewhere(key.span)
         }
     })
 }

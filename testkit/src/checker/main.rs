@@ -10,11 +10,13 @@
 //! `spy=N` looks at others instead, until N of them have come,
 //! `port=N` a listener on the host's loopback, `abstract=NAME` and `socket=PATH` sockets of the host, `ipc=KEY`,
 //! `keyring=ID` and `process=N` what `plant=KEY` has made on the host (`uproot=KEY` removes it) and a process of it.
+//! `echo=ADDRESS` answers datagrams with who sent them and what they say, and says what it hears.
 //! `session PROGRAM ARGUMENT…` runs a program of the host with a session keyring of its own.
 //! `files=N`, `tmp=BYTES` and `each=BYTES` are more limits to try; with `limits=ours` the resource limits must be those of
 //! `perry-sandbox` and not only finite.
 
 mod bomb;
+mod echo;
 mod files;
 mod fill;
 mod ipc;
@@ -40,6 +42,9 @@ fn main() {
     };
     if let Some(kind) = value("bomb") {
         return bomb::explode(&kind);
+    }
+    if let Some(address) = value("echo") {
+        return echo::answer(&address);
     }
     let number = |name: &str| value(name).and_then(|text| text.parse().ok());
     if let Some(key) = number("plant") {

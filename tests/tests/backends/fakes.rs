@@ -5,7 +5,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use perry_sandbox_testkit::example::{blob, json, parts};
 use perry_sandbox_testkit::{As, Home, Ran, crate_root};
@@ -135,6 +137,7 @@ impl Fakes {
 #[derive(Debug, Clone, Default)]
 pub struct Engine {
     asked: Arc<Mutex<Vec<(String, String)>>>,
+    keeps_running: Arc<AtomicBool>,
 }
 
 /// Changes what an engine says of a container that it has made.
@@ -148,7 +151,8 @@ impl Engine {
         let own = engine.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                own.answer(&stream, &info, change);
+                let (own, info) = (own.clone(), info.clone());
+                std::thread::spawn(move || own.answer(&stream, &info, change));
             }
         });
         engine
@@ -164,6 +168,16 @@ impl Engine {
         let asked = self.asked();
         let body = asked.iter().rev().find(|(what, _)| what.contains("/containers/create"));
         body.map(|(_, body)| serde_json::from_str(body).expect("it is JSON"))
+    }
+
+    /// Whether it was asked to start a container.
+    pub fn has_started(&self) -> bool {
+        self.asked().iter().any(|(what, _)| what.ends_with("/start"))
+    }
+
+    /// Says of no container that it has ended.
+    pub fn keep_running(&self) {
+        self.keeps_running.store(true, Ordering::Relaxed);
     }
 
     fn answer(&self, mut stream: &UnixStream, info: &Value, change: Change) {
@@ -197,6 +211,14 @@ impl Engine {
                 (200, made)
             }
             ("DELETE", _) => (204, Value::Null),
+            ("POST", path) if path.contains("/attach") => (101, Value::Null),
+            ("POST", path) if path.ends_with("/start") => (204, Value::Null),
+            ("POST", path) if path.ends_with("/wait") => {
+                while self.keeps_running.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                (200, serde_json::json!({ "StatusCode": 0 }))
+            }
             _ => (404, serde_json::json!({ "message": "no such page" })),
         };
         let text = if answer.is_null() { String::new() } else { answer.to_string() };

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,10 @@ use perry_sandbox_pipeline::{
 };
 use perry_sandbox_policy::{Protocol, Publication};
 use perry_sandbox_runner::{Restart, SandboxId, SandboxInfo, Stop};
-use perry_sandbox_testkit::{As, Home, is_root};
+use perry_sandbox_testkit::made::{MADE_KEY, content, write_signed};
+use perry_sandbox_testkit::tarball::Tarball;
+use perry_sandbox_testkit::{As, Home, checker, is_root};
+use serde_json::json;
 
 use crate::engines::engines;
 use crate::life::turn;
@@ -34,6 +37,12 @@ fn free() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
+fn entry(publish: &str) -> String {
+    format!(
+        "[service.\"shop/web\"]\nimage = [\"hello\"]\ntier = \"asked\"\ngrants = {{ publish = [\"{publish}\"] }}\n"
+    )
+}
+
 /// A home, and its sandboxes in a backend. Its copy of the program supervises.
 struct Yard {
     home: Home,
@@ -45,10 +54,8 @@ struct Yard {
 impl Yard {
     fn new(backend: &'static str) -> Self {
         let (home, port) = (Home::new(As::Me), free());
-        let entry = format!(
-            "[service.\"shop/web\"]\nimage = [\"hello\"]\ntier = \"asked\"\ngrants = {{ publish = [\"127.0.0.1:{port}\"] }}\n"
-        );
-        home.give("policy.toml", policy("seccomp = \"perry-default\"", &entry).as_bytes());
+        let text = policy("seccomp = \"perry-default\"", &entry(&port.to_string()));
+        home.give("policy.toml", text.as_bytes());
         let variables = if is_root() { engines().environment().to_vec() } else { Vec::new() };
         let lookup = |name: &str| match name {
             "HOME" => Some(OsString::from(home.path())),
@@ -184,10 +191,45 @@ fn it_is_published_again_when_it_is_run_again() {
 }
 
 #[test]
-fn datagrams_are_refused_before_anything_starts() {
-    let yard = Yard::new("native");
-    let wish = yard.wish("sleep 1", Protocol::Udp);
-    let error = yard.sandboxes().run(&wish, &Named::default(), Begin::default(), &Silent);
-    let error = error.expect_err("nobody publishes them").to_string();
-    assert!(error.contains("/udp") && error.contains("only TCP"), "{error}");
+fn datagrams_are_answered_at_the_port_that_the_kernel_chose() {
+    let Some(checker) = checker() else { return };
+    let _turn = turn();
+    for backend in publishers() {
+        let yard = Yard::new(backend);
+        let program = std::fs::read(checker).expect("the checker can be read");
+        let top = Tarball::new().file_mode("bin/checker", &program, 0o755);
+        let (content, digest) = content(&yard.home, top, &json!({}));
+        write_signed(&yard.home, content, &digest);
+        let granted = policy("seccomp = \"perry-default\"", &entry("free"));
+        let made = granted.replace("examples/hello/cosign.pub", MADE_KEY);
+        let made = made.replace("perry-sandbox/hello", "acme/made");
+        yard.home.give("policy.toml", made.as_bytes());
+        let mut wish = yard.wish("", Protocol::Udp);
+        let image = format!("oci:{}", yard.home.path().join("made").display());
+        wish.target = TargetChoice::Service { name: "shop/web".parse().expect("a service"), image };
+        wish.project.publish[0].on = "free".parse().expect("an address");
+        wish.args = vec!["/bin/checker".to_owned(), format!("echo=127.0.0.1:{INSIDE}")];
+        let reply = yard.sandboxes().run(&wish, &Named::default(), Begin::default(), &Silent);
+        let Reply::Done(made) = reply.expect("it starts") else { panic!("{backend}: refused") };
+        let looked = yard.sandboxes().inspect(&made.info.id).expect("it is there");
+        let [published] = looked.published.as_slice() else { panic!("{backend}: {looked:?}") };
+        let on = published.on.only().expect("one port").socket();
+        assert!(on.ip().is_loopback() && on.port() >= 1024, "{backend}: {on}");
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        client.connect(on).expect("it is an address");
+        client.set_read_timeout(Some(Duration::from_millis(200))).expect("a time");
+        let (begun, mut answer) = (Instant::now(), [0; 64]);
+        let length = loop {
+            client.send(b"hello").ok();
+            match client.recv(&mut answer) {
+                Ok(length) => break length,
+                Err(error) => {
+                    assert!(begun.elapsed() < Duration::from_secs(30), "{backend}: {error}");
+                }
+            }
+        };
+        assert_eq!(&answer[..length], b"127.0.0.2 hello", "{backend}");
+        yard.stop(&made.info.id);
+        UdpSocket::bind(on).expect("it is free");
+    }
 }

@@ -1,6 +1,7 @@
 //! The spine, end to end: the real program, a really signed image, the real kernel.
 
 mod archive;
+mod audit;
 mod bad_input;
 mod bad_layout;
 mod cosign;
@@ -11,6 +12,7 @@ mod gates;
 mod grants;
 mod hostile_config;
 mod inside;
+mod json_schema;
 mod leftovers;
 mod process;
 mod profiles;

@@ -25,6 +25,28 @@ fn a_lock_names_digests_and_a_plan_asks_about_them() {
 }
 
 #[test]
+fn an_image_that_is_not_signed_by_whom_the_lock_names_is_not_run() {
+    let home = home(ALONE);
+    extend_policy(&home);
+    compose(&home, &["lock", "--policy", "good.toml"]);
+    let text = std::fs::read_to_string(home.path().join("perry-compose.lock")).expect("a lock");
+    let signed_by =
+        |signers: &str| text.replace("signers = [\"example\"]", &format!("signers = [{signers}]"));
+    for (signers, missing) in [("\"other\"", "other"), ("\"example\", \"second\"", "second")] {
+        home.give("perry-compose.lock", signed_by(signers).as_bytes());
+        for command in [&["plan"][..], &["up", "-d"]] {
+            let ran = compose(&home, &[command, &["--policy", "good.toml"]].concat());
+            assert_eq!(ran.code, 4, "{command:?} {signers}: {ran:?}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(said.contains(&format!("was signed by {missing}, and by what holds now")), "{said}");
+        }
+    }
+    home.give("perry-compose.lock", signed_by("").as_bytes());
+    let plan = compose(&home, &["plan", "--policy", "good.toml"]);
+    assert_eq!(plan.code, 0, "who has signed beside them does no harm: {plan:?}");
+}
+
+#[test]
 fn an_image_that_the_lock_lacks_is_told() {
     let home = home(ALONE);
     extend_policy(&home);

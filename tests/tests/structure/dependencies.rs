@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &["reference"]),
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
+    ("build", &["reference", "policy", "image", "verifier", "runner"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     (
         "ffi",
@@ -25,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "runner",
             "pipeline",
             "compose",
+            "audit",
             "engine",
             "stack",
             "workloads",
@@ -32,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("perry", &["ffi"]),
     ("compose", &[]),
+    ("audit", &["policy", "profiles", "compose"]),
     ("engine", &["policy", "image", "runner", "pipeline"]),
     (
         "stack",
@@ -49,8 +52,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "runner",
             "pipeline",
             "compose",
+            "audit",
             "engine",
             "stack",
+            "build",
         ],
     ),
 ];
@@ -59,7 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const DEV_ONLY: &[&str] = &["testkit", "tests"];
 
 /// Crates that decide and must therefore build without network, runtime or TLS.
-const PURE: &[&str] = &["reference", "profiles", "policy", "compose"];
+const PURE: &[&str] = &["reference", "profiles", "policy", "compose", "audit"];
 const IMPURE_LIBRARIES: &[&str] =
     &["tokio", "ureq", "rustls", "hyper", "reqwest", "nix", "libc", "aws-lc-rs"];
 

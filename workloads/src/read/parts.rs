@@ -3,7 +3,9 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
 use perry_sandbox_pipeline::{Probe, Upkeep};
-use perry_sandbox_policy::{ByteSize, MilliCpu, Protocol, VolumeAccess, VolumeMount, WallTime, WantedLimits};
+use perry_sandbox_policy::{
+    ByteSize, MilliCpu, Protocol, PublishOn, VolumeAccess, VolumeMount, WallTime, WantedLimits,
+};
 use perry_sandbox_runner::{HealthCheck, Restart};
 use serde_json::Value;
 
@@ -43,7 +45,11 @@ fn port(text: &str) -> Option<Port> {
     };
     let (published, inside) = match text.rsplit_once(':') {
         None => (None, text),
-        Some((published, inside)) => (Some(published.parse().ok()?), inside),
+        Some((published, inside)) => {
+            // A node has one port of the host, which its caller knows.
+            let on = published.parse::<PublishOn>().ok()?.only().filter(|on| on.socket().port() != 0);
+            (Some(on?), inside)
+        }
     };
     let inside: NonZeroU16 = inside.parse().ok()?;
     Some(Port { inside, protocol, published })

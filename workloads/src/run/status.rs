@@ -109,6 +109,9 @@ impl NodeStatus {
                 (State::Failed, Some(Health::Unhealthy), Some("is unhealthy".to_owned()))
             }
             Condition::Running(health) => (State::Running, health, None),
+            Condition::Restarted(times) => {
+                (State::Failed, None, Some(format!("was run again {times} times, since it ends")))
+            }
             Condition::Exited(0) => (State::Stopped, None, None),
             Condition::Exited(code) => (State::Failed, None, Some(format!("has ended with code {code}"))),
             Condition::Lost(how) => (State::Failed, None, Some(how)),

@@ -65,7 +65,14 @@ impl<'p> Workloads<'p> {
     /// Asks policy and verifier about every node. Nothing runs, and nothing of the world changes.
     pub fn judge(&self, graph: &Graph, asked: Asked<'_>) -> Vec<Judged> {
         let Asked { policy, signer, access } = asked;
-        let desks = Desks { pipeline: self.site.pipeline(), policy, signer, access, lock: None };
+        let desks = Desks {
+            pipeline: self.site.pipeline(),
+            policy,
+            signer,
+            access,
+            lock: None,
+            built: &BTreeMap::new(),
+        };
         judge(desks, &demands(graph))
     }
 

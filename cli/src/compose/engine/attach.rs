@@ -65,7 +65,7 @@ fn watch(
                 Ok(Some(Condition::Exited(code))) => Some(code),
                 // Killed, lost, or removed by somebody else.
                 Ok(Some(Condition::Lost(_)) | None) | Err(_) => Some(137),
-                Ok(Some(Condition::Created | Condition::Running(_))) => None,
+                Ok(Some(Condition::Created | Condition::Running(_) | Condition::Restarted(_))) => None,
             };
             let Some(ended) = ended else { continue };
             over.insert(id);

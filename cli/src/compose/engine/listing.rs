@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_engine::Machine;
 use perry_sandbox_policy::Protocol;
+use perry_sandbox_runner::SandboxStatus;
 use serde_json::{Value, json};
 
 use super::args::{ListFormat, StoreArgs};
@@ -63,22 +64,17 @@ fn needs_files(what: &str) -> Failure {
 pub(crate) fn port(cli: &Cli, args: &PortArgs) -> Result<Exit, Failure> {
     let there = There::open(cli, &args.store)?;
     let members = there.members(std::slice::from_ref(&args.service))?;
-    let question = there.question.as_ref().ok_or_else(|| needs_files("where a port is published"))?;
-    let mut replicas = members.iter().map(|(member, _)| member.replica);
-    if !replicas.any(|replica| args.index.is_none_or(|index| index == replica)) {
-        return Err(Failure::NothingThere { services: args.service.clone() });
-    }
+    let mut replicas =
+        members.iter().filter(|(member, _)| args.index.is_none_or(|index| index == member.replica));
+    let Some((_, info)) = replicas.find(|(_, info)| info.status == SandboxStatus::Running) else {
+        return Err(Failure::NotRunning { service: args.service.clone() });
+    };
     let protocol = match args.protocol {
         Through::Tcp => Protocol::Tcp,
         Through::Udp => Protocol::Udp,
     };
-    let published = question.demands.services.get(&args.service).map(|demand| &demand.project.publish);
-    let found: Vec<String> = published
-        .into_iter()
-        .flatten()
-        .filter(|one| one.port == args.port && one.protocol == protocol)
-        .map(|one| one.on.to_string())
-        .collect();
+    let meant = info.published.iter().filter(|one| one.port == args.port && one.protocol == protocol);
+    let found: Vec<String> = meant.map(|one| one.on.to_string()).collect();
     if found.is_empty() {
         return Err(Failure::NoPort { service: args.service.clone(), port: args.port.get() });
     }

@@ -1,4 +1,5 @@
 use perry_sandbox_engine::{Membership, Role};
+use perry_sandbox_policy::Publication;
 use perry_sandbox_runner::{End, SandboxInfo, SandboxStatus};
 use serde_json::{Value, json};
 
@@ -27,9 +28,10 @@ pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
         output::lines(found.iter().map(|(member, info)| as_json(member, info).to_string()))?;
     } else {
         let rows = found.iter().map(|(member, info)| {
-            [info.name.to_string(), info.image.clone(), member.service.clone(), state(info)]
+            let ports = info.published.iter().map(port).collect::<Vec<_>>().join(", ");
+            [info.name.to_string(), info.image.clone(), member.service.clone(), state(info), ports]
         });
-        output::text(&output::printable(&table(["NAME", "IMAGE", "SERVICE", "STATUS"], rows)))?;
+        output::text(&output::printable(&table(["NAME", "IMAGE", "SERVICE", "STATUS", "PORTS"], rows)))?;
     }
     Ok(Exit::Done)
 }
@@ -51,7 +53,7 @@ fn is_wanted(args: &PsArgs, member: &Membership, info: &SandboxInfo) -> bool {
 
 /// Where it stands, in words.
 fn state(info: &SandboxInfo) -> String {
-    let mut words = info.status.to_string();
+    let mut words = if info.paused { "paused".to_owned() } else { info.status.to_string() };
     if let Some(health) = info.health {
         words = format!("{words} ({health})");
     }
@@ -60,6 +62,11 @@ fn state(info: &SandboxInfo) -> String {
         Some(End::Killed(signal)) => format!("{words} (signal {signal})"),
         None => words,
     }
+}
+
+/// A published port, in docker compose's form.
+fn port(published: &Publication) -> String {
+    format!("{}->{}/{}", published.on, published.port, published.protocol)
 }
 
 fn as_json(member: &Membership, info: &SandboxInfo) -> Value {
@@ -75,11 +82,13 @@ fn as_json(member: &Membership, info: &SandboxInfo) -> Value {
         "plan": info.plan,
         "tier": info.tier,
         "status": info.status,
+        "paused": info.paused,
         "health": info.health,
         "created": info.created,
         "started": info.started,
         "finished": info.finished,
         "end": info.finish.as_ref().and_then(|finish| finish.end),
         "restarts": info.restarts,
+        "published": info.published,
     })
 }

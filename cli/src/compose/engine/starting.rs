@@ -89,7 +89,9 @@ fn take(
     let origin = there.whose.origin.clone().unwrap_or_default();
     let desired = nothing_new(Project { name: there.name().to_owned(), origin });
     let lines = Lines::new(cli.progress);
-    match run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
+    let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
+    drop(lines);
+    match ran {
         Ok(_) => Ok(Exit::Done),
         Err(error) => Ok(failed(&error, false)),
     }

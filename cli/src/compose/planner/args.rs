@@ -38,6 +38,11 @@ impl DeskArgs {
         PolicyChoice { inputs, require: self.require_policy.clone() }
     }
 
+    /// Whether a policy is named.
+    pub(crate) const fn names_a_policy(&self) -> bool {
+        !self.policy.is_empty()
+    }
+
     pub(crate) fn signer(&self) -> SignerChoice {
         SignerChoice { key: self.key.clone().map(KeyChoice::File), ..SignerChoice::default() }
     }

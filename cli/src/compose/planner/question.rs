@@ -2,13 +2,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request};
 use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_stack::{
-    Demands, Desks, Disk, Judged, Lock, LockError, Order, Stack, Understood, demand, judge,
+    Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, demand, judge,
 };
 
 use super::args::DeskArgs;
+use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
 use crate::exit::Exit;
@@ -55,7 +57,9 @@ impl Question {
             keep_only(&mut stack, services);
         }
         let order = stack.graph().order()?;
-        let demands = demand(&stack);
+        let mut demands = demand(&stack);
+        let variable = |name: &str| request.environment.get(name).cloned();
+        demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { request, project, stack, order, demands, all_services })
     }
 
@@ -75,10 +79,18 @@ impl Question {
     }
 
     /// Asks about every service.
-    pub(crate) fn judged(&self, pipeline: &Pipeline, args: &DeskArgs, lock: Option<&Lock>) -> Vec<Judged> {
+    pub(crate) fn judged(
+        &self,
+        pipeline: &Pipeline,
+        args: &DeskArgs,
+        lock: Option<&Lock>,
+    ) -> Result<Vec<Judged>, Failure> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
-        let desks = Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock };
-        judge(desks, &self.demands)
+        let builds = Builds::below(&pipeline.environment().data_dir);
+        let built = Builders::of(self, pipeline, args)?.built(&builds)?;
+        let desks =
+            Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock, built: &built };
+        Ok(judge(desks, &self.demands))
     }
 
     /// Where the project's lock is.
@@ -88,11 +100,7 @@ impl Question {
 
     /// The project's lock, if it has one.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
-        let fail = |error: LockError| Failure::Lock {
-            path: self.lock_path().display().to_string(),
-            error: error.to_string(),
-        };
-        Lock::in_folder(&self.project.folder).map_err(fail)
+        lock_of(&self.project.folder)
     }
 
     /// Each service's image, as its file names it.
@@ -102,6 +110,15 @@ impl Question {
             .filter_map(|(name, demand)| Some((name.clone(), demand.image.as_ref()?.value.clone())))
             .collect()
     }
+}
+
+/// The lock of the project in this folder, if it has one.
+pub(crate) fn lock_of(folder: &str) -> Result<Option<Lock>, Failure> {
+    let fail = |error: LockError| Failure::Lock {
+        path: Lock::path(folder).display().to_string(),
+        error: error.to_string(),
+    };
+    Lock::in_folder(folder).map_err(fail)
 }
 
 fn keep_only(stack: &mut Stack, services: &[String]) {

@@ -87,7 +87,11 @@ static GRANTS: Shape = Shape {
         key("devices", List(&Text(Grammar::Path)), "Devices."),
         key("linux-caps", List(&Text(Grammar::LinuxCap)), "Linux caps."),
         key("networks", List(&Text(Grammar::Free)), "Networks of the project; services only."),
-        key("publish", List(&Text(Grammar::Publish)), "Addresses to publish on; services only."),
+        key(
+            "publish",
+            List(&Text(Grammar::Publish)),
+            "Addresses to publish on, with a port, a range of ports or `free`; services only.",
+        ),
         key("volumes", List(&Text(Grammar::Free)), "Named volumes of the project; services only."),
     ],
 };
@@ -107,6 +111,21 @@ pub(super) static SERVICE: Shape = Shape {
         required("image", NAMES, "Image rules that may be used."),
         key("grants", Table(&GRANTS), "What it may touch."),
         key("limits", Table(&LIMITS), "Limits below the tier's."),
+        key("build", Table(&BUILD), "What may be built for it on this machine; without it nothing."),
+    ],
+};
+
+static BUILD: Shape = Shape {
+    called: "a build",
+    keys: &[
+        required("context", Text(Grammar::Path), "The folder that a build reads, with all below it."),
+        required("repository", Text(Grammar::Repository), "The repository that the result is signed as."),
+        required("signer", Text(Grammar::Name), "Whose key signs: one of this machine."),
+        key(
+            "network",
+            Word(&["none", "builder"]),
+            "`builder`: its steps reach what the builder lets them, and images that nobody verifies are pulled.",
+        ),
     ],
 };
 

@@ -82,7 +82,7 @@ impl Grammar {
             Self::Path => Some("^/"),
             Self::Env => Some("^[A-Za-z_][A-Za-z0-9_]*\\*?$"),
             Self::LinuxCap => Some("^[A-Z_]+$"),
-            Self::Publish => Some("[0-9]+$"),
+            Self::Publish => Some("(^|:)([0-9]+(-[0-9]+)?|free)$"),
         }
     }
 }

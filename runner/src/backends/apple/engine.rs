@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::brought::{refuse_variables, refuse_volumes};
+use super::super::client::Client;
 use super::super::host::HostTools;
 use super::super::images::{manifest_hex, manifest_name};
 use super::super::order::System;
 use super::super::place;
-use super::super::script::{Action, Backend, SIGNAL, Script};
+use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find, plain};
@@ -86,8 +87,7 @@ impl Apple {
             backend: Backend::Apple,
             name: name.to_owned(),
             files: BTreeMap::new(),
-            secrets: plan.secrets.clone(),
-            owner: None,
+            given: Given::of(plan, |_| None),
             required: Vec::new(),
             names: None,
             connect: Vec::new(),
@@ -95,7 +95,7 @@ impl Apple {
             create: Some(Action::Call(self.call(&words))),
             confirm: None,
             caught: None,
-            run: self.call(&["start", "--attach", "--interactive", name]),
+            run: Client::Call(self.call(&["start", "--attach", "--interactive", name])),
             signal: Action::Call(self.call(&["kill", &format!("--signal={SIGNAL}"), name])),
             state: None,
             end: None,

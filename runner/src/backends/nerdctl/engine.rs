@@ -11,11 +11,12 @@ use perry_sandbox_reference::Platform;
 use serde::{Deserialize, Serialize};
 
 use super::super::brought::{refuse_variables, refuse_volumes};
+use super::super::client::Client;
 use super::super::docker::{Info, Trait, kernel, read_info};
 use super::super::host::HostTools;
 use super::super::images::manifest_hex;
 use super::super::place;
-use super::super::script::{Action, Backend, SIGNAL, Script};
+use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
@@ -177,13 +178,11 @@ impl Nerdctl {
         let profile = to_oci_json(&plan.seccomp, Arch::host().ok_or(PlanError::Arch)?).to_string();
         let run = self.way.call(&self.env, words(plan, &folder, name, &manifest_hex(plan)?));
         let state = self.call(&["container", "inspect", "--format={{json .State}}", name]);
-        let user = plan.process.user;
         Ok(Script {
             backend: self.backend,
             name: name.to_owned(),
             files: [(SECCOMP.to_owned(), profile)].into(),
-            secrets: plan.secrets.clone(),
-            owner: Some((user.uid, user.gid)),
+            given: Given::of(plan, |user| Some((user.uid, user.gid))),
             required: Vec::new(),
             names: None,
             connect: Vec::new(),
@@ -191,7 +190,7 @@ impl Nerdctl {
             create: None,
             confirm: None,
             caught: None,
-            run,
+            run: Client::Call(run),
             signal: Action::Call(self.call(&["kill", &format!("--signal={SIGNAL}"), name])),
             state: Some(Action::Call(state)),
             end: None,

@@ -7,7 +7,7 @@ use std::path::Path;
 use perry_sandbox_policy::{Attachment, Control, LaunchPlan, VolumeAccess};
 use serde_json::{Map, Value, json};
 
-use super::super::docker::{DRIVER, Volumes};
+use super::super::docker::{DRIVER, Volumes, bound};
 use super::super::stock::{PROJECT, Project, StockName};
 use super::names::HOSTS;
 use crate::demands::PlanError;
@@ -112,6 +112,19 @@ pub(in super::super) fn docker(
         set(host, "Sysctls", Map::from_iter([(WITHOUT_IPV6.to_owned(), "1".into())]).into());
     }
     Ok(endpoints)
+}
+
+/// The part of a container's body about folders of the host. Each is a volume without a name, which its driver binds with every
+/// flag; it goes with its sandbox, and the folder stays.
+pub(in super::super) fn docker_folders(plan: &LaunchPlan, body: &mut Value) {
+    let mounts = plan.mounts.iter().map(|one| {
+        let driver = json!({ "Name": DRIVER, "Options": bound(Path::new(&one.source)) });
+        let options = json!({ "NoCopy": true, "DriverConfig": driver });
+        json!({ "Type": "volume", "Source": null, "Target": one.target, "VolumeOptions": options })
+    });
+    if let Some(all) = body.pointer_mut("/HostConfig/Mounts").and_then(Value::as_array_mut) {
+        all.extend(mounts);
+    }
 }
 
 /// The part of a container's body about volumes, of an engine that keeps them there.

@@ -6,9 +6,11 @@ use perry_sandbox_policy::Control;
 use perry_sandbox_profiles::{MaskedPath, ReadOnlyPath, masked_paths, read_only_paths};
 
 use super::super::apple::Apple;
+use super::super::client::Client;
 use super::super::nerdctl::{Nerdctl, Way};
 use super::super::order::System;
 use super::super::script::{Action, Backend, Script};
+use super::super::tool::Call;
 use super::fake::{Expected, Stage, nerdctl_info};
 use super::plan::{Planned, planned};
 use crate::demands::{PlanError, check_plan};
@@ -29,6 +31,12 @@ fn apple() -> Apple {
     let stage = Stage::new();
     stage.program("container", &[Expected::call(&["system", "status", "--format", "json"], STATUS)]);
     Apple::probe(&stage.tools(System::MacOs)).unwrap()
+}
+
+/// The program that is started for it.
+fn call(client: &Client) -> &Call {
+    let Client::Call(call) = client else { panic!("{client:?}") };
+    call
 }
 
 fn words(action: &Action) -> Vec<&str> {
@@ -60,7 +68,7 @@ fn nerdctl_is_given_all_that_its_flags_can_say() {
     let planned = planned();
     let hex = planned.plan.manifest.hex();
     let made = script(&nerdctl(Backend::Nerdctl, &[]), &planned);
-    assert_eq!(made.run.args, run(hex));
+    assert_eq!(call(&made.run).args, run(hex));
     assert_eq!(made.files.keys().collect::<Vec<_>>(), ["seccomp.json"]);
     assert!(made.create.is_none() && made.end.is_none());
     let ours = "--namespace=perry-sandbox";
@@ -82,9 +90,9 @@ fn a_machine_is_entered_by_its_own_words_and_nothing_else_differs() {
         let made = script(&nerdctl(backend, lead), &planned);
         let wanted: Vec<String> =
             lead.iter().map(|word| (*word).to_owned()).chain(run(planned.plan.manifest.hex())).collect();
-        assert_eq!(made.run.args, wanted, "{backend:?}");
+        assert_eq!(call(&made.run).args, wanted, "{backend:?}");
         assert!(made.run.short().starts_with("client run "), "{backend:?}");
-        assert!(made.run.line().contains("nerdctl"), "{backend:?}");
+        assert!(made.run.steps().concat().contains("nerdctl"), "{backend:?}");
         assert!(words(&made.remove).starts_with(lead), "{backend:?}");
     }
 }
@@ -95,7 +103,11 @@ fn a_first_word_that_nerdctl_takes_for_its_own_arrives_all_the_same() {
     planned.plan.process.argv = ["/bin/x", "--", "y"].map(str::to_owned).to_vec();
     let made = script(&nerdctl(Backend::Nerdctl, &[]), &planned);
     let hex = planned.plan.manifest.hex();
-    assert!(made.run.args.ends_with(&[hex, "--", "--", "y"].map(str::to_owned)), "{:?}", made.run.args);
+    assert!(
+        call(&made.run).args.ends_with(&[hex, "--", "--", "y"].map(str::to_owned)),
+        "{:?}",
+        call(&made.run).args
+    );
 }
 
 #[test]
@@ -162,7 +174,7 @@ fn apple_is_given_all_that_its_flags_can_say() {
     wanted.push(format!("localhost/perry-sandbox/verified:sha256-{hex}"));
     wanted.extend(["sh", "-c", "echo 'it is' \"$1\""].map(str::to_owned));
     assert_eq!(words(made.create.as_ref().unwrap()), wanted);
-    assert_eq!(made.run.args, ["start", "--attach", "--interactive", "name"]);
+    assert_eq!(call(&made.run).args, ["start", "--attach", "--interactive", "name"]);
     assert_eq!(words(&made.signal.with_signal(9)), ["kill", "--signal=9", "name"]);
     assert_eq!(words(&made.remove), ["delete", "--force", "name"]);
 }

@@ -11,17 +11,23 @@ use core::ffi::c_int;
 use core::mem::size_of;
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 
+use perry_sandbox_policy::Protocol;
+
 use super::call::{self, NONE, Result, exclusive, fd, inet_socket, int, shared, sys};
 
-/// First byte of a report: a socket for connections to a published port, as a descriptor beside it.
+/// First byte of a report: a socket for what comes to a published port, as a descriptor beside it.
 pub(crate) const REPORT_SOCKET: u8 = b'C';
 
 /// Makes so many in this network namespace and sends them to the report.
 ///
 /// SECURITY: each is closed here whatever comes of it: the sandbox must not have what its publisher speaks through.
-pub(super) fn make(report: RawFd, count: u16) -> Result<()> {
+pub(super) fn make(report: RawFd, protocol: Protocol, count: u16) -> Result<()> {
+    let kind = match protocol {
+        Protocol::Tcp => libc::SOCK_STREAM,
+        Protocol::Udp => libc::SOCK_DGRAM,
+    };
     for _ in 0..count {
-        let socket = inet_socket(libc::SOCK_STREAM)?;
+        let socket = inet_socket(kind)?;
         let answer = call::send(report, &[REPORT_SOCKET], Some(socket));
         call::close(socket);
         answer?;

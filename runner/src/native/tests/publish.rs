@@ -305,7 +305,7 @@ fn sockets_are_made_where_something_is_published_and_taken_by_nobody_else() {
     let root = busybox();
     let at = makes(&with).unwrap();
     let refused = std::panic::catch_unwind(|| {
-        let step = Step::MakeSockets { count: 1 };
+        let step = Step::MakeSockets { protocol: Protocol::Tcp, count: 1 };
         changed::ended(root.path(), &without, None, |steps| steps.insert(at, step))
     });
     assert!(refused.is_err(), "the supervision says that it lost touch");

@@ -66,6 +66,11 @@ impl Shop {
         self.home.path().join(name)
     }
 
+    /// A file of its data.
+    pub(super) fn data(&self, name: &str) -> PathBuf {
+        self.data.join(name)
+    }
+
     /// Writes one.
     pub(super) fn give(&self, name: &str, text: &str) {
         self.home.give(name, text.as_bytes());

@@ -1,0 +1,105 @@
+//! Whether a change of text changed what it was meant to change, and nothing else.
+
+use perry_sandbox_compose::{Budget, FileId, Mapping, Node, Value, parse_yaml};
+
+/// The documents of a text; nothing if it cannot be read.
+fn documents(text: &str) -> Option<Vec<Node>> {
+    parse_yaml(text, FileId(0), &Budget::default()).ok()
+}
+
+/// The ways to the parts that differ, of which more than two are not looked for.
+fn differences(before: &Node, after: &Node, way: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    if found.len() > 1 {
+        return;
+    }
+    match (&before.value, &after.value) {
+        (Value::Mapping(old), Value::Mapping(new)) => mappings(old, new, way, found),
+        (Value::Sequence(old), Value::Sequence(new)) => {
+            let gone = old.iter().filter(|item| !new.iter().any(|other| same(item, other))).count();
+            let come = new.iter().filter(|item| !old.iter().any(|other| same(item, other))).count();
+            let kept = old.len().saturating_sub(gone) == new.len().saturating_sub(come);
+            if gone > 0 || come > 0 || old.len() != new.len() {
+                found.push(way.clone());
+                // More than one item, or another order: that is no single change.
+                if gone > 1 || come > 1 || !kept {
+                    found.push(way.clone());
+                }
+            }
+        }
+        _ if !same(before, after) => found.push(way.clone()),
+        _ => {}
+    }
+}
+
+fn mappings(old: &Mapping, new: &Mapping, way: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    for (key, value) in old.iter() {
+        way.push(key.name.clone());
+        match new.get(&key.name) {
+            Some(other) => differences(value, other, way, found),
+            None => found.push(way.clone()),
+        }
+        way.pop();
+    }
+    for (key, _) in new.iter().filter(|(key, _)| !old.contains(&key.name)) {
+        way.push(key.name.clone());
+        found.push(way.clone());
+        way.pop();
+    }
+}
+
+/// Whether two parts say the same, wherever they stand.
+fn same(a: &Node, b: &Node) -> bool {
+    match (&a.value, &b.value) {
+        (Value::Mapping(a), Value::Mapping(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(&key.name).is_some_and(|other| same(value, other)))
+        }
+        (Value::Sequence(a), Value::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// Whether exactly one field differs, and belongs to this service.
+pub(super) fn changes_one_field(before: &str, after: &str, service: &str) -> bool {
+    let (Some(before), Some(after)) = (documents(before), documents(after)) else { return false };
+    if before.len() != after.len() {
+        return false;
+    }
+    let mut found = Vec::new();
+    for (before, after) in before.iter().zip(&after) {
+        differences(before, after, &mut Vec::new(), &mut found);
+    }
+    matches!(found.as_slice(), [way] if way.len() > 2
+        && way.first().is_some_and(|section| section == "services")
+        && way.get(1).is_some_and(|name| name == service))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes_one_field;
+
+    const STACK: &str = "services:\n  web:\n    image: a\n    ports: [x, y]\n  db:\n    image: b\n";
+
+    fn one(from: &str, to: &str) -> bool {
+        assert!(STACK.contains(from));
+        changes_one_field(STACK, &STACK.replacen(from, to, 1), "web")
+    }
+
+    #[test]
+    fn one_field_of_the_service_may_change() {
+        assert!(one("image: a", "image: c"));
+        assert!(one("    image: a\n", "    image: a\n    read_only: true\n"));
+        assert!(one("[x, y]", "[x]") && one("[x, y]", "[x, y, z]"));
+    }
+
+    #[test]
+    fn anything_else_is_no_fix() {
+        assert!(!one("image: a", "image: a # comment"), "nothing has changed");
+        assert!(!one("image: b", "image: c"), "another service");
+        assert!(!one("[x, y]", "[z]"), "two items");
+        assert!(!one("image: a\n    ports", "image: c\n    expose"), "two fields");
+        assert!(!one("image: a", "image: [a"), "no longer to be read");
+    }
+}

@@ -1,0 +1,7 @@
+//! Services of a Compose stack.
+
+mod mounts;
+mod service;
+mod stack;
+
+pub(crate) use stack::read_compose;

@@ -1,0 +1,8 @@
+//! `audit`.
+
+mod command;
+mod explain;
+mod fixes;
+mod inputs;
+
+pub(crate) use command::audit;
