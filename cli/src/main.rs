@@ -7,8 +7,6 @@
 mod args;
 mod audit;
 mod commands;
-#[path = "compose/disk.rs"]
-mod disk;
 mod environment;
 mod exit;
 mod files;

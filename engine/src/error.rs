@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use perry_sandbox_pipeline::PipelineError;
+use perry_sandbox_pipeline::stock::StockError;
 use thiserror::Error;
 
 /// Why one step was not taken: what was tried, and what was found.
@@ -61,6 +63,20 @@ pub struct UpError {
     pub cause: StepError,
     /// What could not be undone.
     pub left: Vec<Left>,
+    /// How far each unit came, in the order of [`Desired::units`](crate::Desired::units), where what is up was to be kept;
+    /// else nothing.
+    pub reached: Vec<Reached>,
+}
+
+/// How far a unit came in a run in which not all came up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reached {
+    /// It was started, or is there as before; its sandbox.
+    Up(String),
+    /// It did not come up, because of this; what there was of it before is there again.
+    Failed(String),
+    /// It was not tried, because of this.
+    NotTried(String),
 }
 
 /// Why nothing was begun.
@@ -144,6 +160,24 @@ pub enum EngineError {
         /// Why.
         source: StepError,
     },
+    /// What it has is on another backend.
+    #[error(
+        "the project `{project}` has networks or volumes of {found}, and would be on {wanted}: end it there first, by `perry-compose down`"
+    )]
+    OtherBackend {
+        /// The project.
+        project: String,
+        /// The backend that has something of it.
+        found: String,
+        /// The backend that it would be on.
+        wanted: String,
+    },
+    /// A backend's networks and volumes cannot be asked for.
+    #[error(transparent)]
+    Stock(#[from] StockError),
+    /// The sandboxes of this machine cannot be used.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
     /// What there is cannot be seen.
     #[error("cannot look what there is of `{project}`: {source}")]
     Seen {

@@ -155,7 +155,7 @@ fn id(text: &str) -> Result<SandboxId, StepError> {
 }
 
 /// What a sandbox's record says of where it stands.
-pub(crate) fn condition(info: &SandboxInfo) -> Condition {
+pub fn condition(info: &SandboxInfo) -> Condition {
     match (info.status, &info.finish) {
         (SandboxStatus::Created, _) => Condition::Created,
         (SandboxStatus::Running, _) if info.health.is_none() && info.restarts > 0 => {

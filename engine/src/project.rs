@@ -34,6 +34,9 @@ pub struct Remembered {
     pub folder: String,
     /// The backend that has its networks and volumes.
     pub backend: String,
+    /// What it is to be, where that is in no file of the folder; without values of secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<serde_json::Value>,
 }
 
 /// A project that nobody else works on as long as this is there.

@@ -18,12 +18,25 @@ pub struct Work {
     /// The number of the step behind which each of the units runs.
     #[serde(skip)]
     pub units: Vec<usize>,
+    /// The sandbox that stood for each of the units before; nothing where there was none.
+    #[serde(skip)]
+    pub before: Vec<Option<String>>,
 }
 
 impl Work {
     /// Whether nothing is to be done.
     pub fn is_nothing(&self) -> bool {
         self.tidy.is_empty() && self.steps.iter().all(|step| matches!(step.act, Act::Keep { .. }))
+    }
+
+    /// How many sandboxes, networks and volumes are removed.
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        let count = |is: fn(&Act) -> bool| self.tidy.iter().filter(|act| is(act)).count();
+        [
+            count(|act| matches!(act, Act::Remove { .. })),
+            count(|act| matches!(act, Act::RemoveNetwork { .. })),
+            count(|act| matches!(act, Act::RemoveVolume { .. })),
+        ]
     }
 }
 

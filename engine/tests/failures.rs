@@ -1,8 +1,8 @@
 //! A failure at any call leaves the world as it was before.
 
 use perry_sandbox_engine::{
-    Desired, Interrupt, Journal, Options, StepError, Until, Up, Wait, World as _, finish_undo, reconcile,
-    run, stop_heeding,
+    Desired, Interrupt, Journal, OnFailure, Options, StepError, Until, Up, Wait, World as _, finish_undo,
+    reconcile, run, stop_heeding,
 };
 
 use crate::fake::{Fake, Nature, Silence, StopAt, kind_world, shop, unit, up, up_by};
@@ -157,7 +157,7 @@ fn a_run_that_was_killed_anywhere_is_undone_from_its_journal() {
         let work = reconcile(&changed, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap();
         fake.fail_at(Some(call), true);
         // It stops dead where it is, as one that is killed does.
-        let options = Options { keep_failed: true, ..Options::default() };
+        let options = Options { failure: OnFailure::Leave, ..Options::default() };
         run(&fake, &changed, &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
         drop(journal);
         fake.fail_at(None, false);
@@ -195,7 +195,7 @@ fn who_was_removed_meanwhile_has_nothing_to_be_undone() {
     changed.units.iter_mut().for_each(|unit| unit.config = "c2".to_owned());
     let work = reconcile(&changed, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap();
     fake.fail_at(Some(6), true);
-    let options = Options { keep_failed: true, ..Options::default() };
+    let options = Options { failure: OnFailure::Leave, ..Options::default() };
     run(&fake, &changed, &work, &journal, (options, &Interrupt::default()), &Silence).unwrap_err();
     fake.fail_at(None, false);
     for one in fake.world().replicas {

@@ -293,11 +293,26 @@ pub(crate) fn up_by(
     interrupt: &Interrupt,
     events: &dyn Events,
 ) -> (Work, Result<Vec<Option<String>>, Box<UpError>>) {
+    up_with(fake, desired, id, Options::default(), (interrupt, events))
+}
+
+/// One `up`, in this way but for how long it waits; what it leaves in its journal is undone already.
+pub(crate) fn up_with(
+    fake: &Fake,
+    desired: &Desired,
+    id: &str,
+    options: Options,
+    (interrupt, events): (&Interrupt, &dyn Events),
+) -> (Work, Result<Vec<Option<String>>, Box<UpError>>) {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::begin(&folder.path().join("journal"), id).unwrap();
+    let path = folder.path().join("journal");
+    let journal = Journal::begin(&path, id).unwrap();
     let work = reconcile(desired, &fake.seen("shop").unwrap(), Up::default(), id).unwrap();
-    let options = Options { patience: std::time::Duration::from_millis(50), ..Options::default() };
+    let options = Options { patience: std::time::Duration::from_millis(50), ..options };
     let done = run(fake, desired, &work, &journal, (options, interrupt), events);
+    // Once all is up nothing is undone, and what could not be tidied up is only told.
+    let is_left = done.as_ref().is_err_and(|error| error.step.is_some() && !error.left.is_empty());
+    assert_eq!(Journal::unfinished(&path).unwrap().is_some(), is_left, "the journal is open: {done:?}");
     (work, done)
 }
 

@@ -3,4 +3,5 @@
 
 mod failures;
 mod fake;
+mod partly;
 mod steps;

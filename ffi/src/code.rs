@@ -33,6 +33,10 @@ pub enum Code {
     TooLarge,
     /// Too many calls wait.
     Busy,
+    /// A part of a graph is up, and the rest was halted.
+    Halted,
+    /// What was waited for did not become well.
+    Unhealthy,
     /// The caller cancelled the call.
     Cancelled,
     /// We failed.
@@ -49,7 +53,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of status and of this file.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::BadEncoding,
         Self::BadPolicy,
@@ -63,6 +67,8 @@ impl Code {
         Self::Ticket,
         Self::Stream,
         Self::TooLarge,
+        Self::Halted,
+        Self::Unhealthy,
         Self::Busy,
         Self::Cancelled,
         Self::Internal,
@@ -105,6 +111,16 @@ impl Code {
             Self::Stream => ("STREAM", 410, "the stream has ended, was cancelled, or never was"),
             Self::TooLarge => ("TOO_LARGE", 413, "the request is larger than 16 MiB"),
             Self::Busy => ("BUSY", 429, "too many calls wait already; ask again when some have ended"),
+            Self::Halted => (
+                "HALTED",
+                424,
+                "a node failed and the graph was halted, as its strategy says; `details.nodes` has what is up and stays",
+            ),
+            Self::Unhealthy => (
+                "UNHEALTHY",
+                424,
+                "a service or node ended or did not become well while others waited for it; what the call had made is undone",
+            ),
             Self::Cancelled => {
                 ("CANCELLED", 499, "the caller cancelled the call; the sandbox that it had started is gone")
             }

@@ -1,39 +1,14 @@
-// Perry's own module of this name compiles and does nothing. Here every function says that it is not there yet.
+// `perry/compose` under its own name. The functions are those of `compose` in @perry-sandbox/perry: results are objects, no
+// JSON texts, and failures are thrown.
 
-import { refusal } from "./refusal";
+import { compose } from "@perry-sandbox/perry";
 
-export async function up(): Promise<never> {
-  throw refusal("perry/compose", "up");
-}
-
-export async function down(): Promise<never> {
-  throw refusal("perry/compose", "down");
-}
-
-export async function ps(): Promise<never> {
-  throw refusal("perry/compose", "ps");
-}
-
-export async function logs(): Promise<never> {
-  throw refusal("perry/compose", "logs");
-}
-
-export async function exec(): Promise<never> {
-  throw refusal("perry/compose", "exec");
-}
-
-export async function config(): Promise<never> {
-  throw refusal("perry/compose", "config");
-}
-
-export async function start(): Promise<never> {
-  throw refusal("perry/compose", "start");
-}
-
-export async function stop(): Promise<never> {
-  throw refusal("perry/compose", "stop");
-}
-
-export async function restart(): Promise<never> {
-  throw refusal("perry/compose", "restart");
-}
+export const up = compose.up;
+export const down = compose.down;
+export const ps = compose.ps;
+export const logs = compose.logs;
+export const exec = compose.exec;
+export const config = compose.config;
+export const start = compose.start;
+export const stop = compose.stop;
+export const restart = compose.restart;

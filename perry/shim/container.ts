@@ -2,7 +2,6 @@
 // no JSON texts, and failures are thrown.
 
 import { container } from "@perry-sandbox/perry";
-import { refusal } from "./refusal";
 
 export const run = container.run;
 export const create = container.create;
@@ -25,15 +24,7 @@ export const getAvailableBackends = container.getAvailableBackends;
 export const setBackend = container.setBackend;
 export const setBackends = container.setBackends;
 export const selectBackendFor = container.selectBackendFor;
-
-export async function composeUp(): Promise<never> {
-  throw refusal("perry/container", "composeUp");
-}
-
-export async function downByProject(): Promise<never> {
-  throw refusal("perry/container", "downByProject");
-}
-
-export async function downAll(): Promise<never> {
-  throw refusal("perry/container", "downAll");
-}
+export const composeUp = container.composeUp;
+export const downByProject = container.downByProject;
+export const downAll = container.downAll;
+export const inspectImage = container.inspectImage;

@@ -1,51 +1,16 @@
-// Perry's own module of this name compiles and does nothing. Here every function says that it is not there yet.
+// `perry/workloads` under its own name. The functions are those of `workloads` in @perry-sandbox/perry: results are objects,
+// no JSON texts, and failures are thrown.
 
-import { refusal } from "./refusal";
+import { workloads } from "@perry-sandbox/perry";
 
-export function graph(): never {
-  throw refusal("perry/workloads", "graph");
-}
-
-export function node(): never {
-  throw refusal("perry/workloads", "node");
-}
-
-export async function runGraph(): Promise<never> {
-  throw refusal("perry/workloads", "runGraph");
-}
-
-export async function inspectGraph(): Promise<never> {
-  throw refusal("perry/workloads", "inspectGraph");
-}
-
-/** Where upstream chooses a runtime. */
-export const runtime = {
-  auto: (): never => {
-    throw refusal("perry/workloads", "runtime.auto");
-  },
-  oci: (): never => {
-    throw refusal("perry/workloads", "runtime.oci");
-  },
-  microvm: (): never => {
-    throw refusal("perry/workloads", "runtime.microvm");
-  },
-  wasm: (): never => {
-    throw refusal("perry/workloads", "runtime.wasm");
-  },
-};
-
-/** Where upstream chooses a tier. */
-export const policy = {
-  default: (): never => {
-    throw refusal("perry/workloads", "policy.default");
-  },
-  isolated: (): never => {
-    throw refusal("perry/workloads", "policy.isolated");
-  },
-  hardened: (): never => {
-    throw refusal("perry/workloads", "policy.hardened");
-  },
-  untrusted: (): never => {
-    throw refusal("perry/workloads", "policy.untrusted");
-  },
-};
+export const graph = workloads.graph;
+export const node = workloads.node;
+export const runGraph = workloads.runGraph;
+export const inspectGraph = workloads.inspectGraph;
+export const runtime = workloads.runtime;
+export const policy = workloads.policy;
+export const down = workloads.down;
+export const status = workloads.status;
+export const logs = workloads.logs;
+export const exec = workloads.exec;
+export const ps = workloads.ps;

@@ -49,4 +49,6 @@ export type {
   Trial,
   VerifiedSignature,
 } from "./proofs";
+export * as compose from "./compose";
 export * as container from "./container";
+export * as workloads from "./workloads";

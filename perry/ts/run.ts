@@ -48,6 +48,16 @@ function specArgs(spec: Spec, options: unknown): Fields {
 
 /** Runs an operation that ends early when its signal aborts. What is wrong with the arguments rejects too. */
 export function attempted<T>(op: string, arguments_: () => Fields, decode: (value: unknown) => T): Promise<T> {
+  return attemptedAs(newId(), op, arguments_, decode);
+}
+
+/** Like {@link attempted}, with an id that the caller knows. */
+export function attemptedAs<T>(
+  id: string,
+  op: string,
+  arguments_: () => Fields,
+  decode: (value: unknown) => T,
+): Promise<T> {
   let args: Fields;
   let signal: unknown;
   try {
@@ -62,7 +72,6 @@ export function attempted<T>(op: string, arguments_: () => Fields, decode: (valu
   } catch (error) {
     return Promise.reject(error);
   }
-  const id = newId();
   const result = callAs(id, op, args, decode);
   if (isFields(signal)) {
     listen(id, signal, result);

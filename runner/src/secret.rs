@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -130,6 +130,24 @@ impl Secrets {
         }
     }
 
+    /// The values of these names, to be given again: each is a copy of its own, which is read from its begin.
+    ///
+    /// # Errors
+    /// [`SecretError::Missing`], or a copy cannot be made.
+    pub fn picked<'n>(&self, names: impl IntoIterator<Item = &'n SecretName>) -> Result<Self, SecretError> {
+        let (mut picked, mut missing) = (Self::default(), Vec::new());
+        for name in names {
+            let Some(Secret(kept)) = self.0.get(name) else {
+                missing.push(name.clone());
+                continue;
+            };
+            let file = File::open(format!("/proc/self/fd/{}", kept.as_raw_fd()));
+            let file = file.map_err(|source| SecretError::Unreadable { name: name.clone(), source })?;
+            picked.insert(name.clone(), Secret::read(name, file)?)?;
+        }
+        if missing.is_empty() { Ok(picked) } else { Err(SecretError::Missing(missing)) }
+    }
+
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &SecretName> {
         self.0.keys()
@@ -161,6 +179,8 @@ impl Secrets {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Seek as _;
+
     use super::*;
 
     fn name(text: &str) -> SecretName {
@@ -174,6 +194,21 @@ mod tests {
             secrets.insert(name(text), value).unwrap();
         }
         secrets
+    }
+
+    #[test]
+    fn what_is_picked_is_a_copy_that_is_read_from_its_begin() {
+        let given = of(&["a", "b", "c"]);
+        for _ in 0..2 {
+            let picked = given.picked(&[name("a"), name("c")]).unwrap();
+            assert_eq!(picked.names().map(ToString::to_string).collect::<Vec<_>>(), ["a", "c"]);
+            let mut text = String::new();
+            let value = picked.0.get(&name("a")).unwrap();
+            File::from(value.0.try_clone().unwrap()).rewind().unwrap();
+            File::from(value.0.try_clone().unwrap()).read_to_string(&mut text).unwrap();
+            assert_eq!(text, "hush");
+        }
+        assert!(matches!(given.picked(&[name("x")]), Err(SecretError::Missing(_))));
     }
 
     #[test]

@@ -6,21 +6,27 @@
 //! desks for each service, before anything else. Nothing here starts anything.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod demand;
 mod desire;
+mod disk;
 pub mod draw;
 mod judge;
 mod lock;
 mod model;
 mod order;
 mod plan;
+mod secrets;
 mod suggest;
+mod understood;
 
+pub use backend::{SplitBackends, shared_backend};
 pub use demand::{
     ATTRIBUTES, BuildDemand, Demand, Demands, Fate, Host, Must, RefusedField, Refusing, Row, WantedConfig,
     demand,
 };
 pub use desire::{Asked, DesireError, desire, waits};
+pub use disk::Disk;
 pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
@@ -29,4 +35,6 @@ pub use model::{
 };
 pub use order::{Cycle, Graph, Order};
 pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};
+pub use secrets::secrets_of;
 pub use suggest::suggest;
+pub use understood::{UnderstandError, Understood};

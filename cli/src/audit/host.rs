@@ -7,7 +7,7 @@ use perry_sandbox_compose::{FileError, Files, Kind, Request};
 use perry_sandbox_pipeline::{MAX_POLICY, TrustFiles, read_trusted};
 use perry_sandbox_policy::PolicyFiles;
 
-use crate::disk::Disk;
+use perry_sandbox_stack::Disk;
 
 /// Files, and who can change them.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! `config`: a project as its files say it.
 
 use perry_sandbox_compose::{Loaded, Options, Project, Request, load};
+use perry_sandbox_stack::Disk;
 
 use crate::args::{Cli, ConfigArgs, Format};
-use crate::disk::Disk;
 use crate::list;
 use crate::origin;
 use crate::output::{self, Failure};

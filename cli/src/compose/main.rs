@@ -8,7 +8,6 @@ mod args;
 mod audit;
 mod check;
 mod config;
-mod disk;
 mod engine;
 mod exit;
 mod list;

@@ -2,9 +2,9 @@
 
 use perry_sandbox_compose::{Files as _, Loaded, Node, Request, Sources, Value, variables};
 
-use crate::disk::Disk;
 use crate::output::{self, Failure};
 use crate::redact::is_secret;
+use perry_sandbox_stack::Disk;
 
 /// The most that is read of a file of variables to find a line in it: the loader's own bound.
 const MOST: usize = 16 << 20;

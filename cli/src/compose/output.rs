@@ -8,7 +8,7 @@ use perry_sandbox_engine::{EngineError, StepError};
 use perry_sandbox_pipeline::stock::StockError;
 use perry_sandbox_pipeline::{EnvironmentError, PipelineError};
 use perry_sandbox_runner::CopyError;
-use perry_sandbox_stack::{Cycle, DesireError};
+use perry_sandbox_stack::{Cycle, DesireError, UnderstandError};
 
 use crate::args::{Ansi, VersionArgs, VersionFormat};
 use crate::engine::is_interrupted;
@@ -80,17 +80,25 @@ pub(crate) enum Failure {
         "services that share networks or volumes would be on {one} and on {other}: let all of them have one backend, by `PERRY_CONTAINER_BACKEND` or the policy"
     )]
     Backends { one: String, other: String },
-    #[error(
-        "the project `{project}` has networks or volumes of {found}, and would be on {wanted}: end it there first, by `perry-compose down`"
-    )]
-    OtherBackend { project: String, found: String, wanted: String },
+}
+
+impl From<UnderstandError> for Failure {
+    fn from(error: UnderstandError) -> Self {
+        match error {
+            UnderstandError::Problems(problems) => problems.into(),
+            UnderstandError::Cycle(cycle) => cycle.into(),
+            error => Self::Usage(error.to_string()),
+        }
+    }
 }
 
 impl Failure {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Pipeline(error) => Exit::of_class(error.class()),
+            Self::Pipeline(error) | Self::Engine(EngineError::Pipeline(error)) => {
+                Exit::of_class(error.class())
+            }
             Self::Usage(_) => Exit::Usage,
             Self::Builds(error) if is_interrupted(error) => Exit::Interrupted,
             Self::Engine(EngineError::Fetch { source: StepError::Refused(_), .. }) => Exit::Refused,
@@ -120,7 +128,6 @@ impl Failure {
             | Self::Stock(_)
             | Self::Desire(_)
             | Self::Backends { .. }
-            | Self::OtherBackend { .. }
             | Self::Cycle(_) => Exit::Failure,
         }
     }

@@ -31,32 +31,32 @@ const MODULES: [Module; 4] = [
             "ContainerSpec",
             "ImageInfo",
         ],
-        about: "results are objects, not JSON text: drop `JSON.parse`; a failure throws a `SandboxError` with `code` and `status`",
+        about: OBJECTS,
     },
     Module {
         specifier: "perry/compose",
-        export: "container",
+        export: "compose",
         functions: COMPOSE,
-        types: &[],
-        about: NO_COMPOSE,
+        types: &["ComposeHandle", "ComposeSpec", "UpOptions"],
+        about: OBJECTS,
     },
     Module {
         specifier: "perry/container-compose",
-        export: "container",
+        export: "compose",
         functions: COMPOSE,
-        types: &[],
-        about: NO_COMPOSE,
+        types: &["ComposeHandle", "ComposeSpec", "UpOptions"],
+        about: OBJECTS,
     },
     Module {
         specifier: "perry/workloads",
-        export: "runCapability",
+        export: "workloads",
         functions: WORKLOADS,
-        types: &[],
-        about: "there are no workload graphs yet: make each node a capability of the policy, and run them in the order that they need",
+        types: &["GraphStatus", "NodeInfo", "WorkloadGraph", "WorkloadNode", "WorkloadRef"],
+        about: OBJECTS,
     },
 ];
 
-const NO_COMPOSE: &str = "there is no Compose yet: start each service with `container.run`, in the order that they need, and find them by their labels";
+const OBJECTS: &str = "results are objects, not JSON text: drop `JSON.parse`; a failure throws a `SandboxError` with `code` and `status`";
 
 const CONTAINER: &[(&str, &str)] = &[
     (
@@ -91,39 +91,36 @@ const CONTAINER: &[(&str, &str)] = &[
     ("setBackend", "`container.setBackend(name)`"),
     ("setBackends", "`container.setBackends(names)`"),
     ("selectBackendFor", "`container.selectBackendFor(spec)` takes the spec itself and gives a name or null"),
-    ("composeUp", "there is no Compose yet: `container.run` for each service, in the order that they need"),
-    (
-        "downByProject",
-        "there is no Compose yet: `container.list({ all: true, labels })`, then `container.remove(id, true)` for each",
-    ),
-    (
-        "downAll",
-        "there is no Compose yet: `container.list(true)`, then `container.remove(id, true)` for each",
-    ),
+    ("composeUp", "`container.composeUp(spec, { policy })` gives a handle"),
+    ("downByProject", "`container.downByProject(project, { volumes })` gives a report"),
+    ("downAll", "`container.downAll({ volumes })` gives a report"),
 ];
 
 const COMPOSE: &[(&str, &str)] = &[
-    ("up", "`container.run(spec)` for each service"),
-    ("down", "`container.remove(id, true)` for each service"),
-    ("ps", "`container.list({ all: true, labels })`"),
-    ("logs", "`container.logs(id, { tail })` for each service"),
-    ("exec", "`container.exec(id, command)`"),
-    ("start", "`container.start(id)` for each service"),
-    ("stop", "`container.stop(id, seconds)` for each service"),
-    ("restart", "`container.stop(id, seconds)`, then `container.start(id)`, for each service"),
-    ("config", "nothing: keep the file that you wrote"),
+    (
+        "up",
+        "`compose.up(spec, { policy })` gives a handle; every service needs an entry of the policy, for nothing runs unsigned",
+    ),
+    ("down", "`compose.down(handle, { volumes })`"),
+    ("ps", "`compose.ps(handle)` gives an array"),
+    ("logs", "`compose.logs(handle, { service, tail })` gives `{ stdout, stderr }`"),
+    ("exec", "`compose.exec(handle, service, command)`; an exit code other than 0 is a result"),
+    ("start", "`compose.start(handle, services)`"),
+    ("stop", "`compose.stop(handle, services)`"),
+    ("restart", "`compose.restart(handle, services)`"),
+    ("config", "`compose.config(handle)` gives YAML at once"),
 ];
 
 const WORKLOADS: &[(&str, &str)] = &[
-    ("graph", "nothing: call `runCapability` in the order that the nodes need"),
-    ("node", "a capability of the policy, with its image, tier and grants"),
-    ("runGraph", "`runCapability(name, options)` for each node"),
-    ("inspectGraph", "the results of `runCapability`"),
-    ("policy", "`tier: \"isolated\"`, `\"hardened\"` or `\"untrusted\"` in the options, or in the policy"),
+    ("graph", "`workloads.graph(name, nodes)` gives an object"),
+    ("node", "`workloads.node(name, spec)` gives an object"),
     (
-        "runtime",
-        "nothing: the tier demands the isolation level, and a backend that does not give it is refused",
+        "runGraph",
+        "`workloads.runGraph(graph, { policy })` gives a handle; every node needs an entry of the policy, for nothing runs unsigned",
     ),
+    ("inspectGraph", "`workloads.inspectGraph(graph)` gives an object"),
+    ("policy", "`workloads.policy`: tiers of the policy, and nothing waives what one demands"),
+    ("runtime", "`workloads.runtime`: the plan must have that isolation, or the graph is refused"),
 ];
 
 /// What to write instead.
@@ -156,10 +153,10 @@ fn replacement(module: &Module, import: &Import<'_>) -> String {
     let types =
         import.type_only || (!import.names.is_empty() && import.names.iter().all(|name| name.type_only));
     let keyword = if import.form == Form::Export { "export" } else { "import" };
-    let keyword = if types && export == "container" { format!("{keyword} type") } else { keyword.to_owned() };
+    let keyword = if types { format!("{keyword} type") } else { keyword.to_owned() };
     let name = match import.whole {
         // The namespace keeps its name, so its callers stay as they are.
-        Some(whole) if export == "container" && whole != export && is_name(whole) => {
+        Some(whole) if whole != export && is_name(whole) => {
             format!("{export} as {whole}")
         }
         Some(_) | None => export.to_owned(),
@@ -176,7 +173,7 @@ fn line(module: &Module, name: &str) -> String {
         return format!("{name}: {instead}");
     }
     if module.types.contains(&name) {
-        return format!("{name}: the type `container.{name}`");
+        return format!("{name}: the type `{}.{name}`", module.export);
     }
     let name: String = name.chars().take(80).collect();
     format!("{name}: {PACKAGE} has nothing of that name")
@@ -206,8 +203,8 @@ mod tests {
             ("export { run } from 'perry/container'", "export { container } from"),
             ("export * as box from 'perry/container'", "export { container as box } from"),
             ("const c = require('perry/container')", "import { container } from"),
-            ("import { up } from 'perry/compose'", "import { container } from"),
-            ("import * as w from 'perry/workloads'", "import { runCapability } from"),
+            ("import { up } from 'perry/compose'", "import { compose } from"),
+            ("import * as w from 'perry/workloads'", "import { workloads as w } from"),
         ] {
             assert_eq!(advice(before).replacement, format!("{after} \"@perry-sandbox/perry\";"), "{before}");
         }

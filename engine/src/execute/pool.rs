@@ -31,18 +31,41 @@ struct State {
 
 /// How far a step is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     Open,
     /// Done, and what it has started.
     Done(Option<String>),
+    Failed(StepError),
+    /// Not taken, because the step of this number was not done.
+    Skipped(usize),
 }
 
 /// What came of it.
 pub(super) struct Taken {
-    /// The sandbox of each step.
-    pub(super) ids: Vec<Option<String>>,
+    /// How far each step came.
+    pub(super) progress: Vec<Progress>,
     /// The step that failed first, in words, and why.
     pub(super) failed: Option<(String, StepError)>,
+}
+
+impl Taken {
+    /// What the step of this number has started.
+    pub(super) fn id(&self, number: usize) -> Option<&String> {
+        match number.checked_sub(1).and_then(|place| self.progress.get(place))? {
+            Progress::Done(id) => id.as_ref(),
+            Progress::Open | Progress::Failed(_) | Progress::Skipped(_) => None,
+        }
+    }
+
+    /// A step that was done turns out to have failed.
+    pub(super) fn fail(&mut self, step: &Step, error: StepError) {
+        if self.failed.is_none() {
+            self.failed = Some((step.act.to_string(), error.clone()));
+        }
+        if let Some(slot) = step.number.checked_sub(1).and_then(|place| self.progress.get_mut(place)) {
+            *slot = Progress::Failed(error);
+        }
+    }
 }
 
 impl<'a> Pool<'a> {
@@ -63,8 +86,7 @@ impl<'a> Pool<'a> {
         let is_whole = !state.progress.contains(&Progress::Open);
         let broken = || ("a step".to_owned(), StepError::Failed("it broke off".to_owned()));
         let failed = state.failed.or_else(|| (!is_whole).then(broken));
-        let id = |progress| if let Progress::Done(id) = progress { id } else { None };
-        Taken { ids: state.progress.into_iter().map(id).collect(), failed }
+        Taken { progress: state.progress, failed }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -75,20 +97,22 @@ impl<'a> Pool<'a> {
         while let Some((place, step)) = self.next() {
             let outcome = self.take(step);
             let mut state = self.state();
-            match outcome {
+            let progress = match outcome {
                 Ok(id) => {
                     tell(self.course.events, &step.act, Happened::Done);
-                    if let Some(slot) = state.progress.get_mut(place) {
-                        *slot = Progress::Done(id);
-                    }
+                    Progress::Done(id)
                 }
                 Err(error) => {
                     tell(self.course.events, &step.act, Happened::Failed(error.to_string()));
                     // Those that are broken off because of the first would hide why.
                     if state.failed.is_none() {
-                        state.failed = Some((step.act.to_string(), error));
+                        state.failed = Some((step.act.to_string(), error.clone()));
                     }
+                    Progress::Failed(error)
                 }
+            };
+            if let Some(slot) = state.progress.get_mut(place) {
+                *slot = progress;
             }
             drop(state);
             self.changed.notify_all();
@@ -99,7 +123,13 @@ impl<'a> Pool<'a> {
     fn next(&self) -> Option<(usize, &'a Step)> {
         let mut state = self.state();
         loop {
-            if state.failed.is_some() || state.taken.len() == self.steps.len() {
+            if state.failed.is_some() && !self.course.goes_on() {
+                return None;
+            }
+            if self.skip(&mut state) {
+                self.changed.notify_all();
+            }
+            if state.taken.len() == self.steps.len() {
                 return None;
             }
             let is_done = |number: usize| {
@@ -117,8 +147,30 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn has_failed(&self) -> bool {
-        self.state().failed.is_some()
+    /// Passes over all steps that need one that was not done; whether there were any.
+    fn skip(&self, state: &mut State) -> bool {
+        let before = state.taken.len();
+        // Nothing to look for as long as nothing has failed. Steps wait for smaller ones only: once over them is enough.
+        for (place, step) in self.steps.iter().enumerate().filter(|_| state.failed.is_some()) {
+            let is_lost = |number: usize| {
+                let progress = number.checked_sub(1).and_then(|place| state.progress.get(place));
+                matches!(progress, Some(Progress::Failed(_) | Progress::Skipped(_)))
+            };
+            if state.taken.contains(&place) {
+                continue;
+            }
+            let lost = step.after.iter().find(|after| after.required && is_lost(after.step));
+            if let (Some(lost), Some(slot)) = (lost, state.progress.get_mut(place)) {
+                *slot = Progress::Skipped(lost.step);
+                state.taken.insert(place);
+            }
+        }
+        state.taken.len() > before
+    }
+
+    /// Whether nobody needs any more what is waited for.
+    fn is_over(&self) -> bool {
+        !self.course.goes_on() && self.state().failed.is_some()
     }
 
     /// Takes a step: waits, writes down what would undo it, and does it.
@@ -148,14 +200,14 @@ impl<'a> Pool<'a> {
             if wanted != Wanted::Until(crate::Until::Started) {
                 tell(self.course.events, &step.act, Happened::Waits);
             }
-            match self.course.conditions.wait(other, &id, wanted, deadline, &|| self.has_failed()) {
+            match self.course.conditions.wait(other, &id, wanted, deadline, &|| self.is_over()) {
                 Ok(_) => {}
                 Err(error @ StepError::Condition { .. }) if !after.required => {
                     tell(self.course.events, &step.act, Happened::Warned(error.to_string()));
                 }
                 Err(error) => return Err(error),
             }
-            if self.has_failed() {
+            if self.is_over() {
                 return Err(StepError::Interrupted);
             }
         }

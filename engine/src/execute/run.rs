@@ -11,6 +11,7 @@ use crate::world::World;
 
 use super::conditions::{Conditions, Reached, Wanted};
 use super::event::{Events, Happened, tell};
+use super::partly;
 use super::pool::{self, Pool, Taken, name};
 use super::undo;
 
@@ -26,13 +27,27 @@ pub struct Options {
     pub patience: Duration,
     /// Whether all must be well, run, or have ended with code 0, or the run has failed.
     pub wait: bool,
-    /// Whether what failed stays, to be looked at.
-    pub keep_failed: bool,
+    /// What becomes of the rest when a step fails.
+    pub failure: OnFailure,
+}
+
+/// What becomes of a run when one of its steps fails. Whoever asks to stop has all of it undone, but for `Leave`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// All that the run has made is undone.
+    #[default]
+    UndoAll,
+    /// No more is begun; what is up stays, and of what is not nothing is left.
+    Halt,
+    /// Only what needs the failed is not begun; what is up stays, and of what is not nothing is left.
+    GoOn,
+    /// Everything stays as it is, to be looked at, until somebody has the run undone.
+    Leave,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallel: 16, patience: Duration::from_secs(300), wait: false, keep_failed: false }
+        Self { parallel: 16, patience: Duration::from_secs(300), wait: false, failure: OnFailure::UndoAll }
     }
 }
 
@@ -42,7 +57,20 @@ pub(crate) struct Course<'a> {
     pub(crate) desired: &'a Desired,
     pub(crate) journal: &'a Journal,
     pub(super) conditions: Conditions<'a>,
+    pub(super) failure: OnFailure,
     pub(crate) events: &'a dyn Events,
+}
+
+impl Course<'_> {
+    /// Whether others go on when a step has failed.
+    pub(super) fn goes_on(&self) -> bool {
+        self.failure == OnFailure::GoOn
+    }
+
+    /// Whether what is up stays when a step has failed.
+    fn keeps_some(&self) -> bool {
+        matches!(self.failure, OnFailure::Halt | OnFailure::GoOn)
+    }
 }
 
 impl fmt::Debug for Course<'_> {
@@ -51,8 +79,8 @@ impl fmt::Debug for Course<'_> {
     }
 }
 
-/// Takes all steps. When it returns an error, all that this run has made is undone, except what the error says is left.
-/// The answer has the sandbox of each unit, in the order of [`Desired::units`].
+/// Takes all steps. When it returns an error, all that this run has made is undone, except what the error says is left, or
+/// what was to be kept. The answer has the sandbox of each unit, in the order of [`Desired::units`].
 ///
 /// # Errors
 /// A step failed, or somebody asked to stop.
@@ -65,69 +93,75 @@ pub fn run(
     events: &dyn Events,
 ) -> Result<Vec<Option<String>>, Box<UpError>> {
     let conditions = Conditions { world, patience: options.patience, interrupt };
-    let course = Course { world, desired, journal, conditions, events };
-    let pool = Pool::new(&course, &work.steps);
-    let taken = pool.run(options.parallel);
-    let Taken { ids, failed } = taken;
-    if let Some((step, cause)) = failed.or_else(|| proved(&course, work, &ids, options.wait).err()) {
-        let left = if options.keep_failed { Vec::new() } else { undo::all(&course) };
-        return Err(Box::new(UpError { step: Some(step), cause, left }));
+    let course = Course { world, desired, journal, conditions, failure: options.failure, events };
+    let mut taken = Pool::new(&course, &work.steps).run(options.parallel);
+    if taken.failed.is_none() || course.keeps_some() {
+        prove(&course, work, &mut taken, options.wait);
     }
-    let not_written = |error: EngineError| {
-        let cause = StepError::Failed(error.to_string());
-        Box::new(UpError { step: None, cause, left: Vec::new() })
-    };
-    journal.kept().map_err(not_written)?;
-    let left = tidy(&course, &work.tidy);
+    if let Some((step, cause)) = taken.failed.clone() {
+        return Err(Box::new(failed(&course, work, &taken, step, cause)));
+    }
+    journal.kept().map_err(|error| not_written(&error))?;
+    let left = tidy(&course, work.tidy.iter());
     if !left.is_empty() {
         let why = left.first().map(|left| left.why.clone()).unwrap_or_default();
-        return Err(Box::new(UpError { step: None, cause: StepError::Failed(why), left }));
+        return Err(Box::new(UpError {
+            step: None,
+            cause: StepError::Failed(why),
+            left,
+            reached: Vec::new(),
+        }));
     }
-    journal.end().map_err(not_written)?;
-    let of_unit = |step: &usize| ids.get(step.saturating_sub(1)).cloned().flatten();
-    Ok(work.units.iter().map(of_unit).collect())
+    journal.end().map_err(|error| not_written(&error))?;
+    Ok(work.units.iter().map(|step| taken.id(*step).cloned()).collect())
+}
+
+fn not_written(error: &EngineError) -> Box<UpError> {
+    let cause = StepError::Failed(error.to_string());
+    Box::new(UpError { step: None, cause, left: Vec::new(), reached: Vec::new() })
+}
+
+fn failed(course: &Course<'_>, work: &Work, taken: &Taken, step: String, cause: StepError) -> UpError {
+    let (left, reached) = match course.failure {
+        OnFailure::Leave => (Vec::new(), Vec::new()),
+        OnFailure::Halt | OnFailure::GoOn if !course.conditions.interrupt.is_asked() => {
+            partly::keep(course, work, taken)
+        }
+        OnFailure::UndoAll | OnFailure::Halt | OnFailure::GoOn => (undo::all(course), Vec::new()),
+    };
+    UpError { step: Some(step), cause, left, reached }
 }
 
 /// Whoever takes the place of an older one is well, before that goes; with `all`, every sandbox is. One that was just started
-/// and has no health check must have run for a moment, and one that is run again and again is not up.
-fn proved(
-    course: &Course<'_>,
-    work: &Work,
-    ids: &[Option<String>],
-    all: bool,
-) -> Result<(), (String, StepError)> {
+/// and has no health check must have run for a moment, and one that is run again and again is not up. Those that are not have
+/// failed.
+fn prove(course: &Course<'_>, work: &Work, taken: &mut Taken, all: bool) {
     let deadline = course.conditions.deadline();
     let replaces = |act: &Act| matches!(act, Act::Start { begins: Begins::Replacing, .. });
     let starts = |act: &Act| matches!(act, Act::Start { .. } | Act::StartAgain { .. });
-    let newer: Vec<(&Act, &String)> = work
-        .steps
-        .iter()
-        .zip(ids)
-        .filter_map(|(step, id)| Some((&step.act, id.as_ref()?)))
-        .filter(|(act, _)| all || replaces(act))
-        .collect();
-    let well = |(act, id): &(&Act, &String)| {
-        let up = course.conditions.wait(name(act), id, Wanted::Up, deadline, &|| false);
-        up.map(|reached| starts(act) && reached == Reached::ForNow).map_err(|error| (act.to_string(), error))
-    };
-    let mut unsure = newer;
+    let newer = work.steps.iter().filter(|step| all || replaces(&step.act));
+    let mut unsure: Vec<_> = newer.filter_map(|step| Some((step, taken.id(step.number)?.clone()))).collect();
     for pause in [Duration::ZERO, SETTLING] {
         if !unsure.is_empty() {
             std::thread::sleep(pause);
         }
-        let mut still = Vec::new();
-        for one in unsure {
-            if well(&one)? {
-                still.push(one);
+        unsure.retain(|(step, id)| {
+            if taken.failed.is_some() && !course.keeps_some() {
+                return false;
             }
-        }
-        unsure = still;
+            match course.conditions.wait(name(&step.act), id, Wanted::Up, deadline, &|| false) {
+                Ok(reached) => starts(&step.act) && reached == Reached::ForNow,
+                Err(error) => {
+                    taken.fail(step, error);
+                    false
+                }
+            }
+        });
     }
-    Ok(())
 }
 
 /// What goes once everything else is done. One that fails keeps no other.
-fn tidy(course: &Course<'_>, acts: &[Act]) -> Vec<Left> {
+pub(super) fn tidy<'a>(course: &Course<'_>, acts: impl Iterator<Item = &'a Act>) -> Vec<Left> {
     let mut left = Vec::new();
     for act in acts {
         tell(course.events, act, Happened::Begun);

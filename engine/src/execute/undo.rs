@@ -12,14 +12,18 @@ use crate::world::{Condition, Replica, World};
 /// Undoes a run that failed.
 pub(super) fn all(course: &Course<'_>) -> Vec<Left> {
     let began = course.journal.began();
-    let (world, interrupt) = (course.world, course.conditions.interrupt);
-    let undoing = Undoing { world, project: &course.desired.project.name, interrupt };
-    let left = undoing.take(&began, course.events);
+    let left = some(course, &began);
     if left.is_empty() && course.journal.end().is_err() {
         let why = "what was undone could not be written down".to_owned();
         return vec![Left { what: "the journal".to_owned(), why }];
     }
     left
+}
+
+/// Undoes a part of what a run has begun.
+pub(super) fn some(course: &Course<'_>, part: &Unfinished) -> Vec<Left> {
+    let (world, interrupt) = (course.world, course.conditions.interrupt);
+    Undoing { world, project: &course.desired.project.name, interrupt }.take(part, course.events)
 }
 
 /// Undoes a run that was killed.

@@ -68,6 +68,17 @@ enum Fate<'a> {
     MakeAnew(&'a Replica),
 }
 
+impl<'a> Fate<'a> {
+    fn found(&self) -> Option<&'a Replica> {
+        match self {
+            Self::Make => None,
+            Self::Keep(found) | Self::StartAgain(found) | Self::Restart(found) | Self::MakeAnew(found) => {
+                Some(found)
+            }
+        }
+    }
+}
+
 struct Builder<'a> {
     desired: &'a Desired,
     seen: &'a Seen,
@@ -210,6 +221,7 @@ impl<'a> Builder<'a> {
     fn unit(&mut self, index: usize, unit: &'a Unit, renewed: &BTreeSet<&str>) {
         let mut after = self.waits(unit);
         let fate = self.fate(unit, renewed);
+        self.work.before.push(fate.found().map(|found| found.id.clone()));
         let name = unit.name.clone().unwrap_or_else(|| format!("{} {}", unit.service, unit.replica));
         let step = match fate {
             Fate::Make => self.add(Act::Start { unit: index, name, begins: Begins::First }, after),

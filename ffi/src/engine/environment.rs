@@ -7,3 +7,10 @@ use std::ffi::OsString;
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
+
+/// All variables of this process whose names and values are text: no other can be in a project's file.
+pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
+}

@@ -7,6 +7,7 @@ mod pool;
 mod state;
 
 pub use environment::variable;
+pub(crate) use environment::variables;
 pub use hook::launcher_hook;
 pub(crate) use pool::{Lane, STACK, leave_signals_to_the_program};
 pub use state::Engine;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 /// No operation has more levels than six.
 const MAX_DEPTH: usize = 16;
@@ -36,6 +36,20 @@ impl Tree {
             Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
+        }
+    }
+
+    /// The value for a reader that is not the envelope's.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Flag(flag) => Value::Bool(flag),
+            Self::Number(number) => Value::Number(number),
+            Self::Text(text) => Value::String(text),
+            Self::List(items) => items.into_iter().map(Self::into_value).collect(),
+            Self::Object(entries) => {
+                entries.into_iter().map(|(name, value)| (name, value.into_value())).collect()
+            }
         }
     }
 

@@ -2,12 +2,16 @@
 
 mod audit;
 mod backends;
+mod compose;
 mod explain;
+mod graph;
 mod images;
 mod io;
 mod logs;
 mod operation;
 mod policy;
+mod project;
+mod raising;
 mod refused;
 mod result;
 mod run;

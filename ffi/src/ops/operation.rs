@@ -2,10 +2,13 @@
 
 use super::audit::Audit;
 use super::backends::{self, Select};
+use super::compose::{Config, Up as RaiseStack};
 use super::explain::Explain;
+use super::graph::{Described, Named as NamedGraph, Raise};
 use super::images::{self, Pull, Remove};
 use super::logs::{OpenLogs, ReadLogs};
 use super::policy::CheckPolicy;
+use super::project::OnProject;
 use super::run::Run;
 use super::sandboxes::{Exec, List, Make, OnOne};
 use super::stream::{Next, Open, Write};
@@ -100,6 +103,12 @@ pub(crate) enum Work {
     ListSandboxes(List),
     Exec(Box<Exec>),
     ReadLogs(ReadLogs),
+    RaiseStack(Box<RaiseStack>),
+    ReadStack(Box<Config>),
+    RaiseGraph(Box<Raise>),
+    CheckGraph(Box<Described>),
+    OnGraph(NamedGraph),
+    OnProject(OnProject),
 }
 
 /// Which threads an operation takes.
@@ -175,7 +184,10 @@ impl Wait {
 }
 
 impl Work {
-    fn read(op: &str, fields: Fields) -> Result<Self, Fault> {
+    fn read(op: &str, mut fields: Fields) -> Result<Self, Fault> {
+        if let Some(operation) = OnProject::read(op, &mut fields)? {
+            return Ok(Self::OnProject(operation));
+        }
         Ok(match op {
             "runCapability" => Self::Run(Box::new(Run::capability(fields)?)),
             "run" => Self::Run(Box::new(Run::spec(fields)?)),
@@ -201,6 +213,13 @@ impl Work {
             "sandboxList" => Self::ListSandboxes(List::read(fields)?),
             "sandboxLogs" => Self::ReadLogs(ReadLogs::read(fields)?),
             "sandboxExec" => Self::Exec(Box::new(Exec::read(fields)?)),
+            "composeUp" => Self::RaiseStack(Box::new(RaiseStack::read(fields)?)),
+            "composeConfig" => Self::ReadStack(Box::new(Config::read(fields)?)),
+            "graphUp" => Self::RaiseGraph(Box::new(Raise::read(fields)?)),
+            "graphCheck" => Self::CheckGraph(Box::new(Described::read(fields)?)),
+            "graphResume" => Self::OnGraph(NamedGraph::resume(fields)?),
+            "graphStatus" => Self::OnGraph(NamedGraph::status(fields)?),
+            "graphRead" => Self::OnGraph(NamedGraph::describe(fields)?),
             "selectBackendFor" => Self::SelectBackend(Box::new(Select::read(fields)?)),
             _ => {
                 let shown: String = op.chars().take(64).collect();
@@ -220,10 +239,16 @@ impl Work {
             | Self::OnSandbox(_)
             | Self::ListSandboxes(_)
             | Self::Exec(_)
-            | Self::ReadLogs(_) => Some(Mode::Async),
+            | Self::ReadLogs(_)
+            | Self::RaiseGraph(_)
+            | Self::RaiseStack(_)
+            | Self::OnGraph(_)
+            | Self::OnProject(_) => Some(Mode::Async),
             Self::Run(_)
             | Self::Explain(_)
             | Self::CheckPolicy(_)
+            | Self::CheckGraph(_)
+            | Self::ReadStack(_)
             | Self::Audit(_)
             | Self::Verify(_)
             | Self::CurrentBackend
@@ -236,9 +261,17 @@ impl Work {
     pub(crate) fn lane(&self) -> Lanes {
         match self {
             Self::Run(_) | Self::Exec(_) => Lanes::Runs,
-            Self::MakeSandbox(_) | Self::OnSandbox(_) => Lanes::Waits,
+            Self::MakeSandbox(_) | Self::OnSandbox(_) | Self::RaiseGraph(_) | Self::RaiseStack(_) => {
+                Lanes::Waits
+            }
+            Self::OnGraph(one) if one.is_long() => Lanes::Waits,
+            Self::OnProject(one) if one.is_long() => Lanes::Waits,
             Self::Explain(_)
             | Self::CheckPolicy(_)
+            | Self::CheckGraph(_)
+            | Self::ReadStack(_)
+            | Self::OnGraph(_)
+            | Self::OnProject(_)
             | Self::Audit(_)
             | Self::Verify(_)
             | Self::PullImage(_)
@@ -280,6 +313,12 @@ impl Work {
             Self::ListSandboxes(list) => list.run(engine),
             Self::Exec(exec) => exec.run(engine, call),
             Self::ReadLogs(logs) => logs.run(engine, call),
+            Self::RaiseStack(raise) => raise.run(engine, call),
+            Self::ReadStack(config) => config.run(),
+            Self::RaiseGraph(raise) => raise.run(engine, call),
+            Self::CheckGraph(described) => described.run(engine),
+            Self::OnGraph(one) => one.run(engine, call),
+            Self::OnProject(one) => one.run(engine, call),
         }
     }
 }

@@ -226,7 +226,7 @@ fn ended(info: &SandboxInfo) -> Value {
     json!({ "exitCode": code, "signal": signal, "limitHit": limit, "failure": failure })
 }
 
-fn describe(info: &SandboxInfo) -> Value {
+pub(super) fn describe(info: &SandboxInfo) -> Value {
     let mut fields = json!({
         "id": info.id,
         "name": info.name,

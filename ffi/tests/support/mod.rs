@@ -83,14 +83,20 @@ static MARKS: AtomicU64 = AtomicU64::new(1_234_000);
 
 /// Makes one.
 pub(crate) fn engine() -> Own {
+    engine_with(&[])
+}
+
+/// Makes one with more variables.
+pub(crate) fn engine_with(more: &[(&'static str, &str)]) -> Own {
     let home = tempfile::tempdir().unwrap();
-    let variables: HashMap<_, _> = ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
+    let mut variables: HashMap<_, _> = ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
         .into_iter()
         .map(|name| (name, home.path().join(name)))
         .collect();
     for folder in variables.values() {
         std::fs::create_dir(folder).unwrap();
     }
+    variables.extend(more.iter().map(|(name, value)| (*name, PathBuf::from(value))));
     let engine = Engine::new(move |name| variables.get(name).map(|path| path.clone().into_os_string()));
     let engine = engine.with_data_dir(&home.path().join("data"));
     let mark = MARKS.fetch_add(1, Ordering::Relaxed).to_string();

@@ -13,6 +13,7 @@ export {
   setBackends,
 } from "./backends";
 export { RunningLogs } from "./follow";
+export { composeUp, downAll, downByProject, inspectImage } from "./stacks";
 export { create, exec, inspect, list, logs, remove, removeIfExists, run, start, stop, wait } from "./sandboxes";
 export type {
   BackendInfo,

@@ -80,7 +80,7 @@ pub struct Must {
 
 impl Demand {
     /// A service that asks for nothing.
-    pub(super) fn nothing(span: Span) -> Self {
+    pub fn nothing(span: Span) -> Self {
         Self {
             service: None,
             span,

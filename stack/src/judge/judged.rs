@@ -82,6 +82,14 @@ impl Judgement {
         }
     }
 
+    /// What kind of a failure is in the way, where it is one.
+    pub const fn class(&self) -> Option<Class> {
+        match self {
+            Self::Failed(class, _) => Some(*class),
+            Self::Allowed(_) | Self::Denied(_) | Self::Unlike(_) | Self::NotVerified(_) => None,
+        }
+    }
+
     /// The reasons, one a line; nothing if there are none.
     pub fn reasons(&self) -> Vec<String> {
         match self {

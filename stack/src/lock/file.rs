@@ -1,5 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 
 use perry_sandbox_image::ImageName;
 use perry_sandbox_reference::{Digest, Reference};
@@ -7,6 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::Judged;
 
+/// The file, in the project's folder.
+const NAME: &str = "perry-compose.lock";
+/// Far above the lock of any project.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 const SCHEMA: &str = "perry-sandbox/compose-lock/v1";
 const HEAD: &str = "\
 # Which digest each image's name stood for when its signature was verified, and who had signed it.
@@ -43,6 +50,9 @@ pub enum LockError {
     /// Another version of it.
     #[error("its schema is `{0}`: expected `{SCHEMA}`; write it anew by `perry-compose lock`")]
     Schema(String),
+    /// Not a file that can be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
 }
 
 impl Lock {
@@ -55,6 +65,26 @@ impl Lock {
             Some((names.get(&one.service)?.clone(), locked))
         });
         Self { schema: SCHEMA.to_owned(), images: images.collect() }
+    }
+
+    /// Where the lock of a project in that folder is.
+    pub fn path(folder: &str) -> PathBuf {
+        Path::new(folder).join(NAME)
+    }
+
+    /// The lock of a project in that folder, if it has one.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is none.
+    pub fn in_folder(folder: &str) -> Result<Option<Self>, LockError> {
+        let mut text = String::new();
+        let unreadable = |error: std::io::Error| LockError::Unreadable(error.to_string());
+        match File::open(Self::path(folder)) {
+            Ok(file) => file.take(MOST_BYTES).read_to_string(&mut text).map_err(unreadable)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+        };
+        Self::read(&text).map(Some)
     }
 
     /// Reads a lock.

@@ -6,6 +6,7 @@ mod copy;
 mod ended;
 mod faults;
 mod files;
+mod forgejo;
 mod life;
 mod pause;
 mod shop;

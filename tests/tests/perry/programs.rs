@@ -1,7 +1,8 @@
 //! What compiled programs do, theme by theme. The programs are in `programs/`.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_testkit::{As, Home, crate_root, is_root};
@@ -128,6 +129,50 @@ fn a_named_sandbox_outlives_its_program() {
         for part in ["containers", "containers-later"] {
             all_ok(&compiler, part, &run(&home, &program, home.path(), part, ""));
         }
+    }
+}
+
+#[test]
+fn graphs_and_compose_projects_come_up_are_used_and_go() {
+    for compiler in reliable() {
+        let program = compile(&compiler, "suite", Kind::Plain, &sources(), "suite.ts");
+        let home = Home::new(As::Me);
+        let mark = std::process::id().to_string();
+        all_ok(&compiler, "graphs", &run(&home, &program, home.path(), "graphs", &mark));
+    }
+}
+
+/// Starts a program that brings a graph up, and sends it a signal once that is up; its end.
+fn signalled(home: &Home, program: &Path, mark: &str, signal: &str, own: &str) -> ExitStatus {
+    let mut command = home.other_command(program);
+    command.current_dir(home.path()).env("PART", "graphs-stay").env("MARK", mark);
+    command.env("PERRY_NO_DEFAULT_SIGINT_CLEANUP", own).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut said = BufReader::new(child.stdout.take().expect("it is a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("it says something");
+    assert_eq!(line, "up\n");
+    assert!(process_with(&format!("sleep\0{mark}")).is_some());
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    child.wait().expect("it ends")
+}
+
+#[test]
+fn a_signal_ends_what_the_program_has_brought_up() {
+    for compiler in reliable() {
+        let program = compile(&compiler, "suite", Kind::Plain, &sources(), "suite.ts");
+        let home = Home::new(As::Me);
+        for (signal, code, digit) in [("-TERM", 143, 7), ("-INT", 130, 8)] {
+            let mark = format!("{digit}{}", std::process::id());
+            assert_eq!(signalled(&home, &program, &mark, signal, "").code(), Some(code), "{signal}");
+            assert_eq!(process_with(&format!("sleep\0{mark}")), None, "{signal}");
+        }
+        // Who says that it ends things itself has them left alone, and finds them again.
+        let mark = format!("9{}", std::process::id());
+        let end = signalled(&home, &program, &mark, "-TERM", "1");
+        assert!(!end.success() && process_with(&format!("sleep\0{mark}")).is_some(), "{end}");
+        all_ok(&compiler, "graphs-later", &run(&home, &program, home.path(), "graphs-later", &mark));
     }
 }
 

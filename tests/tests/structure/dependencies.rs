@@ -17,7 +17,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     (
         "ffi",
-        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "audit"],
+        &[
+            "reference",
+            "profiles",
+            "policy",
+            "image",
+            "verifier",
+            "runner",
+            "pipeline",
+            "compose",
+            "audit",
+            "engine",
+            "stack",
+            "workloads",
+        ],
     ),
     ("perry", &["ffi"]),
     ("compose", &[]),
@@ -27,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "stack",
         &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine"],
     ),
+    ("workloads", &["reference", "policy", "runner", "pipeline", "compose", "engine", "stack"]),
     (
         "cli",
         &[

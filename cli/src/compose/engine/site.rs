@@ -2,33 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use perry_sandbox_compose::{Options, Request};
-use perry_sandbox_engine::{EngineError, Machine, Membership, Projects, Remembered, Seen, Shelf, World as _};
-use perry_sandbox_pipeline::stock::OwnStock;
-use perry_sandbox_pipeline::{Backends, Environment, Pipeline};
+pub(super) use perry_sandbox_engine::no_secrets;
+use perry_sandbox_engine::{Look, Machine, Membership, Projects, Remembered, Seen};
+use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_reference::Digest;
-use perry_sandbox_runner::{SandboxInfo, Secret, Secrets};
-use perry_sandbox_stack::{Stack, ValueSource};
+use perry_sandbox_runner::SandboxInfo;
+pub(super) use perry_sandbox_stack::secrets_of;
 
 use crate::args::Cli;
 use crate::config::request;
 use crate::output::Failure;
 use crate::planner::Question;
 
-/// The backend that is ours.
-const EMBEDDED: &str = "native";
 /// How long another run of the same project is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The way past the desks, and what is remembered of projects.
 pub(super) struct Site {
     pub(super) pipeline: Pipeline,
-    environment: Environment,
     pub(super) projects: Projects,
 }
 
@@ -40,29 +35,21 @@ impl Site {
         let variable = |name: &str| variables.get(name).map(OsString::from);
         let environment = Environment::new(&variable, data_dir)?;
         let projects = Projects::below(&environment.data_dir, &environment.runtime_dir);
-        Ok(Self { pipeline: Pipeline::open(environment.clone())?, environment, projects })
+        Ok(Self { pipeline: Pipeline::open(environment)?, projects })
     }
 
     /// The backends that have a project's networks and volumes: what is remembered of it, or all that are alive.
     pub(super) fn backends_of(&self, project: &str) -> Result<Look, Failure> {
-        match self.projects.remembered(project)? {
-            Some(remembered) => Ok(self.look(&remembered.backend)),
-            None => Ok(Look { only: None, backends: Backends::survey(&self.environment.tools, None) }),
-        }
+        Ok(Look::for_project(&self.pipeline, &self.projects, project)?)
     }
 
     /// The embedded backend alone: whoever works on sandboxes only asks no engine for networks and volumes.
     pub(super) fn own(&self) -> Look {
-        self.look(EMBEDDED)
+        Look::at_own(&self.pipeline)
     }
 
     pub(super) fn look(&self, backend: &str) -> Look {
-        let backends = if backend == EMBEDDED {
-            Backends::default()
-        } else {
-            Backends::survey(&self.environment.tools, Some(backend))
-        };
-        Look { only: Some(backend.to_owned()), backends }
+        Look::at(&self.pipeline, backend)
     }
 
     /// The machine, with the networks and volumes of these backends.
@@ -71,25 +58,8 @@ impl Site {
         look: &'a Look,
         secrets: &'a perry_sandbox_engine::SecretSource<'a>,
     ) -> Result<Machine<'a>, Failure> {
-        let (data, runtime) = (&self.environment.data_dir, &self.environment.runtime_dir);
-        let own = || Shelf::Own(OwnStock::new(data, runtime));
-        let engine = |name: &str| look.backends.stock(name, runtime).map(Shelf::Engine);
-        let shelves = match look.only.as_deref() {
-            Some(EMBEDDED) => vec![own()],
-            Some(name) => vec![engine(name)?],
-            None => {
-                std::iter::once(own()).chain(Backends::names().filter_map(|name| engine(name).ok())).collect()
-            }
-        };
-        Ok(Machine::new(self.pipeline.sandboxes()?, shelves, secrets))
+        Ok(look.machine(&self.pipeline, secrets)?)
     }
-}
-
-/// Backends that were looked at.
-pub(super) struct Look {
-    /// The one that is asked; nothing: all.
-    only: Option<String>,
-    backends: Backends,
 }
 
 /// Whose project it is.
@@ -158,69 +128,21 @@ pub(super) fn origin(folder: &str) -> String {
 
 /// Eight random digits.
 pub(super) fn run_id() -> Result<String, Failure> {
-    let mut bytes = [0; 4];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| Failure::Folder(format!("/dev/urandom: {error}")))?;
-    Ok(format!("{:08x}", u32::from_ne_bytes(bytes)))
+    Ok(perry_sandbox_engine::run_id()?)
 }
 
 /// What there is of a project.
 pub(super) fn seen(machine: &Machine<'_>, project: &str) -> Result<Seen, Failure> {
-    let failed = |source| EngineError::Seen { project: project.to_owned(), source };
-    Ok(machine.seen(project).map_err(failed)?)
-}
-
-/// Nobody supplies secrets where nothing is started.
-#[expect(clippy::unnecessary_wraps, reason = "the form of who supplies secrets")]
-pub(super) fn no_secrets(_: &str) -> Result<Secrets, String> {
-    Ok(Secrets::default())
-}
-
-/// The values of a service's secrets, from the files and variables that the project names.
-pub(super) fn secrets_of(
-    stack: &Stack,
-    variables: &BTreeMap<String, String>,
-    service: &str,
-) -> Result<Secrets, String> {
-    let mut secrets = Secrets::default();
-    let service = stack.services.get(service).into_iter().flat_map(|service| &service.secrets);
-    let sources: BTreeSet<&String> = service.map(|mount| &mount.value.source).collect();
-    for source in sources {
-        let name = source.parse().map_err(|error| format!("{error}"))?;
-        let value = match stack.secrets.get(source) {
-            Some(ValueSource::File(path)) => {
-                let file =
-                    File::open(path).map_err(|error| format!("the secret `{source}`: `{path}`: {error}"))?;
-                Secret::read(&name, file)
-            }
-            Some(ValueSource::Variable(variable)) => {
-                let value = variables.get(variable).ok_or_else(|| {
-                    format!(
-                        "the secret `{source}` is to be the variable `{variable}`, which is not set: set it"
-                    )
-                })?;
-                Secret::of_bytes(&name, value.clone().into_bytes())
-            }
-            Some(ValueSource::Elsewhere(_) | ValueSource::Content(_)) | None => {
-                return Err(format!("the secret `{source}` has no source"));
-            }
-        };
-        let value = value.map_err(|error| error.to_string())?;
-        secrets.insert(name, value).map_err(|error| error.to_string())?;
-    }
-    Ok(secrets)
+    Ok(perry_sandbox_engine::seen(machine, project)?)
 }
 
 /// What is remembered of a project that is brought up.
 pub(super) fn memory(question: &Question, backend: &str) -> Remembered {
     let folder = question.project.folder.clone();
-    Remembered { origin: origin(&folder), folder, backend: backend.to_owned() }
+    Remembered { origin: origin(&folder), folder, backend: backend.to_owned(), description: None }
 }
 
 /// The sandboxes of a project, with all that may be seen of them.
 pub(super) fn members(site: &Site, project: &str) -> Result<Vec<(Membership, SandboxInfo)>, Failure> {
-    let secrets = no_secrets;
-    let machine = Machine::new(site.pipeline.sandboxes()?, Vec::new(), &secrets);
-    let failed = |source| EngineError::Seen { project: project.to_owned(), source };
-    Ok(machine.members(project).map_err(failed)?)
+    Ok(perry_sandbox_engine::Site::new(&site.pipeline).members(project)?)
 }

@@ -1,11 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, Desired, EngineError, Interrupt, Machine, Options, Recreate, Seen, StepError, Up, UpError, Work,
+    Desired, Interrupt, Machine, OnFailure, Options, Recreate, Seen, StepError, Up, UpError, Work, fetch,
     reconcile, run,
 };
-use perry_sandbox_stack::{Asked, Judged, Judgement, desire};
+use perry_sandbox_stack::{Asked, Judged, desire, shared_backend};
 use serde_json::json;
 
 use super::allowed::{self, ask};
@@ -103,7 +103,7 @@ pub(super) fn options(cli: &Cli, args: &UpArgs) -> Options {
         parallel: usize::try_from(cli.parallel).ok().filter(|most| *most > 0).unwrap_or(default.parallel),
         patience: Duration::from_secs(args.wait_timeout),
         wait: args.wait,
-        keep_failed: args.keep_failed,
+        failure: if args.keep_failed { OnFailure::Leave } else { OnFailure::UndoAll },
     }
 }
 
@@ -124,54 +124,12 @@ pub(super) fn desired(question: &Question, judged: &[Judged], args: &UpArgs) -> 
 
 /// The one backend that has the networks and volumes; services that need none may be elsewhere.
 pub(super) fn backend(desired: &Desired, judged: &[Judged]) -> Result<String, Failure> {
-    let shares: BTreeSet<&str> = desired
-        .units
-        .iter()
-        .filter(|unit| !unit.networks.is_empty() || !unit.volumes.is_empty())
-        .map(|unit| unit.service.as_str())
-        .collect();
-    let of = |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<&str> {
-        let allowed =
-            judged.iter().filter(|one| wanted(&one.service)).filter_map(|one| match &one.judgement {
-                Judgement::Allowed(allowed) => Some(allowed.backend.as_str()),
-                Judgement::Denied(_)
-                | Judgement::Unlike(_)
-                | Judgement::NotVerified(_)
-                | Judgement::Failed(_, _) => None,
-            });
-        allowed.collect()
-    };
-    let mut backends = of(&|service| shares.contains(service));
-    if backends.is_empty() {
-        backends = of(&|_| true).into_iter().take(1).collect();
-    }
-    match (backends.pop_first(), backends.pop_first()) {
-        (Some(one), None) => Ok(one.to_owned()),
-        (Some(one), Some(other)) => Err(Failure::Backends { one: one.to_owned(), other: other.to_owned() }),
-        (None, _) => Ok("native".to_owned()),
-    }
+    shared_backend(desired, judged).map_err(|split| Failure::Backends { one: split.one, other: split.other })
 }
 
 /// What a project has on one backend is not seen from another.
 pub(super) fn refuse_other_backend(site: &Site, desired: &Desired, backend: &str) -> Result<(), Failure> {
-    let project = &desired.project.name;
-    let Some(remembered) = site.projects.remembered(project)?.filter(|one| one.backend != backend) else {
-        return Ok(());
-    };
-    let look = site.look(&remembered.backend);
-    let secrets = site::no_secrets;
-    // One that does not answer may have something.
-    if let Ok(machine) = site.machine(&look, &secrets) {
-        let seen = site::seen(&machine, project)?;
-        if seen.networks.is_empty() && seen.volumes.is_empty() {
-            return Ok(());
-        }
-    }
-    Err(Failure::OtherBackend {
-        project: project.clone(),
-        found: remembered.backend,
-        wanted: backend.to_owned(),
-    })
+    Ok(perry_sandbox_engine::Site::new(&site.pipeline).refuse_other_backend(desired, backend)?)
 }
 
 fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
@@ -187,27 +145,6 @@ fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
             "warning: {names} belong to services that the project has no more: `--remove-orphans` removes them"
         ));
     }
-}
-
-/// Brings all images here before anything is made; whether nobody asked to stop meanwhile.
-fn fetch(
-    machine: &Machine<'_>,
-    desired: &Desired,
-    work: &Work,
-    interrupt: &Interrupt,
-) -> Result<bool, Failure> {
-    let mut done = BTreeSet::new();
-    for step in &work.steps {
-        let Act::Start { unit, .. } = &step.act else { continue };
-        let unit = desired.units.get(*unit).filter(|unit| done.insert(unit.service.as_str()));
-        let Some(unit) = unit else { continue };
-        if interrupt.is_asked() {
-            return Ok(false);
-        }
-        let failed = |source| EngineError::Fetch { service: unit.service.clone(), source };
-        machine.fetch(unit).map_err(failed)?;
-    }
-    Ok(true)
 }
 
 fn print(work: &Work, args: &UpArgs) -> Result<(), Failure> {

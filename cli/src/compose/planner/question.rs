@@ -1,23 +1,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use perry_sandbox_build::Builds;
-use perry_sandbox_compose::{Options, Project, Request, load};
+use perry_sandbox_compose::{Options, Project, Request};
 use perry_sandbox_pipeline::{Environment, Pipeline};
-use perry_sandbox_stack::{Demands, Desks, Host, Judged, Lock, Order, Stack, demand, judge};
+use perry_sandbox_stack::{
+    Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, demand, judge,
+};
 
 use super::args::DeskArgs;
 use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
-use crate::disk::Disk;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
-
-/// Far above the lock of any project.
-const MOST_LOCK: u64 = 4 * 1024 * 1024;
 
 /// A project, read and understood.
 #[derive(Debug)]
@@ -46,15 +43,9 @@ impl Question {
     ) -> Result<Self, Failure> {
         let options = Options::default();
         let request = request(cli, options)?;
-        let disk = Disk::of(&request);
-        let mut project = Project::new(load(&request, &disk)?, options, &disk)?;
+        let read = Understood::read(&request, &Disk::of(&request), services)?;
+        let Understood { project, mut stack, all_services, .. } = read;
         output::warnings(&project.warnings, &project.sources);
-        let all_services = project.service_names().into_iter().collect();
-        project.enable(services);
-        project.select(services)?;
-        project.drop_unused();
-        project.check_container_names()?;
-        let mut stack = Stack::read(&project)?;
         for text in scale {
             let wrong = || Failure::Usage(format!("--scale {text}: SERVICE=N is expected"));
             let (name, count) = text.split_once('=').ok_or_else(wrong)?;
@@ -104,7 +95,7 @@ impl Question {
 
     /// Where the project's lock is.
     pub(crate) fn lock_path(&self) -> PathBuf {
-        lock_path(&self.project.folder)
+        Lock::path(&self.project.folder)
     }
 
     /// The project's lock, if it has one.
@@ -121,23 +112,13 @@ impl Question {
     }
 }
 
-fn lock_path(folder: &str) -> PathBuf {
-    Path::new(folder).join("perry-compose.lock")
-}
-
 /// The lock of the project in this folder, if it has one.
 pub(crate) fn lock_of(folder: &str) -> Result<Option<Lock>, Failure> {
-    let path = lock_path(folder);
-    let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
-    let mut text = String::new();
-    match std::fs::File::open(&path) {
-        Ok(file) => {
-            file.take(MOST_LOCK).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fail(error.to_string())),
+    let fail = |error: LockError| Failure::Lock {
+        path: Lock::path(folder).display().to_string(),
+        error: error.to_string(),
     };
-    Lock::read(&text).map(Some).map_err(|error| fail(error.to_string()))
+    Lock::in_folder(folder).map_err(fail)
 }
 
 fn keep_only(stack: &mut Stack, services: &[String]) {

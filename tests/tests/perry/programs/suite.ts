@@ -5,6 +5,7 @@ import { atOnce } from "./atonce";
 import { calls } from "./calls";
 import { closing } from "./closing";
 import { containers, containersLater } from "./containers";
+import { graphs, graphsLater, graphsStay } from "./graphs";
 import { leaving } from "./leaving";
 import { pace } from "./pace";
 import { runs } from "./runs";
@@ -31,6 +32,12 @@ async function main(): Promise<void> {
     await containers();
   } else if (part === "containers-later") {
     await containersLater();
+  } else if (part === "graphs") {
+    await graphs();
+  } else if (part === "graphs-later") {
+    await graphsLater();
+  } else if (part === "graphs-stay") {
+    return graphsStay();
   } else if (part === "pace") {
     await pace();
   } else {

@@ -10,14 +10,14 @@ use perry_sandbox_compose::{FileError, Files, Kind, Request};
 
 /// The files of this machine.
 #[derive(Debug)]
-pub(crate) struct Disk {
+pub struct Disk {
     /// What the caller has named, which may be pipes.
     handed: BTreeSet<String>,
 }
 
 impl Disk {
     /// For a request that names these files.
-    pub(crate) fn of(request: &Request) -> Self {
+    pub fn of(request: &Request) -> Self {
         Self { handed: request.files.iter().chain(&request.env_files).cloned().collect() }
     }
 }

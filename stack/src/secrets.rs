@@ -1,0 +1,46 @@
+//! Where the values of a project's secrets come from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+
+use perry_sandbox_runner::{Secret, Secrets};
+
+use crate::model::{Stack, ValueSource};
+
+/// The values of a service's secrets, from the files and variables that the project names.
+///
+/// # Errors
+/// One has no source, or its source has no value.
+pub fn secrets_of(
+    stack: &Stack,
+    variables: &BTreeMap<String, String>,
+    service: &str,
+) -> Result<Secrets, String> {
+    let mut secrets = Secrets::default();
+    let service = stack.services.get(service).into_iter().flat_map(|service| &service.secrets);
+    let sources: BTreeSet<&String> = service.map(|mount| &mount.value.source).collect();
+    for source in sources {
+        let name = source.parse().map_err(|error| format!("{error}"))?;
+        let value = match stack.secrets.get(source) {
+            Some(ValueSource::File(path)) => {
+                let file =
+                    File::open(path).map_err(|error| format!("the secret `{source}`: `{path}`: {error}"))?;
+                Secret::read(&name, file)
+            }
+            Some(ValueSource::Variable(variable)) => {
+                let value = variables.get(variable).ok_or_else(|| {
+                    format!(
+                        "the secret `{source}` is to be the variable `{variable}`, which is not set: set it"
+                    )
+                })?;
+                Secret::of_bytes(&name, value.clone().into_bytes())
+            }
+            Some(ValueSource::Elsewhere(_) | ValueSource::Content(_)) | None => {
+                return Err(format!("the secret `{source}` has no source"));
+            }
+        };
+        let value = value.map_err(|error| error.to_string())?;
+        secrets.insert(name, value).map_err(|error| error.to_string())?;
+    }
+    Ok(secrets)
+}

@@ -1,0 +1,167 @@
+//! From a graph whose nodes are all allowed to what the engine brings up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use perry_sandbox_engine::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
+use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, Wish};
+use perry_sandbox_policy::{VolumeAccess, VolumeName};
+use perry_sandbox_reference::Digest;
+use perry_sandbox_runner::SandboxName;
+use perry_sandbox_stack::{Demand, Demands, Judged, Judgement};
+
+use crate::model::{Graph, Health, Node};
+use crate::strategy::Strategy;
+
+/// Who was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The policies.
+    pub policy: &'a PolicyChoice,
+    /// Who must have signed, beside them.
+    pub signer: &'a SignerChoice,
+    /// How registries are reached.
+    pub access: &'a AccessChoice,
+}
+
+/// What the desks have allowed of one node. They are asked again when it starts, and what they allow then must be the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// The image, by its digest.
+    pub image: String,
+    /// The digest of the plan.
+    pub plan: String,
+    /// The backend that the plan is for.
+    pub backend: String,
+}
+
+impl Approved {
+    /// The verdicts by node, of those that are allowed.
+    pub fn all(judged: &[Judged]) -> BTreeMap<String, Self> {
+        let one = |judged: &Judged| {
+            let Judgement::Allowed(allowed) = &judged.judgement else { return None };
+            let (plan, backend) = (allowed.plan.to_string(), allowed.backend.clone());
+            Some((judged.service.clone(), Self { image: judged.pinned(), plan, backend }))
+        };
+        judged.iter().filter_map(one).collect()
+    }
+}
+
+/// What there is to be; nothing if a node is not allowed. Pure.
+pub fn desire(
+    graph: &Graph,
+    demands: &Demands,
+    approved: &BTreeMap<String, Approved>,
+    asked: Asked<'_>,
+    strategy: Strategy,
+) -> Option<Desired> {
+    let mut waits = waits(graph);
+    if strategy == Strategy::ParallelSafe {
+        one_after_another(graph, &mut waits);
+    }
+    let mut units = Vec::new();
+    for name in graph.order() {
+        let (node, demand) = (graph.node(name)?, demands.services.get(name)?);
+        let after = waits.remove(name).unwrap_or_default();
+        units.push(unit(graph, (name, node), demand, approved.get(name)?, asked, after)?);
+    }
+    let used = |keys: fn(&Unit) -> &Vec<String>| -> BTreeSet<String> {
+        units.iter().flat_map(keys).cloned().collect()
+    };
+    let (networks, volumes) = (used(|unit| &unit.networks), used(|unit| &unit.volumes));
+    Some(Desired {
+        project: Project { name: graph.name().to_owned(), origin: origin(graph.name()) },
+        networks: networks.into_iter().map(|key| NetworkUnit { key, subnet: None }).collect(),
+        volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        services: graph.nodes().map(|(name, _)| name.to_owned()).collect(),
+        units,
+    })
+}
+
+/// A digest that no folder has: a graph is known by its name alone.
+pub(crate) fn origin(graph: &str) -> String {
+    Digest::of(format!("workload/{graph}").as_bytes()).hex().chars().take(16).collect()
+}
+
+fn unit(
+    graph: &Graph,
+    (name, node): (&str, &Node),
+    demand: &Demand,
+    approved: &Approved,
+    asked: Asked<'_>,
+    after: Vec<Wait>,
+) -> Option<Unit> {
+    let wish = demand.wish((&approved.image, None), asked.policy, asked.signer, asked.access)?;
+    let full = format!("{}-{name}", graph.name());
+    Some(Unit {
+        service: name.to_owned(),
+        replica: 1,
+        name: full.parse::<SandboxName>().ok().map(|_| full),
+        config: config(graph, name, node),
+        plan: approved.plan.clone(),
+        // Whoever asks by these words again, from another environment, asks for the backend that the verdict was about.
+        wish: Wish { backend: Some(approved.backend.clone()), ..wish },
+        upkeep: node.upkeep.clone(),
+        secrets: !node.secrets.is_empty(),
+        stop: StopHow { signal: None, grace: node.stop_grace },
+        after,
+        networks: demand.project.networks.iter().map(|one| one.network.to_string()).collect(),
+        volumes: demand.project.volumes.iter().map(|one| one.volume.to_string()).collect(),
+    })
+}
+
+/// A digest of all that the graph says of a node.
+fn config(graph: &Graph, name: &str, node: &Node) -> String {
+    let written = graph.written().pointer("/nodes").and_then(|nodes| nodes.get(name));
+    let text = format!("{}{:?}", written.map(ToString::to_string).unwrap_or_default(), node.variables());
+    Digest::of(text.as_bytes()).hex().to_owned()
+}
+
+type Waits = BTreeMap<String, Vec<Wait>>;
+
+fn waits(graph: &Graph) -> Waits {
+    let mut waits = Waits::new();
+    for edge in graph.edges() {
+        let wait = Wait { service: edge.to.clone(), until: edge.until, required: true, restart: false };
+        waits.entry(edge.from.clone()).or_default().push(wait);
+    }
+    waits
+}
+
+/// Those that share something start behind each other; that one fails is not the other's failure.
+fn one_after_another(graph: &Graph, waits: &mut Waits) {
+    for sharing in shared(graph) {
+        for (first, second) in sharing.iter().zip(sharing.iter().skip(1)) {
+            let waits = waits.entry((*second).to_owned()).or_default();
+            if waits.iter().any(|wait| wait.service == *first) {
+                continue;
+            }
+            let checked = graph.node(first).is_some_and(|node| node.health() == Health::Checked);
+            let until = if checked { Until::Healthy } else { Until::Started };
+            waits.push(Wait { service: (*first).to_owned(), until, required: false, restart: false });
+        }
+    }
+}
+
+/// Nodes that share a volume that one of them writes, or a port of the host, each list in the order of starts.
+fn shared(graph: &Graph) -> Vec<Vec<&str>> {
+    let mut volumes: BTreeMap<&VolumeName, (Vec<&str>, bool)> = BTreeMap::new();
+    let mut ports: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
+    for name in graph.order() {
+        let Some(node) = graph.node(name) else { continue };
+        for mount in &node.volumes {
+            let (users, written) = volumes.entry(&mount.volume).or_default();
+            *written |= mount.access == VolumeAccess::Write;
+            if users.last() != Some(&name) {
+                users.push(name);
+            }
+        }
+        for on in node.ports.iter().filter_map(|port| port.published.as_ref()) {
+            let users = ports.entry(on.socket().port()).or_default();
+            if users.last() != Some(&name) {
+                users.push(name);
+            }
+        }
+    }
+    let volumes = volumes.into_values().filter(|(_, written)| *written).map(|(users, _)| users);
+    volumes.chain(ports.into_values()).filter(|users| users.len() > 1).collect()
+}
