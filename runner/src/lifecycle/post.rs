@@ -166,8 +166,8 @@ impl Post {
         if *paused == wanted {
             return Err(if wanted { "it is paused already" } else { "it is not paused" }.to_owned());
         }
-        let first = self.first_process()?.pid;
-        let tops = || std::iter::once(first).chain(self.joined()).collect();
+        let first = self.first_process()?;
+        let tops = || self.tops(&first);
         if wanted {
             tree::freeze(&tops)?;
         } else {
@@ -179,9 +179,15 @@ impl Post {
 
     /// What it uses now.
     pub(super) fn measure(&self) -> Result<Load, String> {
-        let first = self.first_process()?.pid;
-        let tops: Vec<i32> = std::iter::once(first).chain(self.joined()).collect();
-        Ok(tree::measure(&tops))
+        Ok(tree::measure(&self.tops(&self.first_process()?)))
+    }
+
+    /// From whom its processes descend.
+    ///
+    /// SECURITY: the number of a first process that has ended may be another's.
+    fn tops(&self, first: &Target) -> Vec<i32> {
+        let alive = !peek_exited(first.process.as_fd());
+        alive.then_some(first.pid).into_iter().chain(self.joined()).collect()
     }
 
     /// The root folder of its first process.
