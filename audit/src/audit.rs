@@ -2,13 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use perry_sandbox_policy::Refusal;
-
 use crate::exposure::exposures;
 use crate::finding::{Finding, Target, TargetKind};
 use crate::grade::Grade;
 use crate::ignore::{Ignores, suppress};
-use crate::input::{Around, Host, Input, Outcome, Subject, Unread, read};
+use crate::input::{Around, Host, Input, Outcome, Refused, Subject, Unread, read};
 use crate::place::{Place, Texts};
 use crate::report::{Ran, Report};
 use crate::rule::{Check, Persona, Reporter, Rule, RuleId};
@@ -68,7 +66,7 @@ impl std::fmt::Debug for Request<'_> {
 pub fn audit(request: &Request<'_>) -> Report {
     let mut texts = Texts::default();
     let mut outcomes = Vec::new();
-    let around = Around { host: request.host, request: request.project };
+    let around = Around { host: request.host, request: request.project, today: request.today };
     let mut seen: Vec<String> = Vec::new();
     for input in request.inputs {
         if is_part(input, &seen) {
@@ -127,18 +125,17 @@ fn unreadable(outcome: &Outcome, texts: &Texts, findings: &mut Vec<Finding>) {
             found.help(help.clone());
         }
     }
-    for (refusal, place, related) in &outcome.refusals {
-        let rule = claims(refusal);
-        let mut reporter = Reporter::new(rule, texts, findings);
-        let evidence = format!("{} {}", refusal.code, texts.at(*place));
-        let found =
-            reporter.found(Grade::Refused, &file_of(*place), *place, evidence, refusal.message.clone());
+    for refused in &outcome.refusals {
+        let (refusal, place) = (&refused.refusal, refused.place);
+        let mut reporter = Reporter::new(claims(refused), texts, findings);
+        let evidence = format!("{} {}", refusal.code, texts.at(place));
+        let found = reporter.found(Grade::Refused, &file_of(place), place, evidence, refusal.message.clone());
         found.label(refusal.label.clone());
         if let Some(help) = &refusal.help {
             found.help(help.clone());
         }
-        if let (Some(place), Some((_, label))) = (related, &refusal.related) {
-            found.beside(*place, label.clone());
+        if let (Some(place), Some((_, label))) = (refused.related, &refusal.related) {
+            found.beside(place, label.clone());
         }
     }
 }
@@ -167,9 +164,9 @@ fn denied(subject: &Subject, denied: &[Denied], texts: &Texts, findings: &mut Ve
 }
 
 /// The rule whose subject a refusal is: the most special one that says so, which are those with the highest numbers.
-fn claims(refusal: &Refusal) -> &'static Rule {
+fn claims(refused: &Refused) -> &'static Rule {
     let claimed = rules::all().rev().find(|rule| {
-        rule.checks.iter().any(|check| matches!(check, Check::Refusal(claims) if claims(refusal)))
+        rule.checks.iter().any(|check| matches!(check, Check::Refusal(claims) if claims(refused)))
     });
     claimed.unwrap_or(rules::malformed())
 }

@@ -36,6 +36,7 @@ mod finding;
 mod fix;
 mod grade;
 mod ignore;
+mod import;
 mod input;
 mod launch;
 mod output;
@@ -43,6 +44,9 @@ mod place;
 mod report;
 mod rule;
 mod rules;
+mod seccomp;
+mod shape;
+mod trust;
 
 pub use audit::{Answer, Denied, Request, audit};
 pub use exposure::{CONTROLS, Control, Exposure, TargetExposure};
@@ -50,8 +54,9 @@ pub use finding::{Edit, Finding, Fix, Safety, SuppressedBy, Suppression, Target,
 pub use fix::{Allowed, Applied, Changed, apply};
 pub use grade::{Derivation, Grade, Loss, Precondition, Reach, Severity};
 pub use ignore::{Baseline, BaselineError, Ignores, Settings, SettingsError};
+pub use import::{ImportError, ImportLoss, Imported, KeyFile, LossKind, import};
 pub use input::{
-    Host, Input, Kind, NoHost, PolicyFile, ProfileFile, ProfileForm, Subject, TrustFile, TrustForm,
+    Host, Input, Kind, NoHost, PolicyFile, ProfileFile, ProfileForm, Refused, Subject, TrustFile, TrustForm,
 };
 pub use launch::{
     Build, Device, Engine, Hook, HostFile, Launch, LaunchLimits, Mount, MountKind, NamespaceMode, Namespaces,
@@ -62,3 +67,7 @@ pub use place::{FileId, Place, Placed, Position, Texts};
 pub use report::{Ran, Report, Summary, Verdict};
 pub use rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
 pub use rules::{CATALOGUE, Listed, rule};
+pub use seccomp::{
+    Arches, ArgTest, CallAnswer, Compare, Evidence, Filter, FilterRule, Gate, KernelVersion, Opening,
+};
+pub use trust::{Demand, DemandKind, Identity, IdentityPart, KeySource, TrustRule};

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use perry_sandbox_policy::Refusal;
-
 use crate::finding::{Finding, Target};
 use crate::grade::Grade;
-use crate::input::{PolicyFile, ProfileFile, TrustFile};
+use crate::input::{PolicyFile, ProfileFile, Refused, TrustFile};
 use crate::launch::{Launch, Stack};
 use crate::place::{Place, Texts};
 
@@ -65,7 +63,7 @@ pub enum Check {
     /// A policy that was read.
     Policy(fn(&PolicyFile, &mut Reporter<'_>)),
     /// Refusals of the policy's reader: those of which the function says so are this rule's.
-    Refusal(fn(&Refusal) -> bool),
+    Refusal(fn(&Refused) -> bool),
     /// A seccomp profile.
     Profile(fn(&ProfileFile, &mut Reporter<'_>)),
     /// A trust policy of another tool.

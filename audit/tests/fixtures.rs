@@ -130,7 +130,7 @@ const ELSEWHERE: &[(u16, &str)] = &[
 fn each_rule_finds_what_its_fixture_marks_and_nothing_else() {
     let mut without = Vec::new();
     let mut wrong = String::new();
-    for row in CATALOGUE.iter().filter(|row| row.rule.is_some()) {
+    for row in &CATALOGUE {
         let path = format!("{}/tests/fixtures/{}.txt", env!("CARGO_MANIFEST_DIR"), row.id);
         let Ok(fixture) = std::fs::read_to_string(&path) else {
             without.push(row.id.0);

@@ -13,6 +13,7 @@ mod exposure;
 mod fixes;
 mod fixtures;
 mod ignores;
+mod import;
 mod report;
 mod rules;
 mod support;

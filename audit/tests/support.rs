@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_audit::{Denied, Host, Ignores, Input, Persona, Report, Request, audit};
 use perry_sandbox_compose::{FileError, Files, Kind};
-use perry_sandbox_policy::{NoFiles, PolicyFiles};
+use perry_sandbox_policy::{FileError as PolicyFileError, PolicyFiles, SourceName};
 
 /// A file, and what is odd about it.
 #[derive(Debug, Clone, Default)]
@@ -49,9 +49,17 @@ impl Files for Memory {
     }
 }
 
+impl PolicyFiles for Memory {
+    fn read(&self, _policy: &SourceName, path: &str) -> Result<Vec<u8>, PolicyFileError> {
+        let held = self.0.get(&format!("/p/{path}"));
+        held.map(|held| held.text.clone().into_bytes())
+            .ok_or_else(|| PolicyFileError::NoFiles { path: path.to_owned() })
+    }
+}
+
 impl Host for Memory {
     fn policy_files(&self) -> &dyn PolicyFiles {
-        &NoFiles
+        self
     }
 
     fn changeable_by_others(&self, path: &str) -> Option<String> {

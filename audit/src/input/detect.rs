@@ -3,6 +3,7 @@
 use perry_sandbox_compose::{Mapping, Node, Value};
 
 use crate::launch::is_workload;
+use crate::seccomp::has_own_schema;
 
 /// How a seccomp profile is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum ProfileForm {
     Seccompiler,
     /// The YAML of the Kubernetes operator.
     Operator,
+    /// Our own TOML.
+    Own,
 }
 
 /// How a trust policy is written.
@@ -54,6 +57,9 @@ impl Kind {
 
 /// What can be said without building a tree: a policy by its schema, and a Compose file by the keys at its margin.
 pub(super) fn at_first_sight(text: &str) -> Option<Kind> {
+    if has_own_schema(text) {
+        return Some(Kind::Profile(ProfileForm::Own));
+    }
     if has_policy_schema(text) {
         return Some(Kind::Policy);
     }
@@ -64,6 +70,12 @@ pub(super) fn at_first_sight(text: &str) -> Option<Kind> {
 /// Whether a name says TOML: of that form only policies are audited.
 pub(super) fn is_toml(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("toml"))
+}
+
+/// Whether a line begins a table that only policies have: a policy that says no schema is still one, and refused.
+pub(super) fn has_policy_table(text: &str) -> bool {
+    let tables = ["[tier.", "[signer.", "[capability.", "[trust-root."];
+    text.lines().any(|line| tables.iter().any(|table| line.trim_start().starts_with(table)))
 }
 
 /// Whether a line says `schema = "perry-sandbox/policy…"`, as TOML or JSON.
@@ -77,7 +89,7 @@ fn has_policy_schema(text: &str) -> bool {
 }
 
 /// What the documents of a YAML or JSON text are.
-pub(super) fn by_tree(documents: &[Node]) -> Option<Kind> {
+pub(crate) fn by_tree(documents: &[Node]) -> Option<Kind> {
     let first = documents.iter().find(|document| document.mapping().is_some())?;
     let kind = first.get("kind").and_then(Node::text);
     if first.get("defaultAction").is_some() {

@@ -4,6 +4,7 @@ mod detect;
 mod gaps;
 mod host;
 mod overlay;
+mod policy;
 mod read;
 mod stack;
 mod subject;
@@ -11,7 +12,9 @@ mod unread;
 
 pub use detect::{Kind, ProfileForm, TrustForm};
 pub use host::{Host, NoHost};
-pub use subject::{Input, PolicyFile, ProfileFile, Subject, TrustFile};
+pub use policy::{PolicyFile, Refused};
+pub use subject::{Input, ProfileFile, Subject, TrustFile};
 
+pub(crate) use detect::by_tree;
 pub(crate) use read::{Around, Outcome, read};
 pub(crate) use unread::{Unread, UnreadKind, nearest};

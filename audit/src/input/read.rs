@@ -1,15 +1,16 @@
 //! From an input to a subject, or to what could not be read of it.
 
 use perry_sandbox_compose::{Budget, Node, Problem, Request, merged_with, parse_yaml};
-use perry_sandbox_policy::{Format, PolicySource, Refusal, SourceName, load};
 
-use super::detect::{at_first_sight, by_tree, is_toml};
+use super::detect::{at_first_sight, by_tree, has_policy_table, is_toml};
+use super::policy::{Refused, read_policy};
 use super::stack::read_stack;
-use super::subject::policy_place;
-use super::{Host, Input, Kind, PolicyFile, ProfileFile, Subject, TrustFile, Unread, UnreadKind};
+use super::{Host, Input, Kind, ProfileFile, Subject, TrustFile, Unread, UnreadKind};
 use crate::finding::{Target, TargetKind};
 use crate::launch::{Reader, Words, read_argv, read_pods};
 use crate::place::{FileId, Place, Texts};
+use crate::seccomp::read_profile;
+use crate::trust::read_trust;
 
 /// What surrounds the inputs.
 #[derive(Clone, Copy)]
@@ -17,6 +18,7 @@ pub(crate) struct Around<'a> {
     pub(crate) host: &'a dyn Host,
     /// The request that a Compose file is loaded by, without its files.
     pub(crate) request: &'a Request,
+    pub(crate) today: jiff::civil::Date,
 }
 
 /// What came of an input.
@@ -25,7 +27,7 @@ pub(crate) struct Outcome {
     pub(crate) subjects: Vec<Subject>,
     pub(crate) unread: Vec<Unread>,
     /// Refusals of the policy's reader, which rules claim.
-    pub(crate) refusals: Vec<(Refusal, Place, Option<Place>)>,
+    pub(crate) refusals: Vec<Refused>,
     /// Whether it was nothing that is audited, and nobody had named it.
     pub(crate) left_out: bool,
     /// The files that it was read from, by their paths.
@@ -71,7 +73,7 @@ fn file(
     let mut documents = None;
     let kind = match at_first_sight(text) {
         Some(kind) => Some(kind),
-        None if is_toml(name) => None,
+        None if is_toml(name) => has_policy_table(text).then_some(Kind::Policy),
         None => match parse(text) {
             Ok(read) => {
                 let kind = by_tree(&read);
@@ -95,8 +97,7 @@ fn file(
         Some(Kind::Policy) => policy((name, path, text), around, texts),
         Some(kind) => {
             let id = texts.add(name, path.map(str::to_owned), text);
-            let mut outcome =
-                documents.map_or_else(Outcome::default, |read| tree(kind, name, id, read, texts));
+            let mut outcome = tree(kind, name, id, &documents.unwrap_or_default(), texts);
             outcome.files.extend(path.map(str::to_owned));
             if !matches!(kind, Kind::Pod) {
                 outcome.unread.extend(changeable(path, id, around.host));
@@ -142,43 +143,42 @@ fn unparsed(
     Outcome { unread: unread.collect(), ..Outcome::default() }
 }
 
-fn tree(kind: Kind, name: &str, id: FileId, documents: Vec<Node>, texts: &Texts) -> Outcome {
+fn tree(kind: Kind, name: &str, id: FileId, documents: &[Node], texts: &Texts) -> Outcome {
+    let mut unread = Vec::new();
     let subject = match kind {
-        Kind::Pod => Subject::Stack(read_pods(&documents, Reader { files: &[id] }, texts.whole(id))),
+        Kind::Pod => Subject::Stack(read_pods(documents, Reader { files: &[id] }, texts.whole(id))),
         Kind::Profile(form) => {
-            let metadata = documents.first().and_then(|first| first.get("metadata")?.get("name")?.text());
-            let target = Target::new(TargetKind::Profile, metadata.unwrap_or(name));
-            Subject::Profile(ProfileFile { form, target, file: id, documents })
+            let read = read_profile(form, documents, id, texts);
+            unread = read.unread;
+            let target = Target::new(TargetKind::Profile, read.name.as_deref().unwrap_or(name));
+            let (filters, meaning) = (read.filters, read.meaning);
+            Subject::Profile(ProfileFile { form, target, file: id, filters, meaning })
         }
-        Kind::Trust(form) => Subject::Trust(TrustFile { form, file: id, documents }),
+        Kind::Trust(form) => {
+            let (rules, wrong) = read_trust(form, documents, id, texts);
+            unread = wrong;
+            Subject::Trust(TrustFile { form, file: id, rules })
+        }
         Kind::Policy | Kind::Compose => return Outcome::default(),
     };
-    Outcome { subjects: vec![subject], ..Outcome::default() }
+    Outcome { subjects: vec![subject], unread, ..Outcome::default() }
 }
 
-fn policy((name, path, text): (&str, Option<&str>, &str), around: Around<'_>, texts: &mut Texts) -> Outcome {
-    let id = texts.add(name, path.map(str::to_owned), text);
-    let source_name = SourceName::from(path.unwrap_or(name));
-    let format = if text.trim_start().starts_with('{') { Format::Json } else { Format::Toml };
-    let source = PolicySource { name: source_name.clone(), format, bytes: text.as_bytes().to_vec() };
+fn policy(file: (&str, Option<&str>, &str), around: Around<'_>, texts: &mut Texts) -> Outcome {
+    let path = file.1;
     let mut outcome = Outcome { files: path.map(str::to_owned).into_iter().collect(), ..Outcome::default() };
-    outcome.unread.extend(changeable(path, id, around.host));
-    match load(&[source], around.host.policy_files()) {
+    let id = match read_policy(file, around.host, around.today, texts) {
         Ok(policy) => {
-            outcome.subjects.push(Subject::Policy(Box::new(PolicyFile {
-                file: id,
-                name: source_name,
-                policy,
-            })));
+            let id = policy.file;
+            outcome.subjects.push(Subject::Policy(Box::new(policy)));
+            id
         }
-        Err(error) => {
-            let place = |span| policy_place(id, span);
-            outcome.refusals.extend(error.refusals().iter().map(|refusal| {
-                let related = refusal.related.as_ref().and_then(|(span, _)| place(*span));
-                (refusal.clone(), place(refusal.span).unwrap_or_else(|| first_line(id, texts)), related)
-            }));
+        Err((id, refused)) => {
+            outcome.refusals = refused;
+            id
         }
-    }
+    };
+    outcome.unread.extend(changeable(path, id, around.host));
     outcome
 }
 

@@ -1,12 +1,14 @@
 //! What rules look at.
 
-use perry_sandbox_compose::{Node, Request, Span};
-use perry_sandbox_policy::{Policy, SourceName};
+use perry_sandbox_compose::Request;
+use perry_sandbox_profiles::SeccompProfile;
 
-use super::{ProfileForm, TrustForm};
+use super::{PolicyFile, ProfileForm, TrustForm};
 use crate::finding::{Target, TargetKind};
-use crate::launch::{Reader, Stack};
-use crate::place::{FileId, Place};
+use crate::launch::Stack;
+use crate::place::FileId;
+use crate::seccomp::Filter;
+use crate::trust::TrustRule;
 
 /// Something to audit.
 #[derive(Debug, Clone)]
@@ -48,31 +50,7 @@ pub enum Subject {
     Trust(TrustFile),
 }
 
-/// A policy that was read.
-#[derive(Debug)]
-pub struct PolicyFile {
-    /// Its file.
-    pub file: FileId,
-    /// Its name among the policy's own sources.
-    pub name: SourceName,
-    /// The policy.
-    pub policy: Policy,
-}
-
-impl PolicyFile {
-    /// Where a span of the policy is; nothing for those of built-in tiers.
-    pub fn place(&self, span: perry_sandbox_policy::Span) -> Option<Place> {
-        policy_place(self.file, span)
-    }
-}
-
-/// The built-in tiers are a policy's first source, its one file the next.
-pub(super) fn policy_place(file: FileId, span: perry_sandbox_policy::Span) -> Option<Place> {
-    let offset = |offset: u32| usize::try_from(offset).ok();
-    (span.source == 1).then_some(Place { file, start: offset(span.start)?, end: offset(span.end)? })
-}
-
-/// A seccomp profile, as it is written.
+/// A seccomp profile.
 #[derive(Debug)]
 pub struct ProfileFile {
     /// How it is written.
@@ -81,33 +59,21 @@ pub struct ProfileFile {
     pub target: Target,
     /// Its file.
     pub file: FileId,
-    /// Its documents: one, but for YAML with several.
-    pub documents: Vec<Node>,
+    /// Its filters: one, but for a form with one a thread, and files of several documents.
+    pub filters: Vec<Filter>,
+    /// What it means, where it is in our own form.
+    pub meaning: Option<Box<SeccompProfile>>,
 }
 
-impl ProfileFile {
-    /// Where a part stands.
-    pub fn place(&self, span: Span) -> Option<Place> {
-        Reader { files: &[self.file] }.place(span)
-    }
-}
-
-/// A trust policy of another tool, as it is written.
+/// A trust policy of another tool.
 #[derive(Debug)]
 pub struct TrustFile {
     /// How it is written.
     pub form: TrustForm,
     /// Its file.
     pub file: FileId,
-    /// Its documents.
-    pub documents: Vec<Node>,
-}
-
-impl TrustFile {
-    /// Where a part stands.
-    pub fn place(&self, span: Span) -> Option<Place> {
-        Reader { files: &[self.file] }.place(span)
-    }
+    /// What it says.
+    pub rules: Vec<TrustRule>,
 }
 
 impl Subject {

@@ -48,6 +48,8 @@ pub struct Hook {
     pub privileged: Option<Placed<bool>>,
     /// The user that it asks for.
     pub user: Option<Placed<String>>,
+    /// Its words, with spaces between them.
+    pub command: Option<Placed<String>>,
 }
 
 /// A device of the host.

@@ -52,7 +52,8 @@ const ABOUT: [&str; 20] = [
 /// Values that are a switch, and no credential.
 const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "null", "none"];
 
-fn is_credential(name: &str) -> bool {
+/// Whether a name says that its value is a credential.
+pub(super) fn is_credential(name: &str) -> bool {
     let name = name.to_uppercase().replace(['-', '.'], "_");
     let parts: Vec<&str> = name.split('_').collect();
     if parts.last().is_some_and(|last| ABOUT.contains(last)) || name == "PWD" || name == "OLDPWD" {

@@ -6,15 +6,15 @@ use crate::input::Subject;
 use crate::place::{Place, Texts};
 use crate::rule::{Rule, RuleId};
 
-/// Every rule that is written, in order of numbers.
+/// Every rule, in order of numbers.
 pub(crate) fn all() -> impl DoubleEndedIterator<Item = &'static Rule> {
-    CATALOGUE.iter().filter_map(|row| row.rule)
+    CATALOGUE.iter().map(|row| row.rule)
 }
 
 /// The rule of a number.
 pub fn rule(id: RuleId) -> Option<&'static Rule> {
     let at = CATALOGUE.binary_search_by_key(&id, |row| row.id).ok()?;
-    CATALOGUE.get(at)?.rule
+    CATALOGUE.get(at).map(|row| row.rule)
 }
 
 /// What a refusal is that no other rule claims.

@@ -1,8 +1,9 @@
 //! A policy of an unknown version.
 
 use crate::grade::Grade;
+use crate::input::Refused;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
-use perry_sandbox_policy::{Refusal, RefusalCode};
+use perry_sandbox_policy::RefusalCode;
 
 pub(super) static RULE: Rule = Rule {
     id: RuleId(2),
@@ -16,9 +17,9 @@ pub(super) static RULE: Rule = Rule {
     cwe: &[20],
     cis: &[],
     page: include_str!("../../pages/PSB002.md"),
-    checks: &[Check::Refusal(refused)],
+    checks: &[Check::Refusal(claims)],
 };
 
-fn refused(refusal: &Refusal) -> bool {
-    matches!(refusal.code, RefusalCode::Schema)
+fn claims(refused: &Refused) -> bool {
+    matches!(refused.refusal.code, RefusalCode::Schema)
 }

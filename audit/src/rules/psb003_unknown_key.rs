@@ -1,8 +1,9 @@
 //! A key that nothing reads.
 
 use crate::grade::Grade;
+use crate::input::Refused;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
-use perry_sandbox_policy::{Refusal, RefusalCode};
+use perry_sandbox_policy::RefusalCode;
 
 pub(super) static RULE: Rule = Rule {
     id: RuleId(3),
@@ -14,9 +15,9 @@ pub(super) static RULE: Rule = Rule {
     cwe: &[20],
     cis: &[],
     page: include_str!("../../pages/PSB003.md"),
-    checks: &[Check::Reading, Check::Refusal(refused)],
+    checks: &[Check::Reading, Check::Refusal(claims)],
 };
 
-fn refused(refusal: &Refusal) -> bool {
-    matches!(refusal.code, RefusalCode::UnknownKey)
+fn claims(refused: &Refused) -> bool {
+    matches!(refused.refusal.code, RefusalCode::UnknownKey)
 }

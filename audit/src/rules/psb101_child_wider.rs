@@ -1,8 +1,9 @@
 //! A tier that allows more than what it extends.
 
 use crate::grade::Grade;
+use crate::input::Refused;
 use crate::rule::{Check, Persona, Remedy, Rule, RuleId};
-use perry_sandbox_policy::{Refusal, RefusalCode};
+use perry_sandbox_policy::RefusalCode;
 
 pub(super) static RULE: Rule = Rule {
     id: RuleId(101),
@@ -14,9 +15,9 @@ pub(super) static RULE: Rule = Rule {
     cwe: &[269],
     cis: &[],
     page: include_str!("../../pages/PSB101.md"),
-    checks: &[Check::Refusal(refused)],
+    checks: &[Check::Refusal(claims)],
 };
 
-fn refused(refusal: &Refusal) -> bool {
-    matches!(refusal.code, RefusalCode::Wider)
+fn claims(refused: &Refused) -> bool {
+    refused.is(&[RefusalCode::Wider]) && refused.is_at(&["tier"])
 }

@@ -1,9 +1,9 @@
 //! A profile that allows what it does not name.
 
 use crate::grade::{Derivation, Grade, Precondition, Reach};
-use crate::input::{ProfileFile, ProfileForm};
+use crate::input::ProfileFile;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
-use perry_sandbox_compose::Mapping;
+use crate::seccomp::CallAnswer;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::Host);
 
@@ -23,23 +23,13 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(profile: &ProfileFile, reporter: &mut Reporter<'_>) {
-    for document in &profile.documents {
-        let default = match profile.form {
-            ProfileForm::Docker => document.get("defaultAction"),
-            ProfileForm::Operator => document.get("spec").and_then(|spec| spec.get("defaultAction")),
-            ProfileForm::Seccompiler => None,
-        };
-        let filters = document.mapping().into_iter().flat_map(Mapping::iter);
-        let threads = filters
-            .filter_map(|(_, filter)| filter.get("default_action").or_else(|| filter.get("mismatch_action")));
-        let threads = threads.filter(|_| profile.form == ProfileForm::Seccompiler);
-        for action in default.into_iter().chain(threads) {
-            let (Some(text), Some(place)) = (action.text(), profile.place(action.span)) else { continue };
-            if matches!(text, "SCMP_ACT_ALLOW" | "allow") {
-                let message =
-                    "every call that the profile does not name is allowed, those of the next kernel too";
-                reporter.found(GRADE, &profile.target, place, text, message).label("allows by default");
-            }
+    for default in profile.filters.iter().map(|filter| &filter.default) {
+        if default.value == CallAnswer::Allow {
+            let message =
+                "every call that the profile does not name is allowed, those of the next kernel too";
+            reporter
+                .found(GRADE, &profile.target, default.place, "default", message)
+                .label("allows by default");
         }
     }
 }

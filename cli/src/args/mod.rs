@@ -20,7 +20,8 @@ pub(crate) use engine::{EngineArgs, EngineCommand, EngineImageCommand, NetworkCo
 pub(crate) use image::{AccessArgs, ImageArgs, ImageCommand, InspectArgs, ListArgs, PullArgs, RemoveArgs};
 pub(crate) use later::Later;
 pub(crate) use policy::{
-    CheckArgs, DiffArgs, ExplainArgs, FormatArgs, InitArgs, PolicyArgs, PolicyCommand, PolicyFileArgs,
+    CheckArgs, DiffArgs, ExplainArgs, FormatArgs, ImportArgs, InitArgs, PolicyArgs, PolicyCommand,
+    PolicyFileArgs,
 };
 pub(crate) use profile::{
     CheckProfileArgs, DiffProfilesArgs, NarrowArgs, ProfileArgs, ProfileCommand, RecordArgs, ShowArgs,

@@ -65,6 +65,8 @@ pub(crate) enum PolicyCommand {
     Schema(SchemaArgs),
     /// Write a first policy to start from
     Init(InitArgs),
+    /// Write a `policy.json` or `ClusterImagePolicy` as a policy
+    Import(ImportArgs),
 }
 
 /// Arguments of `policy check`.
@@ -129,4 +131,24 @@ pub(crate) struct InitArgs {
     /// File to write; it must not exist [default: standard output]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Arguments of `policy import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Write what can be said, though something is left out; images that it was for are denied
+    #[arg(long)]
+    pub(crate) partial: bool,
+
+    /// File to write, with keys beside it; none of them may exist [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print JSON: the file that was written, or the text, and what is not as it was
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// A `policy.json` of containers/image or a `ClusterImagePolicy` of policy-controller; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }

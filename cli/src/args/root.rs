@@ -126,6 +126,7 @@ impl Command {
                 PolicyCommand::Fmt(args) => args.json,
                 PolicyCommand::Schema(args) => args.json,
                 PolicyCommand::Init(args) => args.json,
+                PolicyCommand::Import(args) => args.json,
             },
             Self::Profile(args) => match &args.command {
                 ProfileCommand::Show(args) => args.format == ShownAs::Json,

@@ -8,6 +8,7 @@ mod doctor;
 mod engine;
 mod explain;
 mod image;
+mod import;
 mod install;
 mod log;
 mod policy;

@@ -1,4 +1,4 @@
-//! `policy check`, `fmt`, `diff`, `schema`, `init`.
+//! `policy check`, `fmt`, `diff`, `schema`, `init`; `import` is beside this.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
@@ -24,6 +24,7 @@ pub(crate) fn policy(args: &PolicyArgs, environment: &Environment) -> anyhow::Re
         PolicyCommand::Diff(args) => compare(args, environment),
         PolicyCommand::Schema(_) => output::json(&schema()).map(|()| Exit::Done),
         PolicyCommand::Init(args) => begin(args),
+        PolicyCommand::Import(args) => super::import::import_policy(args),
     }
 }
 

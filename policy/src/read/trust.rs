@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{ProfileDoc, RootDoc};
 use super::reader::Reader;
-use super::tree::Node;
+use super::tree::{Node, Value};
 use crate::at::At;
 use crate::entries::{ImageRule, Provenance, SignedAs};
 use crate::identity::SubjectPattern;
@@ -102,7 +102,8 @@ impl Reader<'_> {
         let repository = self.optional(node, "repository", Self::parsed);
         let digests = node.entry("digests").map(|entry| {
             let items = self.parsed_list(&entry.node);
-            if items.is_empty() {
+            // Items that cannot be read have said so.
+            if matches!(&entry.node.value, Value::List(written) if written.is_empty()) {
                 self.bad(
                     &entry.node,
                     "no image has a digest of an empty list: list one, or leave the key out",

@@ -97,6 +97,22 @@ pub enum ProfileError {
     },
 }
 
+impl ProfileError {
+    /// Gives the line that is wrong, from 1, where the reader knows it.
+    pub const fn line(&self) -> Option<usize> {
+        match self {
+            Self::Syntax { line, .. } => *line,
+            Self::Size { line, .. }
+            | Self::Call { line, .. }
+            | Self::Answer { line, .. }
+            | Self::Condition { line, .. }
+            | Self::Evidence { line, .. }
+            | Self::Clash { line, .. } => Some(*line),
+            Self::TooLong { .. } | Self::Schema { .. } | Self::Name(_) => None,
+        }
+    }
+}
+
 fn place(line: Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!(" at line {line}"))
 }

@@ -163,6 +163,37 @@ fn formatting_and_beginning_a_policy_answer_in_json() {
 }
 
 #[test]
+fn a_trust_policy_is_imported_whole_or_told_of() {
+    let home = Home::new(As::Ordinary);
+    let trust = |requirements: &str, scope: &str| {
+        format!(
+            r#"{{"default": [{{"type": "reject"}}], "transports": {{"docker": {{"{scope}": {requirements}}}}}}}"#
+        )
+    };
+    let key = r#"[{"type": "sigstoreSigned", "keyPath": "/k.pub", "rekorPublicKeyPath": "/r.pub"}]"#;
+    std::fs::write(home.path().join("policy.json"), trust(key, "registry.example/acme"))
+        .expect("it is written");
+    let whole = home.run(&["policy", "import", "policy.json"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
+    assert!(whole.stdout.contains("repository = \"registry.example/acme\""), "{whole:?}");
+
+    std::fs::write(home.path().join("policy.json"), trust(key, "registry.example")).expect("it is written");
+    let lossy = home.run(&["policy", "import", "policy.json", "--output", "mine.toml"]);
+    assert_eq!(lossy.code, 1, "{lossy:?}");
+    assert!(lossy.stderr.contains("policy.json:1:67: left out: a whole registry"), "{lossy:?}");
+    assert!(!home.path().join("mine.toml").exists(), "what leaves something out is not written");
+    let partial = ["policy", "import", "policy.json", "--partial", "--json", "--output", "mine.toml"];
+    let ran = home.run(&partial);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(
+        (ran.code, &report["file"], &report["losses"][0]["kind"]),
+        (1, &"mine.toml".into(), &"left-out".into())
+    );
+    let again = home.run(&partial);
+    assert_eq!(again.code, 2, "an existing file is never overwritten: {again:?}");
+}
+
+#[test]
 fn a_pinned_policy_digest_must_match() {
     let home = Home::new(As::Ordinary);
     let checked = json(&home, &["policy", "check", "--json", POLICY]);

@@ -36,6 +36,11 @@ impl Services<'_> {
             .map(|hook| Hook {
                 privileged: read.boolean(hook.get("privileged")),
                 user: read.text(hook.get("user")),
+                command: hook.get("command").and_then(|node| {
+                    let words: Vec<String> =
+                        read.texts(Some(node)).into_iter().map(|word| word.value).collect();
+                    Some(Placed::new(words.join(" "), read.place(node.span)?))
+                }),
             })
             .collect();
         launch.cap_add = read.texts(node.get("cap_add"));
