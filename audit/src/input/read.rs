@@ -85,9 +85,13 @@ fn file(
     };
     match kind {
         Some(Kind::Compose) => {
-            let place = path.map_or_else(|| format!("/{name}"), str::to_owned);
+            let folder = around.request.current_folder.trim_end_matches('/');
+            let place = path.map_or_else(|| format!("{folder}/{name}"), str::to_owned);
             let files = if path.is_some() { merged_with(&place, around.host) } else { vec![place.clone()] };
-            let request = Request { files, ..around.request.clone() };
+            // A text that is in no file has no folder to be called after.
+            let unnamed = || path.is_none().then(|| "project".to_owned());
+            let project_name = around.request.project_name.clone().or_else(unnamed);
+            let request = Request { files, project_name, ..around.request.clone() };
             read_stack(&request, Some((&place, bytes)), around.host, texts)
         }
         Some(Kind::Policy) => policy((name, path, text), around, texts),

@@ -147,6 +147,14 @@ fn fixes_are_written_and_what_they_end_is_not_found_again() {
 }
 
 #[test]
+fn standard_input_is_audited_whatever_the_folder() {
+    let home = home();
+    let stack = b"services:\n  web:\n    image: a\n    pid: host\n";
+    let ran = home.run_with_input(&["audit", "-"], stack);
+    assert!(ran.code == 1 && ran.stdout.contains("<standard input>:4:10"), "{ran:?}");
+}
+
+#[test]
 fn a_baseline_is_written_and_holds() {
     let home = with("services:\n  web:\n    image: a\n    privileged: true\n");
     assert_eq!(home.run(&["audit", "--write-baseline", "base.json", "compose.yaml"]).code, 1);
