@@ -3,10 +3,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
     reason = "in tests a surprise must stop the test"
 )]
 
+mod corpus;
 mod exposure;
 mod fixes;
 mod fixtures;

@@ -25,6 +25,8 @@ pub struct Desired {
     pub networks: Vec<NetworkUnit>,
     /// Volumes.
     pub volumes: Vec<VolumeUnit>,
+    /// Volumes of others that must be there, by what their backend calls them.
+    pub outside: BTreeSet<String>,
     /// Replicas of services, each behind those that it needs.
     pub units: Vec<Unit>,
     /// All services of the project, also those that are not asked for now: what belongs to another is an orphan.

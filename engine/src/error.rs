@@ -116,7 +116,7 @@ pub enum EngineError {
     },
     /// A network that is not as the files say.
     #[error(
-        "the network `{key}` has the addresses {found}, and the files say {wanted}: run `perry-compose down` first"
+        "the network `{key}` has the addresses {found}, and the files say {wanted}: to replace it, the sandboxes in it have to be made anew, so leave `--no-recreate` out"
     )]
     OtherNetwork {
         /// The network.
@@ -126,6 +126,11 @@ pub enum EngineError {
         /// Those that it is to have.
         wanted: String,
     },
+    /// A volume that is made elsewhere is not there.
+    #[error(
+        "there is no volume `{0}`: the files say that it is `external`, so it is not made here; make it first (`perry-sandbox engine volume create`, or the project that it is of), or leave `external` out"
+    )]
+    NoVolume(String),
     /// The name is more than one folder's project.
     #[error(
         "there are projects `{0}` of several folders: give the command in the folder of the one that is meant"

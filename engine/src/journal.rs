@@ -22,6 +22,17 @@ pub enum Undo {
         /// Its name in the project.
         key: String,
     },
+    /// Makes the network again that this run has replaced, and removes what it has put there.
+    NetworkAgain {
+        /// Its name in the project.
+        key: String,
+        /// Its addresses.
+        subnet: Option<String>,
+        /// A digest of where its project comes from.
+        origin: String,
+        /// The run that had made it.
+        run: String,
+    },
     /// Removes the volume, if this run has made it.
     RemoveVolume {
         /// Its name in the project.

@@ -172,7 +172,10 @@ pub(crate) fn condition(info: &SandboxInfo) -> Condition {
             },
             (Some(limit), _) => Condition::Lost(format!("was ended at its limit of {limit}")),
             (None, Some(End::Killed(signal))) => Condition::Lost(format!("was killed by signal {signal}")),
-            (None, None) => Condition::Lost("was lost".to_owned()),
+            (None, None) => {
+                let why = finish.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                Condition::Lost(format!("was lost{why}"))
+            }
         },
     }
 }
@@ -198,7 +201,9 @@ impl World for Machine<'_> {
             let networks = networks.map_err(broken)?.map_err(failed)?.into_iter();
             seen.networks
                 .extend(networks.filter_map(|one| resource(project, &one.name, &one.labels, one.subnets)));
-            let volumes = volumes.map_err(failed)?.into_iter();
+            let volumes = volumes.map_err(failed)?;
+            seen.all_volumes.extend(volumes.iter().map(|one| one.name.to_string()));
+            let volumes = volumes.into_iter();
             seen.volumes
                 .extend(volumes.filter_map(|one| resource(project, &one.name, &one.labels, Vec::new())));
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::desired::{NetworkUnit, StopHow, Until, VolumeUnit};
+use crate::world::SeenResource;
 
 /// Steps that are taken, and undone if one fails; then those that tidy up, which are not undone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -69,6 +70,15 @@ pub enum Begins {
 pub enum Act {
     /// A network is made.
     CreateNetwork(NetworkUnit),
+    /// A network with other addresses takes the place of one that nobody is in any more.
+    ReplaceNetwork {
+        /// The network that is made.
+        #[serde(flatten)]
+        network: NetworkUnit,
+        /// The one that goes.
+        #[serde(skip)]
+        was: SeenResource,
+    },
     /// A volume is made.
     CreateVolume(VolumeUnit),
     /// A replica is there already, as it is to be.
@@ -140,6 +150,7 @@ impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateNetwork(network) => write!(f, "create network {}", network.key),
+            Self::ReplaceNetwork { network, .. } => write!(f, "replace network {}", network.key),
             Self::CreateVolume(volume) => write!(f, "create volume {}", volume.key),
             Self::Keep { name, .. } => write!(f, "keep {name}"),
             Self::Stop { name, .. } => write!(f, "stop {name}"),

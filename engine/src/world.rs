@@ -1,5 +1,7 @@
 //! What there is, and what can be done to it.
 
+use std::collections::BTreeSet;
+
 use perry_sandbox_runner::Health;
 
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
@@ -15,6 +17,8 @@ pub struct Seen {
     pub networks: Vec<SeenResource>,
     /// Volumes.
     pub volumes: Vec<SeenResource>,
+    /// What the backends call all their volumes of ours, whosever they are.
+    pub all_volumes: BTreeSet<String>,
 }
 
 impl Seen {

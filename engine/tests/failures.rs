@@ -59,6 +59,18 @@ fn what_ran_before_runs_again_with_its_name() {
 }
 
 #[test]
+fn a_network_that_was_replaced_is_there_again() {
+    let before = || {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        fake
+    };
+    let mut changed = shop();
+    changed.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    assert!(fails_everywhere(&before, &changed) >= 10, "its old one and its new one beside the sandboxes");
+}
+
+#[test]
 fn a_replacement_that_does_not_become_well_gives_its_place_back() {
     let fake = Fake::new(&[("db", Nature::Heals), ("job", Nature::Ends(0)), ("web c2", Nature::Ends(1))]);
     up(&fake, &shop(), "r1").1.unwrap();

@@ -1,5 +1,6 @@
 //! A world in memory that fails at a given call, and can be compared with what it was.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 use perry_sandbox_engine::{
@@ -256,6 +257,7 @@ pub(crate) fn shop() -> Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
         networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
         volumes: vec![VolumeUnit { key: "data".to_owned() }],
+        outside: BTreeSet::new(),
         services: units.iter().map(|unit| unit.service.clone()).collect(),
         units,
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Down, EngineError, Recreate, Unit, Up, Work, World as _, down, end, reconcile};
+use perry_sandbox_engine::{
+    Down, EngineError, Recreate, Seen, Unit, Up, Work, World as _, down, end, reconcile,
+};
 use proptest::prelude::*;
 
 use crate::fake::{Fake, Silence, kind_world, shop, unit, up};
@@ -145,12 +147,25 @@ fn another_folders_project_of_the_name_is_not_touched() {
 }
 
 #[test]
-fn a_network_with_other_addresses_is_refused() {
+fn a_network_with_other_addresses_is_replaced_behind_the_end_of_all_in_it() {
     let fake = kind_world();
     up(&fake, &shop(), "r1").1.unwrap();
     let mut other = shop();
     other.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
-    let error = reconcile(&other, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap_err();
+    let seen = fake.seen("shop").unwrap();
+    let work = reconcile(&other, &seen, Up::default(), "r2").unwrap();
+    let text = work.to_string();
+    let running = seen.replicas.iter().filter(|one| one.condition.is_running()).count();
+    let head: Vec<&str> = text.lines().take(running + 1).collect();
+    assert!(head[..running].iter().all(|line| line.contains("stop shop-")), "{text}");
+    let after: Vec<String> = (1..=running).map(|step| step.to_string()).collect();
+    let replace = format!("replace network back  after {}", after.join(", "));
+    assert!(head[running].ends_with(&replace), "{text}");
+    assert_eq!(text.matches("stop ").count(), running, "each is ended once: {text}");
+    up(&fake, &other, "r2").1.unwrap();
+    assert!(!next(&fake, &other, Up::default()).iter().any(|act| act.contains("network")), "it is there now");
+    let never = Up { recreate: Recreate::Never, ..Up::default() };
+    let error = reconcile(&other, &seen, never, "r2").unwrap_err();
     assert!(matches!(error, EngineError::OtherNetwork { .. }), "{error}");
 }
 
@@ -207,4 +222,16 @@ proptest! {
         prop_assert_eq!(end(&fake, "shop", &ending, &Silence), Vec::new());
         prop_assert_eq!(fake.world(), Fake::default().world());
     }
+}
+
+#[test]
+fn a_volume_of_others_must_be_there_and_is_neither_made_nor_removed() {
+    let mut desired = shop();
+    desired.outside.insert("other_rows".to_owned());
+    let up = |seen: &Seen| reconcile(&desired, seen, Up::default(), "r1");
+    let missing = up(&Seen::default()).unwrap_err();
+    assert!(matches!(&missing, EngineError::NoVolume(name) if name == "other_rows"), "{missing}");
+    let seen = Seen { all_volumes: ["other_rows".to_owned()].into(), ..Seen::default() };
+    let text = up(&seen).unwrap().to_string();
+    assert!(text.contains("create volume data") && !text.contains("other_rows"), "{text}");
 }

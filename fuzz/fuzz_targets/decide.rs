@@ -5,7 +5,7 @@
 #![no_main]
 
 use jiff::Timestamp;
-use perry_sandbox_policy::{
+use perry_sandbox_policy::{WantedMount, 
     BackendFacts, Control, Enforcement, Evidence, HostFacts, ImageDefaults, IsolationLevel, NoFiles, PolicySource,
     Request, SignatureFormat, Target, Terminal, Verdict, VerifiedIdentity, VerifiedSignature, WantedGrants,
     WantedLimits, decide, explain, load,
@@ -63,8 +63,8 @@ impl Asked {
             "program" => request.entrypoint = Some(value),
             "env" => drop(request.env.insert(value.clone(), value)),
             "egress" => request.grants.egress.push(value),
-            "read" => request.grants.mounts_read.push(value),
-            "write" => request.grants.mounts_write.push(value),
+            "read" => request.grants.mounts_read.extend(value.parse::<WantedMount>()),
+            "write" => request.grants.mounts_write.extend(value.parse::<WantedMount>()),
             "secret" => request.grants.secrets.extend(value.parse().ok()),
             "device" => request.grants.devices.push(value),
             "signed" => evidence.signatures.extend(signature(&value, &evidence.manifest)),

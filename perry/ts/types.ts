@@ -12,9 +12,9 @@ export interface PolicyText {
 export interface Grants {
   /** Hosts and ports that may be reached, such as `"api.example.com:443"`. */
   egress?: string[];
-  /** Host folders to read, at the same path inside. */
+  /** Host folders and files to read: `"/path"` is seen at the same path inside, `"/path:/target"` at the target. */
   read?: string[];
-  /** Host folders to write, at the same path inside. */
+  /** Host folders and files to write, written as those to read. */
   write?: string[];
   /** Host folders with programs to execute, at the same path inside; nobody has verified them. */
   exec?: string[];

@@ -1,7 +1,5 @@
 //! Past the verdict: a refusal goes into the trail, and only an approval can start something.
 
-use std::path::{Path, PathBuf};
-
 use jiff::Timestamp;
 use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
@@ -70,45 +68,6 @@ impl Pipeline {
         record::refusal(asked, trail.as_ref())?;
         Ok(None)
     }
-
-    /// Refuses an approval with a mount that would show what decides about runs. [`Pipeline::admit`] does this too; who
-    /// only explains must do it, to say what a run would.
-    ///
-    /// SECURITY: a mount that shows our own store, records or policies would let a program change what the next run
-    /// trusts; so would one that shows the keys and trust roots that a policy names.
-    ///
-    /// # Errors
-    /// [`PipelineError::OwnFolder`].
-    pub fn check_mounts(&self, asked: &Asked<'_>) -> Result<(), PipelineError> {
-        let Answer::Decided(decided) = &asked.answer else { return Ok(()) };
-        let Verdict::Allow(plan) = &decided.verdict else { return Ok(()) };
-        if plan.mounts.is_empty() {
-            return Ok(());
-        }
-        let environment = &self.environment;
-        let own = [&environment.data_dir, &environment.runtime_dir].into_iter();
-        let own: Vec<_> = own
-            .chain(&asked.policy_files)
-            .chain(&environment.default_policies)
-            .map(|path| resolved(path))
-            .collect();
-        for mount in &plan.mounts {
-            let shown = resolved(Path::new(&mount.path));
-            if let Some(own) = own.iter().find(|own| own.starts_with(&shown) || shown.starts_with(own)) {
-                return Err(PipelineError::OwnFolder { mount: mount.path.clone(), own: own.clone() });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The path without links. Of one that is not there, as far as it is there: it could be made where the links lead.
-fn resolved(path: &Path) -> PathBuf {
-    let found = path.ancestors().find_map(|there| {
-        let rest = path.strip_prefix(there).ok()?;
-        Some(there.canonicalize().ok()?.join(rest))
-    });
-    found.unwrap_or_else(|| path.to_owned())
 }
 
 impl Admitted<'_> {
@@ -271,23 +230,5 @@ impl Admitted<'_> {
     /// Writes down that it may not join, because the sandbox runs under another plan.
     pub(crate) fn changed(&self) -> Result<(), PipelineError> {
         record::other_plan(self.asked, self.trail.as_ref())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_there_yet_is_found_where_links_lead() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = folder.path().canonicalize().unwrap().join("real");
-        std::fs::create_dir(&real).unwrap();
-        let link = folder.path().join("home");
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        let policy = ".config/perry-sandbox/policy.toml";
-        assert_eq!(resolved(&link.join(policy)), real.join(policy));
-        assert_eq!(resolved(&link), real);
-        assert_eq!(resolved(Path::new("/nonexistent/x")), Path::new("/nonexistent/x"));
     }
 }

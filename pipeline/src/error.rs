@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::environment::EnvironmentError;
 use crate::files::FileError;
+use crate::mounts::SourceError;
 use crate::recording::RecordingError;
 
 /// What kind of failure it is: consumers turn it into an exit code or a status.
@@ -130,6 +131,9 @@ pub enum PipelineError {
         /// What it would show.
         own: PathBuf,
     },
+    /// Something of the host that cannot be mounted.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The pinned backend is not here.
     #[error(
         "there is no backend `{0}`: this version has {names}; `perry-sandbox backends` shows what each enforces here",
@@ -228,6 +232,7 @@ impl PipelineError {
             | Self::UnknownCapability { .. }
             | Self::NoImageRule(_)
             | Self::OwnFolder { .. } => Class::Denied,
+            Self::Source(error) => of_source(error),
             Self::NoBackend(_) | Self::DeadBackend { .. } => Class::NotAvailable,
             Self::NotStored(_) => Class::NotFound,
             Self::Credentials(_) | Self::Trail(_) | Self::Environment(_) | Self::Kept(_) => Class::Failure,
@@ -308,6 +313,15 @@ fn of_unpack(error: &UnpackError) -> Class {
     }
 }
 
+const fn of_source(error: &SourceError) -> Class {
+    match error {
+        SourceError::Missing(_) | SourceError::Link { .. } => Class::Usage,
+        SourceError::Special(_) => Class::Denied,
+        SourceError::SingleFile { .. } => Class::NotAvailable,
+        SourceError::Unreadable { .. } => Class::Failure,
+    }
+}
+
 const fn of_secrets(error: &SecretError) -> Class {
     if matches!(error, SecretError::NotGranted(_)) { Class::Denied } else { Class::Usage }
 }
@@ -346,7 +360,7 @@ fn of_lifecycle(error: &LifecycleError) -> Class {
         | LifecycleError::OtherImage { .. }
         | LifecycleError::OtherPlan { .. }
         | LifecycleError::StillRunning(_) => Class::Conflict,
-        LifecycleError::NotJoined { .. } => Class::NotAvailable,
+        LifecycleError::NotJoined { .. } | LifecycleError::NotReached { .. } => Class::NotAvailable,
         LifecycleError::Launch(error) => of_launch(error),
         LifecycleError::Failed { kind: FailureKind::ProgramNotFound, .. } => Class::ProgramNotFound,
         LifecycleError::Failed { kind: FailureKind::ProgramNotExecutable, .. } => Class::ProgramNotExecutable,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use perry_sandbox_pipeline::{
     Answer, Environment, KeyChoice, Pipeline, PipelineError, PolicyChoice, PolicyInput, TargetChoice, Wish,
 };
-use perry_sandbox_policy::Verdict;
+use perry_sandbox_policy::{Verdict, WantedMount};
 
 fn pipeline(home: &Path) -> Pipeline {
     let lookup = |name: &str| (name == "HOME").then(|| OsString::from(home));
@@ -129,7 +129,7 @@ fn a_mount_that_shows_the_callers_own_key_is_refused() {
         policy: PolicyChoice { inputs: vec![policy], require: None },
         ..Wish::of(TargetChoice::Image(format!("oci:{}", hello.join("image").display())))
     };
-    wish.grants.mounts_read = vec![keys.display().to_string()];
+    wish.grants.mounts_read = vec![WantedMount::in_place(keys.display().to_string())];
     let admitted = |wish: &Wish| pipeline.admit(&pipeline.ask(wish, None).unwrap()).map(|it| it.is_some());
     assert!(admitted(&wish).unwrap(), "nobody names what is in it");
     wish.signer.key = Some(KeyChoice::File(keys.join("cosign.pub")));

@@ -52,6 +52,10 @@ pub enum Control {
     Env,
     /// Secrets as files that only the sandbox can read.
     Secrets,
+    /// Secrets and configs as files at places of their own, with modes of their own, which nobody changes or executes.
+    Files,
+    /// Such files that belong to other users than the sandbox's own.
+    FileOwners,
     /// A given user and group.
     User,
     /// A memory limit that the kernel holds for the sandbox as a whole.
@@ -76,7 +80,7 @@ pub enum Control {
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -97,6 +101,8 @@ impl Control {
         Self::Devices,
         Self::Env,
         Self::Secrets,
+        Self::Files,
+        Self::FileOwners,
         Self::User,
         Self::MemoryExact,
         Self::MemoryWatched,
@@ -133,6 +139,8 @@ impl fmt::Display for Control {
             Self::Devices => "devices",
             Self::Env => "env",
             Self::Secrets => "secrets",
+            Self::Files => "files",
+            Self::FileOwners => "file-owners",
             Self::User => "user",
             Self::MemoryExact => "memory-exact",
             Self::MemoryWatched => "memory-watched",

@@ -104,6 +104,8 @@ pub enum DenyCode {
     Publish,
     /// A volume of the project that the entry does not grant.
     Volumes,
+    /// A build that the entry does not grant.
+    Build,
     /// A limit above the ceiling.
     Limits,
     /// Nobody here can hold a line of the plan.
@@ -124,7 +126,7 @@ pub enum DenyKind {
 
 impl DenyCode {
     /// Every code, in order.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NoPolicy,
         Self::UnknownCapability,
         Self::NoEntry,
@@ -153,6 +155,7 @@ impl DenyCode {
         Self::Networks,
         Self::Publish,
         Self::Volumes,
+        Self::Build,
         Self::Limits,
         Self::NotEnforced,
     ];
@@ -188,6 +191,7 @@ impl DenyCode {
             Self::Networks => "PSD246",
             Self::Publish => "PSD247",
             Self::Volumes => "PSD248",
+            Self::Build => "PSD249",
             Self::Limits => "PSD250",
             Self::NotEnforced => "PSD260",
         }
@@ -222,6 +226,7 @@ impl DenyCode {
             | Self::Networks
             | Self::Publish
             | Self::Volumes
+            | Self::Build
             | Self::Limits => DenyKind::Policy,
         }
     }

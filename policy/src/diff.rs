@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
 
+use crate::build::BuildGrant;
 use crate::ceiling::Ceiling;
 use crate::entries::{ImageRule, Tiers};
 use crate::grants::Grants;
@@ -57,6 +58,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
                 ceiling: ceiling(policy, &found.tiers),
                 grants: found.grants.clone(),
                 limits: found.limits.clone(),
+                build: None,
                 images: Some(BTreeSet::from([found.image.value.clone()])),
                 command: Some((found.command.value.join(" "), found.args.map(|args| args.value))),
                 warm: found.warm.map_or(0, |warm| warm.value.get()),
@@ -72,6 +74,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
                 ceiling: ceiling(policy, &found.tiers),
                 grants: found.grants.clone(),
                 limits: found.limits.clone(),
+                build: found.build.clone(),
                 images: found.images.as_ref().map(|images| images.value.clone()),
                 command: None,
                 warm: 0,
@@ -84,6 +87,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
             ceiling: ceiling(policy, &found.tiers),
             grants: Grants::default(),
             limits: EntryLimits::default(),
+            build: None,
             images: Some(found.images.value.clone()),
             command: None,
             warm: 0,
@@ -102,6 +106,7 @@ struct Side {
     ceiling: Option<Ceiling>,
     grants: Grants,
     limits: EntryLimits,
+    build: Option<BuildGrant>,
     images: Option<BTreeSet<ImageRuleName>>,
     command: Option<(String, Option<crate::entries::ArgLimits>)>,
     /// How many are kept ready.
@@ -156,6 +161,7 @@ impl Changes {
             let what = format!("sandboxes that are kept ready: {}, before {}", after.warm, before.warm);
             self.add(subject, Effect::Different, what);
         }
+        self.builds(subject, before.build.as_ref(), after.build.as_ref());
         self.images(subject, (old, &before), (new, &after));
         self.grants(subject, "is granted", &before.grants, &after.grants);
         match (&before.ceiling, &after.ceiling) {
@@ -163,6 +169,27 @@ impl Changes {
             (None, Some(_)) => self.add(subject, Effect::Possible, "its tier is there"),
             (Some(_), None) => self.add(subject, Effect::Impossible, "its tier is gone"),
             (None, None) => {}
+        }
+    }
+
+    fn builds(&mut self, subject: &str, before: Option<&BuildGrant>, after: Option<&BuildGrant>) {
+        let text = |grant: &BuildGrant| {
+            let BuildGrant { context, repository, signer, network } = grant;
+            let (context, repository, signer) = (&context.value, &repository.value, &signer.value);
+            format!("{context} as {repository}, signed by {signer}, with the network `{}`", network.as_str())
+        };
+        match (before, after) {
+            (None, Some(grant)) => {
+                self.add(subject, Effect::Possible, format!("building {}", text(grant)));
+            }
+            (Some(grant), None) => {
+                self.add(subject, Effect::Impossible, format!("building {}", text(grant)));
+            }
+            (Some(a), Some(b)) if a != b => {
+                let what = format!("it is built from {}, before {}", text(b), text(a));
+                self.add(subject, Effect::Different, what);
+            }
+            (Some(_), Some(_)) | (None, None) => {}
         }
     }
 

@@ -9,6 +9,7 @@ use perry_sandbox_reference::{Digest, Repository};
 use serde::Serialize;
 
 use crate::at::At;
+use crate::build::BuildGrant;
 use crate::grants::{Grants, ProjectGrants};
 use crate::isolation::IsolationLevel;
 use crate::limits::EntryLimits;
@@ -158,6 +159,9 @@ pub struct Service {
     pub project: ProjectGrants,
     /// Limits below the tier's.
     pub limits: EntryLimits,
+    /// What may be built for it here; nothing where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildGrant>,
 }
 
 impl Service {
@@ -169,6 +173,7 @@ impl Service {
             grants: Grants::default(),
             project: ProjectGrants::default(),
             limits: EntryLimits::default(),
+            build: None,
         }
     }
 }

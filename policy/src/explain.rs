@@ -89,7 +89,7 @@ struct Reason {
 }
 
 /// The order of lines; what is not listed comes last.
-const ROWS: [&str; 31] = [
+const ROWS: [&str; 32] = [
     "capability",
     "policy",
     "image",
@@ -108,6 +108,7 @@ const ROWS: [&str; 31] = [
     "devices",
     "env",
     "secrets",
+    "files",
     "user",
     "linux-caps",
     "no-new-privs",

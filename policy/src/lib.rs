@@ -44,6 +44,7 @@
 #![forbid(unsafe_code)]
 
 mod at;
+mod build;
 mod canonical;
 mod ceiling;
 mod control;
@@ -56,6 +57,7 @@ mod evidence;
 mod explain;
 mod exposure;
 mod expression;
+mod file;
 mod format;
 mod grants;
 mod identity;
@@ -85,6 +87,7 @@ mod trust_folder;
 mod window;
 
 pub use at::At;
+pub use build::{AllowedBuild, BuildGrant, BuildNetwork, WantedBuild, decide_build};
 pub use ceiling::{Ceiling, Isolation, UserRule};
 pub use control::{BackendFacts, Control, ControlTable, Emulation, Enforcement, HostFacts};
 pub use decide::{UsedException, Verdict, accepted_levels, decide};
@@ -102,6 +105,9 @@ pub use evidence::{
 pub use explain::{Explanation, explain};
 pub use exposure::Exposure;
 pub use expression::{Expression, ExpressionError};
+pub use file::{
+    ConfigContent, ConfigName, FileMode, FilePath, FileSource, GivenFile, WantedFile, given_files,
+};
 pub use format::format;
 pub use grants::{Grants, ProjectGrants};
 pub use identity::{IssuerPattern, SubjectPattern};
@@ -129,7 +135,7 @@ pub use project::{
 pub use quantity::{ByteSize, Limits, MilliCpu, QuantityError, WallTime};
 pub use quorum::Quorum;
 pub use refusal::{LoadError, Refusal, RefusalCode};
-pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits};
+pub use request::{ImageDefaults, Request, Target, WantedGrants, WantedLimits, WantedMount};
 pub use require::{ImageSubject, Required, decide_requirement};
 pub use requirement::{
     LogRule, ProvenanceRule, RepositoryRule, Requirement, Signer, SignerIdentity, TrustRoot, TrustRootSource,

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::decide::UsedException;
+use crate::file::{GivenFile, given_files};
 use crate::isolation::IsolationLevel;
 use crate::names::{BackendName, CapabilityName, SecretName, TierName};
-use crate::project::{Attachment, Publication, ServiceName, VolumeMount};
+use crate::project::{Attachment, InsidePath, Publication, ServiceName, VolumeMount};
 use crate::quantity::{ByteSize, Limits};
 use crate::seccomp::SharedProfile;
 
@@ -60,12 +61,15 @@ pub struct LaunchPlan {
     pub seccomp: SharedProfile,
     /// Linux caps that are added after all were dropped.
     pub linux_caps: LinuxCapSet,
-    /// Host folders that are seen inside.
+    /// Host folders and files that are seen inside.
     pub mounts: Vec<Mount>,
     /// What may be reached over the network.
     pub network: Network,
-    /// Secrets that are given as files under `/run/secrets`, by name; never their values.
+    /// Secrets that are given as files, by name; never their values. They are under `/run/secrets`, but for those of `files`.
     pub secrets: Vec<SecretName>,
+    /// Secrets at places of their own, and configs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<GivenFile>,
     /// Devices of the host, by path.
     pub devices: Vec<String>,
     /// Networks of the compose project that it joins.
@@ -89,6 +93,11 @@ pub struct LaunchPlan {
 }
 
 impl LaunchPlan {
+    /// Every file that is given: those at places of their own, and the other secrets.
+    pub fn given_files(&self) -> Vec<GivenFile> {
+        given_files(&self.secrets, &self.files, self.process.user)
+    }
+
     /// The digest of the plan's canonical JSON (RFC 8785).
     pub fn digest(&self) -> PlanDigest {
         PlanDigest(crate::canonical::digest_of(self))
@@ -140,17 +149,26 @@ pub enum RootfsMode {
     Ephemeral,
 }
 
-/// A host folder seen inside, at the same path.
+/// A folder or file of the host that is seen inside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mount {
-    /// Absolute, normal path on the host and inside.
-    pub path: String,
+    /// Absolute, normal path on the host: what the policy grants.
+    pub source: String,
+    /// Where it is seen.
+    pub target: InsidePath,
     /// What may be done with it; device and set-id files never count.
     pub access: MountAccess,
 }
 
+impl fmt::Display for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        if self.source == self.target.as_str() { Ok(()) } else { write!(f, " at {}", self.target) }
+    }
+}
+
 /// What a mount allows; reading is tighter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MountAccess {
     /// Read-only.

@@ -15,6 +15,7 @@ use crate::deny_list::DenyList;
 use crate::entries::{AdHoc, Audit, Capability, Exception, ImageRule, Service, ServicePattern};
 use crate::grants::Grants;
 use crate::names::{CapabilityName, ImageRuleName, SignerName, TierName, TrustRootName};
+use crate::project::ServiceName;
 use crate::refusal::{LoadError, Refusal, RefusalCode, Refusals};
 use crate::request::Target;
 use crate::requirement::{LogRule, Signer, SignerIdentity, TrustRoot};
@@ -232,9 +233,7 @@ impl Policy {
                 self.capability(capability).is_some_and(|capability| granted(&capability.grants))
             }
             Target::Service(service) => {
-                let matching = self.services().filter(|(pattern, _)| pattern.matches(service));
-                let applies = matching.max_by_key(|(pattern, _)| pattern.is_exact());
-                applies.is_some_and(|(_, service)| granted(&service.grants))
+                self.service_entry(service).is_some_and(|entry| granted(&entry.value.grants))
             }
             Target::AdHoc => false,
         }
@@ -307,6 +306,12 @@ impl Policy {
     /// All services, by pattern.
     pub fn services(&self) -> impl Iterator<Item = (&ServicePattern, &Service)> {
         self.parts.services.iter().map(|(pattern, entry)| (pattern, &entry.value))
+    }
+
+    /// The entry that applies to a service: the one of its own name before the one of its project.
+    pub(crate) fn service_entry(&self, service: &ServiceName) -> Option<&At<Service>> {
+        let matching = self.parts.services.iter().filter(|(pattern, _)| pattern.matches(service));
+        matching.max_by_key(|(pattern, _)| pattern.is_exact()).map(|(_, entry)| entry)
     }
 
     /// The entry for images without a capability.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::WantedFile;
 use crate::pattern::{NetworkName, PatternError, PublishOn, VolumeName, is_at_or_below, is_normal};
 
 /// A compose service or workload node of a project, written `project/name`.
@@ -85,12 +86,18 @@ pub struct WantedProject {
     pub publish: Vec<Publication>,
     /// Named volumes of the project.
     pub volumes: Vec<VolumeMount>,
+    /// Secrets at places of their own, and configs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<WantedFile>,
 }
 
 impl WantedProject {
     /// Whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
-        self.networks.is_empty() && self.publish.is_empty() && self.volumes.is_empty()
+        self.networks.is_empty()
+            && self.publish.is_empty()
+            && self.volumes.is_empty()
+            && self.files.is_empty()
     }
 }
 
@@ -251,6 +258,8 @@ macro_rules! text {
         }
     )+};
 }
+
+pub(crate) use text;
 
 text!(HostName, InsidePath);
 

@@ -1,12 +1,14 @@
 //! What a caller asks for.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::names::{CapabilityName, SecretName, TierName};
+use crate::pattern::PatternError;
 use crate::plan::Terminal;
-use crate::project::{ServiceName, WantedProject};
+use crate::project::{InsidePath, ServiceName, WantedProject};
 use crate::quantity::{ByteSize, MilliCpu, WallTime};
 use perry_sandbox_profiles::LinuxCapSet;
 
@@ -52,11 +54,11 @@ pub enum Target {
 pub struct WantedGrants {
     /// `host:port` patterns.
     pub egress: Vec<String>,
-    /// Host folders to read.
-    pub mounts_read: Vec<String>,
-    /// Host folders to write.
-    pub mounts_write: Vec<String>,
-    /// Host folders with programs to execute.
+    /// Host folders and files to read.
+    pub mounts_read: Vec<WantedMount>,
+    /// Host folders and files to write.
+    pub mounts_write: Vec<WantedMount>,
+    /// Host folders with programs to execute. These are seen where they are.
     #[serde(default)]
     pub mounts_exec: Vec<String>,
     /// Secrets by name.
@@ -65,6 +67,33 @@ pub struct WantedGrants {
     pub devices: Vec<String>,
     /// Linux caps.
     pub linux_caps: LinuxCapSet,
+}
+
+/// A folder or file of the host that is wanted, as text `SOURCE` or `SOURCE:TARGET`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WantedMount {
+    /// Its path on the host, as text of the policy's grammar.
+    pub source: String,
+    /// Where it is to be seen; nothing: where it is on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<InsidePath>,
+}
+
+impl WantedMount {
+    /// One that is seen where it is on the host.
+    pub fn in_place(source: impl Into<String>) -> Self {
+        Self { source: source.into(), target: None }
+    }
+}
+
+impl FromStr for WantedMount {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let Some((source, target)) = text.split_once(':') else { return Ok(Self::in_place(text)) };
+        Ok(Self { source: source.to_owned(), target: Some(target.parse()?) })
+    }
 }
 
 /// Limits that the caller wants this time; none is above the ceiling, or the run is denied.

@@ -1,6 +1,8 @@
 //! Several files as one policy, and what differs between two.
 
-use perry_sandbox_policy::{DenyCode, LogRule, decide_requirement};
+use perry_sandbox_policy::{
+    BuildNetwork, DenyCode, LogRule, WantedBuild, decide_build, decide_requirement, diff,
+};
 
 use crate::decisions::{ad_hoc, allowed, run, subject};
 use crate::support::{ACME, able_host, acme, capability, loaded, shell_tools, try_load};
@@ -59,12 +61,12 @@ fn a_diff_says_what_became_possible() {
         "egress = [\"api.osv.dev:443\", \"b.example:443\"]",
         1,
     ));
-    let diff = perry_sandbox_policy::diff(&old, &wider);
-    assert_eq!(diff.to_text(), "capability fetch-advisories\n  + is granted egress to b.example:443\n");
-    assert!(diff.widens());
-    let back = perry_sandbox_policy::diff(&wider, &old);
+    let ahead = diff(&old, &wider);
+    assert_eq!(ahead.to_text(), "capability fetch-advisories\n  + is granted egress to b.example:443\n");
+    assert!(ahead.widens());
+    let back = diff(&wider, &old);
     assert_eq!(back.to_text(), "capability fetch-advisories\n  - is granted egress to b.example:443\n");
-    assert!(perry_sandbox_policy::diff(&old, &acme()).is_empty());
+    assert!(diff(&old, &acme()).is_empty());
 }
 
 #[test]
@@ -91,4 +93,49 @@ fn a_composed_image_rule_asks_for_the_more_and_takes_the_fewer() {
     let policy = try_load(&[("x.toml", &rule("\"c\"", 1, "")), ("y.toml", &two)]).unwrap();
     let denial = decide_requirement(&policy, &ad_hoc(), &subject("r.example/i")).unwrap_err();
     assert_eq!(denial.first().code, DenyCode::UnsatisfiableRule);
+}
+
+/// A policy that grants a build in this folder, with this network.
+fn with_build(context: &str, network: &str) -> String {
+    format!(
+        r#"
+        schema = "perry-sandbox/policy/v1"
+        open = ["tier"]
+        [signer.local]
+        public-key = "trust/plant.pub"
+        [image.local]
+        repository = "localhost/shop"
+        signed-by = {{ at-least = 1, of = ["local"] }}
+        [service."shop/web"]
+        tier = "isolated"
+        image = ["local"]
+        build = {{ context = "{context}", repository = "localhost/shop/web", signer = "local", network = "{network}" }}
+    "#
+    )
+}
+
+#[test]
+fn a_build_is_granted_where_every_file_grants_it() {
+    let wanted =
+        |context: &str| WantedBuild { service: "shop/web".parse().unwrap(), context: context.to_owned() };
+    let (wide, narrow) = (with_build("/srv/shop", "none"), with_build("/srv/shop/web", "builder"));
+    for files in [[("a.toml", &*wide), ("b.toml", &*narrow)], [("b.toml", &*narrow), ("a.toml", &*wide)]] {
+        let met = try_load(&files).unwrap();
+        let allowed = decide_build(&met, &wanted("/srv/shop/web/app")).unwrap();
+        assert_eq!((allowed.context.as_str(), allowed.network), ("/srv/shop/web", BuildNetwork::None));
+        for outside in ["/srv/shop", "/srv/shop/webb", "/srv/shop/web/../x", "relative", ""] {
+            let denial = decide_build(&met, &wanted(outside)).unwrap_err();
+            assert_eq!(denial.first().code, DenyCode::Build, "{outside}");
+        }
+    }
+    let bare = "schema = \"perry-sandbox/policy/v1\"\nopen = [\"tier\", \"signer\", \"image\"]\n";
+    let others = with_build("/srv/other", "none");
+    for other in [bare, &*others] {
+        let met = try_load(&[("a.toml", &*wide), ("b.toml", other)]).unwrap();
+        assert!(decide_build(&met, &wanted("/srv/shop")).is_err(), "{other}");
+    }
+    let more = diff(&loaded(&others), &loaded(&wide)).to_text();
+    assert!(more.contains("it is built from /srv/shop as localhost/shop/web"), "{more}");
+    let unknown = wide.replace("signer = \"local\"", "signer = \"nobody\"");
+    assert_eq!(try_load(&[("a.toml", &*unknown)]).unwrap_err().refusals()[0].code.as_str(), "PSR112");
 }

@@ -6,7 +6,7 @@ use perry_sandbox_policy::{
     Attachment, BackendFacts, CommandLineSigner, Control, DenyCode, DenyKind, Evidence, HostFacts,
     ImageDefaults, ImageSubject, IsolationLevel, LaunchPlan, LogRule, MemoryEnforcement, Network, Policy,
     Protocol, Publication, RepositoryRule, Request, RootfsMode, Signer, SignerIdentity, Target, Verdict,
-    VolumeAccess, VolumeMount, WantedProject, decide, decide_requirement, explain,
+    VolumeAccess, VolumeMount, WantedMount, WantedProject, decide, decide_requirement, explain,
 };
 
 use crate::support::{
@@ -199,8 +199,8 @@ fn what_is_outside_of_the_ceiling_is_denied_each_with_its_code() {
     let policy = acme();
     let mut request = capability("format-markdown");
     request.grants.egress = vec!["evil.example:22".into(), "not a pattern".into()];
-    request.grants.mounts_read = vec!["/etc".into()];
-    request.grants.mounts_write = vec!["/srv/acme".into()];
+    request.grants.mounts_read = vec![WantedMount::in_place("/etc")];
+    request.grants.mounts_write = vec![WantedMount::in_place("/srv/acme")];
     request.grants.secrets = vec!["other".parse().unwrap()];
     request.grants.devices = vec!["/dev/kvm".into()];
     request.grants.linux_caps = [perry_sandbox_profiles::LinuxCap::SysAdmin].into_iter().collect();
@@ -344,6 +344,7 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
                 path: "/data".parse().unwrap(),
                 access: VolumeAccess::Write,
             }],
+            files: Vec::new(),
         };
         asked
     };
@@ -368,6 +369,9 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
             "{publish}"
         );
     }
+    // One that is not the project's own has another name in a policy.
+    let asked = joining("shop/web", &["front"], "8080", "external/data");
+    assert_eq!(codes(&run(&policy, &asked, &shell_tools(), &able_host())), [DenyCode::Volumes]);
     let mut stranger = joining("shop/web", &["front"], "8080", "data");
     stranger.target = Target::AdHoc;
     let found = codes(&run(&policy, &stranger, &shell_tools(), &able_host()));

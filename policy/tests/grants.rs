@@ -1,9 +1,9 @@
 //! What a program may touch, as it was granted and as it was asked for.
 
-use perry_sandbox_policy::{Control, DenyCode, MountAccess, Request, Target, decide};
+use perry_sandbox_policy::{Control, DenyCode, MountAccess, Request, Target, WantedMount, decide};
 
 use crate::decisions::{allowed, codes, run};
-use crate::support::{ACME, able_host, acme, capability, image, loaded, now, shell_tools, try_load};
+use crate::support::{ACME, able_host, acme, capability, image, loaded, now, request, shell_tools, try_load};
 
 #[test]
 fn a_program_with_egress_is_told_of_the_proxy_unless_the_caller_says_otherwise() {
@@ -51,9 +51,9 @@ fn arguments_are_counted_and_measured() {
 #[test]
 fn mounts_are_as_granted_and_writing_implies_reading() {
     let mut request = capability("format-markdown");
-    request.grants.mounts_write = vec!["/srv/acme/out/today".into()];
+    request.grants.mounts_write = vec![WantedMount::in_place("/srv/acme/out/today")];
     let plan = allowed(run(&acme(), &request, &shell_tools(), &able_host()));
-    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.path.as_str(), mount.access)).collect();
+    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.source.as_str(), mount.access)).collect();
     assert_eq!(mounts, [("/srv/acme/docs", MountAccess::Read), ("/srv/acme/out/today", MountAccess::Write)]);
 }
 
@@ -72,7 +72,7 @@ fn executing_is_asked_for_by_name_and_implies_reading() {
     let mut request = capability("format-markdown");
     request.grants.mounts_exec = vec!["/srv/tools/bin".into()];
     let plan = allowed(run(&policy, &request, &shell_tools(), &able_host()));
-    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.path.as_str(), mount.access)).collect();
+    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.source.as_str(), mount.access)).collect();
     assert_eq!(mounts, [("/srv/acme/docs", MountAccess::Read), ("/srv/tools/bin", MountAccess::Execute)]);
     assert!(
         plan.notes.iter().any(|note| note.contains("nobody has verified the programs in /srv/tools/bin"))
@@ -84,7 +84,7 @@ fn executing_is_asked_for_by_name_and_implies_reading() {
     assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
     assert_eq!(codes(&run(&acme(), &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
     request.grants.mounts_exec = Vec::new();
-    request.grants.mounts_write = vec!["/srv/tools".into()];
+    request.grants.mounts_write = vec![WantedMount::in_place("/srv/tools")];
     assert_eq!(codes(&run(&policy, &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
 }
 
@@ -118,4 +118,53 @@ fn a_capability_passes_on_the_variables_that_it_was_granted() {
     assert!(
         !policy.passes_variable(&target, "ACME_OTHER") && !policy.passes_variable(&Target::AdHoc, "LANG")
     );
+}
+
+#[test]
+fn what_is_no_capability_has_folders_where_it_wants_them_and_not_over_its_program() {
+    let place = |text: &str| vec![text.parse::<WantedMount>().unwrap()];
+    let mut request = request(Target::Service("shop/web".parse().unwrap()));
+    request.grants.mounts_write = place("/srv/acme/out:/out");
+    request.grants.mounts_read = place("/srv/acme/docs/a.conf:/etc/a.conf");
+    let plan = allowed(run(&acme(), &request, &shell_tools(), &able_host()));
+    let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.to_string(), mount.access)).collect();
+    let (read, write) = ("/srv/acme/docs/a.conf at /etc/a.conf", "/srv/acme/out at /out");
+    assert_eq!(mounts, [(read.to_owned(), MountAccess::Read), (write.to_owned(), MountAccess::Write)]);
+    let line = |control| plan.lines.iter().find(|line| line.control == control).unwrap().value.as_str();
+    assert_eq!((line(Control::MountsRead), line(Control::MountsWrite)), (read, write));
+    // What the tier does not grant is no nearer by another name inside.
+    request.grants.mounts_read = place("/srv/other:/srv/acme/docs");
+    assert_eq!(codes(&run(&acme(), &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
+    // Nor is the program's own place, or one that another has.
+    let program = plan.process.argv[0].clone();
+    let folder = program.rsplit_once('/').unwrap().0;
+    for taken in [&program, folder, "/out"] {
+        request.grants.mounts_read = place(&format!("/srv/acme/docs:{taken}"));
+        assert_eq!(
+            codes(&run(&acme(), &request, &shell_tools(), &able_host())),
+            [DenyCode::Mounts],
+            "{taken}"
+        );
+    }
+}
+
+#[test]
+fn folders_of_a_capability_are_where_they_are_on_the_host() {
+    let mut request = capability("format-markdown");
+    request.grants.mounts_write = vec!["/srv/acme/out/today:/out".parse().unwrap()];
+    assert_eq!(codes(&run(&acme(), &request, &shell_tools(), &able_host())), [DenyCode::Mounts]);
+    request.grants.mounts_write = vec!["/srv/acme/out/today:/srv/acme/out/today".parse().unwrap()];
+    allowed(run(&acme(), &request, &shell_tools(), &able_host()));
+    for text in [
+        "/srv/a:",
+        "/srv/a:b",
+        "/srv/a:/",
+        "/srv/a:/b/../c",
+        "/srv/a:/proc",
+        "/srv/a:/sys/x",
+        "/srv/a:/dev",
+        "/srv/a:/b:/c",
+    ] {
+        assert!(text.parse::<WantedMount>().is_err() || text.ends_with("/b:/c"), "{text}");
+    }
 }

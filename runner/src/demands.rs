@@ -140,6 +140,8 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (!plan.publish.is_empty(), Control::Publish),
         (!plan.volumes.is_empty(), Control::Volumes),
         (!plan.secrets.is_empty(), Control::Secrets),
+        (!plan.files.is_empty(), Control::Files),
+        (plan.files.iter().any(|file| file.owner != plan.process.user), Control::FileOwners),
         (!plan.devices.is_empty(), Control::Devices),
         (plan.process.terminal == Terminal::Own, Control::Terminal),
     ];
@@ -167,7 +169,8 @@ mod tests {
     use super::*;
     use crate::spine::{request, spine};
     use perry_sandbox_policy::{
-        Attachment, Enforcement, Mount, Protocol, Publication, VolumeAccess, VolumeMount,
+        Attachment, Enforcement, FileMode, FileSource, GivenFile, Mount, Protocol, Publication, User,
+        VolumeAccess, VolumeMount,
     };
 
     /// A plan without lines: what counts is what its fields say.
@@ -180,9 +183,13 @@ mod tests {
     /// One that asks for everything that can be asked for at once.
     fn greedy() -> LaunchPlan {
         let mut plan = plan();
-        let mount = |access| Mount { path: "/srv".to_owned(), access };
+        let target = || "/srv".parse().unwrap();
+        let mount = |access| Mount { source: "/srv".to_owned(), target: target(), access };
         plan.mounts = [MountAccess::Read, MountAccess::Write, MountAccess::Execute].map(mount).into();
         plan.secrets = vec!["token".parse().unwrap()];
+        let source = FileSource::Secret("token".parse().unwrap());
+        let (path, owner) = ("/etc/token".parse().unwrap(), User { uid: 7, gid: 7 });
+        plan.files = vec![GivenFile { source, path, owner, mode: FileMode::SECRET }];
         plan.devices = vec!["/dev/fuse".to_owned()];
         let network = "web".parse().unwrap();
         plan.networks = vec![Attachment { network, aliases: Vec::new(), address: None }];

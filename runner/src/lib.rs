@@ -87,7 +87,8 @@ mod wasm;
 
 pub use backends::stock;
 pub use backends::{
-    AbsentBackend, Backends, ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError,
+    AbsentBackend, Backends, BuildCache, BuildError, BuildOrder, BuildPull, Builder, BuilderKind, Building,
+    ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError, mounts_single_files,
 };
 pub use c_library::c_library;
 pub use demands::PlanError;
@@ -99,9 +100,9 @@ pub use launch::{DryRun, LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
 pub use lifecycle::check_record;
 pub use lifecycle::{
-    ExecSurroundings, FailureKind, Filter, Finish, Health, HealthCheck, HealthStart, Labels, LifecycleError,
-    LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError, SandboxId, SandboxInfo,
-    SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
+    CopyBounds, CopyError, ExecSurroundings, FailureKind, Filter, Finish, Health, HealthCheck, HealthStart,
+    Labels, LifecycleError, Load, LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError,
+    SandboxFiles, SandboxId, SandboxInfo, SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
 };
 #[cfg(feature = "measure")]
 pub use native::time_of_steps;

@@ -83,9 +83,17 @@ pub fn desire(
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
         networks: networks.collect(),
         volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        outside: outside(order, demands),
         units,
         services: stack.services.keys().cloned().collect(),
     })
+}
+
+/// The volumes that services see and that are made elsewhere.
+fn outside(order: &Order, demands: &Demands) -> BTreeSet<String> {
+    let services = order.start().filter_map(|name| demands.services.get(name));
+    let volumes = services.flat_map(|demand| &demand.project.volumes);
+    volumes.filter_map(|one| one.volume.external().map(str::to_owned)).collect()
 }
 
 fn replicas(
@@ -97,7 +105,8 @@ fn replicas(
 ) -> Result<Vec<Unit>, DesireError> {
     let not_allowed = || DesireError::NotAllowed(service.name.clone());
     let Judgement::Allowed(allowed) = &verdict.judgement else { return Err(not_allowed()) };
-    let wish = demand.wish(&verdict.pinned(), asked.policy, asked.signer, asked.access);
+    let wish =
+        demand.wish((&verdict.pinned(), verdict.built.as_ref()), asked.policy, asked.signer, asked.access);
     // Whoever asks by these words again, from another environment, asks for the backend that the verdict was about.
     let wish = Wish { backend: Some(allowed.backend.clone()), ..wish.ok_or_else(not_allowed)? };
     let stop = StopHow {
@@ -116,7 +125,14 @@ fn replicas(
         stop,
         after: waits(service),
         networks: demand.project.networks.iter().map(|one| one.network.to_string()).collect(),
-        volumes: demand.project.volumes.iter().map(|one| one.volume.to_string()).collect(),
+        volumes: demand
+            .project
+            .volumes
+            .iter()
+            .map(|one| &one.volume)
+            .filter(|one| one.external().is_none())
+            .map(ToString::to_string)
+            .collect(),
     };
     Ok((1..=service.replicas).map(unit).collect())
 }

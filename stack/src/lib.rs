@@ -16,13 +16,16 @@ mod order;
 mod plan;
 mod suggest;
 
-pub use demand::{ATTRIBUTES, Demand, Demands, Fate, Must, RefusedField, Refusing, Row, demand};
+pub use demand::{
+    ATTRIBUTES, BuildDemand, Demand, Demands, Fate, Host, Must, RefusedField, Refusing, Row, WantedConfig,
+    demand,
+};
 pub use desire::{Asked, DesireError, desire, waits};
-pub use judge::{Allowed, Desks, Judged, Judgement, Signed, judge};
+pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
     At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind,
-    Network, Port, PortProtocol, Restart, SecretSource, Service, ServiceLimits, Stack, Volume,
+    Network, Port, PortProtocol, Restart, Service, ServiceLimits, Stack, ValueSource, Volume,
 };
 pub use order::{Cycle, Graph, Order};
 pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};

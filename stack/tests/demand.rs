@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{Terminal, VolumeAccess};
+use perry_sandbox_pipeline::Pull;
+use perry_sandbox_policy::{IsolationLevel, Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -84,28 +85,55 @@ fn a_service_is_found_by_its_names_in_each_network() {
 #[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
-        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/srv:ro, /var/in:/var/in]}}\nvolumes: {data: , logs: }\n",
+        "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
     ));
     assert!(demands.all_refused().is_empty());
     let web = &demands.services["web"];
     let volumes: Vec<_> =
         web.project.volumes.iter().map(|one| (one.volume.to_string(), one.access)).collect();
     assert_eq!(volumes, [("data".to_owned(), VolumeAccess::Write), ("logs".to_owned(), VolumeAccess::Read)]);
+    let mount = |source: &str, target: &str| {
+        let target = Some(target.parse().unwrap());
+        vec![WantedMount { source: source.to_owned(), target }]
+    };
     assert_eq!(
         (&web.grants.mounts_read, &web.grants.mounts_write),
-        (&vec!["/srv".to_owned()], &vec!["/var/in".to_owned()])
+        (&mount("/srv", "/elsewhere"), &mount("/p/in", "/var/in"))
     );
     for (volume, why) in [
         ("/var/run/docker.sock:/var/run/docker.sock", "commands the host"),
         ("/run/user/7/podman/podman.sock:/x", "commands the host"),
         ("/etc/ssl:/etc/ssl", "is not a folder that can be shared"),
-        ("/srv/here:/elsewhere", "mount it where it is"),
+        ("/srv/here:/proc/here", "`/proc/here` is not"),
+        ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("./here:/there", "use a named volume"),
         ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));
         assert!(found.len() == 1 && found[0].contains(why), "{volume}: {found:?}");
+    }
+}
+
+#[test]
+fn a_volume_that_is_made_elsewhere_is_asked_for_by_the_name_that_it_has_there() {
+    let volumes = |text: &str| {
+        let project = format!(
+            "name: shop\nservices: {{web: {{image: a/b, volumes: ['rows:/rows']}}}}\nvolumes: {text}\n"
+        );
+        demand(&stack(&project))
+    };
+    for (text, name) in [
+        ("{rows: }", "rows"),
+        ("{rows: {name: shop_rows}}", "rows"),
+        ("{rows: {external: true}}", "external/rows"),
+        ("{rows: {external: true, name: other_data}}", "external/other_data"),
+    ] {
+        let demands = volumes(text);
+        assert!(demands.all_refused().is_empty(), "{text}: {:?}", demands.all_refused());
+        assert_eq!(demands.services["web"].project.volumes[0].volume.to_string(), name, "{text}");
+    }
+    for text in ["{rows: {name: other}}", "{rows: {external: true, name: a/b}}"] {
+        assert_eq!(volumes(text).all_refused().len(), 1, "{text}");
     }
 }
 
@@ -193,13 +221,13 @@ fn what_is_not_done_yet_says_so() {
         "extra_hosts: ['a:1.2.3.4']",
         "shm_size: 1m",
         "gpus: all",
-        "runtime: runsc",
+        "runtime: mine",
         "dns: 1.1.1.1",
-        "ulimits: {nproc: 5}",
+        "ulimits: {stack: 5}",
         "logging: {driver: syslog}",
         "deploy: {placement: {constraints: [a]}}",
         "deploy: {resources: {reservations: {memory: 1m}}}",
-        "pull_policy: weekly",
+        "pull_policy: build",
         "devices: ['/dev/fuse:/dev/other']",
         "cpu_shares: 5",
     ] {
@@ -243,4 +271,86 @@ fn networks_and_volumes_of_others_are_not_touched() {
     let found: Vec<_> =
         demands.all_refused().iter().map(|one| (one.subject.clone(), one.attribute.clone())).collect();
     assert_eq!(found, [("network `n`".into(), "external".into()), ("volume `vol`".into(), "driver".into())]);
+}
+
+#[test]
+fn a_build_is_read_and_what_it_cannot_have_is_refused() {
+    let read = |build: &str| {
+        let text = format!(
+            "name: shop\nservices: {{a: {{build: {{context: /srv/a, {build}}}}}}}\nsecrets: {{token: {{file: /t}}}}\n"
+        );
+        demand(&stack(&text)).services.remove("a").unwrap()
+    };
+    let plain = read("args: {A: 1}, target: web, labels: {l: v}, no_cache: true, pull: true, network: none");
+    assert!(plain.refused.is_empty(), "{:?}", plain.refused);
+    let build = plain.build.unwrap();
+    assert_eq!(
+        (build.context.as_str(), build.args["A"].as_str(), build.labels["l"].as_str()),
+        ("/srv/a", "1", "v")
+    );
+    assert_eq!((build.target.as_deref(), build.no_cache, build.pull), (Some("web"), true, true));
+    for (part, why) in [
+        ("privileged: true", "takes every wall away"),
+        ("network: host", "cannot give its build a network"),
+        ("ssh: [default]", "the user's keys"),
+        ("secrets: [token]", "in its layers"),
+        ("entitlements: [network.host]", "walls away"),
+        ("additional_contexts: {x: /etc}", "not done here yet"),
+        ("platforms: [linux/amd64, linux/arm64]", "not done here yet"),
+        ("extra_hosts: ['a:1.2.3.4']", "not done here yet"),
+    ] {
+        let found = read(part).refused;
+        assert!(found.len() == 1 && found[0].why.contains(why), "{part}: {found:?}");
+    }
+    let beside = "name: shop\nservices: {a: {image: x, build: {context: /srv/a, ssh: [default]}}}\n";
+    let beside = demand(&stack(beside)).services.remove("a").unwrap();
+    assert!(
+        beside.refused.is_empty() && beside.build.unwrap().refused.len() == 1,
+        "an image that is named may be used"
+    );
+}
+
+#[test]
+fn processors_and_processes_are_limited_by_any_of_their_names() {
+    let cpu = |lines: &str| wants(lines).limits.cpu.map(|cpu| cpu.0.get());
+    assert_eq!(cpu("cpu_quota: 50000"), Some(500));
+    assert_eq!(cpu("cpu_quota: 50000\ncpu_period: 25000"), Some(2000));
+    assert_eq!(cpu("cpu_count: 2"), Some(2000));
+    assert!(refused("cpu_period: 25000")[0].contains("write `cpu_quota` beside it"));
+    let pids = |lines: &str| wants(lines).limits.pids.map(std::num::NonZeroU32::get);
+    assert_eq!(pids("ulimits: {nproc: 30}"), Some(30));
+    assert_eq!(pids("pids_limit: 20\nulimits: {nproc: {soft: 10, hard: 30}}"), Some(20));
+    assert_eq!(pids("pids_limit: 50\nulimits: {nproc: 30, core: 0}"), Some(30));
+    assert!(refused("ulimits: {core: -1}")[0].contains("nothing is dumped"));
+    assert!(refused("ulimits: {core: {soft: 0, hard: 1}}")[0].contains("nothing is dumped"));
+    assert!(refused("ulimits: {memlock: -1}")[0].starts_with("ulimits.memlock"));
+}
+
+#[test]
+fn nothing_is_swapped_and_no_group_of_others_is_joined() {
+    assert!(wants("mem_limit: 64m\nmemswap_limit: 64m").refused.is_empty());
+    for more in
+        ["mem_limit: 64m\nmemswap_limit: 128m", "mem_limit: 64m\nmemswap_limit: -1", "memswap_limit: 64m"]
+    {
+        assert!(refused(more)[0].contains("nothing is swapped"), "{more}");
+    }
+    assert!(refused("cgroup_parent: system.slice")[0].contains("below nobody else's"));
+}
+
+#[test]
+fn a_runtime_can_only_ask_for_a_stronger_wall() {
+    let level = |name: &str| wants(&format!("runtime: {name}")).must.isolation.map(|level| level.value);
+    assert_eq!(level("runc"), Some(IsolationLevel::Oci));
+    assert_eq!(level("runsc"), Some(IsolationLevel::Gvisor));
+    assert_eq!(level("io.containerd.kata.v2"), Some(IsolationLevel::Microvm));
+    assert!(refused("runtime: mine")[0].starts_with("runtime: mine"));
+}
+
+#[test]
+fn an_image_that_is_to_be_no_older_than_some_time_is_asked_for_each_time() {
+    for lines in ["pull_policy: daily", "pull_policy: weekly", "pull_policy: every_2h"] {
+        let demand = wants(lines);
+        assert_eq!(demand.pull, Pull::Always, "{lines}");
+        assert!(demand.notes[0].contains("each time"), "{lines}");
+    }
 }

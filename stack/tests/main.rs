@@ -8,6 +8,7 @@
 )]
 
 mod demand;
+mod files;
 mod model;
 mod order;
 mod plan;

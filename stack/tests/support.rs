@@ -126,7 +126,7 @@ fn one_judged(policy: &Policy, name: &str, demand: &Demand) -> Judged {
         Verdict::Deny(denial) => Judgement::Denied(denial.into()),
     };
     let signed = Some(Signed { digest: evidence.top, signers: vec!["release".to_owned()] });
-    Judged { service: name.to_owned(), image, signed, judgement, explanation: None }
+    Judged { service: name.to_owned(), image, built: None, signed, judgement, explanation: None }
 }
 
 fn evidence() -> Evidence {

@@ -92,4 +92,5 @@ pub use pages::{Page, page};
 #[cfg(feature = "tuf")]
 pub use roots::RootMirror;
 pub use roots::{PublicRoot, PublicRootStatus, RootError};
+pub use simple::plain as simple_payload;
 pub use verify::verify;

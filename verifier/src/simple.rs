@@ -27,7 +27,7 @@ pub(crate) struct SimpleFacts {
 }
 
 /// The payload that cosign 2 signs for an image in this repository when nothing is added to it.
-pub(crate) fn plain(repository: &Repository, digest: &Digest) -> Vec<u8> {
+pub fn plain(repository: &Repository, digest: &Digest) -> Vec<u8> {
     // cosign writes docker hub's name as its library does.
     let name = repository.to_string();
     let name = name.strip_prefix("docker.io/").map_or(name.clone(), |path| format!("index.docker.io/{path}"));

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use perry_sandbox_pipeline::{AccessChoice, TargetChoice, Wish};
-use perry_sandbox_policy::{ByteSize, MilliCpu, Terminal, TierName, WallTime, WantedGrants, WantedLimits};
+use perry_sandbox_policy::{
+    ByteSize, MilliCpu, Terminal, TierName, WallTime, WantedGrants, WantedLimits, WantedMount,
+};
 use perry_sandbox_profiles::{LinuxCap, LinuxCapSet};
 use perry_sandbox_reference::{Platform, Repository};
 
@@ -110,13 +112,13 @@ pub(crate) struct RequestArgs {
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
 
-    /// Host folder to read, at the same path inside
-    #[arg(long, value_name = "DIR", help_heading = "Grants")]
-    pub(crate) mount_read: Vec<String>,
+    /// Host folder or file to read, at the same path inside or at TARGET
+    #[arg(long, value_name = "PATH[:TARGET]", help_heading = "Grants")]
+    pub(crate) mount_read: Vec<WantedMount>,
 
-    /// Host folder to write, at the same path inside
-    #[arg(long, value_name = "DIR", help_heading = "Grants")]
-    pub(crate) mount_write: Vec<String>,
+    /// Host folder or file to write, at the same path inside or at TARGET
+    #[arg(long, value_name = "PATH[:TARGET]", help_heading = "Grants")]
+    pub(crate) mount_write: Vec<WantedMount>,
 
     /// Host folder with programs to execute, at the same path inside; nobody has verified them
     #[arg(long, value_name = "DIR", help_heading = "Grants")]

@@ -4,9 +4,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::check::CheckArgs;
 use crate::engine::{
-    CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs, PortArgs, PsArgs,
-    PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs, StopArgs, TopArgs, UpArgs,
-    VolumesArgs, WaitArgs,
+    BuildArgs, CpArgs, CreateArgs, DownArgs, EventsArgs, ExecArgs, ImagesArgs, KillArgs, LogsArgs, LsArgs,
+    PauseArgs, PortArgs, PsArgs, PullArgs, RecoverArgs, RestartArgs, RmArgs, RunArgs, ScaleArgs, StartArgs,
+    StatsArgs, StopArgs, TopArgs, UpArgs, VolumeArgs, VolumesArgs, WaitArgs,
 };
 use crate::planner::{ExplainArgs, GraphArgs, LockArgs, PlanArgs};
 
@@ -113,6 +113,10 @@ pub(crate) enum Command {
     Restart(RestartArgs),
     /// Kill services, or send them another signal
     Kill(KillArgs),
+    /// Stop the processes of services where they are, until `unpause`
+    Pause(PauseArgs),
+    /// Let the processes of services go on
+    Unpause(PauseArgs),
     /// Remove sandboxes that do not run
     Rm(RmArgs),
     /// Wait until the first of the services has ended, and end with its code
@@ -125,20 +129,28 @@ pub(crate) enum Command {
     Create(CreateArgs),
     /// Bring services to other numbers of replicas
     Scale(ScaleArgs),
+    /// Build images of services on this machine, where the policy grants it, and sign them by a key of this machine
+    Build(BuildArgs),
     /// Bring the images of services here, if they are allowed
     Pull(PullArgs),
     /// Undo what a run had begun that was killed
     Recover(RecoverArgs),
     /// List the sandboxes of a project
     Ps(PsArgs),
+    /// Copy files into a sandbox of a service, or out of it
+    Cp(CpArgs),
     /// Print what services have written
     Logs(LogsArgs),
     /// List the images of a project's sandboxes
     Images(ImagesArgs),
     /// List the volumes of a project
     Volumes(VolumesArgs),
+    /// Do something with a single volume of a project
+    Volume(VolumeArgs),
     /// Print where on the host a service's port is
     Port(PortArgs),
+    /// Show what services use: processor, memory, processes
+    Stats(StatsArgs),
     /// List the processes of services
     Top(TopArgs),
     /// Print what happens to a project's sandboxes
@@ -201,6 +213,14 @@ pub(crate) struct ConfigArgs {
     #[arg(long)]
     pub(crate) no_env_resolution: bool,
 
+    /// Name images by the digests that `perry-compose lock` has found
+    #[arg(long)]
+    pub(crate) resolve_image_digests: bool,
+
+    /// Print these images alone, as a file that is merged over the others
+    #[arg(long)]
+    pub(crate) lock_image_digests: bool,
+
     /// Hide values of variables whose names look secret: the default for YAML on a terminal
     #[arg(long, conflicts_with = "reveal")]
     pub(crate) redact: bool,
@@ -249,6 +269,10 @@ pub(crate) struct PartArgs {
     /// Print the variables that the files name, with their defaults
     #[arg(long)]
     pub(crate) variables: bool,
+
+    /// Print where a variable's value comes from, and where the files name it
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) explain: Option<String>,
 
     /// Print the variables that are known
     #[arg(long)]

@@ -52,7 +52,7 @@ fn asked(cli: &Cli, args: &CheckArgs) -> Result<Vec<Denied>, Failure> {
     let question = Question::read(cli, &[])?;
     let pipeline = question.pipeline(&args.desks)?;
     let lock = question.lock()?;
-    let judged = question.judged(&pipeline, &args.desks, lock.as_ref());
+    let judged = question.judged(&pipeline, &args.desks, lock.as_ref())?;
     Ok(judged.iter().flat_map(denials).collect())
 }
 

@@ -5,15 +5,18 @@ use perry_sandbox_compose::{Loaded, Options, Project, Request, load};
 use crate::args::{Cli, ConfigArgs, Format};
 use crate::disk::Disk;
 use crate::list;
+use crate::origin;
 use crate::output::{self, Failure};
+use crate::pinned;
 use crate::redact::redact;
 
 /// Reads a project and prints what was asked for.
 pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
     let whole = !list::is_wanted(&args.part);
+    let asked = args.part.variables || args.part.explain.is_some();
     let options = Options {
-        interpolate: !args.no_interpolate && !args.part.variables,
-        normalize: !args.no_normalize && !cli.compatibility,
+        interpolate: !args.no_interpolate && !asked,
+        normalize: !args.no_normalize && !is_compatible(cli),
         resolve_paths: !args.no_path_resolution,
         check_consistency: !args.no_consistency,
         resolve_environment: whole || args.part.environment,
@@ -23,12 +26,23 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
     if args.part.variables {
         return list::variables(&loaded, args.format);
     }
+    if let Some(name) = &args.part.explain {
+        return origin::explain(&loaded, &request, name, args.reveal);
+    }
     if args.no_interpolate && (whole || args.part.services) {
         output::warnings(&loaded.warnings, &loaded.sources);
         return if whole { raw(&loaded, args) } else { list::raw_services(&loaded) };
     }
     let project = project(cli, args, loaded, &request)?;
     if whole { print(project, args) } else { list::print(&project, &args.part) }
+}
+
+/// Whether the model is left as the files say it.
+fn is_compatible(cli: &Cli) -> bool {
+    let said = std::env::vars_os().find(|(name, _)| name == "COMPOSE_COMPATIBILITY");
+    cli.compatibility
+        || said
+            .is_some_and(|(_, value)| ["1", "t", "T", "true", "TRUE", "True"].iter().any(|yes| value == *yes))
 }
 
 /// What the command line and the environment say of the project.
@@ -69,6 +83,12 @@ fn print(mut project: Project, args: &ConfigArgs) -> Result<(), Failure> {
     let yaml = args.format != Some(Format::Json);
     if args.redact || (yaml && args.output.is_none() && output::is_terminal() && !args.reveal) {
         redact(&mut project);
+    }
+    if args.resolve_image_digests || args.lock_image_digests {
+        pinned::pin(&mut project)?;
+    }
+    if args.lock_image_digests {
+        return write(&pinned::over(&project, args.format), args);
     }
     let text = if yaml { project.to_yaml() } else { project.to_json()? };
     write(&text, args)

@@ -12,9 +12,12 @@ mod disk;
 mod engine;
 mod exit;
 mod list;
+mod origin;
 mod output;
+mod pinned;
 mod planner;
 mod redact;
+mod screen;
 #[expect(dead_code, reason = "no program that is run here gets a terminal of its own")]
 #[path = "../terminal.rs"]
 mod terminal;
@@ -47,19 +50,25 @@ fn main() -> ExitCode {
         Command::Start(args) => engine::start(&cli, args),
         Command::Restart(args) => engine::restart(&cli, args),
         Command::Kill(args) => engine::kill(&cli, args),
+        Command::Pause(args) => engine::pause(&cli, args),
+        Command::Unpause(args) => engine::unpause(&cli, args),
         Command::Rm(args) => engine::rm(&cli, args),
         Command::Wait(args) => engine::wait(&cli, args),
         Command::Exec(args) => engine::exec(&cli, args),
         Command::Run(args) => engine::run(&cli, args),
         Command::Create(args) => engine::create(&cli, args),
         Command::Scale(args) => engine::scale(&cli, args),
+        Command::Build(args) => engine::build(&cli, args),
         Command::Pull(args) => engine::pull(&cli, args),
         Command::Recover(args) => engine::recover(&cli, args),
+        Command::Cp(args) => engine::cp(&cli, args),
         Command::Ps(args) => engine::ps(&cli, args),
         Command::Logs(args) => engine::logs(&cli, args),
         Command::Images(args) => engine::images(&cli, args),
         Command::Volumes(args) => engine::volumes(&cli, args),
+        Command::Volume(args) => engine::volume(&cli, args),
         Command::Port(args) => engine::port(&cli, args),
+        Command::Stats(args) => engine::stats(&cli, args),
         Command::Top(args) => engine::top(&cli, args),
         Command::Events(args) => engine::events(&cli, args),
         Command::Ls(args) => engine::ls(&cli, args),

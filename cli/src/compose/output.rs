@@ -2,14 +2,18 @@
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
+use perry_sandbox_build::BuildsError;
 use perry_sandbox_compose::{NoJsonForm, Problems, Sources, Warning};
 use perry_sandbox_engine::{EngineError, StepError};
 use perry_sandbox_pipeline::stock::StockError;
 use perry_sandbox_pipeline::{EnvironmentError, PipelineError};
+use perry_sandbox_runner::CopyError;
 use perry_sandbox_stack::{Cycle, DesireError};
 
 use crate::args::{Ansi, VersionArgs, VersionFormat};
+use crate::engine::is_interrupted;
 use crate::exit::Exit;
+use crate::screen;
 
 /// Why a command fails.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,20 @@ pub(crate) enum Failure {
     Terminal(String),
     #[error("`{what}` has ended and is not removed: {source}")]
     Left { what: String, source: StepError },
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("the lock has no digest of `{0}`: run `perry-compose lock`, which verifies it")]
+    NotLocked(String),
+    #[error("the project `{project}` has no volume `{volume}`: see `perry-compose volumes`")]
+    NoVolume { project: String, volume: String },
+    #[error("{by} may use the volume `{volume}`: end that first, by `perry-compose stop` or `down`")]
+    VolumeInUse { volume: String, by: String },
+    #[error(
+        "the volume `{volume}` is removed, and is not there again: {source}; `perry-compose up` makes it"
+    )]
+    VolumeGone { volume: String, source: StepError },
+    #[error("the volume `{volume}` stays as it is: {source}")]
+    VolumeStays { volume: String, source: StepError },
     #[error("the service `{service}` publishes no port {port}: see its `ports`")]
     NoPort { service: String, port: u16 },
     #[error("the projects of this machine cannot be listed: {source}")]
@@ -38,6 +56,8 @@ pub(crate) enum Failure {
     Write { path: String, error: io::Error },
     #[error("cannot write the output: {0}")]
     Output(io::Error),
+    #[error(transparent)]
+    Builds(#[from] BuildsError),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
     #[error(transparent)]
@@ -72,12 +92,19 @@ impl Failure {
         match self {
             Self::Pipeline(error) => Exit::of_class(error.class()),
             Self::Usage(_) => Exit::Usage,
+            Self::Builds(error) if is_interrupted(error) => Exit::Interrupted,
             Self::Engine(EngineError::Fetch { source: StepError::Refused(_), .. }) => Exit::Refused,
             Self::Problems(_)
             | Self::NoJson(_)
             | Self::NoService(_)
             | Self::NothingThere { .. }
             | Self::NoPort { .. }
+            | Self::NotLocked(_)
+            | Self::Copy(_)
+            | Self::NoVolume { .. }
+            | Self::VolumeInUse { .. }
+            | Self::VolumeGone { .. }
+            | Self::VolumeStays { .. }
             | Self::Projects { .. }
             | Self::Left { .. }
             | Self::NotRunning { .. }
@@ -85,6 +112,7 @@ impl Failure {
             | Self::Folder(_)
             | Self::Write { .. }
             | Self::Output(_)
+            | Self::Builds(_)
             | Self::Environment(_)
             | Self::Lock { .. }
             | Self::Engine(_)
@@ -156,8 +184,7 @@ pub(crate) fn error(failure: &Failure) {
 
 /// Tells what is wrong with files, or refused in them.
 pub(crate) fn problems(problems: &Problems) {
-    let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-    complain(problems.render(colour).trim_end());
+    complain(problems.render(errors_have_colour()).trim_end());
 }
 
 /// Tells something beside the result.
@@ -165,9 +192,9 @@ pub(crate) fn note(message: &str) {
     complain(&printable(message));
 }
 
-/// Tells something that is printable already, with colour.
-pub(crate) fn coloured(message: &str) {
-    complain(message);
+/// Whether colour is written beside the results.
+pub(crate) fn errors_have_colour() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
 /// Whether colour is written to the results.
@@ -202,7 +229,7 @@ pub(crate) fn printable(text: &str) -> String {
 
 fn complain(message: &str) {
     // Nobody is left to tell if this fails.
-    drop(writeln!(anstream::stderr().lock(), "{message}"));
+    screen::above(|| drop(writeln!(anstream::stderr().lock(), "{message}")));
 }
 
 /// Prints the version.

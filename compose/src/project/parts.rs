@@ -54,6 +54,19 @@ impl Project {
         Ok(Some(hash))
     }
 
+    /// Puts other names of images in the place of those of services, as `other` says.
+    ///
+    /// # Errors
+    /// The first that `other` fails with.
+    pub fn rename_images<E>(&mut self, other: impl Fn(&str) -> Result<String, E>) -> Result<(), E> {
+        for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {
+            let Some(image) = service.get_mut("image") else { continue };
+            let Some(name) = image.text() else { continue };
+            *image = image.text_here(other(name)?);
+        }
+        Ok(())
+    }
+
     /// Puts stars for the values of the variables of which `secret` says so.
     pub fn hide_variables(&mut self, secret: impl Fn(&str) -> bool) {
         for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {

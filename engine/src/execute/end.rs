@@ -61,6 +61,7 @@ fn one(world: &dyn World, project: &str, act: &Act, events: &dyn Events) -> Opti
         Act::RemoveNetwork { key } => world.remove_network(project, key),
         Act::RemoveVolume { key } => world.remove_volume(project, key),
         Act::CreateNetwork(_)
+        | Act::ReplaceNetwork { .. }
         | Act::CreateVolume(_)
         | Act::Keep { .. }
         | Act::SetAside { .. }

@@ -172,7 +172,7 @@ pub(super) fn name(act: &Act) -> &str {
         | Act::Start { name, .. }
         | Act::StartAgain { name, .. }
         | Act::Remove { name, .. } => name,
-        Act::CreateNetwork(network) => &network.key,
+        Act::CreateNetwork(network) | Act::ReplaceNetwork { network, .. } => &network.key,
         Act::CreateVolume(volume) => &volume.key,
         Act::RemoveNetwork { key } | Act::RemoveVolume { key } => key,
     }
@@ -182,6 +182,12 @@ pub(super) fn name(act: &Act) -> &str {
 fn undo_of(course: &Course<'_>, act: &Act) -> Option<Undo> {
     Some(match act {
         Act::CreateNetwork(network) => Undo::RemoveNetwork { key: network.key.clone() },
+        Act::ReplaceNetwork { was, .. } => Undo::NetworkAgain {
+            key: was.key.clone(),
+            subnet: was.subnets.first().cloned(),
+            origin: was.origin.clone(),
+            run: was.run.clone(),
+        },
         Act::CreateVolume(volume) => Undo::RemoveVolume { key: volume.key.clone() },
         Act::Stop { id, service, .. } => Undo::StartAgain { id: id.clone(), service: service.clone() },
         Act::SetAside { id, name, .. } => Undo::NameBack { id: id.clone(), name: name.clone() },
@@ -201,6 +207,10 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
     let (world, project, run) = (course.world, &course.desired.project, course.journal.run());
     match act {
         Act::CreateNetwork(network) => world.create_network(project, run, network)?,
+        Act::ReplaceNetwork { network, .. } => {
+            world.remove_network(&project.name, &network.key)?;
+            world.create_network(project, run, network)?;
+        }
         Act::CreateVolume(volume) => world.create_volume(project, run, volume)?,
         Act::Keep { id, .. } => return Ok(Some(id.clone())),
         Act::Stop { id, how, .. } => stop_heeding(world, id, *how, course.conditions.interrupt)?,

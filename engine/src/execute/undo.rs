@@ -3,6 +3,7 @@
 use super::ending::stop_heeding;
 use super::event::{Events, Happened, tell};
 use super::run::Course;
+use crate::desired::{NetworkUnit, Project};
 use crate::error::{Left, StepError};
 use crate::interrupt::Interrupt;
 use crate::journal::{Undo, Unfinished};
@@ -62,6 +63,19 @@ impl Undoing<'_> {
                 let made = seen.iter().any(|one| one.key == *key && one.run == run);
                 if made { self.world.remove_network(self.project, key) } else { Ok(()) }
             }
+            Undo::NetworkAgain { key, subnet, origin, run: before } => {
+                let seen = self.world.seen(self.project)?.networks;
+                let there = seen.iter().find(|one| one.key == *key);
+                if there.is_some_and(|one| one.run != run) {
+                    return Ok(());
+                }
+                if there.is_some() {
+                    self.world.remove_network(self.project, key)?;
+                }
+                let project = Project { name: self.project.to_owned(), origin: origin.clone() };
+                let network = NetworkUnit { key: key.clone(), subnet: subnet.clone() };
+                self.world.create_network(&project, before, &network)
+            }
             Undo::RemoveVolume { key } => {
                 let seen = self.world.seen(self.project)?.volumes;
                 let made = seen.iter().any(|one| one.key == *key && one.run == run);
@@ -103,6 +117,7 @@ impl Undoing<'_> {
 fn words(undo: &Undo) -> String {
     match undo {
         Undo::RemoveNetwork { key } => format!("network {key}"),
+        Undo::NetworkAgain { key, .. } => format!("network {key} as it was before"),
         Undo::RemoveVolume { key } => format!("volume {key}"),
         Undo::RemoveReplica { service, replica } => format!("{service} {replica}"),
         Undo::StartAgain { service, .. } => format!("{service} as it ran before"),

@@ -53,8 +53,8 @@ pub fn stop(seen: &Seen, services: Option<&BTreeSet<String>>, grace: Option<Dura
     Work { steps: stops(&ending, grace), ..Work::default() }
 }
 
-/// A step for each of these, which are in the order of their ends.
-fn stops(going: &[&Replica], grace: Option<Duration>) -> Vec<Step> {
+/// A step for each of these, which are in the order of their ends; the first of all steps.
+pub(super) fn stops(going: &[&Replica], grace: Option<Duration>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut stopped: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for one in going {

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::down::{in_order, stops};
 use crate::desired::{Desired, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
 use crate::label::Role;
@@ -33,9 +34,13 @@ pub struct Up {
 /// The steps from `seen` to `desired`. For a world that is as desired, every step keeps something.
 ///
 /// # Errors
-/// What is there belongs to another folder's project, or is a network with other addresses.
+/// What is there belongs to another folder's project, or is a network with other addresses and nothing is to be made anew; a
+/// volume of others is not there.
 pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Work, EngineError> {
     refuse_others(desired, seen)?;
+    if let Some(name) = desired.outside.iter().find(|name| !seen.all_volumes.contains(*name)) {
+        return Err(EngineError::NoVolume(name.clone()));
+    }
     let mut builder = Builder::new(desired, seen, up, run);
     builder.networks()?;
     builder.volumes();
@@ -71,6 +76,8 @@ struct Builder<'a> {
     work: Work,
     networks: BTreeMap<&'a str, usize>,
     volumes: BTreeMap<&'a str, usize>,
+    /// The steps that end sandboxes whose networks are replaced.
+    stopped: BTreeMap<&'a str, usize>,
     /// The steps behind which each service's replicas run.
     started: BTreeMap<&'a str, Vec<usize>>,
     /// The sandboxes that stand for a unit.
@@ -87,6 +94,7 @@ impl<'a> Builder<'a> {
             work: Work::default(),
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             started: BTreeMap::new(),
             used: BTreeSet::new(),
         }
@@ -99,24 +107,50 @@ impl<'a> Builder<'a> {
     }
 
     fn networks(&mut self) -> Result<(), EngineError> {
+        let changed = self.changed_networks()?;
+        self.empty(&changed);
+        let stopped: BTreeSet<usize> = self.stopped.values().copied().collect();
+        let stopped: Vec<After> = stopped.into_iter().map(done).collect();
         for network in &self.desired.networks {
-            match self.seen.networks.iter().find(|seen| seen.key == network.key) {
-                None => {
-                    let step = self.add(Act::CreateNetwork(network.clone()), Vec::new());
-                    self.networks.insert(&network.key, step);
+            let act = match self.seen.networks.iter().find(|seen| seen.key == network.key) {
+                None => Act::CreateNetwork(network.clone()),
+                Some(was) if changed.contains(network.key.as_str()) => {
+                    Act::ReplaceNetwork { network: network.clone(), was: was.clone() }
                 }
-                Some(seen) => {
-                    if let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) {
-                        return Err(EngineError::OtherNetwork {
-                            key: network.key.clone(),
-                            found: seen.subnets.join(", "),
-                            wanted: wanted.clone(),
-                        });
-                    }
-                }
-            }
+                Some(_) => continue,
+            };
+            let after = if matches!(act, Act::ReplaceNetwork { .. }) { stopped.clone() } else { Vec::new() };
+            let step = self.add(act, after);
+            self.networks.insert(&network.key, step);
         }
         Ok(())
+    }
+
+    /// Networks that are there with other addresses than they are to have.
+    fn changed_networks(&self) -> Result<BTreeSet<&'a str>, EngineError> {
+        let mut changed = BTreeSet::new();
+        for network in &self.desired.networks {
+            let Some(seen) = self.seen.networks.iter().find(|seen| seen.key == network.key) else { continue };
+            let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) else {
+                continue;
+            };
+            if self.up.recreate == Recreate::Never {
+                let (key, found) = (network.key.clone(), seen.subnets.join(", "));
+                return Err(EngineError::OtherNetwork { key, found, wanted: wanted.clone() });
+            }
+            changed.insert(network.key.as_str());
+        }
+        Ok(changed)
+    }
+
+    /// Ends whoever is in these networks: whoever needs another before that.
+    fn empty(&mut self, networks: &BTreeSet<&str>) {
+        let units = self.desired.units.iter();
+        let inside = units.filter(|unit| unit.networks.iter().any(|key| networks.contains(key.as_str())));
+        let running = inside.filter_map(|unit| self.found(unit)).filter(|found| found.condition.is_running());
+        let going = in_order(running.collect());
+        self.work.steps.extend(stops(&going, None));
+        self.stopped.extend((1..).zip(going).map(|(step, found)| (found.id.as_str(), step)));
     }
 
     fn volumes(&mut self) {
@@ -209,8 +243,8 @@ impl<'a> Builder<'a> {
 
     /// What is behind the ending of an older sandbox, which keeps its ports and name until then.
     fn make_room(&mut self, found: &Replica, unit: &Unit) -> Option<usize> {
-        let mut last = None;
-        if found.condition.is_running() {
+        let mut last = self.stopped.get(found.id.as_str()).copied();
+        if last.is_none() && found.condition.is_running() {
             last = Some(self.add(stop(found, unit.stop), Vec::new()));
         }
         if unit.name.as_ref() == Some(&found.name) {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use perry_sandbox_pipeline::{
     AccessChoice, KeyChoice, PolicyChoice, PolicyInput, Pull, SignerChoice, TargetChoice, Wish,
 };
-use perry_sandbox_policy::{ByteSize, MilliCpu, SecretName, WallTime, WantedGrants, WantedLimits};
+use perry_sandbox_policy::{
+    ByteSize, MilliCpu, SecretName, WallTime, WantedGrants, WantedLimits, WantedMount,
+};
 use perry_sandbox_profiles::{LinuxCap, LinuxCapSet};
 
 use crate::envelope::{Fields, Tree};
@@ -163,8 +165,8 @@ fn grants(fields: &mut Fields) -> Result<WantedGrants, Fault> {
         caps.collect::<Result<_, _>>().map_err(|error| inner.refuse("linuxCaps", unusable(&error)))?;
     let grants = WantedGrants {
         egress: texts(&mut inner, "egress")?,
-        mounts_read: texts(&mut inner, "read")?,
-        mounts_write: texts(&mut inner, "write")?,
+        mounts_read: mounts(&mut inner, "read")?,
+        mounts_write: mounts(&mut inner, "write")?,
         mounts_exec: texts(&mut inner, "exec")?,
         secrets,
         devices: texts(&mut inner, "devices")?,
@@ -172,6 +174,13 @@ fn grants(fields: &mut Fields) -> Result<WantedGrants, Fault> {
     };
     inner.finish()?;
     Ok(grants)
+}
+
+/// Folders and files of the host, each as `SOURCE` or `SOURCE:TARGET`.
+fn mounts(fields: &mut Fields, name: &'static str) -> Result<Vec<WantedMount>, Fault> {
+    let texts = fields.texts(name)?.unwrap_or_default();
+    let mounts = texts.iter().map(|text| text.parse::<WantedMount>());
+    mounts.collect::<Result<_, _>>().map_err(|error| fields.refuse(name, unusable(&error)))
 }
 
 fn unusable(error: &impl std::fmt::Display) -> String {

@@ -220,10 +220,8 @@ function mountOf(volume: string): { grant: string; path: string } {
   if (parts[0].charAt(0) !== "/") {
     throw unavailable("the native backend has no named volumes: give a host folder instead of `" + parts[0] + "`");
   }
-  if (parts[0] !== parts[1]) {
-    throw unavailable("a host folder is at the same path inside: write `" + parts[0] + ":" + parts[0] + "`");
-  }
-  return { grant: mode === "ro" ? "read" : "write", path: parts[0] };
+  const path = parts[0] === parts[1] ? parts[0] : parts[0] + ":" + parts[1];
+  return { grant: mode === "ro" ? "read" : "write", path };
 }
 
 /** The id in whatever names a sandbox; a handle of another kind is refused. */

@@ -18,7 +18,7 @@ export interface ContainerSpec extends Access {
   env?: Record<string, string>;
   /** Labels to find it by. */
   labels?: Record<string, string>;
-  /** Host folders as `"/path:/path[:ro|:rw]"`; inside, a folder is at the same path as outside. Without a mode: `rw`. */
+  /** Host folders as `"/path:/path[:ro|:rw]"`; the second path is where it is seen inside. Without a mode: `rw`. */
   volumes?: string[];
   /** Must be empty: the native backend publishes no ports. */
   ports?: string[];

@@ -6,7 +6,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use perry_sandbox_image::Progress;
 use perry_sandbox_runner::{
-    Filter, Labels, LifecycleError, Logs, NewSandbox, SandboxId, SandboxInfo, Sandboxes, Stop,
+    Filter, Labels, LifecycleError, Load, Logs, NewSandbox, SandboxFiles, SandboxId, SandboxInfo, Sandboxes,
+    Stop,
 };
 
 use super::kept::Kept;
@@ -187,6 +188,38 @@ impl<'p> LongRunning<'p> {
     /// It does not run, or is gone.
     pub fn signal(&self, id: &SandboxId, signal: i32) -> Result<(), PipelineError> {
         Ok(self.sandboxes.signal(id, signal)?)
+    }
+
+    /// Stops all processes of a sandbox until they are let go on.
+    ///
+    /// # Errors
+    /// It does not run, is paused already, or its processes are none of this kernel's.
+    pub fn pause(&self, id: &SandboxId) -> Result<(), PipelineError> {
+        Ok(self.sandboxes.pause(id)?)
+    }
+
+    /// Lets all processes of a sandbox go on.
+    ///
+    /// # Errors
+    /// It does not run, or is not paused.
+    pub fn unpause(&self, id: &SandboxId) -> Result<(), PipelineError> {
+        Ok(self.sandboxes.unpause(id)?)
+    }
+
+    /// The files that a running sandbox sees, to be copied in and out.
+    ///
+    /// # Errors
+    /// It does not run, or its processes are none of this kernel's.
+    pub fn files(&self, id: &SandboxId) -> Result<SandboxFiles, PipelineError> {
+        Ok(self.sandboxes.files(id)?)
+    }
+
+    /// What a running sandbox uses now.
+    ///
+    /// # Errors
+    /// It does not run, or its processes are none of this kernel's.
+    pub fn load(&self, id: &SandboxId) -> Result<Load, PipelineError> {
+        Ok(self.sandboxes.load(id)?)
     }
 
     /// Waits until a sandbox has ended, at most so long.

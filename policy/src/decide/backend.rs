@@ -198,6 +198,7 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::Devices => "devices",
         Control::Env => "env",
         Control::Secrets => "secrets",
+        Control::Files | Control::FileOwners => "files",
         Control::User => "user",
         Control::MemoryExact | Control::MemoryWatched => "memory",
         Control::Cpu => "cpu",

@@ -5,31 +5,37 @@ use std::str::FromStr;
 
 use perry_sandbox_profiles::LinuxCap;
 
+use super::mounts::placed;
 use crate::ceiling::Ceiling;
 use crate::denial::{DenyCode, DenyReason, Reasons};
+use crate::file::FileSource;
 use crate::grants::Grants;
 use crate::limits::{EntryLimits, ExceededLimit};
 use crate::pattern::{EnvPattern, Pattern, PatternSet};
+use crate::plan::Mount;
 use crate::quantity::Limits;
 use crate::request::Request;
 use crate::require::Entry;
 
-/// What the entry gives by itself and what the caller wants besides; reasons where that is outside of the ceiling.
+/// What the entry gives by itself and what the caller wants besides, with the places of host folders; reasons where that is
+/// outside of the ceiling.
 pub(crate) fn granted(
     request: &Request,
     entry: &Entry<'_>,
     ceiling: &Ceiling,
     reasons: &mut Reasons,
-) -> Grants {
+) -> (Grants, Vec<Mount>) {
     let mut grants = entry.grants.cloned().unwrap_or_default();
     let wanted = &request.grants;
     let mut asker = Asker { reasons };
     asker.add(&mut grants.egress, &wanted.egress, DenyCode::Egress, "egress");
-    asker.add(&mut grants.mounts_read, &wanted.mounts_read, DenyCode::Mounts, "mounts");
-    asker.add(&mut grants.mounts_write, &wanted.mounts_write, DenyCode::Mounts, "mounts");
-    asker.add(&mut grants.mounts_exec, &wanted.mounts_exec, DenyCode::Mounts, "mounts");
+    let mounts = placed(entry.grants, request, &mut grants, &mut asker);
     asker.add(&mut grants.devices, &wanted.devices, DenyCode::Devices, "devices");
-    for secret in &wanted.secrets {
+    let placed = request.project.files.iter().filter_map(|file| match &file.source {
+        FileSource::Secret(name) => Some(name),
+        FileSource::Config { .. } => None,
+    });
+    for secret in wanted.secrets.iter().chain(placed) {
         grants.secrets.insert(secret.clone(), None);
     }
     for cap in wanted.linux_caps.iter() {
@@ -49,11 +55,12 @@ pub(crate) fn granted(
     for name in request.env.keys() {
         asker.variable(name, &most.env);
     }
-    grants
+    (grants, mounts)
 }
 
-struct Asker<'a> {
-    reasons: &'a mut Reasons,
+/// Collects reasons.
+pub(crate) struct Asker<'a> {
+    pub(super) reasons: &'a mut Reasons,
 }
 
 impl Asker<'_> {

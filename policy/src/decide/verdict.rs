@@ -10,16 +10,18 @@ use super::backend::{Choice, Demands, Found, choose};
 use super::ceiling::{Applied, ceiling_of, levels};
 use super::cover::refuse_covered_programs;
 use super::evidence::check;
+use super::files::{given, refuse_shared_places};
 use super::grants::{granted, limited, listed};
 use super::process::{process, through_proxy};
 use super::project::{Project, in_words, of_project};
 use crate::control::{Control, HostFacts};
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::evidence::Evidence;
+use crate::file::GivenFile;
 use crate::grants::Grants;
 use crate::isolation::IsolationLevel;
 use crate::names::{BackendName, TierName};
-use crate::pattern::PatternSet;
+use crate::pattern::{HostPath, PatternSet};
 use crate::plan::{LaunchPlan, Mount, MountAccess, Network, PlanLine, Process, Terminal};
 use crate::policy::Policy;
 use crate::quantity::Limits;
@@ -164,8 +166,9 @@ impl Facts<'_> {
         examined.tier = Some((applied.name.clone(), tiers, chain.and_then(|chain| chain.span)));
         let mut notes = Vec::new();
         let mut process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
-        let grants = granted(request, &entry, ceiling, reasons);
-        refuse_covered_programs(&process, &grants, reasons);
+        let (grants, mounts) = granted(request, &entry, ceiling, reasons);
+        let files = given(request, process.user, reasons);
+        refuse_covered_programs(&process, &mounts, &files, reasons);
         if !grants.egress.is_empty() {
             through_proxy(&mut process, request);
             if !reaches_a_proxy(&ceiling.seccomp.value) {
@@ -198,8 +201,16 @@ impl Facts<'_> {
         }
         let limits = limited(request, &entry, ceiling, reasons);
         let project = of_project(request, &entry, reasons);
-        let wanted =
-            Wanted { process: &process, grants: &grants, project: &project, limits: &limits, evidence };
+        refuse_shared_places(&mounts, &project, &files, reasons);
+        let wanted = Wanted {
+            process: &process,
+            grants: &grants,
+            mounts: &mounts,
+            files: &files,
+            project: &project,
+            limits: &limits,
+            evidence,
+        };
         let demands = wanted.demands(&applied);
         let levels = levels(policy, &applied, &host.hostname, now);
         let choice = match choose(&levels, evidence.platform.architecture(), host, ceiling, &demands, reasons)
@@ -224,7 +235,7 @@ impl Facts<'_> {
             request,
             &applied,
             choice,
-            Parts { process, grants, project, limits, warm, evidence, notes },
+            Parts { process, grants, mounts, files, project, limits, warm, evidence, notes },
         ))
     }
 }
@@ -247,6 +258,8 @@ fn reaches_a_proxy(profile: &SharedProfile) -> bool {
 struct Parts<'a> {
     process: Process,
     grants: Grants,
+    mounts: Vec<Mount>,
+    files: Vec<GivenFile>,
     project: Project<'a>,
     limits: Limits,
     warm: Option<NonZeroU32>,
@@ -261,7 +274,7 @@ fn assemble(
     choice: Choice<'_>,
     parts: Parts<'_>,
 ) -> LaunchPlan {
-    let Parts { process, grants, project, limits, warm, evidence, notes } = parts;
+    let Parts { process, grants, mounts, files, project, limits, warm, evidence, notes } = parts;
     LaunchPlan {
         capability: match &request.target {
             Target::Capability(name) => Some(name.clone()),
@@ -289,13 +302,14 @@ fn assemble(
         tmp: limits.disk,
         seccomp: applied.ceiling.seccomp.value.clone(),
         linux_caps: linux_caps(&grants),
-        mounts: mounts(&grants),
+        mounts,
         network: if grants.egress.is_empty() {
             Network::None
         } else {
             Network::Egress(texts(&grants.egress))
         },
         secrets: grants.secrets.iter().map(|(name, _)| name.clone()).collect(),
+        files,
         devices: texts(&grants.devices),
         networks: project.wanted.networks.clone(),
         publish: project.wanted.publish.clone(),
@@ -316,21 +330,16 @@ fn texts<T: crate::pattern::Pattern + std::fmt::Display>(set: &PatternSet<T>) ->
     set.iter().map(|(item, _)| item.to_string()).collect()
 }
 
-/// Folders in order of path, so that a deeper one is mounted over the one that holds it.
-fn mounts(grants: &Grants) -> Vec<Mount> {
-    let mount = |access| move |path: String| Mount { path, access };
-    let mut mounts: Vec<Mount> =
-        texts(&grants.mounts_write).into_iter().map(mount(MountAccess::Write)).collect();
-    mounts.extend(texts(&grants.mounts_exec).into_iter().map(mount(MountAccess::Execute)));
-    mounts.extend(texts(&grants.mounts_only_read()).into_iter().map(mount(MountAccess::Read)));
-    mounts.sort_by(|a, b| a.path.cmp(&b.path));
-    mounts
+fn owned(file: &GivenFile) -> String {
+    format!("{} of {}:{}", file.path, file.owner.uid, file.owner.gid)
 }
 
 /// What a plan will promise, before anybody is asked to hold it.
 struct Wanted<'a> {
     process: &'a Process,
     grants: &'a Grants,
+    mounts: &'a [Mount],
+    files: &'a [GivenFile],
     project: &'a Project<'a>,
     limits: &'a Limits,
     evidence: &'a Evidence,
@@ -408,26 +417,33 @@ impl Wanted<'_> {
         if !wanted.volumes.is_empty() {
             add(Control::Volumes, in_words(&wanted.volumes), Some(project.volumes));
         }
-        let only_read = grants.mounts_only_read();
-        if !only_read.is_empty() {
-            add(Control::MountsRead, listed(&only_read), only_read.iter().next().map(|(_, at)| at));
+        let with = |access| in_words(self.mounts.iter().filter(move |mount| mount.access == access));
+        let first = |set: &PatternSet<HostPath>| set.iter().next().map(|(_, at)| at);
+        let read = with(MountAccess::Read);
+        if !read.is_empty() {
+            add(Control::MountsRead, read, first(&grants.mounts_only_read()));
         }
-        if !grants.mounts_write.is_empty() {
-            add(
-                Control::MountsWrite,
-                listed(&grants.mounts_write),
-                grants.mounts_write.iter().next().map(|(_, at)| at),
-            );
+        let write = with(MountAccess::Write);
+        if !write.is_empty() {
+            add(Control::MountsWrite, write, first(&grants.mounts_write));
         }
-        if !grants.mounts_exec.is_empty() {
-            let at = grants.mounts_exec.iter().next().map(|(_, at)| at);
-            add(Control::MountsExec, format!("{} (execute)", listed(&grants.mounts_exec)), at);
+        let exec = with(MountAccess::Execute);
+        if !exec.is_empty() {
+            add(Control::MountsExec, format!("{exec} (execute)"), first(&grants.mounts_exec));
         }
         if !grants.devices.is_empty() {
             add(Control::Devices, listed(&grants.devices), grants.devices.iter().next().map(|(_, at)| at));
         }
         if !grants.secrets.is_empty() {
             add(Control::Secrets, listed(&grants.secrets), grants.secrets.iter().next().map(|(_, at)| at));
+        }
+        if !self.files.is_empty() {
+            add(Control::Files, in_words(self.files), None);
+        }
+        let user = self.process.user;
+        let others: Vec<String> = self.files.iter().filter(|file| file.owner != user).map(owned).collect();
+        if !others.is_empty() {
+            add(Control::FileOwners, others.join(", "), None);
         }
         if self.process.terminal == Terminal::Own {
             add(Control::Terminal, "its own".to_owned(), None);

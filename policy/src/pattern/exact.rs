@@ -21,7 +21,7 @@ pub struct DevicePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkName(String);
 
-/// A named volume of a compose project.
+/// A named volume of a compose project by its name there, or one that is not the project's, written `external/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VolumeName(String);
 
@@ -41,7 +41,8 @@ impl FromStr for DevicePath {
     }
 }
 
-fn name_of_project(text: &str) -> Result<String, PatternError> {
+/// A name inside a project.
+pub(crate) fn name_of_project(text: &str) -> Result<String, PatternError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     // SECURITY: `host` and `none` mean the host's own namespaces to container engines.
     let reserved = matches!(text, "host" | "none" | "bridge");
@@ -67,11 +68,32 @@ impl FromStr for NetworkName {
     }
 }
 
+/// What a volume that is not the project's own begins with. No name inside a project has a slash.
+const EXTERNAL: &str = "external/";
+
+impl VolumeName {
+    /// One that is not the project's own, by what its backend calls it.
+    ///
+    /// # Errors
+    /// That is no name.
+    pub fn of_outside(name: &str) -> Result<Self, PatternError> {
+        name_of_project(name).map(|name| Self(format!("{EXTERNAL}{name}")))
+    }
+
+    /// What its backend calls it, if it is not the project's own.
+    pub fn external(&self) -> Option<&str> {
+        self.0.strip_prefix(EXTERNAL)
+    }
+}
+
 impl FromStr for VolumeName {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        name_of_project(text).map(Self)
+        match text.strip_prefix(EXTERNAL) {
+            Some(name) => Self::of_outside(name),
+            None => name_of_project(text).map(Self),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) use env::is_variable;
 pub use env::{EnvPattern, is_loader_variable};
 pub use error::PatternError;
 pub(crate) use error::{as_text, serialize_as_text};
+pub(crate) use exact::name_of_project;
 pub use exact::{DevicePath, NetworkName, VolumeName};
 pub use path::HostPath;
 pub(crate) use path::{is_at_or_below, is_normal};

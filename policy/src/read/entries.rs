@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::at::At;
+use crate::build::{BuildGrant, BuildNetwork};
 use crate::entries::{AdHoc, ArgLimits, Audit, AuditField, AuditLog, Capability, Exception, Service, Tiers};
 use crate::names::{ImageRuleName, TierName};
 use crate::refusal::{Refusal, RefusalCode};
@@ -95,7 +96,20 @@ impl Reader<'_> {
             Some(entry) => self.grants(&entry.node),
             None => Default::default(),
         };
-        Some(Service { tiers: tiers?, images: Some(images?), grants, project, limits })
+        let build = match node.entry("build") {
+            Some(entry) => Some(self.build(&entry.node)?),
+            None => None,
+        };
+        Some(Service { tiers: tiers?, images: Some(images?), grants, project, limits, build })
+    }
+
+    fn build(&mut self, node: &Node) -> Option<BuildGrant> {
+        let context = self.optional(node, "context", Self::parsed);
+        let repository = self.optional(node, "repository", Self::parsed);
+        let signer = self.optional(node, "signer", Self::parsed);
+        let words = [("none", BuildNetwork::None), ("builder", BuildNetwork::Builder)];
+        let network = self.choice(node, "network", words).map_or(BuildNetwork::None, |word| word.value);
+        Some(BuildGrant { context: context?, repository: repository?, signer: signer?, network })
     }
 
     pub(super) fn ad_hoc(&mut self, node: &Node) -> Option<AdHoc> {

@@ -94,9 +94,7 @@ pub(crate) fn entry_of<'a>(
             })
         }
         Target::Service(name) => {
-            let exact_first = |pattern: &crate::entries::ServicePattern| pattern.is_exact();
-            let matching = policy.parts.services.iter().filter(|(pattern, _)| pattern.matches(name));
-            let found = matching.max_by_key(|(pattern, _)| exact_first(pattern)).map(|(_, entry)| entry);
+            let found = policy.service_entry(name);
             Some(found.map_or_else(|| baseline(Images::Any), |entry| service_entry(&entry.value, entry.span)))
         }
         Target::AdHoc => ad_hoc_entry(policy, reasons),

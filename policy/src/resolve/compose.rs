@@ -116,6 +116,8 @@ fn service(a: &Service, b: &Service) -> Service {
         grants: a.grants.meet(&b.grants),
         project: a.project.meet(&b.project),
         limits: a.limits.meet(&b.limits),
+        // Without the key nothing is built.
+        build: a.build.as_ref().zip(b.build.as_ref()).and_then(|(one, two)| one.meet(two)),
     }
 }
 

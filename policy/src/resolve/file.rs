@@ -322,6 +322,10 @@ fn references(document: &Document, tiers: &BTreeSet<TierName>) -> Vec<Missing> {
             look("tier", tier.as_str(), capability.tiers.span, tiers.contains(tier));
         }
     }
+    for build in document.services.values().filter_map(|service| service.value.build.as_ref()) {
+        let signer = &build.signer;
+        look("signer", signer.value.as_str(), signer.span, document.signers.contains_key(&signer.value));
+    }
     let lists = document
         .services
         .values()

@@ -1,6 +1,6 @@
 //! 11, 13, 16: the canonical form, typos, and hostile input.
 
-use perry_sandbox_policy::{Format, PolicySource, format, load, schema};
+use perry_sandbox_policy::{Format, PolicySource, WantedMount, format, load, schema};
 use proptest::prelude::*;
 
 use crate::documents::unknown_keys;
@@ -113,7 +113,7 @@ proptest! {
         request.entrypoint = args.first().cloned();
         request.env.insert(name.clone(), value.clone());
         request.grants.egress.push(name.clone());
-        request.grants.mounts_write.push(value.clone());
+        request.grants.mounts_write.push(WantedMount::in_place(value.clone()));
         if let Ok(name) = name.parse() {
             request.target = perry_sandbox_policy::Target::Service(name);
         }

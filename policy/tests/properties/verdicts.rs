@@ -169,7 +169,8 @@ proptest! {
                 }
             }
             for mount in &plan.mounts {
-                let path = mount.path.as_str();
+                let path = mount.source.as_str();
+                prop_assert_eq!(path, mount.target.as_str());
                 prop_assert!(ask.read.contains(path) || ask.write.contains(path) || ask.exec.contains(path));
                 prop_assert!(ceiling.grants.mounts_read.includes(&path.parse().unwrap()));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_policy::{
-    BackendFacts, Control, Evidence, HostFacts, IsolationLevel, Policy, Request, Verdict, decide,
+    BackendFacts, Control, Evidence, HostFacts, IsolationLevel, Policy, Request, Verdict, WantedMount, decide,
 };
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -53,8 +53,10 @@ impl Ask {
         let mut request = capability("run");
         request.tier = self.tier.map(|tier| tier.parse().unwrap());
         request.grants.egress = self.egress.iter().map(|(host, port)| format!("{host}:{port}")).collect();
-        request.grants.mounts_read = self.read.iter().map(ToString::to_string).collect();
-        request.grants.mounts_write = self.write.iter().map(ToString::to_string).collect();
+        request.grants.mounts_read =
+            self.read.iter().map(|path| WantedMount::in_place(path.to_string())).collect();
+        request.grants.mounts_write =
+            self.write.iter().map(|path| WantedMount::in_place(path.to_string())).collect();
         request.grants.mounts_exec = self.exec.iter().map(ToString::to_string).collect();
         request.grants.secrets = self.secrets.iter().map(|name| name.parse().unwrap()).collect();
         request.grants.devices = self.devices.iter().map(ToString::to_string).collect();

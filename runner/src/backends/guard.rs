@@ -18,7 +18,9 @@ const READY: &[u8] = b"ready";
 /// Waits for the end of this process, to remove a sandbox then.
 #[derive(Debug)]
 pub(super) struct Guard {
-    child: Child,
+    /// There until this is dropped.
+    child: Option<Child>,
+    folder: PathBuf,
     control: Option<UnixStream>,
 }
 
@@ -27,7 +29,7 @@ impl Guard {
     pub(super) fn start(folder: &Path) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let child = start_helper(Path::new("/proc/self/exe"), Role::Guard, theirs.into())?;
-        let guard = Self { child, control: Some(ours) };
+        let guard = Self { child: Some(child), folder: folder.to_owned(), control: Some(ours) };
         let text = serde_json::to_vec(folder)?;
         guard.control().and_then(|control| send(control, &text, &[]))?;
         Ok(guard)
@@ -51,9 +53,15 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // What it guarded is gone, or is left for the next start: then it finds the folder's lock free and removes it.
         drop(self.control.take());
-        drop(self.child.wait());
+        let Some(mut child) = self.child.take() else { return };
+        if self.folder.exists() {
+            // An engine that does not answer may keep it for long, and how the run ended is told meanwhile.
+            std::thread::spawn(move || child.wait());
+        } else {
+            // What it guarded is gone.
+            drop(child.wait());
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod apple;
 mod attach;
 mod brought;
+mod build;
 mod caught;
 mod client;
 mod docker;
@@ -39,6 +40,7 @@ mod tests;
 mod tool;
 
 pub(crate) use attach::attend;
+pub use build::{BuildCache, BuildError, BuildOrder, BuildPull, Builder, BuilderKind, Building};
 pub use fuzzing::engine;
 pub(crate) use guard::guard;
 pub use host::HostTools;
@@ -49,4 +51,5 @@ pub use prepared::Engines;
 pub(crate) use prepared::{Prepared, Work};
 pub(crate) use run::Around;
 pub use survey::{AbsentBackend, Backends};
+pub use table::mounts_single_files;
 pub use tool::ToolError;

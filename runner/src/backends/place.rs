@@ -5,12 +5,14 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use perry_sandbox_policy::FileSource;
+
 use super::project::Names;
-use super::script::Script;
+use super::script::{GIVEN, Script};
 use super::tool::ToolError;
 use crate::native::check_owner;
 use crate::secret::Secrets;
@@ -25,7 +27,6 @@ const SCRIPT: &str = "script.json";
 /// How long a start waits for what others left.
 const SWEEPING: Duration = Duration::from_millis(500);
 const LOCK: &str = "lock";
-const SECRETS: &str = "secrets";
 /// How long an engine may go on making what its client has asked for and not waited for.
 const LATE: Duration = Duration::from_secs(2);
 /// The longest script that is read back.
@@ -93,7 +94,7 @@ impl Place {
         if script.names.is_some() {
             Names::begin(folder)?;
         }
-        write_secrets(folder, script, secrets)?;
+        write_given(folder, script, secrets)?;
         Ok(lock)
     }
 
@@ -117,22 +118,31 @@ impl Place {
     }
 }
 
-/// Their values, which only the sandbox's user and root can read.
-fn write_secrets(folder: &Path, script: &Script, secrets: Option<&Secrets>) -> io::Result<()> {
-    if script.secrets.is_empty() {
+/// The files that are given. What is in there is nobody's of the host: the folder is for its owner alone, and engines show the
+/// files one by one.
+fn write_given(folder: &Path, script: &Script, secrets: Option<&Secrets>) -> io::Result<()> {
+    if script.given.is_empty() {
         return Ok(());
     }
-    let folder = folder.join(SECRETS);
+    let folder = folder.join(GIVEN);
     private(&folder)?;
-    for name in &script.secrets {
-        let value = secrets.and_then(|secrets| secrets.descriptor(name)).ok_or(io::ErrorKind::NotFound)?;
-        let path = folder.join(name.as_str());
+    for (number, given) in script.given.iter().enumerate() {
+        let path = folder.join(number.to_string());
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path)?;
-        let mut value = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&value)))?;
-        io::copy(&mut value, &mut file)?;
-        if let Some((uid, gid)) = script.owner {
+        match &given.source {
+            FileSource::Secret(name) => {
+                let value = secrets.and_then(|secrets| secrets.descriptor(name));
+                let value = value.ok_or(io::ErrorKind::NotFound)?;
+                let value = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&value));
+                io::copy(&mut File::open(value)?, &mut file)?;
+            }
+            FileSource::Config { content, .. } => file.write_all(content.bytes())?,
+        }
+        if let Some((uid, gid)) = given.owner {
             fchown(&file, Some(uid), Some(gid))?;
         }
+        // Whatever the caller's umask is.
+        file.set_permissions(fs::Permissions::from_mode(given.mode.bits()))?;
     }
     Ok(())
 }
@@ -158,25 +168,27 @@ pub(super) fn sweep_for_a_while(runtime: &Path) {
     let _done = all.recv_timeout(SWEEPING);
 }
 
-/// Ends and removes what dead runners left. What cannot be removed stays, for the next start.
-fn sweep(runtime: &Path) {
+/// Ends and removes what dead runners left; how much that was. What cannot be removed stays, for the next start.
+pub(super) fn sweep(runtime: &Path) -> usize {
+    let mut swept: usize = 0;
     if check_owner(runtime).is_err() {
-        return;
+        return swept;
     }
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == SUFFIX) {
-            drop(abandoned(&path));
+            swept = swept.saturating_add(usize::from(abandoned(&path).is_ok_and(|done| done)));
         } else if path.extension().is_some_and(|extension| extension == EARLY) && is_older(&path, MAKING) {
             // Nothing of it was ever started.
             drop(fs::remove_dir_all(&path));
         }
     }
+    swept
 }
 
 /// Removes a folder: secrets first, and last the lock, by which it is found.
 fn erase(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder.join(SECRETS)) {
+    match fs::remove_dir_all(folder.join(GIVEN)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -215,7 +227,7 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
         file.take(LONGEST).read_to_end(&mut text)?;
         let script: Script = serde_json::from_slice(&text)?;
         script.discard(REMOVAL).map_err(io::Error::other)?;
-        if script.create.is_some() {
+        if script.create.is_some() && !is_older(folder, REMOVAL) {
             // Its engine may still have been making it when it was asked.
             std::thread::sleep(LATE);
             script.discard(REMOVAL).map_err(io::Error::other)?;
@@ -244,8 +256,7 @@ mod tests {
             name: name.to_owned(),
             folder: folder(runtime, name),
             files: [("file".to_owned(), "text".to_owned())].into(),
-            secrets: Vec::new(),
-            owner: None,
+            given: Vec::new(),
             required: Vec::new(),
             names: None,
             connect: Vec::new(),
@@ -291,7 +302,6 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_can_write_to_names_nothing_that_is_done() {
-        use std::os::unix::fs::PermissionsExt as _;
         let scratch = tempfile::tempdir().unwrap();
         let runtime = scratch.path().join("live");
         let script = script(&runtime, "name");

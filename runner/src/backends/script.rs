@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use perry_sandbox_policy::SecretName;
+use perry_sandbox_policy::{FileMode, FileSource, GivenFile, LaunchPlan, User};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ use crate::native::Process;
 
 /// Where podman writes which process of the host the program is, in a sandbox's folder.
 pub(crate) const PID_FILE: &str = "pid";
+/// The folder of the files that are given, in a sandbox's folder.
+pub(crate) const GIVEN: &str = "given";
 /// Stands for the number of a signal in what [`Script::signal`] says.
 pub(crate) const SIGNAL: &str = "{signal}";
 
@@ -35,10 +37,8 @@ pub(crate) struct Script {
     pub(crate) folder: PathBuf,
     /// Text files in there.
     pub(crate) files: BTreeMap<String, String>,
-    /// Secrets that lie in there as `secrets/NAME` while it runs.
-    pub(crate) secrets: Vec<SecretName>,
-    /// Whose these are inside: they are given to that user of the host where it is another.
-    pub(crate) owner: Option<(u32, u32)>,
+    /// Files that are given to it: they lie in there as `given/NUMBER` while it runs.
+    pub(crate) given: Vec<Given>,
     /// Networks and volumes that must be there, and whose.
     #[serde(default)]
     pub(super) required: Vec<Required>,
@@ -66,6 +66,33 @@ pub(crate) struct Script {
     pub(crate) end: Option<Action>,
     /// Removes it with all that the engine has of it, and ends it, where `end` does not.
     pub(crate) remove: Action,
+}
+
+/// A file that a sandbox is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Given {
+    /// What is in it.
+    pub(crate) source: FileSource,
+    /// Which user and group of the host it is given to, where that is another.
+    pub(crate) owner: Option<(u32, u32)>,
+    /// Who may read it.
+    pub(crate) mode: FileMode,
+}
+
+impl Given {
+    /// All of a plan, whose owners are these users of the host.
+    pub(crate) fn of(plan: &LaunchPlan, on_host: impl Fn(User) -> Option<(u32, u32)>) -> Vec<Self> {
+        let files = plan.given_files().into_iter();
+        files
+            .map(|GivenFile { source, owner, mode, .. }| Self { source, owner: on_host(owner), mode })
+            .collect()
+    }
+
+    /// Where each file of a plan lies in the folder of its sandbox, and where it is seen.
+    pub(crate) fn places(plan: &LaunchPlan, folder: &Path) -> Vec<(PathBuf, GivenFile)> {
+        let files = plan.given_files().into_iter().enumerate();
+        files.map(|(number, file)| (folder.join(GIVEN).join(number.to_string()), file)).collect()
+    }
 }
 
 /// Backends that are programs of the host.
@@ -340,9 +367,12 @@ impl Script {
             steps.push(format!("write {folder}/{name}:"));
             steps.extend(text.lines().map(|line| format!("    {line}")));
         }
-        steps.extend(
-            self.secrets.iter().map(|name| format!("write {folder}/secrets/{name}: its value is not shown")),
-        );
+        steps.extend(self.given.iter().enumerate().map(|(number, one)| match &one.source {
+            FileSource::Secret(name) => {
+                format!("write {folder}/{GIVEN}/{number}: the secret {name}, whose value is not shown")
+            }
+            config @ FileSource::Config { .. } => format!("write {folder}/{GIVEN}/{number}: the {config}"),
+        }));
         steps.extend(self.required.iter().map(ToString::to_string));
         if self.names.is_some() {
             steps.push(format!("keep in {folder}/{HOSTS} who is in its networks, while it runs"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use perry_sandbox_image::FileStamp;
 use perry_sandbox_policy::BackendFacts;
@@ -28,8 +28,10 @@ use crate::native::{check_owner, probe};
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long what was found is believed, while its program and socket are the same files.
 const BELIEVED: Duration = Duration::from_secs(600);
-/// How long a backend that is installed and did not answer is not asked again.
+/// How long a backend that kept its asker waiting is not asked again, and from when on it did. One that says at once that it
+/// does not work is asked each time: whoever was told to start it does so and comes back.
 const DOUBTED: Duration = Duration::from_secs(30);
+const WAITING: Duration = Duration::from_secs(1);
 /// The longest memory that is read.
 const LONGEST: u64 = 1 << 20;
 
@@ -77,7 +79,7 @@ pub(super) enum Means {
 pub(super) struct Absence {
     pub(super) why: String,
     pub(super) remedy: Option<String>,
-    /// Whether there is something that could come alive: only that is worth remembering.
+    /// Whether there is something that could come alive.
     pub(super) installed: bool,
 }
 
@@ -224,16 +226,23 @@ fn probe_all(tools: &HostTools, backends: &[Backend]) -> Vec<(Backend, Seen, Dur
     std::thread::scope(|scope| {
         let asked: Vec<_> = backends
             .iter()
-            .map(|backend| (*backend, scope.spawn(move || probe_one(&tools.within(PATIENCE), *backend))))
+            .map(|backend| {
+                let probe = move || {
+                    let begun = Instant::now();
+                    (probe_one(&tools.within(PATIENCE), *backend), begun.elapsed() >= WAITING)
+                };
+                (*backend, scope.spawn(probe))
+            })
             .collect();
         asked
             .into_iter()
             .map(|(backend, thread)| match thread.join() {
-                Ok(Ok(means)) => (backend, Seen::Alive(means), BELIEVED),
-                Ok(Err(Absence { why, remedy, installed: true })) => {
-                    (backend, Seen::Absent { why, remedy }, DOUBTED)
+                Ok((Ok(means), _)) => (backend, Seen::Alive(means), BELIEVED),
+                Ok((Err(Absence { why, remedy, installed: true }), waited)) => {
+                    let doubted = if waited { DOUBTED } else { Duration::ZERO };
+                    (backend, Seen::Absent { why, remedy }, doubted)
                 }
-                Ok(Err(Absence { why, remedy, installed: false })) => {
+                Ok((Err(Absence { why, remedy, installed: false }), _)) => {
                     let install = InstallCommand::here(backend.name(), tools);
                     let install = install.map(|command| format!("install it: `{command}`"));
                     (backend, Seen::Absent { why, remedy: install.or(remedy) }, Duration::ZERO)

@@ -34,6 +34,11 @@ pub(super) fn nobody(why: &str, remedy: Option<&str>) -> Enforcement {
     Enforcement::Nobody { why: why.to_owned(), remedy: remedy.map(str::to_owned) }
 }
 
+/// Whether a backend shows a single file of the host in which nothing can be executed. Others mount folders only.
+pub fn mounts_single_files(backend: &str) -> bool {
+    backend == crate::native::NAME || backend == Backend::Podman.name()
+}
+
 /// Ports are published by us, beside processes of this kernel.
 pub(super) fn published(backend: Backend) -> Enforcement {
     match can_be_joined(backend.name()) {

@@ -234,7 +234,7 @@ fn heard(listening: Listening) -> Vec<u8> {
 }
 
 /// Kills a program and what it started in its group.
-fn end_group(child: &mut Child) {
+pub(crate) fn end_group(child: &mut Child) {
     if let Ok(group) = i32::try_from(child.id()) {
         // Gone already is what we want.
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);

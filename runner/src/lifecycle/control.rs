@@ -17,6 +17,7 @@ use super::error::FailureKind;
 use super::health::HealthOrder;
 use super::id::SandboxId;
 use super::restart::Restart;
+use super::tree::Load;
 use crate::backends::Work;
 use crate::native::{Process, Settings, is_ours, open_pidfd, peek_exited};
 
@@ -63,8 +64,29 @@ pub(super) enum Ask {
     Stop { signal: i32, grace: Duration },
     /// To send a signal, and nothing more.
     Signal { signal: i32 },
+    /// To stop its processes, or to let them go on; answered by [`Answered`].
+    Pause(Pause),
+    /// To hand over the root folder of its first process; answered by [`Answered::Done`], with the descriptor.
+    Root,
+    /// To say what it uses; answered by [`Answered`].
+    Measure,
     /// To let a program join; report and three streams come with it.
     Join(AskedJoin),
+}
+
+/// Whether its processes go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Pause {
+    Begin,
+    End,
+}
+
+/// What a supervisor answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answered {
+    Done,
+    Load(Load),
+    Refused(String),
 }
 
 /// What is a joining program's own, and what its plan has in common with the sandbox's.

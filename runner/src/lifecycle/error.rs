@@ -97,6 +97,16 @@ pub enum LifecycleError {
         /// Why not.
         why: &'static str,
     },
+    /// Its processes are none of this kernel's, or did not do as they were told.
+    #[error("the sandbox {id} is not {what}: {why}")]
+    NotReached {
+        /// Which.
+        id: SandboxId,
+        /// What was wanted.
+        what: &'static str,
+        /// Why it is not.
+        why: String,
+    },
     /// A plan that differs where it must not.
     #[error(
         "the sandbox {id} runs under another plan: {what}; a program that joins it may differ in arguments, variables, folder, streams, wall time and output only"

@@ -119,7 +119,7 @@ pub(super) fn watch(post: &Post, order: &HealthOrder) {
 fn ask(post: &Post, order: &HealthOrder) -> Option<bool> {
     /// What it may write; nobody reads it.
     const OUTPUT: u64 = 64 << 10;
-    if !post.is_running() {
+    if !post.is_running() || post.is_paused() {
         return None;
     }
     let (own, theirs) = UnixStream::pair().ok()?;

@@ -6,6 +6,7 @@
 //! left: the sandbox dies with it.
 
 mod control;
+mod copy;
 mod error;
 mod exec;
 mod folder;
@@ -20,7 +21,9 @@ mod sandboxes;
 mod shape;
 mod start;
 mod supervisor;
+mod tree;
 
+pub use copy::{CopyBounds, CopyError, SandboxFiles};
 pub use error::{FailureKind, LifecycleError};
 pub use exec::ExecSurroundings;
 pub use health::{Health, HealthCheck, HealthStart};
@@ -32,6 +35,7 @@ pub use restart::{Restart, RestartError};
 pub use sandboxes::{Filter, NewSandbox, Sandboxes};
 pub use start::{StartOptions, Stop};
 pub(crate) use supervisor::supervise_detached;
+pub use tree::Load;
 
 #[doc(hidden)]
 pub use record::check_record;

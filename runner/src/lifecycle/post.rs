@@ -1,8 +1,10 @@
 //! What the threads of one supervisor know together.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,13 +12,14 @@ use std::time::Duration;
 
 use perry_sandbox_policy::Publication;
 
-use super::control::{Answer, Order};
+use super::control::{Answer, Order, Pause};
 use super::error::LifecycleError;
 use super::folder::Held;
 use super::health::Health;
 use super::record::{Record, State};
+use super::tree::{self, Load};
 use crate::io::Remote;
-use crate::native::{Group, Observer, Target, Users, send};
+use crate::native::{Group, Observer, Target, Users, peek_exited, send};
 
 /// How many may speak to one supervisor at the same time.
 const MOST_GUESTS: usize = 128;
@@ -39,6 +42,8 @@ pub(super) struct Post {
     line: AtomicU64,
     joined: Mutex<BTreeSet<i32>>,
     spent: AtomicU64,
+    /// Whether its processes are stopped. Held while that changes.
+    paused: Mutex<bool>,
     guests: Mutex<Guests>,
     change: Condvar,
 }
@@ -114,6 +119,7 @@ impl Post {
             line: AtomicU64::new(line),
             joined: Mutex::new(BTreeSet::new()),
             spent: AtomicU64::new(0),
+            paused: Mutex::new(false),
             guests: Mutex::new(Guests::default()),
             change: Condvar::new(),
         }
@@ -130,6 +136,15 @@ impl Post {
         if !self.is_running() {
             return Err(NOT_NOW.to_owned());
         }
+        if self.is_paused() {
+            return Err("the sandbox is paused: let it go on first".to_owned());
+        }
+        self.first_process()
+    }
+
+    /// Where its first process is.
+    fn first_process(&self) -> Result<Target, String> {
+        const NOT_NOW: &str = "the sandbox has just ended, or has not begun";
         if let Some(work) = &self.order.engine {
             return work.target();
         }
@@ -137,6 +152,56 @@ impl Post {
         let (pid, process, group) = first.as_ref().ok_or(NOT_NOW)?;
         let process = process.try_clone().map_err(|error| error.to_string())?;
         Ok(Target { pid: *pid, process, group: group.clone(), users: Users::Own })
+    }
+
+    /// Whether its processes are stopped.
+    pub(super) fn is_paused(&self) -> bool {
+        *lock(&self.paused)
+    }
+
+    /// Stops its processes and those that have joined, or lets them go on.
+    pub(super) fn turn(&self, pause: Pause) -> Result<(), String> {
+        let mut paused = lock(&self.paused);
+        let wanted = pause == Pause::Begin;
+        if *paused == wanted {
+            return Err(if wanted { "it is paused already" } else { "it is not paused" }.to_owned());
+        }
+        let first = self.first_process()?.pid;
+        let tops = || std::iter::once(first).chain(self.joined()).collect();
+        if wanted {
+            tree::freeze(&tops)?;
+        } else {
+            tree::thaw(&tops)?;
+        }
+        *paused = wanted;
+        self.change_record(|is| *is = wanted).map_err(|error| error.to_string())
+    }
+
+    /// What it uses now.
+    pub(super) fn measure(&self) -> Result<Load, String> {
+        let first = self.first_process()?.pid;
+        let tops: Vec<i32> = std::iter::once(first).chain(self.joined()).collect();
+        Ok(tree::measure(&tops))
+    }
+
+    /// The root folder of its first process.
+    pub(super) fn root(&self) -> Result<OwnedFd, String> {
+        let first = self.first_process()?;
+        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        let root = File::options().read(true).custom_flags(flags).open(format!("/proc/{}/root", first.pid));
+        let root = root.map_err(|error| format!("its files cannot be reached: {error}"))?;
+        // SECURITY: the number may be another's by now; it was not while this one lives.
+        if peek_exited(first.process.as_fd()) {
+            return Err("it has just ended".to_owned());
+        }
+        Ok(root.into())
+    }
+
+    fn change_record(&self, change: impl FnOnce(&mut bool)) -> Result<(), LifecycleError> {
+        let mut record = lock(&self.record);
+        let State::Running { paused, .. } = &mut record.state else { return Ok(()) };
+        change(paused);
+        self.held.write(&record)
     }
 
     /// Counts a process that has joined.
@@ -175,6 +240,9 @@ impl Post {
         self.executed.store(false, Ordering::SeqCst);
         *lock(&self.first) = None;
         self.spent.store(0, Ordering::Relaxed);
+        if std::mem::take(&mut *lock(&self.paused)) {
+            self.change_record(|paused| *paused = false)?;
+        }
         if self.order.health.is_none() {
             return Ok(());
         }
@@ -255,6 +323,8 @@ impl Post {
     pub(super) fn stop(&self, signal: i32, grace: Duration) {
         lock(&self.guests).stopping = true;
         self.change.notify_all();
+        // What is stopped hears nothing. One that was not paused is what we want.
+        self.turn(Pause::End).ok();
         // A sandbox that has ended needs no signal.
         self.remote.signal(signal).ok();
         self.ends_within(grace);

@@ -59,6 +59,8 @@ pub(super) enum State {
         health: Option<Health>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         published: Vec<Publication>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        paused: bool,
     },
     /// Ended, and its supervisor has seen it.
     #[serde(rename_all = "kebab-case")]
@@ -69,6 +71,11 @@ pub(super) enum State {
         #[serde(default)]
         restarts: u32,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// How a sandbox ended.
@@ -147,6 +154,9 @@ pub struct SandboxInfo {
     pub health: Option<Health>,
     /// Its published ports, with those that were chosen, while it runs.
     pub published: Vec<Publication>,
+    /// Whether its processes are stopped until they are let go on.
+    #[serde(skip_serializing_if = "is_false")]
+    pub paused: bool,
     /// Process id of its supervisor, while it runs.
     pub supervisor: Option<u32>,
 }
@@ -187,6 +197,7 @@ impl Record {
             }
             State::Running { restarts, .. } | State::Ended { restarts, .. } => (*restarts, None, Vec::new()),
         };
+        let paused = held && matches!(self.state, State::Running { paused: true, .. });
         let (status, started, finished, finish, supervisor) = match self.state {
             State::Created {} => (SandboxStatus::Created, None, None, None, None),
             State::Running { supervisor, started, .. } if held => {
@@ -213,6 +224,7 @@ impl Record {
             restarts,
             health,
             published,
+            paused,
             supervisor,
         }
     }
@@ -288,6 +300,7 @@ mod tests {
                 restarts: 2,
                 health: Some(Health::Healthy),
                 published: vec![web_port()],
+                paused: true,
             },
             State::Ended { started: now, finished: now, finish, restarts: 3 },
         ] {
@@ -301,8 +314,15 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let (shape, restarts, health) = (Digest::of(b"s"), 0, None);
-        let published = Vec::new();
-        let runs = record(State::Running { supervisor, started: now, shape, restarts, health, published });
+        let runs = record(State::Running {
+            supervisor,
+            started: now,
+            shape,
+            restarts,
+            health,
+            published: Vec::new(),
+            paused: false,
+        });
         let finish =
             Finish { end: Some(End::Exited(0)), limit: None, usage: None, egress: None, failure: None };
         let ended = record(State::Ended { started: now, finished: now, finish, restarts: 0 });
@@ -335,8 +355,15 @@ mod tests {
         let started = Timestamp::UNIX_EPOCH;
         let supervisor = Process { pid: 7, start: 9 };
         let health = Some(Health::Healthy);
-        let (shape, published) = (Digest::of(b"s"), vec![web_port()]);
-        let state = State::Running { supervisor, started, shape, restarts: 0, health, published };
+        let state = State::Running {
+            supervisor,
+            started,
+            shape: Digest::of(b"s"),
+            restarts: 0,
+            health,
+            published: vec![web_port()],
+            paused: false,
+        };
         let running = record(state);
         let info = running.clone().info(true);
         assert_eq!((info.status, info.health), (SandboxStatus::Running, health));

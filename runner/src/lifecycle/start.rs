@@ -11,7 +11,8 @@ use perry_sandbox_image::Rootfs;
 use perry_sandbox_policy::{LaunchPlan, Terminal};
 use perry_sandbox_verifier::VerifiedImage;
 
-use super::control::{Answer, Ask, Order, connect, descriptor_of, gone_within};
+use super::control::{Answer, Answered, Ask, Order, Pause, connect, descriptor_of, gone_within};
+use super::copy::SandboxFiles;
 use super::error::LifecycleError;
 use super::exec::check_joined;
 use super::folder::{Held, failed};
@@ -22,6 +23,7 @@ use super::record::{Record, SandboxInfo, SandboxStatus, State};
 use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
 use super::shape::shape;
+use super::tree::Load;
 use crate::backends::{self, Engines};
 use crate::demands::PlanError;
 use crate::io::Input;
@@ -299,6 +301,79 @@ impl Sandboxes {
             receive(&control).map(drop)
         });
         sent.map_err(failed("reach the supervisor in", &folder))
+    }
+
+    /// Stops all processes of a sandbox until they are let go on. Its time goes on, and it answers no check meanwhile.
+    ///
+    /// # Errors
+    /// [`LifecycleError::NotRunning`], [`LifecycleError::NotFound`]; [`LifecycleError::NotReached`] where it is paused already,
+    /// or its processes are none of this kernel's.
+    pub fn pause(&self, id: &SandboxId) -> Result<(), LifecycleError> {
+        self.ask(id, &Ask::Pause(Pause::Begin), "paused").map(drop)
+    }
+
+    /// Lets all processes of a sandbox go on.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::pause`].
+    pub fn unpause(&self, id: &SandboxId) -> Result<(), LifecycleError> {
+        self.ask(id, &Ask::Pause(Pause::End), "let go on").map(drop)
+    }
+
+    /// What a running sandbox uses now.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::pause`].
+    pub fn load(&self, id: &SandboxId) -> Result<Load, LifecycleError> {
+        match self.ask(id, &Ask::Measure, "measured")?.0 {
+            Answered::Load(load) => Ok(load),
+            Answered::Done | Answered::Refused(_) => {
+                let why = "its supervisor is of another version".to_owned();
+                Err(LifecycleError::NotReached { id: id.clone(), what: "measured", why })
+            }
+        }
+    }
+
+    /// The files that a running sandbox sees.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::pause`].
+    pub fn files(&self, id: &SandboxId) -> Result<SandboxFiles, LifecycleError> {
+        let (_, mut descriptors) = self.ask(id, &Ask::Root, "reached")?;
+        let root = descriptors.pop().ok_or_else(|| LifecycleError::NotReached {
+            id: id.clone(),
+            what: "reached",
+            why: "its supervisor is of another version".to_owned(),
+        })?;
+        Ok(SandboxFiles::below(root))
+    }
+
+    fn ask(
+        &self,
+        id: &SandboxId,
+        ask: &Ask,
+        what: &'static str,
+    ) -> Result<(Answered, Vec<OwnedFd>), LifecycleError> {
+        let (record, held) = self.home.look(id)?;
+        if runs(&record, held).is_none() {
+            return Err(LifecycleError::NotRunning { id: id.clone(), status: record.info(held).status });
+        }
+        let folder = self.home.folder(id);
+        let answer = serde_json::to_vec(ask).map_err(io::Error::from).and_then(|ask| {
+            let control = connect(&folder)?;
+            control.set_read_timeout(Some(SETTLING))?;
+            send(&control, &ask, &[])?;
+            receive(&control)
+        });
+        let refused = |why: String| LifecycleError::NotReached { id: id.clone(), what, why };
+        let answer = answer.map_err(failed("reach the supervisor in", &folder))?;
+        let (answer, descriptors) =
+            answer.ok_or_else(|| refused("its supervisor does not answer".to_owned()))?;
+        match serde_json::from_slice(&answer) {
+            Ok(Answered::Refused(why)) => Err(refused(why)),
+            Ok(answered) => Ok((answered, descriptors)),
+            Err(error) => Err(refused(format!("its supervisor's answer cannot be used: {error}"))),
+        }
     }
 
     /// Waits until a sandbox has ended, at most so long, and says how.

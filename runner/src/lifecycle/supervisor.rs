@@ -1,7 +1,7 @@
 //! The supervisor: a process that starts one sandbox, stays with it to its last end, and dies with nothing left.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use super::control::{Answer, Ask, Order, forget, listen};
+use super::control::{Answer, Answered, Ask, Order, forget, listen};
 use super::error::{FailureKind, LifecycleError};
 use super::exec::host_guest;
 use super::folder::{Held, Home, unlock};
@@ -22,7 +22,10 @@ use super::record::{Finish, Record, State};
 use super::restart::BackOff;
 use crate::backends::Around;
 use crate::io::{Commands, Input, Output, Streams, remote};
-use crate::native::{Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run};
+use crate::native::{
+    Finished, Observer, Place, Process, RootFolder, RunError, is_ours, receive, room, run, send,
+};
+use crate::project::enter;
 use crate::secret::Secrets;
 use crate::trail::{EgressCount, Event, RunAgain, RunEnd, Trail, TrailError};
 
@@ -38,6 +41,12 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
         Ok(order) => order,
         Err(error) => return refuse(&error),
     };
+    // First of all: who has several threads stays where it is.
+    if order.engine.is_none()
+        && let Err(error) = enter(&order.runtime, &order.settings.networks)
+    {
+        return refuse(&error);
+    }
     let mut descriptors = descriptors.into_iter();
     let mut next = || descriptors.next();
     // The tree is held until the sandbox is gone.
@@ -80,8 +89,15 @@ fn attend(
     let started = Timestamp::now();
     record.plan = order.plan.clone();
     let health = order.health.is_some().then_some(Health::Starting);
-    let (shape, published) = (order.shape.clone(), Vec::new());
-    record.state = State::Running { supervisor: own, started, shape, restarts: 0, health, published };
+    record.state = State::Running {
+        supervisor: own,
+        started,
+        shape: order.shape.clone(),
+        restarts: 0,
+        health,
+        published: Vec::new(),
+        paused: false,
+    };
     held.write(&record)?;
     let control = control.try_clone().map_err(channel)?;
     let post = Arc::new(Post::new(order, (held, record), remote, control));
@@ -297,8 +313,27 @@ fn serve(guest: &UnixStream, post: &Post) {
     match serde_json::from_slice(&text) {
         Ok(Ask::Stop { signal, grace }) => post.stop(signal, grace),
         Ok(Ask::Signal { signal }) => post.signal(signal),
+        Ok(Ask::Pause(pause)) => reply(guest, post.turn(pause).map(|()| Answered::Done)),
+        Ok(Ask::Root) => hand_over(guest, post.root()),
+        Ok(Ask::Measure) => reply(guest, post.measure().map(Answered::Load)),
         Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
         // Not one of ours, or of another version.
         Err(_) => {}
+    }
+}
+
+/// A guest that is gone needs no answer.
+fn reply(guest: &UnixStream, answer: Result<Answered, String>) {
+    let answer = answer.unwrap_or_else(Answered::Refused);
+    serde_json::to_vec(&answer).map_err(io::Error::from).and_then(|bytes| send(guest, &bytes, &[])).ok();
+}
+
+fn hand_over(guest: &UnixStream, root: Result<OwnedFd, String>) {
+    match root {
+        Ok(root) => {
+            let answer = serde_json::to_vec(&Answered::Done).map_err(io::Error::from);
+            answer.and_then(|bytes| send(guest, &bytes, &[root.as_fd()])).ok();
+        }
+        Err(why) => reply(guest, Err(why)),
     }
 }

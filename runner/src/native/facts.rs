@@ -10,12 +10,11 @@ use perry_sandbox_policy::{
 use perry_sandbox_reference::Platform;
 
 use super::cgroup::Room;
+use super::files;
 use super::ids::Ids;
 use super::landlock;
 use super::process::Process;
-use super::secrets;
 use super::sys::try_namespaces;
-use crate::project::NEEDS_ROOT;
 use crate::publish::PUBLISHER;
 
 /// The name of this backend in plans and on the command line.
@@ -84,7 +83,15 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
     for (control, who) in HELD {
         table.set(control, by(who));
     }
-    table.set(Control::Secrets, by(secrets::enforcer()));
+    table.set(Control::Secrets, by(&files::enforcer()));
+    table.set(Control::Files, by(files::enforcer_of_files()));
+    let owners = if Ids::of_this_process() == Ids::Range {
+        by("user namespace (ids of its own, and no others)")
+    } else {
+        let why = "an ordinary user's sandbox has that user's id and no other";
+        nobody(why, Some("leave `uid` and `gid` out, or run it as root"))
+    };
+    table.set(Control::FileOwners, owners);
     second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
@@ -94,11 +101,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
             table.set(control, by(&format!("{mount}; {owners}")));
         }
     }
-    let networks = if Ids::of_this_process() == Ids::Range {
-        by(NETWORKS)
-    } else {
-        nobody(NEEDS_ROOT, Some("run it as root, or use the backend `podman`"))
-    };
+    let networks = if Ids::of_this_process() == Ids::Range { by(NETWORKS) } else { by(NETWORKS_OF_A_USER) };
     table.set(Control::ProjectNetworks, networks);
     let counted = match room {
         Room::V2(_) => Some(["cgroup v2 memory.max", "cgroup v2 cpu.max", "cgroup v2 pids.max"]),
@@ -168,6 +171,7 @@ const HELD: [(Control, &str); 25] = [
 
 /// How root holds networks of projects.
 const NETWORKS: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside); addresses by the runner; names by /etc/hosts";
+const NETWORKS_OF_A_USER: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside), below one user namespace of this user's; addresses by the supervisor; names by /etc/hosts";
 
 /// A name that no other sandbox of this host has at the same time.
 pub(crate) fn fresh_name() -> String {
@@ -197,7 +201,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 5);
+        assert_eq!(table.iter().count(), HELD.len() + 7);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

@@ -136,8 +136,8 @@ impl RunError {
 pub(super) fn remedy_of_folder(errno: Errno) -> &'static str {
     match errno.0 {
         libc::ELOOP => "; there is a symbolic link on the way: name the real path",
-        libc::ENOENT => "; the folder is not there",
-        libc::EACCES => "; you may not enter that folder",
+        libc::ENOENT => "; it is not there, and is not made: make it first",
+        libc::EACCES => "; you may not enter a folder on the way",
         _ => "",
     }
 }

@@ -1,5 +1,6 @@
 //! What the host and the image say before the steps are made.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -7,13 +8,14 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use nix::sys::resource::{Resource, getrlimit};
 use thiserror::Error;
 
+use super::failure::remedy_of_folder;
+use super::files;
 use super::ids::Ids;
 use super::landlock;
-use super::secrets;
 use super::settings::{RootFolder, Settings};
 use super::shared;
 use super::spec::{Ground, NEEDED, RESOLVER};
-use super::sys::{Errno, open_beneath};
+use super::sys::{Errno, open_beneath, open_source};
 
 /// Why an image's tree cannot be a root.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -30,6 +32,19 @@ pub enum RootError {
     /// A file that must be mounted on is something else.
     #[error("the image has something else where /{0} must be a file: use an image without it")]
     NoFile(String),
+    /// What the host has there cannot be shown.
+    #[error("cannot mount {path} of the host: {errno}{remedy}")]
+    Source {
+        /// Which path.
+        path: String,
+        /// What the kernel said.
+        errno: String,
+        /// What would help.
+        remedy: &'static str,
+    },
+    /// Something of the host that is not mounted.
+    #[error("{0} of the host is neither a folder nor a file: sockets, pipes and devices are not mounted")]
+    Special(String),
     /// It cannot be looked at.
     #[error("cannot look at /{path} of the image: {errno}")]
     Unreadable {
@@ -51,7 +66,8 @@ impl Ground {
             root: String::new(),
             missing: Vec::new(),
             resolver: false,
-            no_hosts: false,
+            files: BTreeSet::new(),
+            missing_files: Vec::new(),
             cgroup: cgroup.then_some(0),
             landlock: landlock::abi(),
             hard_limits: hard_limits(),
@@ -64,21 +80,31 @@ impl Ground {
         root: &RootFolder,
         cgroup: Option<u8>,
     ) -> Result<Self, RootError> {
-        let mounts = shared::places(settings).map(|(path, _)| path.trim_start_matches('/'));
-        let mounts = mounts.filter(|path| !path.starts_with("tmp/"));
+        let image = root.folder.as_fd();
+        let single = single_files(settings)?;
+        let places = shared::places(settings).map(|(path, _)| path.trim_start_matches('/').to_owned());
+        let own = NEEDED.into_iter().chain(files::has_secrets(settings).then_some(files::FOLDER));
+        let folders = places.filter(|path| !single.contains(path)).chain(own.map(str::to_owned));
         let mut missing = Vec::new();
-        let secrets = (!settings.secrets.is_empty()).then_some(secrets::FOLDER);
-        let is_networked = !settings.networks.is_empty();
-        let hosts = is_networked.then_some(shared::HOSTS_FOLDER);
-        for path in NEEDED.into_iter().chain(mounts).chain(secrets).chain(hosts) {
-            note_missing(root.folder.as_fd(), path, &mut missing)?;
+        for path in folders.filter(|path| !is_in_tmp(path)) {
+            note_missing(image, &path, &mut missing)?;
+        }
+        let mut missing_files = Vec::new();
+        for path in single.iter().filter(|path| !is_in_tmp(path)) {
+            if let Some((folder, _)) = path.rsplit_once('/') {
+                note_missing(image, folder, &mut missing)?;
+            }
+            if lacks_file(image, path)? {
+                missing_files.push(path.clone());
+            }
         }
         Ok(Self {
             ids: Ids::of_this_process(),
             root: root.path.to_str().ok_or(RootError::Path)?.to_owned(),
             missing,
-            resolver: !settings.egress.is_empty() && has_resolver(root.folder.as_fd())?,
-            no_hosts: is_networked && lacks_hosts(root.folder.as_fd())?,
+            resolver: !settings.egress.is_empty() && has_resolver(image)?,
+            files: single,
+            missing_files,
             cgroup,
             landlock: landlock::abi(),
             hard_limits: hard_limits(),
@@ -100,15 +126,57 @@ fn has_resolver(root: BorrowedFd<'_>) -> Result<bool, RootError> {
     }
 }
 
-/// Whether the image has nothing where the sandbox's own list of hosts is shown. A file is covered; anything else is refused.
-fn lacks_hosts(root: BorrowedFd<'_>) -> Result<bool, RootError> {
-    let path = || shared::HOSTS.to_owned();
+/// Below our own /tmp nothing of the image is seen.
+fn is_in_tmp(path: &str) -> bool {
+    path.starts_with("tmp/")
+}
+
+/// Where single files are shown, relative to the root: those that are given, the list of hosts, and those of the host.
+fn single_files(settings: &Settings) -> Result<BTreeSet<String>, RootError> {
+    let given = files::elsewhere(settings).into_iter();
+    let mut files: BTreeSet<String> =
+        given.map(|(_, file)| file.path.as_str().trim_start_matches('/').to_owned()).collect();
+    if !settings.networks.is_empty() {
+        files.insert(shared::HOSTS.to_owned());
+    }
+    for mount in &settings.mounts {
+        if is_file(&mount.path)? {
+            files.insert(mount.inside.trim_start_matches('/').to_owned());
+        }
+    }
+    Ok(files)
+}
+
+/// Whether a path of the host is a file. Nothing but files and folders is mounted: whoever has a socket has what answers there.
+fn is_file(path: &str) -> Result<bool, RootError> {
+    let failed = |errno: Errno| RootError::Source {
+        path: path.to_owned(),
+        errno: errno.to_string(),
+        remedy: remedy_of_folder(errno),
+    };
+    let name = CString::new(path).map_err(|_| failed(Errno(libc::EINVAL)))?;
+    let found = File::from(open_source(&name).map_err(failed)?).metadata();
+    let kind = found.map_err(|error| failed(Errno(error.raw_os_error().unwrap_or(libc::EIO))))?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        Ok(kind.is_file())
+    } else {
+        Err(RootError::Special(path.to_owned()))
+    }
+}
+
+/// Whether the image has nothing where a single file is shown. A file is covered; anything else is refused.
+fn lacks_file(root: BorrowedFd<'_>, path: &str) -> Result<bool, RootError> {
+    let path = || path.to_owned();
     let unreadable = |errno: &dyn ToString| RootError::Unreadable { path: path(), errno: errno.to_string() };
-    let name = CString::new(shared::HOSTS).map_err(|error| unreadable(&error))?;
+    let name = CString::new(path()).map_err(|error| unreadable(&error))?;
     match open_beneath(root, &name, libc::O_PATH | libc::O_NOFOLLOW) {
         Ok(file) => {
             let kind = File::from(file).metadata().map_err(|error| unreadable(&error))?.file_type();
-            if kind.is_file() { Ok(false) } else { Err(RootError::NoFile(path())) }
+            match kind {
+                kind if kind.is_file() => Ok(false),
+                kind if kind.is_symlink() => Err(RootError::Link(path())),
+                _ => Err(RootError::NoFile(path())),
+            }
         }
         Err(Errno(libc::ENOENT)) => Ok(true),
         Err(Errno(libc::ELOOP)) => Err(RootError::Link(path())),

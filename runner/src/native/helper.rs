@@ -30,6 +30,8 @@ pub(crate) enum Role {
     Supervisor,
     /// Removes the sandbox of an engine when its runner is killed.
     Guard,
+    /// Keeps a network of an ordinary user.
+    Keeper,
     /// Starts a sandbox of an engine that is asked over a socket, and passes its streams on.
     Client,
     /// Starts the monitor of one microvm, and stays with it.
@@ -45,6 +47,7 @@ impl Role {
         Self::Detacher,
         Self::Supervisor,
         Self::Guard,
+        Self::Keeper,
         Self::Client,
         Self::Machine,
         #[cfg(feature = "wasm")]
@@ -59,6 +62,7 @@ impl Role {
             Self::Supervisor => "perry-sandbox-supervisor",
             Self::Machine => "perry-sandbox-machine",
             Self::Guard => "perry-sandbox-guard",
+            Self::Keeper => "perry-sandbox-keeper",
             Self::Client => "perry-sandbox-client",
             #[cfg(feature = "wasm")]
             Self::Module => "perry-sandbox-module",
@@ -70,8 +74,10 @@ impl Role {
         match self {
             Self::Detacher => matches!(other, Self::Supervisor),
             // One sandbox each, and none of these starts anything.
-            Self::Supervisor => !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor),
-            Self::Launcher | Self::Guard | Self::Client | Self::Machine => false,
+            Self::Supervisor => {
+                !matches!(other, Self::Launcher | Self::Detacher | Self::Supervisor | Self::Keeper)
+            }
+            Self::Launcher | Self::Guard | Self::Keeper | Self::Client | Self::Machine => false,
             #[cfg(feature = "wasm")]
             Self::Module => false,
         }
@@ -167,6 +173,7 @@ fn serve_if_helper() -> Option<bool> {
         Role::Detacher => detach(control),
         Role::Supervisor => crate::lifecycle::supervise_detached(&control),
         Role::Machine => deaf().and_then(|()| crate::microvm::serve(&control)),
+        Role::Keeper => deaf().and_then(|()| crate::project::keep(&control)),
         Role::Guard => deaf().and_then(|()| crate::backends::guard(&control)),
         Role::Client => deaf().and_then(|()| crate::backends::attend(&control)),
         #[cfg(feature = "wasm")]

@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use perry_sandbox_policy::MountAccess;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
@@ -136,8 +137,8 @@ fn confine(settings: &Settings, abi: u32, scoped: u64) -> Result<Step, SpecError
             rule("/dev", WRITE_FILE),
             rule("/dev/shm", write),
         ];
-        let writable = settings.mounts.iter().filter(|mount| mount.writable);
-        rules.extend(writable.map(|mount| rule(&mount.path, write)));
+        let writable = settings.mounts.iter().filter(|mount| mount.access == MountAccess::Write);
+        rules.extend(writable.map(|mount| rule(&mount.inside, write)));
         let volumes = settings.volumes.iter().filter(|volume| volume.writable);
         rules.extend(volumes.map(|volume| rule(&volume.inside, write)));
         rules
@@ -160,14 +161,14 @@ mod tests {
     #[test]
     fn nothing_is_written_but_where_it_may_be() {
         let mut settings = settings_of(&["/bin/true"]);
-        for (path, writable) in [("/srv/in", false), ("/srv/out", true)] {
-            settings.mounts.push(HostFolder { path: path.to_owned(), writable, executable: false });
-        }
+        let out =
+            HostFolder { inside: "/out".to_owned(), ..HostFolder::in_place("/srv/out", MountAccess::Write) };
+        settings.mounts.extend([HostFolder::in_place("/srv/in", MountAccess::Read), out]);
         let (handled, scoped, rules) = rules(wall(&settings, 7).unwrap());
         assert_eq!((handled & TRUNCATE, scoped), (TRUNCATE, SCOPES));
         let writes: Vec<_> = rules.iter().filter(|(_, rights)| rights & CHANGE_FOLDERS != 0).collect();
         let writes: Vec<_> = writes.into_iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(writes, ["/tmp", "/dev/shm", "/srv/out"]);
+        assert_eq!(writes, ["/tmp", "/dev/shm", "/out"]);
         let runs: Vec<_> = rules.iter().filter(|(_, rights)| rights & EXECUTE != 0).collect();
         assert_eq!(runs.len(), 1);
         for (path, rights) in &rules {

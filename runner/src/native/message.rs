@@ -10,14 +10,14 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, send as send_bytes, sendmsg, sockopt,
 };
 
-use super::steps::{MAX_MOUNTS, MAX_NETWORKS, MAX_SECRETS, MAX_VOLUMES};
+use super::steps::{MAX_FILES, MAX_MOUNTS, MAX_NETWORKS, MAX_VOLUMES};
 use super::sys::adopt;
 
 /// The longest text: arguments and environment are at most what the kernel takes for one exec.
 pub(crate) const LONGEST: usize = 4 << 20;
 /// Report, root, three streams, one cgroup, three joins, the host folders, secrets and devices with a tmpfs each, volumes, and
 /// networks with a file of names. The kernel takes 253 in one message.
-pub(crate) const MOST_DESCRIPTORS: usize = 12 + MAX_MOUNTS + MAX_SECRETS + MAX_VOLUMES + MAX_NETWORKS;
+pub(crate) const MOST_DESCRIPTORS: usize = 12 + MAX_MOUNTS + MAX_FILES + MAX_VOLUMES + MAX_NETWORKS;
 /// What a message starts with.
 const MAGIC: [u8; 4] = *b"PSL1";
 

@@ -1,7 +1,7 @@
 //! From a launch plan to settings: nothing is dropped, and what cannot be enforced is refused here.
 
 use perry_sandbox_policy::{
-    ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, RootfsMode, Terminal, VolumeAccess,
+    ControlTable, LaunchPlan, MemoryEnforcement, Network, RootfsMode, Terminal, VolumeAccess,
 };
 use perry_sandbox_profiles::{Arch, bpf, masked_paths, read_only_paths};
 
@@ -35,13 +35,14 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
         // /sys is an empty folder as a whole, so only paths of /proc are left to hide.
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
         read_only: read_only_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
-        mounts: plan.mounts.iter().map(host_folder).collect(),
+        mounts: plan.mounts.iter().map(HostFolder::of).collect(),
         // Where they lie is looked up by whoever prepares a run of this backend. Who joins a sandbox of another needs only
         // where they are seen.
         volumes: plan.volumes.iter().map(seen_volume).collect(),
         networks: Vec::new(),
         devices: devices(plan)?,
         secrets: plan.secrets.clone(),
+        files: plan.files.iter().cloned().map(Into::into).collect(),
         egress: match &plan.network {
             Network::None => Grants::default(),
             Network::Egress(patterns) => Grants::try_from(patterns.clone())?,
@@ -71,14 +72,6 @@ fn seen_volume(volume: &perry_sandbox_policy::VolumeMount) -> VolumeFolder {
         path: String::new(),
         inside: volume.path.as_str().to_owned(),
         writable: volume.access == VolumeAccess::Write,
-    }
-}
-
-fn host_folder(mount: &perry_sandbox_policy::Mount) -> HostFolder {
-    HostFolder {
-        path: mount.path.clone(),
-        writable: mount.access == MountAccess::Write,
-        executable: mount.access == MountAccess::Execute,
     }
 }
 

@@ -13,12 +13,12 @@ use super::berth::{Berth, clear};
 use super::cgroup::{Group, Room};
 use super::devices;
 use super::failure::{RunError, remedy_of_folder, setup_error};
+use super::files;
 use super::ids::Ids;
 use super::launcher::Launcher;
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::recorder::Recorder;
-use super::secrets;
 use super::settings::{RootFolder, Settings};
 use super::spec::{Ground, Spec, own_room};
 use super::start::{Given, StartError, start, this_process};
@@ -260,7 +260,7 @@ pub(super) fn others(
     secrets: Option<&Secrets>,
 ) -> Result<Vec<(Slot, OwnedFd)>, RunError> {
     let mut others = host_trees(settings)?;
-    others.extend(secrets::given(settings, secrets)?);
+    others.extend(files::given(settings, secrets)?);
     others.extend(devices::given(settings)?);
     Ok(others)
 }

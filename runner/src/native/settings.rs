@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perry_sandbox_policy::{Publication, SecretName};
+use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, WantedFile};
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     pub(crate) masked: Vec<String>,
     /// Paths below `/proc` that cannot be written, without `/proc/`.
     pub(crate) read_only: Vec<String>,
-    /// Host folders that are seen inside at the same path.
+    /// Host folders and files that are seen inside.
     pub(crate) mounts: Vec<HostFolder>,
     /// Volumes of its project.
     pub(crate) volumes: Vec<VolumeFolder>,
@@ -45,8 +45,10 @@ pub(crate) struct Settings {
     pub(crate) networks: Vec<NetworkWish>,
     /// Devices of the host.
     pub(crate) devices: Vec<HostDevice>,
-    /// Secrets that are files below `/run/secrets`.
+    /// Secrets, which are files below `/run/secrets` where `files` does not have them.
     pub(crate) secrets: Vec<SecretName>,
+    /// Files at places of their own.
+    pub(crate) files: Vec<WantedFile>,
     /// What may be reached through the proxy; nothing: there is none.
     pub(crate) egress: Grants,
     /// Ports that are reached from the host.
@@ -55,15 +57,30 @@ pub(crate) struct Settings {
     pub(crate) limits: Bounds,
 }
 
-/// A host folder that is seen inside.
+/// A host folder, or file, that is seen inside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostFolder {
-    /// The same absolute path outside and inside.
+    /// Its absolute path on the host.
     pub(crate) path: String,
-    /// Whether it can be written.
-    pub(crate) writable: bool,
-    /// Whether programs in it can be executed; never together with writing.
-    pub(crate) executable: bool,
+    /// Where it is seen.
+    pub(crate) inside: String,
+    /// What may be done with it.
+    pub(crate) access: MountAccess,
+}
+
+impl HostFolder {
+    /// As a plan has it.
+    pub(crate) fn of(mount: &Mount) -> Self {
+        let Mount { source, target, access } = mount;
+        Self { path: source.clone(), inside: target.as_str().to_owned(), access: *access }
+    }
+
+    /// One that is seen where it is on the host.
+    #[cfg(test)]
+    pub(crate) fn in_place(path: impl Into<String>, access: MountAccess) -> Self {
+        let path = path.into();
+        Self { inside: path.clone(), path, access }
+    }
 }
 
 /// A volume of the project. What is in it is never executed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::files;
 use super::settings::Settings;
 use super::spec::{SpecError, Steps, text};
 use super::steps::{MAX_NETWORKS, MAX_VOLUMES, Slot, Step};
@@ -9,14 +10,15 @@ use super::sys::MountAttributes;
 
 /// Where programs look for addresses by name, relative to the root.
 pub(super) const HOSTS: &str = "etc/hosts";
-/// The folder of that.
-pub(super) const HOSTS_FOLDER: &str = "etc";
 
-/// Where something of the host is seen inside, and what.
-pub(super) fn places(settings: &Settings) -> impl Iterator<Item = (&str, Slot)> {
-    let mounts = (0_u8..).zip(&settings.mounts).map(|(number, one)| (one.path.as_str(), Slot::Host(number)));
+/// Where something that is not of the image is seen inside, and what.
+pub(super) fn places(settings: &Settings) -> impl Iterator<Item = (String, Slot)> {
+    let mounts = (0_u8..).zip(&settings.mounts).map(|(number, one)| (one.inside.clone(), Slot::Host(number)));
     let volumes = (0_u8..).zip(&settings.volumes);
-    mounts.chain(volumes.map(|(number, one)| (one.inside.as_str(), Slot::Volume(number))))
+    let volumes = volumes.map(|(number, one)| (one.inside.clone(), Slot::Volume(number)));
+    let files = files::elsewhere(settings).into_iter();
+    let files = files.map(|(number, file)| (file.path.as_str().to_owned(), Slot::File(number)));
+    mounts.chain(volumes).chain(files)
 }
 
 /// Refuses more than there is room for, and what would cover something else.
@@ -28,9 +30,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SpecError> {
         return Err(SpecError::TooManyNetworks(settings.networks.len()));
     }
     let mut seen = BTreeSet::new();
-    match places(settings).find(|(path, _)| !seen.insert(*path)) {
-        Some((path, Slot::Volume(_))) => Err(SpecError::SamePlace(path.to_owned())),
-        _ => Ok(()),
+    match places(settings).find(|(path, _)| !seen.insert(path.clone())) {
+        Some((path, _)) => Err(SpecError::SamePlace(path)),
+        None => Ok(()),
     }
 }
 

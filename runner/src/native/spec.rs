@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::Protocol;
+use perry_sandbox_policy::{MountAccess, Protocol};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::devices::{self, MAX_DEVICES};
+use super::files;
 use super::ids::{Ids, Users};
 use super::landlock;
-use super::secrets;
 use super::settings::{HostFolder, Settings};
 use super::shared;
-use super::steps::{MAX_MOUNTS, MAX_NETWORKS, MAX_SECRETS, MAX_VOLUMES, Slot, Step};
+use super::steps::{MAX_FILES, MAX_MOUNTS, MAX_NETWORKS, MAX_VOLUMES, Slot, Step};
 use super::sys::MountAttributes;
 use super::text::{Text, TextError};
 use crate::project::Link;
@@ -47,8 +47,10 @@ pub(crate) struct Ground {
     pub(crate) missing: Vec<String>,
     /// Whether names are answered inside, and the image has a file that says that they are answered elsewhere.
     pub(crate) resolver: bool,
-    /// Whether the sandbox is in networks, and the image has no file that says who is there.
-    pub(crate) no_hosts: bool,
+    /// Places, relative to the root, at which single files are shown.
+    pub(crate) files: BTreeSet<String>,
+    /// Those of these where the image has nothing.
+    pub(crate) missing_files: Vec<String>,
     /// Where a cgroup counts: how many of its folders the child joins by itself.
     pub(crate) cgroup: Option<u8>,
     /// Which version of Landlock the kernel has; 0: none.
@@ -89,9 +91,11 @@ pub enum SpecError {
     /// Two things at one place.
     #[error("two folders or volumes are to be seen at `{0}`: only one of them would be")]
     SamePlace(String),
-    /// Too many secrets.
-    #[error("{0} secrets are more than the {MAX_SECRETS} that one sandbox can have: put several into one")]
-    TooManySecrets(usize),
+    /// Too many files.
+    #[error(
+        "{0} secrets and configs are more than the {MAX_FILES} files that one sandbox can be given: put several into one"
+    )]
+    TooManyFiles(usize),
     /// Too many devices.
     #[error("{0} devices are more than the {MAX_DEVICES} that one sandbox can have: grant fewer")]
     TooManyDevices(usize),
@@ -159,9 +163,9 @@ impl Spec {
         check_write_or_execute(settings)?;
         shared::check(settings)?;
         for (path, _) in shared::places(settings) {
-            check_folder(path)?;
+            check_folder(&path)?;
             if path == "/" {
-                return Err(SpecError::Folder(path.to_owned()));
+                return Err(SpecError::Folder(path));
             }
         }
         // SECURITY: before the first wait, and again after every change of user, which clears it. The child has copies of
@@ -175,7 +179,7 @@ impl Spec {
             Step::PrivateMounts,
         ];
         steps.extend(filesystems(settings, ground)?);
-        steps.extend(secrets::room(settings, ground)?);
+        steps.extend(files::room(settings, ground)?);
         steps.extend(host_trees(settings, ground)?);
         steps.extend(root(settings, ground)?);
         steps.extend(proc_and_dev(settings, ground)?);
@@ -183,9 +187,10 @@ impl Spec {
         if ground.resolver {
             steps.push(own_resolver()?);
         }
-        steps.extend(host_folders(settings)?);
+        steps.extend(files::fill(settings)?);
+        steps.extend(files::show_secrets(settings)?);
+        steps.extend(all_places(settings, ground)?);
         steps.extend(shared::hosts(settings)?);
-        steps.extend(secrets::files(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
         steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
         steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
@@ -226,20 +231,28 @@ impl Spec {
     }
 }
 
-/// The plan's host folders and volumes at their places, the shallow ones first: one may lie inside another.
-fn host_folders(settings: &Settings) -> Steps {
+/// The plan's host folders, volumes and files at their places, the shallow ones first: one may lie inside another.
+fn all_places(settings: &Settings, ground: &Ground) -> Steps {
     let mut mounts: Vec<_> = shared::places(settings).collect();
-    mounts.sort_by_key(|(path, _)| *path);
+    mounts.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut steps = Vec::new();
     for (path, mount) in mounts {
-        let path = relative(path);
+        let path = relative(&path);
         // Below our own /tmp nothing of the image is seen: the place is made there.
         if path.starts_with("tmp/") {
-            for folder in chain(path).skip(1) {
+            let is_file = ground.files.contains(path);
+            for folder in chain(path).skip(1).filter(|folder| !is_file || *folder != path) {
                 steps.push(Step::MakeFolder { beneath: Slot::Scratch, path: text(folder)?, mode: 0o755 });
             }
+            if is_file {
+                steps.push(Step::MakeFile { beneath: Slot::Scratch, path: text(path)?, mode: 0o644 });
+            }
         }
-        steps.push(Step::Attach { mount, beneath: Slot::Root, path: text(path)? });
+        steps.push(if let Slot::File(number) = mount {
+            files::show(number, path)?
+        } else {
+            Step::Attach { mount, beneath: Slot::Root, path: text(path)? }
+        });
     }
     Ok(steps)
 }
@@ -344,10 +357,10 @@ fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
 /// Programs come from the signed image. Of a folder of the host they are executed only where the policy says so, and
 /// never where the sandbox can write.
 fn attributes_of(mount: &HostFolder) -> MountAttributes {
-    match (mount.writable, mount.executable) {
-        (false, true) => MountAttributes::ReadOnly,
-        (true, _) => MountAttributes::Data,
-        (false, false) => MountAttributes::ReadOnlyData,
+    match mount.access {
+        MountAccess::Execute => MountAttributes::ReadOnly,
+        MountAccess::Write => MountAttributes::Data,
+        MountAccess::Read => MountAttributes::ReadOnlyData,
     }
 }
 
@@ -358,10 +371,11 @@ fn is_below(path: &str, root: &str) -> bool {
 
 /// SECURITY: one mount of a folder may be written and another executed; then so could what was written.
 fn check_write_or_execute(settings: &Settings) -> Result<(), SpecError> {
-    let folders = settings.mounts.iter().filter(|mount| mount.writable).map(|mount| &mount.path);
+    let with = |access| settings.mounts.iter().filter(move |mount| mount.access == access);
+    let folders = with(MountAccess::Write).map(|mount| &mount.path);
     // Whoever writes to a volume that is only read here is another sandbox.
     let written: Vec<_> = folders.chain(settings.volumes.iter().map(|volume| &volume.path)).collect();
-    for exec in settings.mounts.iter().filter(|mount| mount.executable) {
+    for exec in with(MountAccess::Execute) {
         let both = |path: &&&String| is_below(path, &exec.path) || is_below(&exec.path, path);
         if let Some(write) = written.iter().find(both) {
             return Err(SpecError::WriteAndExecute { exec: exec.path.clone(), write: (*write).clone() });
@@ -399,17 +413,14 @@ fn root(settings: &Settings, ground: &Ground) -> Steps {
         steps.push(folder(name.to_owned())?);
     }
     // Where the image has the folder as well, what is in both is seen.
-    let hosts = ground.no_hosts.then_some(shared::HOSTS_FOLDER);
-    let added: BTreeSet<_> = ground.missing.iter().flat_map(|path| chain(path)).chain(hosts).collect();
-    for path in added {
+    let around = ground.missing_files.iter().filter_map(|path| Some(path.rsplit_once('/')?.0));
+    let missing = ground.missing.iter().map(String::as_str).chain(around);
+    for path in missing.flat_map(chain).collect::<BTreeSet<_>>() {
         steps.push(folder(format!("added/{path}"))?);
     }
-    if ground.no_hosts {
-        steps.push(Step::MakeFile {
-            beneath: stage,
-            path: text(format!("added/{}", shared::HOSTS))?,
-            mode: 0o644,
-        });
+    for path in &ground.missing_files {
+        let path = text(format!("added/{path}"))?;
+        steps.push(Step::MakeFile { beneath: stage, path, mode: 0o644 });
     }
     steps.push(Step::Attach { mount: Slot::Image, beneath: stage, path: text("image")? });
     // Relative names: a path of the host in the mount's options would be seen inside.

@@ -55,14 +55,14 @@ pub(crate) enum Slot {
     Target,
     /// Where the process joins the n-th of at most three cgroups.
     Group(u8),
-    /// The tmpfs behind /run/secrets; as root the parent hands it over.
-    Secrets,
+    /// The tmpfs with the files that are given; as root the parent hands it over.
+    Files,
     /// As root: nodes that the parent has made of the plan's devices.
     Devices,
     /// The n-th host folder of the plan.
     Host(u8),
-    /// The value of the n-th secret of the plan.
-    Secret(u8),
+    /// What is in the n-th of these files.
+    File(u8),
     /// The n-th volume of the plan.
     Volume(u8),
     /// The namespace of the n-th network of the plan: for the parent alone.
@@ -75,16 +75,16 @@ pub(crate) enum Slot {
 pub(crate) const SLOTS: usize = HOSTS + 1;
 
 const FIRST_HOST: usize = 24;
-const FIRST_SECRET: usize = FIRST_HOST + MAX_MOUNTS;
-const FIRST_VOLUME: usize = FIRST_SECRET + MAX_SECRETS;
+const FIRST_FILE: usize = FIRST_HOST + MAX_MOUNTS;
+const FIRST_VOLUME: usize = FIRST_FILE + MAX_FILES;
 const FIRST_NETWORK: usize = FIRST_VOLUME + MAX_VOLUMES;
 const HOSTS: usize = FIRST_NETWORK + MAX_NETWORKS;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
 
-/// How many secrets one sandbox can have.
-pub(crate) const MAX_SECRETS: usize = 64;
+/// How many files one sandbox can be given.
+pub(crate) const MAX_FILES: usize = 64;
 
 /// How many volumes one sandbox can see.
 pub(crate) const MAX_VOLUMES: usize = 32;
@@ -118,10 +118,10 @@ impl Slot {
             Self::Group(0) => 19,
             Self::Group(1) => 20,
             Self::Group(_) => 21,
-            Self::Secrets => 22,
+            Self::Files => 22,
             Self::Devices => 23,
             Self::Host(n) => nth(FIRST_HOST, n, MAX_MOUNTS),
-            Self::Secret(n) => nth(FIRST_SECRET, n, MAX_SECRETS),
+            Self::File(n) => nth(FIRST_FILE, n, MAX_FILES),
             Self::Volume(n) => nth(FIRST_VOLUME, n, MAX_VOLUMES),
             Self::Network(n) => nth(FIRST_NETWORK, n, MAX_NETWORKS),
             Self::Hosts => HOSTS,
@@ -182,8 +182,8 @@ pub(crate) enum Step {
     MakeFile { beneath: Slot, path: Text, mode: u32 },
     /// Make a symbolic link.
     MakeLink { beneath: Slot, path: Text, target: Text },
-    /// Write the value of a secret into a new file that only this user can read.
-    WriteSecret { value: Slot, name: Text, user: (u32, u32) },
+    /// Write a value into a new file of this user, with this mode.
+    GiveFile { value: Slot, shown: Text, name: Text, user: (u32, u32), mode: u32 },
     /// Enter a folder.
     Enter { folder: Slot },
     /// Show one of the host's character devices in /dev, after looking at its numbers.
@@ -292,8 +292,8 @@ impl fmt::Display for Step {
                 write!(f, "make the empty file {path} in {beneath:?}, mode {mode:o}")
             }
             Self::MakeLink { path, target, .. } => write!(f, "link {path} to {target}"),
-            Self::WriteSecret { name, user: (uid, _), .. } => {
-                write!(f, "write the secret {name} into a file of user {uid} alone")
+            Self::GiveFile { shown, name, user: (uid, gid), mode, .. } => {
+                write!(f, "write {shown} into the file {name} of {uid}:{gid}, mode {mode:o}")
             }
             Self::Enter { folder } => write!(f, "enter {folder:?}"),
             Self::Device { name, major, minor, .. } => write!(f, "show the device {name} ({major}:{minor})"),
@@ -401,12 +401,12 @@ mod tests {
             Slot::Group(0),
             Slot::Group(1),
             Slot::Group(2),
-            Slot::Secrets,
+            Slot::Files,
             Slot::Devices,
             Slot::Host(0),
             Slot::Host(last(MAX_MOUNTS)),
-            Slot::Secret(0),
-            Slot::Secret(last(MAX_SECRETS)),
+            Slot::File(0),
+            Slot::File(last(MAX_FILES)),
             Slot::Volume(0),
             Slot::Volume(last(MAX_VOLUMES)),
             Slot::Network(0),

@@ -131,13 +131,17 @@ pub enum ProjectError {
         /// What the kernel said.
         why: String,
     },
-    /// Only root has networks here.
-    #[error("networks of the embedded backend need root: {NEEDS_ROOT}; use podman, or run as root")]
-    NotRoot,
+    /// Nobody keeps it any more.
+    #[error(
+        "the process that kept the network `{0}` has been ended, and the network with it: remove the network (`perry-compose down`) and make it again"
+    )]
+    NoKeeper(String),
+    /// Who runs this sandbox cannot connect it.
+    #[error(
+        "an ordinary user's sandbox in the network `{0}` needs a supervisor of its own: start it detached, as `perry-compose` does, or run as root"
+    )]
+    Attached(String),
 }
-
-/// Why an ordinary user has no networks here.
-pub(crate) const NEEDS_ROOT: &str = "a link of an ordinary user reaches only what is below one and the same user namespace, and each sandbox has one of its own";
 
 impl ProjectError {
     /// For [`Result::map_err`].

@@ -70,16 +70,21 @@ pub(super) fn make(place: &Path) -> io::Result<()> {
     inside(
         || unshare(CloneFlags::CLONE_NEWNET),
         || {
-            never_route()?;
-            let route = Route::open()?;
-            route.make_bridge(BRIDGE)?;
-            let bridge = if_nametoindex(BRIDGE)?;
-            route.quiet(bridge)?;
-            route.up(bridge)?;
+            furnish()?;
             let none = None::<&str>;
             Ok(mount(Some("/proc/thread-self/ns/net"), place, none, MsFlags::MS_BIND, none)?)
         },
     )
+}
+
+/// Makes the bridge in a new network namespace, which the thread is in.
+pub(super) fn furnish() -> io::Result<()> {
+    never_route()?;
+    let route = Route::open()?;
+    route.make_bridge(BRIDGE)?;
+    let bridge = if_nametoindex(BRIDGE)?;
+    route.quiet(bridge)?;
+    route.up(bridge)
 }
 
 /// Lets go of it: with nobody in it, it is gone.

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
 use super::hosts;
+use super::keeper;
 use super::links::{self, Link};
-use super::networks::{NAMESPACE, range, yard};
+use super::networks::{namespace, range, yard};
 use super::yard::Yard;
 use crate::backends::stock::StockName;
 use crate::native::{Ids, NetworkWish, Slot, clone_host};
@@ -58,9 +59,12 @@ impl Member {
     /// Its cables are cut, and nothing says any more that it was there.
     fn forget(&self, yard: &Yard) -> Result<(), ProjectError> {
         for joined in &self.joined {
-            let place = yard.root().join(&joined.network).join(NAMESPACE);
-            // A network that is gone has no cable.
-            if let Ok(network) = File::open(&place) {
+            let folder = yard.root().join(&joined.network);
+            // A network that is gone has no cable. Who is not where an ordinary user's networks are cannot cut one: it goes with
+            // the sandbox, and whoever gets the address cuts what is left.
+            if can_connect(&folder)
+                && let Ok(network) = namespace(&folder)
+            {
                 let cut = links::cut(network.as_fd(), joined.address);
                 cut.map_err(|error| kernel(&joined.network, &error))?;
             }
@@ -74,6 +78,18 @@ impl Member {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether this process may lay cables there.
+fn can_connect(folder: &Path) -> bool {
+    Ids::of_this_process() == Ids::Range || keeper::is_inside(folder)
+}
+
+fn no_namespace(network: &str, error: &std::io::Error) -> ProjectError {
+    match Ids::of_this_process() {
+        Ids::Range => kernel(network, error),
+        Ids::Single { .. } => ProjectError::NoKeeper(network.to_owned()),
     }
 }
 
@@ -133,17 +149,17 @@ pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Memb
     if wishes.is_empty() {
         return Ok(None);
     }
-    if Ids::of_this_process() != Ids::Range {
-        return Err(ProjectError::NotRoot);
-    }
     let yard = yard(runtime);
     let lock = yard.lock()?;
     let others = collect(&yard, &lock)?;
     let (mut joined, mut links, mut given) = (Vec::new(), Vec::new(), Vec::new());
     for (number, wish) in (0_u8..).zip(wishes) {
         let (own, link) = place(&yard, (&others, &joined), wish, number)?;
-        let path = yard.root().join(&own.network).join(NAMESPACE);
-        let namespace = File::open(&path).map_err(ProjectError::io("open", &path))?;
+        let folder = yard.root().join(&own.network);
+        let namespace = namespace(&folder).map_err(|error| no_namespace(&own.network, &error))?;
+        if !can_connect(&folder) {
+            return Err(ProjectError::Attached(own.network));
+        }
         given.push((Slot::Network(number), namespace.into()));
         joined.push(own);
         links.push(link);

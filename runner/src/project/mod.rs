@@ -2,10 +2,12 @@
 //!
 //! Both are made, looked at and removed by [`OwnStock`], with the words and types that the engines' stock has. A volume is a
 //! folder of the data folder. A network is a network namespace that holds one bridge and nothing else: no link to the host,
-//! no route, no address. Only root can put an end of a link into a sandbox, so only root has networks.
+//! no route, no address. Root's are kept by a file; an ordinary user's by a process in a user namespace, which whoever
+//! supervises one of its sandboxes enters.
 
 mod error;
 mod hosts;
+mod keeper;
 mod label;
 mod links;
 mod members;
@@ -17,8 +19,8 @@ mod subnet;
 mod volumes;
 mod yard;
 
-pub(crate) use error::NEEDS_ROOT;
 pub use error::ProjectError;
+pub(crate) use keeper::{enter, keep};
 pub(crate) use links::{Link, connect};
 pub(crate) use members::join;
 pub(crate) use of_plan::{networks_of, volumes_of};

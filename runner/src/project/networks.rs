@@ -1,11 +1,13 @@
 //! Networks: made, looked at and removed. Each is a folder with a label and the file that keeps its namespace.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::error::ProjectError;
+use super::keeper;
 use super::label::{FILE, Label};
 use super::links;
 use super::members;
@@ -14,8 +16,8 @@ use super::yard::Yard;
 use crate::backends::stock::{Network, NewNetwork, StockKind, StockName};
 use crate::native::Ids;
 
-/// What keeps the namespace.
-pub(super) const NAMESPACE: &str = "namespace";
+/// What keeps the namespace, where root has made it.
+const NAMESPACE: &str = "namespace";
 
 /// The networks of a runtime folder.
 pub(super) fn yard(runtime: &Path) -> Yard {
@@ -35,6 +37,14 @@ pub(super) fn inspect(yard: &Yard, name: &StockName) -> Result<Network, ProjectE
     Ok(shown(name.clone(), yard.one(name)?.0))
 }
 
+/// The namespace of the one in this folder, for whoever may connect to it.
+pub(super) fn namespace(folder: &Path) -> io::Result<File> {
+    match Ids::of_this_process() {
+        Ids::Range => File::open(folder.join(NAMESPACE)),
+        Ids::Single { .. } => keeper::namespace(folder),
+    }
+}
+
 /// The addresses that a label says.
 pub(super) fn range(name: &StockName, label: &Label) -> Result<Range, ProjectError> {
     label.subnet.as_deref().and_then(Range::read).ok_or_else(|| ProjectError::Unreadable {
@@ -45,9 +55,6 @@ pub(super) fn range(name: &StockName, label: &Label) -> Result<Range, ProjectErr
 
 /// Makes one.
 pub(super) fn create(yard: &Yard, new: &NewNetwork) -> Result<Network, ProjectError> {
-    if Ids::of_this_process() != Ids::Range {
-        return Err(ProjectError::NotRoot);
-    }
     let name = || new.name.to_string();
     if !new.internal {
         return Err(ProjectError::NotInternal(name()));
@@ -55,8 +62,11 @@ pub(super) fn create(yard: &Yard, new: &NewNetwork) -> Result<Network, ProjectEr
     let _lock = yard.lock()?;
     let subnet = choose(yard, new)?;
     let folder = yard.begin(&new.name, clear)?;
-    let place = folder.join(NAMESPACE);
-    if let Err(error) = links::make(&place) {
+    let made = match Ids::of_this_process() {
+        Ids::Range => links::make(&folder.join(NAMESPACE)),
+        Ids::Single { .. } => keeper::make(yard, &folder),
+    };
+    if let Err(error) = made {
         clear(&folder)?;
         return Err(ProjectError::Kernel { name: name(), why: error.to_string() });
     }
@@ -88,12 +98,14 @@ fn choose(yard: &Yard, new: &NewNetwork) -> Result<Range, ProjectError> {
 fn clear(folder: &Path) -> Result<(), ProjectError> {
     let place = folder.join(NAMESPACE);
     links::unmake(&place).map_err(ProjectError::io("unmount", &place))?;
+    keeper::unmake(folder).map_err(ProjectError::io("end who keeps", folder))?;
     fs::remove_dir_all(folder).map_err(ProjectError::io("remove", folder))
 }
 
 /// Removes one that nobody is in. Where a project is named it must be of that.
 pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Result<(), ProjectError> {
     let lock = yard.lock()?;
+    yard.forget_begun(name, clear)?;
     yard.one_of(project, name)?;
     let inside = members::collect(yard, &lock)?;
     let of = inside.iter().flat_map(|member| member.addresses_in(name));

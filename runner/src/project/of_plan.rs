@@ -14,11 +14,11 @@ fn service(plan: &LaunchPlan) -> Result<&ServiceName, ProjectError> {
     plan.service.as_ref().ok_or(ProjectError::NoService)
 }
 
-/// The volumes of a plan, which are all there and of its project.
+/// The volumes of a plan, which are all there, and of its project where the policy does not grant them by another name.
 pub(crate) fn volumes_of(plan: &LaunchPlan, data: &Path) -> Result<Vec<VolumeFolder>, ProjectError> {
     let yard = volumes::yard(data);
     let each = plan.volumes.iter().map(|volume| {
-        let folder = volumes::folder_of(&yard, service(plan)?.project(), &volume.volume.to_string())?;
+        let folder = volumes::folder_of(&yard, service(plan)?.project(), &volume.volume)?;
         let path = folder.to_str().ok_or_else(|| ProjectError::Unreadable {
             path: folder.clone(),
             why: "its path is not UTF-8".to_owned(),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use perry_sandbox_policy::VolumeName;
 
 use super::error::ProjectError;
 use super::label::{DRAFT, FILE, Label};
@@ -65,6 +66,7 @@ fn clear(left: &Path) -> Result<(), ProjectError> {
 /// Where a project is named it must be of that.
 pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Result<(), ProjectError> {
     let _lock = yard.lock()?;
+    yard.forget_begun(name, clear)?;
     let (_, file) = yard.one_of(project, name)?;
     if file.try_lock().is_err() {
         let (kind, name, by) = (StockKind::Volume, name.to_string(), "a sandbox that runs".to_owned());
@@ -83,8 +85,15 @@ pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Re
 }
 
 /// The folder that a service of this project sees.
-pub(super) fn folder_of(yard: &Yard, project: &str, key: &str) -> Result<PathBuf, ProjectError> {
-    let (name, _) = yard.of_project(project, key)?;
+pub(super) fn folder_of(yard: &Yard, project: &str, volume: &VolumeName) -> Result<PathBuf, ProjectError> {
+    let name = match volume.external() {
+        Some(name) => {
+            let name = name.parse().map_err(|_| ProjectError::Name(name.to_owned()))?;
+            yard.one(&name)?;
+            name
+        }
+        None => yard.of_project(project, &volume.to_string())?.0,
+    };
     let data = yard.folder(&name).join(DATA);
     // Links on the way to the data folder are followed here, once; whoever mounts it follows none.
     let root = yard.root().canonicalize().map_err(ProjectError::io("find", yard.root()))?;

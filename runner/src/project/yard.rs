@@ -84,12 +84,23 @@ impl Yard {
         if self.find(name)?.is_some() {
             return Err(ProjectError::Exists { kind: self.kind, name: name.to_string() });
         }
+        self.forget_begun(name, clear)?;
         let folder = self.folder(name);
-        if fs::symlink_metadata(&folder).is_ok() {
-            clear(&folder)?;
-        }
         DirBuilder::new().mode(0o700).create(&folder).map_err(ProjectError::io("make", &folder))?;
         Ok(folder)
+    }
+
+    /// Removes what a killed process has begun by this name, and nothing that has a label. Whoever calls has the lock.
+    pub(super) fn forget_begun(
+        &self,
+        name: &StockName,
+        clear: impl FnOnce(&Path) -> Result<(), ProjectError>,
+    ) -> Result<(), ProjectError> {
+        let folder = self.folder(name);
+        if self.find(name)?.is_none() && fs::symlink_metadata(&folder).is_ok() {
+            clear(&folder)?;
+        }
+        Ok(())
     }
 
     /// The one of this name.

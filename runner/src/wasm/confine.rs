@@ -96,7 +96,11 @@ fn clone_same(path: &str, known: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 
 fn folder(mount: &HostFolder, ids: Ids, user: (u32, u32)) -> io::Result<OwnedFd> {
     let tree = clone_host(&mount.path)?;
-    let attributes = if mount.writable { MountAttributes::Data } else { MountAttributes::ReadOnlyData };
+    let attributes = if mount.access == MountAccess::Write {
+        MountAttributes::Data
+    } else {
+        MountAttributes::ReadOnlyData
+    };
     set_attributes_below(tree.as_fd(), attributes)?;
     if ids == Ids::Range {
         show_folder(tree.as_fd(), user)?;

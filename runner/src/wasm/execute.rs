@@ -64,8 +64,8 @@ pub(super) fn guest(
     let given = [(&trees.image, "/", FsPerms::ReadOnly), (&trees.tmp, "/tmp", FsPerms::ReadWrite)];
     let secrets = trees.secrets.iter().map(|tree| (tree, "/run/secrets", FsPerms::ReadOnly));
     let folders = order.mounts.iter().zip(&trees.folders).map(|(mount, tree)| {
-        let may = if mount.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        (tree, mount.path.as_str(), may)
+        let may = if mount.access == MountAccess::Write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        (tree, mount.inside.as_str(), may)
     });
     for (tree, path, may) in given.into_iter().chain(secrets).chain(folders) {
         wasi.preopened_dir(name_of(tree), path, may)

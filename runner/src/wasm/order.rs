@@ -58,7 +58,7 @@ impl WasmOrder {
             ),
             format!("show it the image at / for reading, and {} bytes of memory at /tmp", self.tmp),
         ];
-        steps.extend(self.mounts.iter().map(|mount| format!("show it {}", mount.path)));
+        steps.extend(self.mounts.iter().map(|mount| format!("show it {} at {}", mount.path, mount.inside)));
         steps.push(format!("compile and run {}", self.candidates.join(" or ")));
         steps
     }
@@ -113,7 +113,8 @@ pub(crate) fn order(
 
 /// A module executes nothing, so what may be executed may be read.
 fn host_folder(mount: &perry_sandbox_policy::Mount) -> HostFolder {
-    HostFolder { path: mount.path.clone(), writable: mount.access == MountAccess::Write, executable: false }
+    let access = if mount.access == MountAccess::Write { MountAccess::Write } else { MountAccess::Read };
+    HostFolder { access, ..HostFolder::of(mount) }
 }
 
 /// As for a program, and in the working folder: images with a module often name it just so.

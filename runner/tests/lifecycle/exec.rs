@@ -168,7 +168,8 @@ fn another_plan_or_image_does_not_join() {
     assert!(refused(other(&|plan| plan.tmp = "1MiB".parse().unwrap())));
     assert!(refused(other(&|plan| plan.process.terminal = Terminal::Own)));
     let mount = perry_sandbox_policy::Mount {
-        path: "/etc".to_owned(),
+        source: "/srv".to_owned(),
+        target: "/srv".parse().unwrap(),
         access: perry_sandbox_policy::MountAccess::Read,
     };
     assert!(refused(other(&|plan| plan.mounts.push(mount.clone()))));

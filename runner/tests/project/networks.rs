@@ -16,18 +16,18 @@ const SERVE: &str =
     "mkdir /tmp/www && echo rows >/tmp/www/rows && exec /bin/busybox httpd -f -p 7000 -h /tmp/www";
 
 /// Asks until somebody is there, for three seconds.
-fn ask(host: &str) -> String {
+pub(super) fn ask(host: &str) -> String {
     format!(
         "for try in 1 2 3 4 5 6; do printf 'GET /rows HTTP/1.0\\r\\n\\r\\n' | \
          /bin/busybox nc -w 1 {host} 7000 2>/dev/null | /bin/busybox grep rows && exit; /bin/busybox sleep 0.5; done; echo no"
     )
 }
 
-fn server(yard: &Yard) -> LaunchPlan {
+pub(super) fn server(yard: &Yard) -> LaunchPlan {
     yard.plan("shop/db", &Gives { networks: &[("back", "db")], ..Gives::default() }, SERVE)
 }
 
-fn client(yard: &Yard, service: &str, network: &str, line: &str) -> LaunchPlan {
+pub(super) fn client(yard: &Yard, service: &str, network: &str, line: &str) -> LaunchPlan {
     yard.plan(service, &Gives { networks: &[(network, "web")], ..Gives::default() }, line)
 }
 

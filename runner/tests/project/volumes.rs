@@ -44,3 +44,19 @@ fn the_program_that_reads_a_volume_of_nobody_sees_its_folders_owner() {
     let list = yard.plan("shop/web", &gives(VolumeAccess::Read), "/bin/busybox ls -A /data && echo listed");
     assert_eq!(yard.said(&list), "listed\n");
 }
+
+#[test]
+fn what_a_killed_process_has_begun_goes_with_its_name() {
+    let yard = yard();
+    let rows = yard.volume("shop", "rows");
+    let folder = yard.spine.rootfs.store().join("volumes/shop_rows");
+    std::fs::remove_file(folder.join("label.json")).unwrap();
+    let missing = yard.stock.remove_volume(&rows).unwrap_err().to_string();
+    assert!(missing.contains("no volume"), "{missing}");
+    assert!(!folder.exists());
+    yard.volume("shop", "rows");
+    std::fs::remove_file(folder.join("label.json")).unwrap();
+    std::fs::write(folder.join("data/row"), "kept").unwrap();
+    yard.stock.remove_volume(&rows).unwrap_err();
+    assert!(folder.join("data/row").exists(), "what has data in it and no label is not touched");
+}

@@ -110,6 +110,19 @@ impl Yard {
 
     /// Starts one of those.
     pub(super) fn start(&self, plan: &LaunchPlan) -> SandboxId {
+        self.try_start(plan).unwrap()
+    }
+
+    /// What one of those writes, once it has ended.
+    pub(super) fn told(&self, plan: &LaunchPlan) -> String {
+        let (sandboxes, id) = (self.sandboxes(), self.start(plan));
+        sandboxes.wait(&id, Some(Duration::from_secs(60))).unwrap();
+        let chunks = sandboxes.logs(&id, None, false).unwrap().map(|chunk| chunk.unwrap().bytes);
+        String::from_utf8(chunks.collect::<Vec<_>>().concat()).unwrap()
+    }
+
+    /// Starts one of those, or says why that is not possible.
+    pub(super) fn try_start(&self, plan: &LaunchPlan) -> Result<SandboxId, String> {
         let sandboxes = self.sandboxes();
         let new = NewSandbox {
             name: None,
@@ -121,8 +134,8 @@ impl Yard {
         };
         let id = sandboxes.create(&new).unwrap();
         let Spine { image, rootfs, .. } = &self.spine;
-        sandboxes.start(&id, plan, image, rootfs, StartOptions::default()).unwrap();
-        id
+        let started = sandboxes.start(&id, plan, image, rootfs, StartOptions::default());
+        started.map(|()| id).map_err(|error| error.to_string())
     }
 
     /// Everybody in a network, by name, once that is so many.

@@ -2,13 +2,15 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_compose::Span;
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Pull, SignerChoice, TargetChoice, Wish};
-use perry_sandbox_policy::{ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject};
+use perry_sandbox_policy::{
+    IsolationLevel, ServiceName, Terminal, TierName, WantedGrants, WantedLimits, WantedProject,
+};
 use perry_sandbox_profiles::LinuxCap;
-use perry_sandbox_reference::Platform;
+use perry_sandbox_reference::{Platform, Repository};
 
 use crate::model::At;
 
-use super::RefusedField;
+use super::{BuildDemand, RefusedField, WantedConfig};
 
 /// What a service asks for.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Demand {
     pub span: Span,
     /// Its image, as written.
     pub image: Option<At<String>>,
+    /// What its file says of a build.
+    pub build: Option<BuildDemand>,
     /// Program that replaces the image's entry point.
     pub entrypoint: Option<String>,
     /// Arguments.
@@ -49,6 +53,10 @@ pub struct Demand {
     pub terminal: Terminal,
     /// What a plan for it must say beside what the policy decides.
     pub must: Must,
+    /// Folders and files of the host that it is to see.
+    pub binds: Vec<At<String>>,
+    /// Configs that are still to be read: see [`Demands::look_at_host`](super::Demands::look_at_host).
+    pub configs: Vec<At<WantedConfig>>,
     /// What of it is refused whatever a policy says.
     pub refused: Vec<RefusedField>,
     /// What is done otherwise than its author may think.
@@ -64,6 +72,8 @@ pub struct Must {
     pub ephemeral: Option<Span>,
     /// This user, and this group where one is named.
     pub user: Option<At<(u32, Option<u32>)>>,
+    /// A wall that is no weaker than this.
+    pub isolation: Option<At<IsolationLevel>>,
     /// None of these Linux caps.
     pub without: Vec<At<LinuxCap>>,
 }
@@ -75,6 +85,7 @@ impl Demand {
             service: None,
             span,
             image: None,
+            build: None,
             entrypoint: None,
             args: Vec::new(),
             env: BTreeMap::new(),
@@ -90,15 +101,18 @@ impl Demand {
             limits: WantedLimits::default(),
             terminal: Terminal::None,
             must: Must::default(),
+            binds: Vec::new(),
+            configs: Vec::new(),
             refused: Vec::new(),
             notes: Vec::new(),
         }
     }
 
-    /// The wish that goes past the desks, for this image; nothing if the service is refused.
+    /// The wish that goes past the desks, for this image; nothing if the service is refused. An image that was built here is
+    /// held against the repository that it was built as.
     pub fn wish(
         &self,
-        image: &str,
+        (image, repository): (&str, Option<&Repository>),
         policy: &PolicyChoice,
         signer: &SignerChoice,
         access: &AccessChoice,
@@ -110,6 +124,7 @@ impl Demand {
             policy: policy.clone(),
             signer: signer.clone(),
             access,
+            repository: repository.cloned(),
             tier: self.tier.clone(),
             backend: self.backend.clone(),
             platform: self.platform.clone(),

@@ -1,8 +1,8 @@
 use perry_sandbox_compose::{Node, Span};
-use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount};
+use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount, VolumeName, WantedMount};
 
 use super::asker::Asker;
-use crate::model::{At, FileMount, Mount, MountKind, SecretSource};
+use crate::model::{At, Mount, MountKind};
 
 /// Sockets whose holder commands an engine, by the end of their path.
 const CONTROL_SOCKETS: [&str; 7] = [
@@ -51,7 +51,11 @@ pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
 }
 
 fn named(asker: &mut Asker<'_>, mount: &At<Mount>, name: &str) {
-    let volume = name.parse().map_err(|error| format!("{error}"));
+    let volume = match asker.stack.volumes.get(name).filter(|volume| volume.external) {
+        Some(volume) => VolumeName::of_outside(&volume.name),
+        None => name.parse(),
+    };
+    let volume = volume.map_err(|error| format!("{error}"));
     let path = mount.value.target.parse::<InsidePath>().map_err(|error| format!("{error}"));
     match (volume, path) {
         (Ok(volume), Ok(path)) => {
@@ -80,13 +84,16 @@ fn bind(asker: &mut Asker<'_>, mount: &At<Mount>, source: &str) {
             "mount a folder that holds data only",
         );
     }
-    if source != mount.value.target {
-        let instead = format!("use a named volume, or mount it where it is: `{source}:{source}`");
-        return asker.not_yet(mount.span, &attribute, &instead);
-    }
+    let target = match mount.value.target.parse::<InsidePath>() {
+        Ok(target) => target,
+        Err(error) => {
+            return asker.never(mount.span, &attribute, &error.to_string(), "mount it at another place");
+        }
+    };
     let grants = &mut asker.demand.grants;
     let list = if mount.value.read_only { &mut grants.mounts_read } else { &mut grants.mounts_write };
-    list.push(source.to_owned());
+    list.push(WantedMount { source: source.to_owned(), target: Some(target) });
+    asker.demand.binds.push(At::new(source.to_owned(), mount.span));
 }
 
 pub(super) fn tmpfs(asker: &mut Asker<'_>, _: Span, node: &Node) {
@@ -129,30 +136,5 @@ pub(super) fn devices(asker: &mut Asker<'_>, _: Span, node: &Node) {
             let instead = format!("name it as it is: `{source}`");
             asker.not_yet(device.span, &format!("devices: {source}:{target}"), &instead);
         }
-    }
-}
-
-pub(super) fn secrets(asker: &mut Asker<'_>, _: Span, _: &Node) {
-    let service = asker.service;
-    for secret in &service.secrets {
-        one_secret(asker, secret);
-    }
-}
-
-fn one_secret(asker: &mut Asker<'_>, At { value: secret, span }: &At<FileMount>) {
-    let attribute = format!("secrets: {}", secret.source);
-    let own = format!("/run/secrets/{}", secret.source);
-    if secret.target.as_ref().is_some_and(|target| *target != own && *target != secret.source) {
-        return asker.not_yet(*span, &attribute, &format!("read it from {own}"));
-    }
-    if secret.has_owner_or_mode {
-        return asker.not_yet(*span, &attribute, "leave owner and mode out: the service's own user reads it");
-    }
-    if let Some(SecretSource::Elsewhere(_)) = asker.stack.secrets.get(&secret.source) {
-        return asker.not_yet(*span, &attribute, "take it from a `file` or a variable (`environment`)");
-    }
-    match secret.source.parse() {
-        Ok(name) => asker.demand.grants.secrets.push(name),
-        Err(error) => asker.never(*span, &attribute, &format!("{error}"), "give the secret another name"),
     }
 }

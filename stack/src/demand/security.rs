@@ -1,4 +1,5 @@
 use perry_sandbox_compose::{Node, Span};
+use perry_sandbox_policy::IsolationLevel;
 use perry_sandbox_profiles::LinuxCap;
 
 use super::asker::Asker;
@@ -43,6 +44,28 @@ pub(super) fn cap_drop(asker: &mut Asker<'_>, _: Span, _: &Node) {
                 asker.never(cap.span, &attribute, &error.to_string(), "write a Linux cap's name");
             }
         }
+    }
+}
+
+/// The runtimes that have names of their own, by the wall that they are. Which program it is stays the policy's choice.
+const RUNTIMES: [(&str, IsolationLevel); 9] = [
+    ("runc", IsolationLevel::Oci),
+    ("crun", IsolationLevel::Oci),
+    ("youki", IsolationLevel::Oci),
+    ("io.containerd.runc.v2", IsolationLevel::Oci),
+    ("runsc", IsolationLevel::Gvisor),
+    ("io.containerd.runsc.v1", IsolationLevel::Gvisor),
+    ("kata", IsolationLevel::Microvm),
+    ("kata-runtime", IsolationLevel::Microvm),
+    ("io.containerd.kata.v2", IsolationLevel::Microvm),
+];
+
+/// A file may ask for a stronger wall than its tier would be held by, and never for a weaker one.
+pub(super) fn runtime(asker: &mut Asker<'_>, span: Span, node: &Node) {
+    let name = node.text().unwrap_or_default();
+    match RUNTIMES.iter().find(|(known, _)| *known == name) {
+        Some((_, level)) => asker.demand.must.isolation = Some(At::new(*level, span)),
+        None => asker.not_yet(span, &format!("runtime: {name}"), "ask for a tier: `x-perry-tier`"),
     }
 }
 

@@ -8,14 +8,6 @@ use super::table::OF_A_CLUSTER;
 /// What it says is taken from the model where it is needed.
 pub(super) fn nothing_more(_: &mut Asker<'_>, _: Span, _: &Node) {}
 
-pub(super) fn build(asker: &mut Asker<'_>, span: Span, _: &Node) {
-    if asker.service.container.image.is_none() {
-        asker.not_yet(span, "build", "build and sign the image beforehand, and name it in `image`");
-    } else {
-        asker.note("nothing is built: the signed image that `image` names is used");
-    }
-}
-
 pub(super) fn deploy(asker: &mut Asker<'_>, _: Span, node: &Node) {
     let entries = |node: &Node| -> Vec<(String, Span)> {
         let entries = node.mapping().into_iter().flat_map(Mapping::iter);
@@ -111,6 +103,15 @@ pub(super) fn pull_policy(asker: &mut Asker<'_>, span: Span, node: &Node) {
         "always" => asker.demand.pull = Pull::Always,
         "never" => asker.demand.pull = Pull::Never,
         "missing" | "if_not_present" => asker.demand.pull = Pull::Missing,
+        // What was pulled when is nowhere written down.
+        "daily" | "weekly" => refreshed(asker),
+        text if text.starts_with("every_") => refreshed(asker),
         _ => asker.not_yet(span, &format!("pull_policy: {text}"), "write `always`, `missing` or `never`"),
     }
+}
+
+/// More often than it is wanted: whoever wants an image no older than a week gets none older than the moment.
+fn refreshed(asker: &mut Asker<'_>) {
+    asker.demand.pull = Pull::Always;
+    asker.note("the registry is asked each time, and not only when the image has its age");
 }

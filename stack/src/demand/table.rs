@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{limits, mount, network, process, security, settings};
+use super::{build, file, limits, mount, network, process, security, settings};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -14,18 +14,22 @@ pub const ATTRIBUTES: &[Row] = &[
     done("annotations", "kept with the project's record"),
     done("attach", "says whose output `up` shows"),
     not_yet("blkio_config", "leave it out"),
-    honoured("build", "nothing is built: `image` is used, and must be named", settings::build),
+    asked(
+        "build",
+        "build, by `perry-compose build` before anything is verified; else `image` is used",
+        build::build,
+    ),
     asked("cap_add", "linux-caps", security::cap_add),
     honoured("cap_drop", "all are dropped; a plan that has one of these is refused", security::cap_drop),
     honoured("cgroup", "always `private`", security::cgroup),
-    not_yet("cgroup_parent", "leave it out"),
+    never("cgroup_parent", "a sandbox is counted in a group of its own, below nobody else's", "leave it out"),
     honoured("command", "arguments of the program", process::command),
-    not_yet("configs", "put the file into the image, or make it a secret"),
+    honoured("configs", "files that can only be read, of the project's own files", file::configs),
     honoured("container_name", "a name of the service in its networks", settings::nothing_more),
-    not_yet("cpu_count", CPUS),
+    honoured("cpu_count", "limit `cpu`", limits::cpus),
     not_yet("cpu_percent", CPUS),
-    not_yet("cpu_period", CPUS),
-    not_yet("cpu_quota", CPUS),
+    honoured("cpu_period", "limit `cpu`, with `cpu_quota`", limits::cpu_period),
+    honoured("cpu_quota", "limit `cpu`", limits::cpus),
     not_yet("cpu_rt_period", CPUS),
     not_yet("cpu_rt_runtime", CPUS),
     not_yet("cpu_shares", CPUS),
@@ -64,7 +68,7 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("mem_limit", "limit `memory`", limits::memory),
     not_yet("mem_reservation", "write `mem_limit`"),
     not_yet("mem_swappiness", "leave it out"),
-    not_yet("memswap_limit", "leave it out: memory is limited with what is swapped"),
+    honoured("memswap_limit", "nothing is swapped: `mem_limit` and no more", limits::memswap),
     never("models", "a runner of models of the host would serve it", "run the model as a service"),
     honoured("network_mode", "`none`", network::mode),
     asked("networks", "networks", network::networks),
@@ -87,9 +91,9 @@ pub const ATTRIBUTES: &[Row] = &[
     not_yet("pull_refresh_after", "write `pull_policy: always`"),
     honoured("read_only", "a plan with another root is refused", security::read_only),
     done("restart", "held by the supervisor while the project runs"),
-    not_yet("runtime", "ask for a tier: `x-perry-tier`"),
+    honoured("runtime", "a plan with a weaker wall is refused", security::runtime),
     honoured("scale", "so many are started", settings::nothing_more),
-    asked("secrets", "secrets", mount::secrets),
+    asked("secrets", "secrets", file::secrets),
     honoured("security_opt", "`no-new-privileges`, which always holds", security::security_opt),
     not_yet("shm_size", "leave it out"),
     done("stdin_open", "standard input stays open"),
@@ -99,12 +103,12 @@ pub const ATTRIBUTES: &[Row] = &[
     not_yet("sysctls", "leave it out"),
     honoured("tmpfs", "`/tmp` is memory always; other places ask for an ephemeral root", mount::tmpfs),
     honoured("tty", "a terminal of its own", process::tty),
-    honoured("ulimits", "limit `open-files`", limits::ulimits),
+    honoured("ulimits", "limits `open-files` and `pids`; no core dumps", limits::ulimits),
     never("use_api_socket", "it hands over the engine, and with it the host", "leave it out"),
     honoured("user", "in numbers; root if the tier lets any user in", process::user),
     never("userns_mode", HOST, OWN),
     never("uts", HOST, OWN),
-    asked("volumes", "volumes, and mounts for folders of the host", mount::volumes),
+    asked("volumes", "volumes, and mounts for folders and files of the host", mount::volumes),
     not_yet("volumes_from", "name the volume in both services"),
     honoured("working_dir", "where the program begins", process::working_dir),
 ];

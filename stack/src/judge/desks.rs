@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -6,10 +6,11 @@ use perry_sandbox_pipeline::{
     AccessChoice, Answer, Asked, Class, Pipeline, PolicyChoice, SignerChoice, Wish,
 };
 use perry_sandbox_policy::{Explanation, Verdict};
+use perry_sandbox_reference::Repository;
 use perry_sandbox_verifier::DenialClass;
 
 use super::must::unlike;
-use super::{Allowed, Judged, Judgement, Signed};
+use super::{Allowed, Built, Judged, Judgement, Signed};
 use crate::demand::{Demand, Demands};
 use crate::lock::Lock;
 
@@ -29,6 +30,8 @@ pub struct Desks<'a> {
     pub access: &'a AccessChoice,
     /// Which digests images had when they were locked.
     pub lock: Option<&'a Lock>,
+    /// The services whose images are built here, by name.
+    pub built: &'a BTreeMap<String, Built>,
 }
 
 /// Asks about every service that is not refused anyway. Nothing runs, and nothing of the world changes; the verdicts come
@@ -58,28 +61,58 @@ pub fn judge(desks: Desks<'_>, demands: &Demands) -> Vec<Judged> {
 }
 
 fn one(desks: Desks<'_>, service: &str, demand: &Demand) -> Judged {
-    let written = demand.image.as_ref().map(|image| image.value.as_str()).unwrap_or_default();
-    let locked = desks.lock.and_then(|lock| lock.pinned(written));
-    let image = locked.unwrap_or_else(|| written.to_owned());
-    let Some(wish) = demand.wish(&image, desks.policy, desks.signer, desks.access) else {
+    let (image, repository) = match image_of(desks, service, demand) {
+        Ok(found) => found,
+        Err(judgement) => return without_image(service, judgement),
+    };
+    let Some(wish) = demand.wish((&image, repository.as_ref()), desks.policy, desks.signer, desks.access)
+    else {
         return failed(service, image, Class::Denied, "its file is refused".to_owned());
     };
     let asked = desks.pipeline.ask(&wish, None).and_then(|asked| {
         desks.pipeline.check_mounts(&asked)?;
         Ok(asked)
     });
+    // What is built here is in no lock.
+    let written = demand.image.as_ref().filter(|_| repository.is_none()).map(|image| image.value.as_str());
     let judged = match asked {
-        Ok(asked) => answered(service, image, demand, asked),
+        Ok(asked) => Judged { built: repository, ..answered(service, image, demand, asked) },
         Err(error) => return failed(service, image, error.class(), error.to_string()),
     };
     let signers = judged.signed.as_ref().map(|signed| signed.signers.as_slice());
-    let other = desks.lock.zip(signers).and_then(|(lock, signers)| lock.other_signers(written, signers));
+    let other = desks
+        .lock
+        .zip(written)
+        .zip(signers)
+        .and_then(|((lock, written), signers)| lock.other_signers(written, signers));
     if let Some(why) = other {
         return Judged { judgement: Judgement::NotVerified(why), ..judged };
     }
     match &demand.probe {
         Some(command) if judged.judgement.is_allowed() => probed(desks, &wish, command, judged),
         Some(_) | None => judged,
+    }
+}
+
+/// The image that is asked about: the one that was built here where the policy grants that, else the one that is named.
+fn image_of(
+    desks: Desks<'_>,
+    service: &str,
+    demand: &Demand,
+) -> Result<(String, Option<Repository>), Judgement> {
+    let written = demand.image.as_ref().map(|image| image.value.as_str());
+    match (desks.built.get(service), written) {
+        (Some(Built::Here { image, repository }), _) => Ok((image.clone(), Some(repository.clone()))),
+        (Some(Built::NotYet), _) => {
+            let text = format!("it is not built yet: run `perry-compose build {service}`, or `up --build`");
+            Err(Judgement::Failed(Class::NotFound, text))
+        }
+        (Some(Built::Denied(reasons)), None) => Err(Judgement::Denied(reasons.clone())),
+        (Some(Built::Denied(_)) | None, Some(written)) => {
+            let locked = desks.lock.and_then(|lock| lock.pinned(written));
+            Ok((locked.unwrap_or_else(|| written.to_owned()), None))
+        }
+        (None, None) => Err(Judgement::Failed(Class::NotFound, "it has no image".to_owned())),
     }
 }
 
@@ -105,14 +138,14 @@ fn answered(service: &str, image: String, demand: &Demand, asked: Asked<'_>) -> 
         Answer::NotAsked(denial) => {
             let explanation = Some(Explanation::of_denial(&policy, &request, &denial, now));
             let judgement = Judgement::Denied(denial.into());
-            Judged { service, image, signed: None, judgement, explanation }
+            Judged { service, image, built: None, signed: None, judgement, explanation }
         }
         Answer::NotVerified(denial) => {
             let judgement = match denial.class {
                 DenialClass::NotVerified => Judgement::NotVerified(denial.to_string()),
                 DenialClass::Failure => Judgement::Failed(Class::Failure, denial.to_string()),
             };
-            Judged { service, image, signed: None, judgement, explanation: None }
+            Judged { service, image, built: None, signed: None, judgement, explanation: None }
         }
         Answer::Broken(error) => failed(&service, image, error.class(), error.to_string()),
         Answer::Decided(decided) => {
@@ -130,12 +163,16 @@ fn answered(service: &str, image: String, demand: &Demand, asked: Asked<'_>) -> 
                     }
                 }
             };
-            Judged { service, image, signed, judgement, explanation: Some(decided.explanation) }
+            Judged { service, image, built: None, signed, judgement, explanation: Some(decided.explanation) }
         }
     }
 }
 
 fn failed(service: &str, image: String, class: Class, message: String) -> Judged {
-    let judgement = Judgement::Failed(class, message);
-    Judged { service: service.to_owned(), image, signed: None, judgement, explanation: None }
+    Judged { image, ..without_image(service, Judgement::Failed(class, message)) }
+}
+
+fn without_image(service: &str, judgement: Judgement) -> Judged {
+    let (service, image) = (service.to_owned(), String::new());
+    Judged { service, image, built: None, signed: None, judgement, explanation: None }
 }

@@ -1,6 +1,6 @@
 use perry_sandbox_pipeline::Class;
 use perry_sandbox_policy::{DenyKind, DenyReason, Explanation, PlanDigest};
-use perry_sandbox_reference::Digest;
+use perry_sandbox_reference::{Digest, Repository};
 use serde_json::{Value, json};
 
 use crate::demand::RefusedField;
@@ -13,6 +13,8 @@ pub struct Judged {
     pub service: String,
     /// The image that was asked about, by its digest if a lock says it.
     pub image: String,
+    /// The repository that it was built as, where it was built here.
+    pub built: Option<Repository>,
     /// What was proved about it; nothing if it did not come so far.
     pub signed: Option<Signed>,
     /// The verdict.
@@ -144,6 +146,7 @@ impl Judged {
         json!({
             "service": self.service,
             "image": self.image,
+            "built-as": self.built,
             "digest": signed.map(|signed| &signed.digest),
             "signers": signed.map(|signed| &signed.signers),
             "verdict": self.judgement.word(),

@@ -34,6 +34,10 @@ pub(super) fn unlike(service: &str, demand: &Demand, plan: &LaunchPlan) -> Vec<R
             add(user.span, "user", why, "give the service a tier with `user = \"any\"`, or another user");
         }
     }
+    if let Some(level) = demand.must.isolation.as_ref().filter(|level| plan.isolation < level.value) {
+        let why = format!("the tier `{tier}` is held by {}, and it asks for {}", plan.isolation, level.value);
+        add(level.span, "runtime", why, "give the service a tier that is held by that: `x-perry-tier`");
+    }
     for cap in demand.must.without.iter().filter(|cap| plan.linux_caps.contains(cap.value)) {
         let why = format!("the policy's entry gives the service {}", cap.value);
         add(cap.span, "cap_drop", why, "take it from the entry's `linux-caps`");

@@ -22,10 +22,10 @@ pub use mount::{FileMount, Mount, MountKind};
 pub use network::Joined;
 pub use port::{Port, PortProtocol};
 pub use relation::{Condition, Dependency};
-pub use resources::{Network, SecretSource, Volume};
+pub use resources::{Network, ValueSource, Volume};
 pub use restart::Restart;
 pub use service::Service;
 pub use stack::Stack;
 
 pub(crate) use health::milliseconds;
-pub(crate) use read::Reader;
+pub(crate) use read::{Reader, integer, is_true, text};

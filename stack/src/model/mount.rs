@@ -35,8 +35,12 @@ pub struct FileMount {
     pub source: String,
     /// Where it is seen.
     pub target: Option<String>,
-    /// Owner, group or mode, if one is asked for.
-    pub has_owner_or_mode: bool,
+    /// Whose it is to be.
+    pub uid: Option<String>,
+    /// The group that it is to have.
+    pub gid: Option<String>,
+    /// Who may do what with it, in octal.
+    pub mode: Option<String>,
 }
 
 pub(super) fn read(service: &Node) -> Vec<At<Mount>> {
@@ -67,7 +71,9 @@ pub(super) fn files(service: &Node, key: &str) -> Vec<At<FileMount>> {
         let file = FileMount {
             source: read::text(node, "source").unwrap_or_default(),
             target: read::text(node, "target"),
-            has_owner_or_mode: ["uid", "gid", "mode"].iter().any(|key| node.get(key).is_some()),
+            uid: read::text(node, "uid"),
+            gid: read::text(node, "gid"),
+            mode: read::text(node, "mode"),
         };
         At::new(file, node.span)
     });

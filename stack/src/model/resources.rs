@@ -22,21 +22,25 @@ pub struct Network {
 /// A volume of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// The name that it gets.
+    /// The name that it gets, or has where it is not the project's own.
     pub name: String,
+    /// Whether it is made elsewhere.
+    pub external: bool,
     /// Where it stands.
     pub span: Span,
     /// Attributes that are not done here.
     pub others: Vec<(String, Span)>,
 }
 
-/// Where a secret's value comes from.
+/// Where the value of a secret or config comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretSource {
+pub enum ValueSource {
     /// A file of the host.
     File(String),
     /// A variable of the caller.
     Variable(String),
+    /// The project's own file.
+    Content(String),
     /// Something that is not done here.
     Elsewhere(Span),
 }
@@ -63,27 +67,34 @@ pub(super) fn networks(project: &Project) -> BTreeMap<String, Network> {
 
 pub(super) fn volumes(project: &Project) -> BTreeMap<String, Volume> {
     section(project, "volumes", |key, node| {
+        let external = read::is_true(node, "external");
+        let usual = format!("{}_{}", project.name, key.name);
         let own = |key: &str, node: &Node| match key {
-            "name" | "labels" => true,
+            "name" => external || node.text() == Some(usual.as_str()),
+            "labels" => true,
+            "external" => external,
             "driver" => node.text() == Some("local"),
             _ => false,
         };
         Volume {
             name: read::text(node, "name").unwrap_or_else(|| key.name.clone()),
+            external,
             span: key.span,
             others: unlike(node, own),
         }
     })
 }
 
-pub(super) fn secrets(project: &Project) -> BTreeMap<String, SecretSource> {
-    section(project, "secrets", |key, node| {
+pub(super) fn values(project: &Project, of: &str) -> BTreeMap<String, ValueSource> {
+    section(project, of, |key, node| {
         if let Some(file) = read::text(node, "file") {
-            SecretSource::File(file)
+            ValueSource::File(file)
         } else if let Some(variable) = read::text(node, "environment") {
-            SecretSource::Variable(variable)
+            ValueSource::Variable(variable)
+        } else if let Some(content) = read::text(node, "content") {
+            ValueSource::Content(content)
         } else {
-            SecretSource::Elsewhere(key.span)
+            ValueSource::Elsewhere(key.span)
         }
     })
 }

@@ -38,6 +38,8 @@ pub struct Service {
     pub limits: ServiceLimits,
     /// Secrets.
     pub secrets: Vec<At<FileMount>>,
+    /// Configs.
+    pub configs: Vec<At<FileMount>>,
     /// How many there are of it.
     pub replicas: u32,
     /// The profiles that it belongs to.
@@ -78,6 +80,7 @@ impl Service {
             restart: restart::read(node, reader),
             limits: limits::read(node, reader),
             secrets: mount::files(node, "secrets"),
+            configs: mount::files(node, "configs"),
             replicas: replicas.unwrap_or(1),
             profiles: read::texts(node.get("profiles")).into_iter().map(|profile| profile.value).collect(),
             attributes: attributes.map(|(key, node)| (key.name.clone(), (key.span, node.clone()))).collect(),

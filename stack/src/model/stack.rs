@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_compose::{Problem, Problems, Project, Reason, Sources};
 
-use super::{Network, Reader, SecretSource, Service, Volume, resources};
+use super::{Network, Reader, Service, ValueSource, Volume, resources};
 use crate::order::Graph;
 
 /// Replicas of a service.
@@ -22,7 +22,9 @@ pub struct Stack {
     /// Its volumes.
     pub volumes: BTreeMap<String, Volume>,
     /// Its secrets.
-    pub secrets: BTreeMap<String, SecretSource>,
+    pub secrets: BTreeMap<String, ValueSource>,
+    /// Its configs.
+    pub configs: BTreeMap<String, ValueSource>,
     /// The texts of its files.
     pub sources: Sources,
 }
@@ -43,7 +45,8 @@ impl Stack {
             services: services.collect(),
             networks: resources::networks(project),
             volumes: resources::volumes(project),
-            secrets: resources::secrets(project),
+            secrets: resources::values(project, "secrets"),
+            configs: resources::values(project, "configs"),
             sources: project.sources.clone(),
         };
         stack.check_size(&mut reader);

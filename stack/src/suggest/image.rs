@@ -1,21 +1,28 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use perry_sandbox_image::ImageName;
 use perry_sandbox_policy::{Policy, SignerName};
 use perry_sandbox_reference::Repository;
 
+use crate::demand::Demand;
+
 use super::lines::{free_name, list, quoted};
+
+/// The signer that what is built here is signed by, as `perry-compose build --generate-key` calls it.
+const LOCAL: &str = "local";
 
 /// Image rules that are there, and those that are missing.
 pub(super) struct Images<'a> {
     policy: Option<&'a Policy>,
     new: BTreeMap<Repository, String>,
+    /// Those of them whose images are built here.
+    local: BTreeSet<Repository>,
 }
 
 impl<'a> Images<'a> {
     pub(super) const fn of(policy: Option<&'a Policy>) -> Self {
-        Self { policy, new: BTreeMap::new() }
+        Self { policy, new: BTreeMap::new(), local: BTreeSet::new() }
     }
 
     /// The rule for an image: one that covers it, else a new one; nothing if the image has no repository to go by.
@@ -46,14 +53,37 @@ impl<'a> Images<'a> {
         Some(name)
     }
 
+    /// The rule for an image that is built here.
+    pub(super) fn built(&mut self, demand: &Demand) -> Option<String> {
+        let repository = built_as(demand)?;
+        if !self.policy.into_iter().flat_map(Policy::images).any(|(_, rule)| rule.covers(&repository)) {
+            self.local.insert(repository.clone());
+        }
+        self.rule(&repository.to_string())
+    }
+
+    /// What has to be done so that the key of this machine is known, where a new rule names it.
+    fn key(&self) -> String {
+        let known = self.policy.into_iter().flat_map(Policy::signers).any(|name| name.as_str() == LOCAL);
+        if self.local.is_empty() || known {
+            return String::new();
+        }
+        format!(
+            "# Missing: the key that signs what is built here. Put what `perry-compose build --generate-key {LOCAL}` prints here.\n\n"
+        )
+    }
+
     /// The new rules. Who must have signed is said where only one signer can be meant.
     pub(super) fn text(&self) -> String {
         let signers: Vec<&str> =
             self.policy.into_iter().flat_map(Policy::signers).map(SignerName::as_str).collect();
-        let mut text = String::new();
+        let mut text = self.key();
         for (repository, name) in &self.new {
             let _ = writeln!(text, "[image.{name}]\nrepository = {}", quoted(&repository.to_string()));
             let _ = match signers.as_slice() {
+                _ if self.local.contains(repository) => {
+                    writeln!(text, "signed-by = {{ at-least = 1, of = {} }}\n", list([LOCAL]))
+                }
                 [only] => writeln!(text, "signed-by = {{ at-least = 1, of = {} }}\n", list([only])),
                 [] => writeln!(
                     text,
@@ -70,4 +100,19 @@ impl<'a> Images<'a> {
         }
         text
     }
+}
+
+/// The repository that a service's image is built as: a name that no registry of others has.
+fn built_as(demand: &Demand) -> Option<Repository> {
+    format!("localhost/{}", demand.service.as_ref()?).parse().ok()
+}
+
+/// The grant of a build, for a service that has no image but what is built.
+pub(super) fn build_grant(demand: &Demand) -> Option<String> {
+    let build = demand.build.as_ref().filter(|_| demand.image.is_none())?;
+    let (context, repository) = (quoted(&build.context), quoted(&built_as(demand)?.to_string()));
+    let signer = quoted(LOCAL);
+    Some(format!(
+        "build = {{ context = {context}, repository = {repository}, signer = {signer}, network = \"none\" }}\n"
+    ))
 }

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use perry_sandbox_policy::{EgressPattern, Policy, ServicePattern};
+use perry_sandbox_policy::{EgressPattern, FileSource, Policy, ServicePattern};
 
-use super::image::Images;
+use super::image::{Images, build_grant};
 use super::lines::{commented, free_name, list, quoted};
 use crate::demand::{Demand, Demands};
 use crate::judge::Judged;
@@ -29,7 +29,10 @@ pub fn suggest(policy: Option<&Policy>, demands: &Demands, judged: &[Judged]) ->
     let mut tiers: BTreeSet<String> = BTreeSet::new();
     let mut services = String::new();
     for (one, demand) in denied {
-        let rule = images.rule(&one.image);
+        let rule = match &demand.build {
+            Some(_) if demand.image.is_none() => images.built(demand),
+            Some(_) | None => images.rule(&one.image),
+        };
         let taken = |name: &str| {
             let mut known = policy.into_iter().flat_map(Policy::tiers);
             known.any(|(tier, _)| tier.as_str() == name) || tiers.contains(name)
@@ -37,14 +40,20 @@ pub fn suggest(policy: Option<&Policy>, demands: &Demands, judged: &[Judged]) ->
         let Some(name) = &demand.service else { continue };
         let tier = free_name(&format!("{}-{}", name.project(), name.name()), taken);
         tiers.insert(tier.clone());
-        services.push_str(&entry(policy, demand, &tier, rule.as_deref()));
+        let build = build_grant(demand);
+        services.push_str(&entry(policy, demand, &tier, (rule.as_deref(), build)));
     }
     let head =
         if policy.is_some() { String::new() } else { "schema = \"perry-sandbox/policy/v1\"\n\n".to_owned() };
     Some(format!("{head}{}{services}", images.text()).trim_end().to_owned() + "\n")
 }
 
-fn entry(policy: Option<&Policy>, demand: &Demand, tier: &str, rule: Option<&str>) -> String {
+fn entry(
+    policy: Option<&Policy>,
+    demand: &Demand,
+    tier: &str,
+    (rule, build): (Option<&str>, Option<String>),
+) -> String {
     let Some(name) = &demand.service else { return String::new() };
     let mut text = tier_text(demand, tier);
     let name = name.to_string();
@@ -66,6 +75,7 @@ fn entry(policy: Option<&Policy>, demand: &Demand, tier: &str, rule: Option<&str
     if !grants.is_empty() {
         let _ = writeln!(text, "grants = {{ {} }}", grants.join(", "));
     }
+    text.extend(build);
     text.push('\n');
     let Ok(pattern) = name.parse::<ServicePattern>() else {
         return format!(
@@ -109,13 +119,17 @@ fn tier_text(demand: &Demand, tier: &str) -> String {
     let egress = grants.egress.iter().filter(|host| host.parse::<EgressPattern>().is_ok());
     add("egress", egress.cloned().collect());
     add("env", demand.env.keys().cloned().collect());
-    add("secrets", grants.secrets.iter().map(ToString::to_string).collect());
+    let placed = demand.project.files.iter().filter_map(|file| match &file.source {
+        FileSource::Secret(name) => Some(name),
+        FileSource::Config { .. } => None,
+    });
+    add("secrets", grants.secrets.iter().chain(placed).map(ToString::to_string).collect());
     add("devices", grants.devices.clone());
     add("linux-caps", grants.linux_caps.iter().map(|cap| cap.to_string()).collect());
     let mounts: Vec<String> = [("read", &grants.mounts_read), ("write", &grants.mounts_write)]
         .into_iter()
         .filter(|(_, paths)| !paths.is_empty())
-        .map(|(key, paths)| format!("{key} = {}", list(paths)))
+        .map(|(key, mounts)| format!("{key} = {}", list(mounts.iter().map(|mount| &mount.source))))
         .collect();
     if !mounts.is_empty() {
         let _ = writeln!(text, "mounts = {{ {} }}", mounts.join(", "));

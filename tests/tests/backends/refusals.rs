@@ -10,7 +10,8 @@ type Ask = (&'static str, &'static [&'static str], &'static str);
 
 const EGRESS: Ask = ("egress = [\"example.org:443\"]", &["--egress", "example.org:443"], "egress");
 const WRITE: Ask = ("mounts = { write = [\"/var/tmp\"] }", &["--mount-write", "/var/tmp"], "mounts");
-const READ: Ask = ("mounts = { read = [\"/var/tmp\"] }", &["--mount-read", "/var/tmp"], "mounts");
+const READ: Ask = ("mounts = { read = [\"/var/tmp\"] }", &["--mount-read", "/var/tmp:/data"], "mounts");
+const EXEC: Ask = ("mounts = { exec = [\"/var/tmp\"] }", &["--mount-exec", "/var/tmp"], "mounts");
 const DEVICE: Ask = ("devices = [\"/dev/zero\"]", &["--device", "/dev/zero"], "devices");
 const TERMINAL: Ask = ("", &["--tty"], "terminal");
 const SECRET: Ask = ("secrets = [\"token\"]", &["--secret", "token=/dev/null"], "secrets");
@@ -18,8 +19,8 @@ const SECRET: Ask = ("secrets = [\"token\"]", &["--secret", "token=/dev/null"], 
 /// What each of them cannot do.
 fn refused(name: &str) -> &'static [Ask] {
     match name {
-        "podman" => &[EGRESS, WRITE, DEVICE],
-        "docker" => &[EGRESS, WRITE, READ, DEVICE, TERMINAL],
+        "podman" => &[EGRESS, DEVICE],
+        "docker" => &[EGRESS, WRITE, EXEC, DEVICE, TERMINAL],
         _ => &[EGRESS, WRITE, READ, DEVICE, TERMINAL, SECRET],
     }
 }

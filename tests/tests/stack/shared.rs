@@ -1,13 +1,13 @@
-//! Programs, ports and volumes of a project with a network: root's, for the embedded backend makes networks for root only.
+//! Programs, ports and volumes of a project with a network, of an ordinary user.
 
-use perry_sandbox_testkit::{As, Home, Ran, is_root, skip};
+use perry_sandbox_testkit::{As, Home, Ran, skip};
 use serde_json::Value;
 
 use perry_sandbox_testkit::example::BARE_POLICY;
 
 use crate::shop::{compose, extend_policy};
 
-/// A name that nobody else uses: root's sandboxes are in one folder.
+/// A name that nobody else uses.
 fn project() -> String {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -20,7 +20,7 @@ struct Shared(Home, String);
 impl Shared {
     /// With these further lines of its service.
     fn new(more: &str) -> Self {
-        let (home, name) = (Home::new(As::Me), project());
+        let (home, name) = (Home::new(As::Ordinary), project());
         let text = format!(
             "\
 name: {name}
@@ -55,9 +55,6 @@ impl Drop for Shared {
 
 #[test]
 fn a_program_that_is_run_once_reaches_its_project() {
-    if !is_root() {
-        return skip("networks of the embedded backend need root");
-    }
     let shared = Shared::new("");
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
     assert_eq!(up.code, 0, "{up:?}");
@@ -71,9 +68,6 @@ fn a_program_that_is_run_once_reaches_its_project() {
 
 #[test]
 fn a_program_that_is_run_once_takes_no_port_of_its_service() {
-    if !is_root() {
-        return skip("networks of the embedded backend need root");
-    }
     let shared = Shared::new("    ports: ['18099:8080']\n");
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
     if up.stderr.contains("PSD260 publish") {
@@ -90,12 +84,33 @@ fn a_program_that_is_run_once_takes_no_port_of_its_service() {
 
 #[test]
 fn what_a_program_needs_of_its_project_is_made_for_it() {
-    if !is_root() {
-        return skip("networks of the embedded backend need root");
-    }
     let shared = Shared::new("");
     let args = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "touch", "/data/x"];
     let ran = shared.run(&args);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(shared.run(&["volumes", "-q"]).stdout, format!("{}_data\n", shared.1));
+}
+
+#[test]
+fn a_volume_is_made_anew_only_by_its_own_command_and_while_nobody_sees_it() {
+    let shared = Shared::new("");
+    assert_eq!(shared.run(&["up", "-d", "--policy", "good.toml"]).code, 0);
+    let exec = |line: &str| shared.run(&["exec", "web", "/bin/busybox", "sh", "-c", line]);
+    assert_eq!(exec("echo kept >/data/file").code, 0);
+    let recreate = |more: &[&str]| {
+        let data = shared.0.data_dir();
+        let words = ["volume", "recreate", "--data-dir", data.to_str().expect("text")];
+        compose(&shared.0, &[&words, more].concat())
+    };
+    assert_eq!(recreate(&["data"]).code, 2, "that data is lost must be said");
+    let running = recreate(&["data", "--delete-data"]);
+    assert!(running.code == 1 && running.stderr.contains("may use the volume"), "{running:?}");
+    assert_eq!(exec("cat /data/file").stdout, "kept\n");
+    assert_eq!(shared.run(&["stop", "-t", "0"]).code, 0);
+    let none = recreate(&["other", "--delete-data"]);
+    assert!(none.code == 1 && none.stderr.contains("has no volume `other`"), "{none:?}");
+    let done = recreate(&["data", "--delete-data"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(shared.run(&["start"]).code, 0);
+    assert_ne!(exec("cat /data/file").code, 0, "it is empty");
 }

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &["reference"]),
     ("verifier", &["reference", "image", "policy"]),
     ("runner", &["reference", "profiles", "policy", "image", "verifier"]),
+    ("build", &["reference", "policy", "image", "verifier", "runner"]),
     ("pipeline", &["reference", "profiles", "policy", "image", "verifier", "runner"]),
     (
         "ffi",
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "audit",
             "engine",
             "stack",
+            "build",
         ],
     ),
 ];

@@ -16,7 +16,7 @@ pub(super) enum Asked {
 /// Asks about all services of a question.
 pub(super) fn ask(question: &Question, site: &Site, desks: &DeskArgs) -> Result<Asked, Failure> {
     let lock = question.lock()?;
-    let judged = question.judged(&site.pipeline, desks, lock.as_ref());
+    let judged = question.judged(&site.pipeline, desks, lock.as_ref())?;
     let exit = exit_of(&question.demands, &judged);
     if exit == Exit::Done {
         return Ok(Asked::Allowed(judged));

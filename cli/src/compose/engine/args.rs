@@ -47,6 +47,10 @@ pub(crate) struct UpArgs {
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
 
+    /// Build the images of services first, where the policy grants it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) build: bool,
+
     /// Make all services anew
     #[arg(long, conflicts_with = "no_recreate")]
     pub(crate) force_recreate: bool,
@@ -108,6 +112,7 @@ impl UpArgs {
             no_start: false,
             dry_run: false,
             json: false,
+            build: false,
             force_recreate: false,
             no_recreate: false,
             no_deps: false,

@@ -66,6 +66,7 @@ pub(crate) fn recover(cli: &Cli, args: &RecoverArgs) -> Result<Exit, Failure> {
     let interrupt = listen()?;
     let lines = Lines::new(cli.progress);
     let left = finish_undo(&machine, there.name(), &unfinished, &interrupt, &lines);
+    drop(lines);
     for left in &left {
         output::note(&format!("left: {}: {}", left.what, left.why));
     }

@@ -28,7 +28,7 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
     let (_, info) = found.next().ok_or_else(not_there)?;
     let join = Join {
         command: args.command.clone(),
-        env: variables(&args.env, &there.whose.variables)?,
+        env: variables(("--env", &args.env), &there.whose.variables)?,
         working_dir: args.workdir.clone(),
         wall: None,
     };
@@ -62,7 +62,7 @@ pub(super) fn code(end: End) -> u8 {
 
 /// Variables of a command line, with our own values where it names none.
 pub(super) fn variables(
-    wanted: &[String],
+    (flag, wanted): (&str, &[String]),
     own: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let one = |text: &String| {
@@ -71,7 +71,7 @@ pub(super) fn variables(
             None => (text.as_str(), own.get(text).cloned()),
         };
         let missing = || {
-            Failure::Usage(format!("--env {name}: there is no such variable here; give it as {name}=VALUE"))
+            Failure::Usage(format!("{flag} {name}: there is no such variable here; give it as {name}=VALUE"))
         };
         Ok((name.to_owned(), value.ok_or_else(missing)?))
     };
@@ -86,9 +86,9 @@ mod tests {
     fn a_variable_without_a_value_has_ours() {
         let own = BTreeMap::from([("OURS".to_owned(), "1".to_owned())]);
         let given = ["OURS".to_owned(), "A=b=c".to_owned()];
-        let found = variables(&given, &own).unwrap();
+        let found = variables(("--env", &given), &own).unwrap();
         assert_eq!((found.get("OURS").unwrap().as_str(), found.get("A").unwrap().as_str()), ("1", "b=c"));
-        let missing = variables(&["NONE".to_owned()], &own).unwrap_err();
+        let missing = variables(("--env", &["NONE".to_owned()]), &own).unwrap_err();
         assert!(matches!(missing, Failure::Usage(_)), "{missing}");
     }
 

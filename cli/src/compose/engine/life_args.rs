@@ -103,3 +103,14 @@ pub(crate) struct WaitArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
+
+/// `pause` and `unpause`.
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,4 +1,4 @@
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::args::{ListFormat, StoreArgs};
 
@@ -115,6 +115,81 @@ pub(crate) struct TopArgs {
     /// Form of the output
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `stats`.
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    /// Print once, and end; so it is too where nobody watches
+    #[arg(long)]
+    pub(crate) no_stream: bool,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `volume`.
+#[derive(Debug, Args)]
+pub(crate) struct VolumeArgs {
+    #[command(subcommand)]
+    pub(crate) command: VolumeCommand,
+}
+
+/// What is done with a volume.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VolumeCommand {
+    /// Remove a volume with all that is in it, and make it anew, empty
+    Recreate(RecreateArgs),
+}
+
+/// `volume recreate`.
+#[derive(Debug, Args)]
+pub(crate) struct RecreateArgs {
+    /// Volume, as the files call it
+    #[arg(value_name = "VOLUME")]
+    pub(crate) volume: String,
+
+    /// Say that all that is in it is to be lost
+    #[arg(long, required = true)]
+    pub(crate) delete_data: bool,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `cp`.
+#[derive(Debug, Args)]
+pub(crate) struct CpArgs {
+    /// SERVICE:PATH, or a path of the host; what ends in `/.` is what is in a folder
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+
+    /// A path of the host, or SERVICE:PATH
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
+
+    /// Which replica of the service [default: the first that runs]
+    #[arg(long, value_name = "N")]
+    pub(crate) index: Option<u32>,
+
+    /// Refused: what comes out is ours, and what goes in is its folder's owner's
+    #[arg(short, long)]
+    pub(crate) archive: bool,
+
+    /// Refused: a link is copied as a link
+    #[arg(short = 'L', long)]
+    pub(crate) follow_link: bool,
 
     #[command(flatten)]
     pub(crate) store: StoreArgs,

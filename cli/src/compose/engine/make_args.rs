@@ -5,6 +5,7 @@ use crate::planner::DeskArgs;
 
 /// `create`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line of its own")]
 pub(crate) struct CreateArgs {
     /// Services to make, with those that they depend on [default: all]
     #[arg(value_name = "SERVICE")]
@@ -12,6 +13,10 @@ pub(crate) struct CreateArgs {
 
     #[command(flatten)]
     pub(crate) desks: DeskArgs,
+
+    /// Build the images of services first, where the policy grants it
+    #[arg(long)]
+    pub(crate) build: bool,
 
     /// Make all services anew
     #[arg(long, conflicts_with = "no_recreate")]
@@ -34,6 +39,7 @@ impl CreateArgs {
     /// The same in the words of `up`.
     pub(super) fn as_up(&self) -> UpArgs {
         UpArgs {
+            build: self.build,
             force_recreate: self.force_recreate,
             no_recreate: self.no_recreate,
             scale: self.scale.clone(),

@@ -6,6 +6,8 @@ use perry_sandbox_engine::{
 
 use super::allowed::{Asked, ask};
 use super::args::UpArgs;
+use super::build_args::BuildHow;
+use super::building::build_all;
 use super::make_args::{CreateArgs, PullArgs, ScaleArgs};
 use super::progress::Lines;
 use super::signals::listen;
@@ -26,6 +28,12 @@ pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
     let whose = Whose::of(&question);
     let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
+    if args.build {
+        let exit = build_all(&question, &site.pipeline, (&args.desks, &BuildHow::default()), cli.progress)?;
+        if exit != Exit::Done {
+            return Ok(exit);
+        }
+    }
     let judged = match ask(&question, &site, &args.desks)? {
         Asked::Allowed(judged) => judged,
         Asked::Refused(exit) => return Ok(exit),
@@ -47,7 +55,9 @@ pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
     let lines = Lines::new(cli.progress);
-    match run(&machine, &desired, &work, &journal, (options(cli, args), &interrupt), &lines) {
+    let ran = run(&machine, &desired, &work, &journal, (options(cli, args), &interrupt), &lines);
+    drop(lines);
+    match ran {
         Ok(_) => Ok(Exit::Done),
         Err(error) => Ok(failed(&error, false)),
     }

@@ -15,6 +15,8 @@ use perry_sandbox_stack::waits;
 
 use super::allowed::{Asked, ask};
 use super::args::UpArgs;
+use super::build_args::BuildHow;
+use super::building::build_all;
 use super::exec::variables;
 use super::program_args::RunArgs;
 use super::progress::Lines;
@@ -40,6 +42,12 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     question.keep_only(&args.service)?;
     change(&mut question, args, &whose.variables)?;
     let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
+    if args.build {
+        let exit = build_all(&question, &site.pipeline, (&args.desks, &BuildHow::default()), cli.progress)?;
+        if exit != Exit::Done {
+            return Ok(exit);
+        }
+    }
     // Nothing is brought up for a program that is not allowed.
     let judged = match ask(&question, &site, &args.desks)? {
         Asked::Allowed(judged) => judged,
@@ -69,7 +77,8 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
     let how = (options(cli, &up_args), &*interrupt);
-    let ids = match take(&machine, &wanted, &work, &journal, how, &Lines::new(cli.progress)) {
+    let ran = take(&machine, &wanted, &work, &journal, how, &Lines::new(cli.progress));
+    let ids = match ran {
         Ok(ids) => ids,
         Err(error) => return Ok(failed(&error, false)),
     };
@@ -98,7 +107,7 @@ fn change(question: &mut Question, args: &RunArgs, own: &BTreeMap<String, String
     if !args.command.is_empty() {
         demand.args.clone_from(&args.command);
     }
-    demand.env.extend(variables(&args.env, own)?);
+    demand.env.extend(variables(("--env", &args.env), own)?);
     if let Some(folder) = &args.workdir {
         demand.working_dir = Some(folder.clone());
     }
@@ -200,6 +209,7 @@ mod tests {
             project: Project { name: "shop".to_owned(), origin: "0".to_owned() },
             networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
             volumes: vec![VolumeUnit { key: "data".to_owned() }],
+            outside: std::collections::BTreeSet::new(),
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),
         };

@@ -74,6 +74,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
+    /// Build the images of services first, where the policy grants it
+    #[arg(long)]
+    pub(crate) build: bool,
+
     /// Do not bring up the services that it depends on
     #[arg(long)]
     pub(crate) no_deps: bool,

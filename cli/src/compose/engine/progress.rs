@@ -1,26 +1,24 @@
 //! How people and programs see what happens.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use perry_sandbox_engine::{Event, Events, Happened};
 use serde_json::json;
 
+use super::drawing::Drawing;
 use crate::args;
 use crate::output;
 
-/// Lines on standard error, one for each thing that has come to its end.
+/// Standard error: lines that stay, one for each thing that has come to its end, or rows that are drawn over.
 pub(super) struct Lines {
     how: How,
     begun: Mutex<BTreeMap<String, Instant>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
-    /// Marks and colour.
-    Tty,
+    Drawn(Drawing),
     Plain,
     Json,
     Quiet,
@@ -28,10 +26,12 @@ enum How {
 
 impl Lines {
     pub(super) fn new(how: args::Progress) -> Self {
+        let drawn = || Drawing::begin().map_or(How::Plain, How::Drawn);
         let how = match how {
-            args::Progress::Auto if std::io::stderr().is_terminal() => How::Tty,
-            args::Progress::Tty => How::Tty,
-            args::Progress::Auto | args::Progress::Plain => How::Plain,
+            // Whoever wants no colour, and a terminal that has none, wants lines that stay.
+            args::Progress::Auto | args::Progress::Tty if !output::errors_have_colour() => How::Plain,
+            args::Progress::Auto | args::Progress::Tty => drawn(),
+            args::Progress::Plain => How::Plain,
             args::Progress::Json => How::Json,
             args::Progress::Quiet => How::Quiet,
         };
@@ -55,38 +55,28 @@ impl Lines {
 
 impl Events for Lines {
     fn tell(&self, event: Event) {
-        let seconds = self.seconds(&event);
-        match self.how {
+        match &self.how {
             How::Quiet => {}
-            How::Json => output::note(&as_json(&event, seconds)),
-            How::Plain => plain(&event, seconds, ["", ""]),
-            How::Tty => {
-                let colour = match event.happened {
-                    Happened::Done => ["\u{1b}[32m✔\u{1b}[0m ", ""],
-                    Happened::Failed(_) => ["\u{1b}[31m✘\u{1b}[0m ", ""],
-                    Happened::Waits | Happened::Begun => ["\u{1b}[2m⠿ ", "\u{1b}[0m"],
-                    Happened::Warned(_) => ["\u{1b}[33m!\u{1b}[0m ", ""],
-                    Happened::Undone => ["\u{1b}[33m↩\u{1b}[0m ", ""],
-                };
-                plain(&event, seconds, colour);
-            }
+            How::Drawn(drawing) => drawing.tell(&event),
+            How::Json => output::note(&as_json(&event, self.seconds(&event))),
+            How::Plain => plain(&event, self.seconds(&event)),
         }
     }
 }
 
-fn plain(event: &Event, seconds: Option<f64>, [mark, end]: [&str; 2]) {
-    let what = output::printable(&event.what);
+fn plain(event: &Event, seconds: Option<f64>) {
+    let what = &event.what;
     let line = match &event.happened {
         // A thing that is kept is not worth a line of its own beginning.
         Happened::Begun => return,
         Happened::Waits => format!("{what}: waits"),
-        Happened::Done => what,
-        Happened::Failed(why) => format!("{what}: failed: {}", output::printable(why)),
-        Happened::Warned(why) => format!("{what}: warning: {}", output::printable(why)),
+        Happened::Done => what.clone(),
+        Happened::Failed(why) => format!("{what}: failed: {why}"),
+        Happened::Warned(why) => format!("{what}: warning: {why}"),
         Happened::Undone => format!("undone: {what}"),
     };
     let seconds = seconds.map_or_else(String::new, |seconds| format!("  {seconds:.1}s"));
-    output::coloured(&format!("{mark}{line}{seconds}{end}"));
+    output::note(&format!("{line}{seconds}"));
 }
 
 fn as_json(event: &Event, seconds: Option<f64>) -> String {

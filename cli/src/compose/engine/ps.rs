@@ -53,7 +53,7 @@ fn is_wanted(args: &PsArgs, member: &Membership, info: &SandboxInfo) -> bool {
 
 /// Where it stands, in words.
 fn state(info: &SandboxInfo) -> String {
-    let mut words = info.status.to_string();
+    let mut words = if info.paused { "paused".to_owned() } else { info.status.to_string() };
     if let Some(health) = info.health {
         words = format!("{words} ({health})");
     }
@@ -82,6 +82,7 @@ fn as_json(member: &Membership, info: &SandboxInfo) -> Value {
         "plan": info.plan,
         "tier": info.tier,
         "status": info.status,
+        "paused": info.paused,
         "health": info.health,
         "created": info.created,
         "started": info.started,

@@ -1,6 +1,6 @@
 //! Interrupts of the user, passed on to whoever works.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use perry_sandbox_engine::Interrupt;
@@ -9,12 +9,17 @@ use signal_hook::iterator::Signals;
 
 use crate::output::{self, Failure};
 
-/// From now on SIGINT, SIGTERM and SIGHUP ask to stop, and do not end this program.
+/// From now on SIGINT, SIGTERM and SIGHUP ask to stop, and do not end this program. A command of several parts has one
+/// interrupt.
 pub(super) fn listen() -> Result<Arc<Interrupt>, Failure> {
-    let interrupt = Arc::new(Interrupt::default());
-    let asked = Arc::clone(&interrupt);
+    static LISTENING: OnceLock<Arc<Interrupt>> = OnceLock::new();
+    if let Some(interrupt) = LISTENING.get() {
+        return Ok(Arc::clone(interrupt));
+    }
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
         .map_err(|error| Failure::Folder(format!("listening for signals: {error}")))?;
+    let interrupt = Arc::clone(LISTENING.get_or_init(Arc::default));
+    let asked = Arc::clone(&interrupt);
     thread::spawn(move || {
         for _ in signals.forever() {
             asked.ask();

@@ -13,7 +13,7 @@ use perry_sandbox_pipeline::stock::OwnStock;
 use perry_sandbox_pipeline::{Backends, Environment, Pipeline};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_runner::{SandboxInfo, Secret, Secrets};
-use perry_sandbox_stack::{SecretSource, Stack};
+use perry_sandbox_stack::{Stack, ValueSource};
 
 use crate::args::Cli;
 use crate::config::request;
@@ -184,16 +184,16 @@ pub(super) fn secrets_of(
 ) -> Result<Secrets, String> {
     let mut secrets = Secrets::default();
     let service = stack.services.get(service).into_iter().flat_map(|service| &service.secrets);
-    for mount in service {
-        let source = &mount.value.source;
+    let sources: BTreeSet<&String> = service.map(|mount| &mount.value.source).collect();
+    for source in sources {
         let name = source.parse().map_err(|error| format!("{error}"))?;
         let value = match stack.secrets.get(source) {
-            Some(SecretSource::File(path)) => {
+            Some(ValueSource::File(path)) => {
                 let file =
                     File::open(path).map_err(|error| format!("the secret `{source}`: `{path}`: {error}"))?;
                 Secret::read(&name, file)
             }
-            Some(SecretSource::Variable(variable)) => {
+            Some(ValueSource::Variable(variable)) => {
                 let value = variables.get(variable).ok_or_else(|| {
                     format!(
                         "the secret `{source}` is to be the variable `{variable}`, which is not set: set it"
@@ -201,7 +201,7 @@ pub(super) fn secrets_of(
                 })?;
                 Secret::of_bytes(&name, value.clone().into_bytes())
             }
-            Some(SecretSource::Elsewhere(_)) | None => {
+            Some(ValueSource::Elsewhere(_) | ValueSource::Content(_)) | None => {
                 return Err(format!("the secret `{source}` has no source"));
             }
         };

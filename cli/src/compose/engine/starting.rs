@@ -89,7 +89,9 @@ fn take(
     let origin = there.whose.origin.clone().unwrap_or_default();
     let desired = nothing_new(Project { name: there.name().to_owned(), origin });
     let lines = Lines::new(cli.progress);
-    match run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
+    let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
+    drop(lines);
+    match ran {
         Ok(_) => Ok(Exit::Done),
         Err(error) => Ok(failed(&error, false)),
     }
@@ -98,7 +100,7 @@ fn take(
 /// Nothing is made that was not there.
 fn nothing_new(project: Project) -> Desired {
     let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
-    Desired { project, networks, volumes, units, services: BTreeSet::new() }
+    Desired { project, networks, volumes, outside: BTreeSet::new(), units, services: BTreeSet::new() }
 }
 
 #[cfg(test)]

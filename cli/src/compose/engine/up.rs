@@ -11,6 +11,8 @@ use serde_json::json;
 use super::allowed::{self, ask};
 use super::args::UpArgs;
 use super::attach;
+use super::build_args::BuildHow;
+use super::building::build_all;
 use super::progress::Lines;
 use super::signals::listen;
 use super::site::{self, Site, Whose};
@@ -24,6 +26,12 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
     let whose = Whose::of(&question);
     let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
+    if args.build {
+        let exit = build_all(&question, &site.pipeline, (&args.desks, &BuildHow::default()), cli.progress)?;
+        if exit != Exit::Done {
+            return Ok(exit);
+        }
+    }
     let judged = match ask(&question, &site, &args.desks)? {
         allowed::Asked::Allowed(judged) => judged,
         allowed::Asked::Refused(exit) => return Ok(exit),
@@ -57,7 +65,10 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let options = options(cli, args);
-    let ids = match run(&machine, &desired, &work, &journal, (options, &interrupt), &lines) {
+    let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
+    // What is said from here on is said below what was drawn.
+    drop(lines);
+    let ids = match ran {
         Ok(ids) => ids,
         Err(error) => return Ok(failed(&error, args.keep_failed)),
     };

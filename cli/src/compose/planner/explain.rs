@@ -14,7 +14,7 @@ pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<Exit, Failure> {
     question.demands.services.retain(|name, _| *name == args.service);
     let pipeline = question.pipeline(&args.desks)?;
     let lock = question.lock()?;
-    let judged = question.judged(&pipeline, &args.desks, lock.as_ref());
+    let judged = question.judged(&pipeline, &args.desks, lock.as_ref())?;
     if let Some(problems) = question.demands.problems(&question.stack) {
         output::problems(&problems);
     }
@@ -36,6 +36,11 @@ pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<Exit, Failure> {
             None => verdicts(&question.demands, &judged),
         };
         output::lines([output::printable(text.trim_end())])?;
+        for repository in judged.iter().filter_map(|one| one.built.as_ref()) {
+            output::note(&format!(
+                "note: the image was built on this machine, and signed by a key of it as {repository}"
+            ));
+        }
         for note in question.demands.services.values().flat_map(|demand| &demand.notes) {
             output::note(&format!("note: {note}"));
         }

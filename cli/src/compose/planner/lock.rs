@@ -14,7 +14,7 @@ use crate::output::{self, Failure};
 pub(crate) fn lock(cli: &Cli, args: &LockArgs) -> Result<Exit, Failure> {
     let question = Question::read(cli, &[])?;
     let pipeline = question.pipeline(&args.desks)?;
-    let judged = question.judged(&pipeline, &args.desks, None);
+    let judged = question.judged(&pipeline, &args.desks, None)?;
     let names = question.images();
     let verified = judged.iter().filter(|one| one.signed.is_some()).count();
     if verified < question.demands.services.len() {

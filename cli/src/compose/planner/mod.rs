@@ -1,6 +1,7 @@
 //! What would be done with a project, and what is refused: `plan`, `graph`, `explain`, `lock`.
 
 mod args;
+mod built;
 mod explain;
 mod graph;
 mod lock;
@@ -9,9 +10,10 @@ mod question;
 mod report;
 
 pub(crate) use args::{DeskArgs, ExplainArgs, GraphArgs, LockArgs, PlanArgs};
+pub(crate) use built::{Builders, steps};
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use lock::lock;
 pub(crate) use plan::plan;
-pub(crate) use question::{Question, exit_of};
+pub(crate) use question::{Question, exit_of, lock_of};
 pub(crate) use report::verdicts;

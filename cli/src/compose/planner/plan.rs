@@ -16,7 +16,7 @@ pub(crate) fn plan(cli: &Cli, args: &PlanArgs) -> Result<Exit, Failure> {
     let pipeline = question.pipeline(&args.desks)?;
     let loaded = pipeline.policy(&args.desks.policy())?;
     let lock = question.lock()?;
-    let judged = question.judged(&pipeline, &args.desks, lock.as_ref());
+    let judged = question.judged(&pipeline, &args.desks, lock.as_ref())?;
     let exit = exit_of(&question.demands, &judged);
     if let Some(problems) = question.demands.problems(&question.stack) {
         output::problems(&problems);

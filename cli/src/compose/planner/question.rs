@@ -3,11 +3,13 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request, load};
 use perry_sandbox_pipeline::{Environment, Pipeline};
-use perry_sandbox_stack::{Demands, Desks, Judged, Lock, Order, Stack, demand, judge};
+use perry_sandbox_stack::{Demands, Desks, Host, Judged, Lock, Order, Stack, demand, judge};
 
 use super::args::DeskArgs;
+use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
 use crate::disk::Disk;
@@ -64,7 +66,9 @@ impl Question {
             keep_only(&mut stack, services);
         }
         let order = stack.graph().order()?;
-        let demands = demand(&stack);
+        let mut demands = demand(&stack);
+        let variable = |name: &str| request.environment.get(name).cloned();
+        demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { request, project, stack, order, demands, all_services })
     }
 
@@ -84,30 +88,28 @@ impl Question {
     }
 
     /// Asks about every service.
-    pub(crate) fn judged(&self, pipeline: &Pipeline, args: &DeskArgs, lock: Option<&Lock>) -> Vec<Judged> {
+    pub(crate) fn judged(
+        &self,
+        pipeline: &Pipeline,
+        args: &DeskArgs,
+        lock: Option<&Lock>,
+    ) -> Result<Vec<Judged>, Failure> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
-        let desks = Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock };
-        judge(desks, &self.demands)
+        let builds = Builds::below(&pipeline.environment().data_dir);
+        let built = Builders::of(self, pipeline, args)?.built(&builds)?;
+        let desks =
+            Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock, built: &built };
+        Ok(judge(desks, &self.demands))
     }
 
     /// Where the project's lock is.
     pub(crate) fn lock_path(&self) -> PathBuf {
-        Path::new(&self.project.folder).join("perry-compose.lock")
+        lock_path(&self.project.folder)
     }
 
     /// The project's lock, if it has one.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Failure> {
-        let path = self.lock_path();
-        let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
-        let mut text = String::new();
-        match std::fs::File::open(&path) {
-            Ok(file) => {
-                file.take(MOST_LOCK).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fail(error.to_string())),
-        };
-        Lock::read(&text).map(Some).map_err(|error| fail(error.to_string()))
+        lock_of(&self.project.folder)
     }
 
     /// Each service's image, as its file names it.
@@ -117,6 +119,25 @@ impl Question {
             .filter_map(|(name, demand)| Some((name.clone(), demand.image.as_ref()?.value.clone())))
             .collect()
     }
+}
+
+fn lock_path(folder: &str) -> PathBuf {
+    Path::new(folder).join("perry-compose.lock")
+}
+
+/// The lock of the project in this folder, if it has one.
+pub(crate) fn lock_of(folder: &str) -> Result<Option<Lock>, Failure> {
+    let path = lock_path(folder);
+    let fail = |error: String| Failure::Lock { path: path.display().to_string(), error };
+    let mut text = String::new();
+    match std::fs::File::open(&path) {
+        Ok(file) => {
+            file.take(MOST_LOCK).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fail(error.to_string())),
+    };
+    Lock::read(&text).map(Some).map_err(|error| fail(error.to_string()))
 }
 
 fn keep_only(stack: &mut Stack, services: &[String]) {

@@ -13,7 +13,8 @@ pub(crate) fn verdicts(demands: &Demands, judged: &[Judged]) -> String {
         let word = found.map_or("refused", |one| one.judgement.word());
         let signed = found.and_then(|one| one.signed.as_ref());
         let signed = signed.map_or_else(String::new, |signed| {
-            format!("signed by {}, {}", signed.signers.join(", "), signed.digest)
+            let built = if found.is_some_and(|one| one.built.is_some()) { "built here, " } else { "" };
+            format!("{built}signed by {}, {}", signed.signers.join(", "), signed.digest)
         });
         let _ = writeln!(text, "{}", format!("{name:<width$}  {word:<13}  {signed}").trim_end());
         for reason in found.map(|one| one.judgement.reasons()).unwrap_or_default() {

@@ -111,6 +111,21 @@ pub(super) static SERVICE: Shape = Shape {
         required("image", NAMES, "Image rules that may be used."),
         key("grants", Table(&GRANTS), "What it may touch."),
         key("limits", Table(&LIMITS), "Limits below the tier's."),
+        key("build", Table(&BUILD), "What may be built for it on this machine; without it nothing."),
+    ],
+};
+
+static BUILD: Shape = Shape {
+    called: "a build",
+    keys: &[
+        required("context", Text(Grammar::Path), "The folder that a build reads, with all below it."),
+        required("repository", Text(Grammar::Repository), "The repository that the result is signed as."),
+        required("signer", Text(Grammar::Name), "Whose key signs: one of this machine."),
+        key(
+            "network",
+            Word(&["none", "builder"]),
+            "`builder`: its steps reach what the builder lets them, and images that nobody verifies are pulled.",
+        ),
     ],
 };
 

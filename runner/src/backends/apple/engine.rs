@@ -15,7 +15,7 @@ use super::super::host::HostTools;
 use super::super::images::{manifest_hex, manifest_name};
 use super::super::order::System;
 use super::super::place;
-use super::super::script::{Action, Backend, SIGNAL, Script};
+use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find, plain};
@@ -87,8 +87,7 @@ impl Apple {
             backend: Backend::Apple,
             name: name.to_owned(),
             files: BTreeMap::new(),
-            secrets: plan.secrets.clone(),
-            owner: None,
+            given: Given::of(plan, |_| None),
             required: Vec::new(),
             names: None,
             connect: Vec::new(),

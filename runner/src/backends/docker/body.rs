@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::super::brought::refuse_volumes;
 use super::super::images::engine_id;
 use super::super::limits::{Writable, ulimits};
-use super::super::script::Backend;
+use super::super::script::{Backend, Given};
 use crate::demands::PlanError;
 use crate::native::PROCESSES_OF_A_HOST_USER;
 
@@ -80,10 +80,9 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
     let read_only: Vec<&str> = read_only_paths().iter().map(ReadOnlyPath::path).collect();
     let ulimits = ulimits(plan, PROCESSES_OF_A_HOST_USER)
         .map(|(name, value)| json!({ "Name": name, "Soft": value, "Hard": value }));
-    let secrets = plan.secrets.iter().map(|secret| {
+    let given = Given::places(plan, folder).into_iter().map(|(source, file)| {
         json!({
-            "Type": "bind", "Source": folder.join("secrets").join(secret.as_str()),
-            "Target": format!("/run/secrets/{secret}"), "ReadOnly": true,
+            "Type": "bind", "Source": source, "Target": file.path, "ReadOnly": true,
             "BindOptions": { "Propagation": "rprivate", "NonRecursive": true },
         })
     });
@@ -127,7 +126,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "Dns": [],
         "PortBindings": {},
         "Sysctls": {},
-        "Mounts": secrets.collect::<Vec<_>>(),
+        "Mounts": given.collect::<Vec<_>>(),
         "PublishAllPorts": false,
         "OomKillDisable": false,
     })

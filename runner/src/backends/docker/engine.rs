@@ -18,7 +18,7 @@ use super::super::host::HostTools;
 use super::super::http::Exchange;
 use super::super::place;
 use super::super::project;
-use super::super::script::{Action, Backend, Confirm, SIGNAL, Script};
+use super::super::script::{Action, Backend, Confirm, Given, SIGNAL, Script};
 use super::super::stock::question::Engine;
 use super::super::stock::required::Required;
 use super::super::survey::Absence;
@@ -106,6 +106,13 @@ impl Docker {
         self.info.root.as_deref().filter(|_| reached).and_then(Volumes::of)
     }
 
+    /// A call of its client, about this very engine.
+    pub(in super::super) fn client_call(&self, words: &[&str]) -> Call {
+        let host = format!("--host=unix://{}", self.socket.0.display());
+        let words = std::iter::once(host.as_str()).chain(words.iter().copied());
+        Call::new(&self.client, words).with_env(&self.env)
+    }
+
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
         vec![&self.client, &self.socket.0]
     }
@@ -132,16 +139,26 @@ impl Docker {
         if self.maps_users() || !geteuid().is_root() {
             let why =
                 "the engine maps users to others of the host, so nobody could read a secret's file but root";
-            table.set(Control::Secrets, nobody(why, Some(table::OTHER)));
+            for control in [Control::Secrets, Control::Files, Control::FileOwners] {
+                table.set(control, nobody(why, Some(table::OTHER)));
+            }
         }
         if self.is_in_a_machine() {
             let why = "the engine's machine does not see who owns a file of this host, so a secret could be read by others inside";
-            table.set(Control::Secrets, nobody(why, Some(table::OTHER)));
+            for control in [Control::Secrets, Control::Files, Control::FileOwners] {
+                table.set(control, nobody(why, Some(table::OTHER)));
+            }
         }
-        for control in [Control::MountsRead, Control::MountsWrite, Control::MountsExec] {
-            let why = "docker cannot mount a folder nosuid, nodev and noexec";
-            table.set(control, nobody(why, Some("use the backend `native` or `podman`")));
-        }
+        let how = "bind mount of the volume's own driver (read-only, nosuid, nodev, noexec), of folders only";
+        let why = "docker mounts a folder nosuid, nodev and noexec only by its volumes' driver, which sees folders of this host when root asks";
+        let refused = nobody(why, Some("use the backend `native` or `podman`"));
+        table.set(Control::MountsRead, if self.volumes().is_some() { by(how) } else { refused });
+        // Seen in 20.10: the driver mounts with flags only where one of them is `ro`.
+        let why = "docker mounts a folder nosuid, nodev and noexec only where it is read-only";
+        let remedy = "use a named volume, or the backend `native` or `podman`";
+        table.set(Control::MountsWrite, nobody(why, Some(remedy)));
+        let why = "docker's runtime takes a mount's other flags away where it is read-only";
+        table.set(Control::MountsExec, nobody(why, Some("use the backend `native` or `podman`")));
         let held = by(
             "mount of the volume's own driver: an overlay, or a bind mount for reading (nosuid, nodev, noexec)",
         );
@@ -169,6 +186,7 @@ impl Docker {
         let mut body = body(self.backend, plan, config, &folder, name, arch)?;
         let joined = project::engine_names(self.backend.name(), plan)?;
         let further = project::docker(self.backend.name(), plan, &mut body)?;
+        project::docker_folders(plan, &mut body);
         project::docker_volumes(self.backend.name(), plan, self.volumes().as_ref(), &mut body)?;
         let connect = further.into_iter().map(|(network, endpoint)| {
             let body = json!({ "Container": name, "EndpointConfig": endpoint }).to_string();
@@ -184,8 +202,7 @@ impl Docker {
             backend: self.backend,
             name: name.to_owned(),
             files: BTreeMap::new(),
-            secrets: plan.secrets.clone(),
-            owner: Some((user.uid, user.gid)),
+            given: Given::of(plan, |user| Some((user.uid, user.gid))),
             terminal: plan.process.terminal == Terminal::Own,
             create: Some(Action::Ask(create)),
             confirm: Some(Confirm {
@@ -235,7 +252,7 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 16] = [
+const HELD: [(Control, &str); 18] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
     (Control::LinuxCaps, "docker's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "docker's runtime (no_new_privs)"),
@@ -249,6 +266,11 @@ const HELD: [(Control, &str); 16] = [
         "docker's internal networks, in which the host has no address; names of the project only; no IPv6",
     ),
     (Control::Env, "docker (the plan's variables and HOME, and no other)"),
+    (
+        Control::Files,
+        "files in a folder of the runner's own that no mode lets be executed, each a bind mount (read-only)",
+    ),
+    (Control::FileOwners, "owners of the files, which are the host's own users"),
     (
         Control::Secrets,
         "files that only the sandbox's user and root of the host can read, in a folder of the runner's own",

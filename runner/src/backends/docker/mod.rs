@@ -8,4 +8,4 @@ mod volumes;
 
 pub(super) use engine::{Docker, Socket};
 pub(super) use info::{Info, Trait, kernel, read_info};
-pub(super) use volumes::{DRIVER, VolumePlace, Volumes};
+pub(super) use volumes::{DRIVER, VolumePlace, Volumes, bound};

@@ -71,7 +71,7 @@ impl VolumePlace {
 
     /// The driver's options of a view, by which nothing is changed.
     pub(in super::super) fn view(&self) -> BTreeMap<String, String> {
-        options("none", &self.data().display().to_string(), format!("bind,ro,{FLAGS}"))
+        bound(&self.data())
     }
 
     /// Whether a volume is made so, and here.
@@ -98,6 +98,11 @@ impl VolumePlace {
         }
         Ok(())
     }
+}
+
+/// The driver's options of a folder that is bound to be read. Without `ro` the driver would leave the other flags out.
+pub(in super::super) fn bound(folder: &Path) -> BTreeMap<String, String> {
+    options("none", &folder.display().to_string(), format!("bind,ro,{FLAGS}"))
 }
 
 fn options(kind: &str, device: &str, rest: String) -> BTreeMap<String, String> {

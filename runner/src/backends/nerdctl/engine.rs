@@ -16,7 +16,7 @@ use super::super::docker::{Info, Trait, kernel, read_info};
 use super::super::host::HostTools;
 use super::super::images::manifest_hex;
 use super::super::place;
-use super::super::script::{Action, Backend, SIGNAL, Script};
+use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::survey::Absence;
 use super::super::table::{self, by, nobody};
 use super::super::tool::{Call, find};
@@ -178,13 +178,11 @@ impl Nerdctl {
         let profile = to_oci_json(&plan.seccomp, Arch::host().ok_or(PlanError::Arch)?).to_string();
         let run = self.way.call(&self.env, words(plan, &folder, name, &manifest_hex(plan)?));
         let state = self.call(&["container", "inspect", "--format={{json .State}}", name]);
-        let user = plan.process.user;
         Ok(Script {
             backend: self.backend,
             name: name.to_owned(),
             files: [(SECCOMP.to_owned(), profile)].into(),
-            secrets: plan.secrets.clone(),
-            owner: Some((user.uid, user.gid)),
+            given: Given::of(plan, |user| Some((user.uid, user.gid))),
             required: Vec::new(),
             names: None,
             connect: Vec::new(),

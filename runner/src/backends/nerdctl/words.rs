@@ -5,6 +5,7 @@ use std::path::Path;
 use perry_sandbox_policy::LaunchPlan;
 
 use super::super::limits::{self, Writable};
+use super::super::script::Given;
 
 /// Where the plan's filter is, in a sandbox's folder.
 pub(super) const SECCOMP: &str = "seccomp.json";
@@ -38,13 +39,13 @@ pub(super) fn words(plan: &LaunchPlan, folder: &Path, name: &str, image: &str) -
     for (name, value) in limits::flags(plan) {
         flag(name, value);
     }
-    for secret in &plan.secrets {
-        let source = folder.join("secrets").join(secret.as_str());
+    for (source, file) in Given::places(plan, folder) {
         flag(
             "mount",
             format!(
-                "type=bind,src={},dst=/run/secrets/{secret},ro=true,bind-propagation=private,bind-nonrecursive=true",
-                source.display()
+                "type=bind,src={},dst={},ro=true,bind-propagation=private,bind-nonrecursive=true",
+                source.display(),
+                file.path
             ),
         );
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal};
+use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal, User};
 use perry_sandbox_profiles::{Arch, Runtime, to_oci_json};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::super::host::HostTools;
 use super::super::images::engine_id;
 use super::super::place;
 use super::super::project::{self, Names};
-use super::super::script::{Action, Backend, SIGNAL, Script};
+use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::stock::Project;
 use super::super::stock::question::Engine;
 use super::super::stock::required::Required;
@@ -86,7 +86,9 @@ impl Podman {
         }
         if self.info.rootless {
             let why = "the file of a secret would belong to root inside, and its user could not read it";
-            table.set(Control::Secrets, nobody(why, Some("run as root, or use the backend `native`")));
+            for control in [Control::Secrets, Control::Files, Control::FileOwners] {
+                table.set(control, nobody(why, Some("run as root, or use the backend `native`")));
+            }
         }
         if self.info.rootless {
             let why = "an ordinary user's networks and volumes are in namespaces of podman's, which nobody has tried";
@@ -132,17 +134,18 @@ impl Podman {
                 .filter(|word| *word == QUIET)
                 .for_each(|word| "--log-level=error".clone_into(word));
         }
-        let user = plan.process.user;
-        let owner = (!self.info.rootless)
-            .then(|| (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid)));
+        let on_host = |user: User| {
+            let ids = || (RANGE_BASE.saturating_add(user.uid), RANGE_BASE.saturating_add(user.gid));
+            (!self.info.rootless).then(ids)
+        };
+        let (owner, given) = (on_host(plan.process.user), Given::of(plan, on_host));
         let networks = project::engine_names(Backend::Podman.name(), plan)?;
         let project = plan.service.as_ref().map(Project::of).filter(|_| !networks.is_empty());
         Ok(Script {
             backend: Backend::Podman,
             name: name.to_owned(),
             files: [(SECCOMP.to_owned(), profile)].into(),
-            secrets: plan.secrets.clone(),
-            owner,
+            given,
             required: Required::of(plan, Engine::Podman(self, runtime), Backend::Podman, owner)?,
             names: project.map(|project| Names::of(&project, networks, |words| self.call(runtime, words))),
             connect: Vec::new(),
@@ -177,7 +180,7 @@ fn is_called(program: &Path, name: &str) -> bool {
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 21] = [
+const HELD: [(Control, &str); 24] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -188,6 +191,7 @@ const HELD: [(Control, &str); 21] = [
     (Control::ReadOnlyRoot, "read-only mount"),
     (Control::Tmp, "tmpfs with a size; the memory limit bounds the number of files"),
     (Control::MountsRead, "bind mount (read-only, nosuid, nodev, noexec); a mount below it is not shown"),
+    (Control::MountsWrite, "bind mount (nosuid, nodev, noexec); a mount below it is not shown"),
     (Control::MountsExec, "bind mount (read-only, nosuid, nodev); a mount below it is not shown"),
     (
         Control::ProjectNetworks,
@@ -199,6 +203,11 @@ const HELD: [(Control, &str); 21] = [
         Control::Secrets,
         "files that only the sandbox's user and root of the host can read, in a folder of the runner's own",
     ),
+    (
+        Control::Files,
+        "files in a folder of the runner's own, each a bind mount (read-only, nosuid, nodev, noexec)",
+    ),
+    (Control::FileOwners, "user namespace (ids of its own, and no others)"),
     (Control::User, "podman's runtime"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),

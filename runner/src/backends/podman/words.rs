@@ -7,7 +7,7 @@ use perry_sandbox_profiles::{MaskedPath, masked_paths};
 
 use super::super::limits::{self, Writable};
 use super::super::project;
-use super::super::script::PID_FILE;
+use super::super::script::{Given, PID_FILE};
 use crate::demands::PlanError;
 use crate::native::{RANGE_BASE, RANGE_LENGTH};
 
@@ -69,11 +69,10 @@ pub(super) fn words(
         flag(name, value);
     }
     for mount in &plan.mounts {
-        flag("mount", bind(&mount.path, &mount.path, mount.access)?);
+        flag("mount", bind(&mount.source, mount.target.as_str(), mount.access)?);
     }
-    for secret in &plan.secrets {
-        let source = folder.join("secrets").join(secret.as_str()).display().to_string();
-        flag("mount", bind(&source, &format!("/run/secrets/{secret}"), MountAccess::Read)?);
+    for (source, file) in Given::places(plan, folder) {
+        flag("mount", bind(&source.display().to_string(), file.path.as_str(), MountAccess::Read)?);
     }
     let argv = serde_json::to_string(&process.argv)
         .map_err(|error| PlanError::Written { what: "the program's words", why: error.to_string() })?;
@@ -95,9 +94,13 @@ fn bind(source: &str, target: &str, access: MountAccess) -> Result<String, PlanE
             remedy: Some("use another path, or the backend `native`".to_owned()),
         });
     }
-    let exec = if access == MountAccess::Execute { "" } else { ",noexec" };
+    let access = match access {
+        MountAccess::Read => ",ro=true,noexec",
+        MountAccess::Write => ",noexec",
+        MountAccess::Execute => ",ro=true",
+    };
     Ok(format!(
-        "type=bind,src={source},dst={target},ro=true,bind-propagation=private,bind-nonrecursive=true,nosuid,nodev{exec}"
+        "type=bind,src={source},dst={target},bind-propagation=private,bind-nonrecursive=true,nosuid,nodev{access}"
     ))
 }
 
@@ -108,7 +111,8 @@ mod tests {
     #[test]
     fn a_path_cannot_add_options() {
         assert!(bind("/a,rw", "/a,rw", MountAccess::Read).is_err());
-        assert!(bind("/a", "/a", MountAccess::Read).unwrap().ends_with("nosuid,nodev,noexec"));
-        assert!(bind("/a", "/a", MountAccess::Execute).unwrap().ends_with("nosuid,nodev"));
+        assert!(bind("/a", "/b", MountAccess::Read).unwrap().ends_with("nosuid,nodev,ro=true,noexec"));
+        assert!(bind("/a", "/b", MountAccess::Write).unwrap().ends_with("nosuid,nodev,noexec"));
+        assert!(bind("/a", "/b", MountAccess::Execute).unwrap().ends_with("nosuid,nodev,ro=true"));
     }
 }

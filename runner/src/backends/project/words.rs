@@ -7,7 +7,7 @@ use std::path::Path;
 use perry_sandbox_policy::{Attachment, Control, LaunchPlan, VolumeAccess};
 use serde_json::{Map, Value, json};
 
-use super::super::docker::{DRIVER, Volumes};
+use super::super::docker::{DRIVER, Volumes, bound};
 use super::super::stock::{PROJECT, Project, StockName};
 use super::names::HOSTS;
 use crate::demands::PlanError;
@@ -73,7 +73,7 @@ pub(in super::super) fn podman(
     }
     for one in &plan.volumes {
         let project = project("podman", plan, Control::Volumes)?;
-        let name = StockName::in_project(&project, &one.volume)
+        let name = StockName::of_volume(&project, &one.volume)
             .map_err(|error| refused("podman", Control::Volumes, error.to_string()))?;
         let path = listed("podman", Control::Volumes, one.path.as_str())?;
         let read_only = if one.access == VolumeAccess::Read { ",ro=true" } else { "" };
@@ -114,6 +114,19 @@ pub(in super::super) fn docker(
     Ok(endpoints)
 }
 
+/// The part of a container's body about folders of the host. Each is a volume without a name, which its driver binds with every
+/// flag; it goes with its sandbox, and the folder stays.
+pub(in super::super) fn docker_folders(plan: &LaunchPlan, body: &mut Value) {
+    let mounts = plan.mounts.iter().map(|one| {
+        let driver = json!({ "Name": DRIVER, "Options": bound(Path::new(&one.source)) });
+        let options = json!({ "NoCopy": true, "DriverConfig": driver });
+        json!({ "Type": "volume", "Source": null, "Target": one.target, "VolumeOptions": options })
+    });
+    if let Some(all) = body.pointer_mut("/HostConfig/Mounts").and_then(Value::as_array_mut) {
+        all.extend(mounts);
+    }
+}
+
 /// The part of a container's body about volumes, of an engine that keeps them there.
 pub(in super::super) fn docker_volumes(
     backend: &'static str,
@@ -125,7 +138,7 @@ pub(in super::super) fn docker_volumes(
     let mut mounts = Vec::new();
     for one in &plan.volumes {
         let project = project(backend, plan, Control::Volumes)?;
-        let name = StockName::in_project(&project, &one.volume).map_err(|error| refuse(error.to_string()))?;
+        let name = StockName::of_volume(&project, &one.volume).map_err(|error| refuse(error.to_string()))?;
         let volumes = volumes.ok_or_else(|| refuse("its volumes are not in reach".to_owned()))?;
         let options = match one.access {
             VolumeAccess::Write => json!({ "NoCopy": true }),

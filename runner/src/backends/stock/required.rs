@@ -28,7 +28,8 @@ pub(in super::super) struct Required {
     backend: Backend,
     kept: Kept,
     name: StockName,
-    project: Project,
+    /// Whose it must be; nothing: anybody's, since the policy grants it by its own name.
+    project: Option<Project>,
     ask: Action,
     form: Form,
     /// Who gets a volume that belongs to nobody yet: a user of the host.
@@ -46,19 +47,20 @@ impl Required {
         owner: Option<(u32, u32)>,
     ) -> Result<Vec<Self>, WordError> {
         let Some(project) = plan.service.as_ref().map(Project::of) else { return Ok(Vec::new()) };
-        let required = |kept: Kept, name: Result<StockName, WordError>, owner| {
-            let name = name?;
+        let required = |kept: Kept, name: Result<StockName, WordError>, owner, is_own| {
+            let (name, project) = (name?, Some(project.clone()).filter(|_| is_own));
             let ask = engine.action(&Question::Find(kept, Some(&name)));
             let place = engine.place(&name).filter(|_| kept == Kept::Volumes);
-            Ok(Self { backend, kept, name, project: project.clone(), ask, form: engine.form(), owner, place })
+            Ok(Self { backend, kept, name, project, ask, form: engine.form(), owner, place })
         };
         let networks = plan
             .networks
             .iter()
-            .map(|one| required(Kept::Networks, StockName::in_project(&project, &one.network), None));
+            .map(|one| required(Kept::Networks, StockName::in_project(&project, &one.network), None, true));
         let volumes = plan.volumes.iter().map(|one| {
             let owner = owner.filter(|_| one.access == VolumeAccess::Write);
-            required(Kept::Volumes, StockName::in_project(&project, &one.volume), owner)
+            let is_own = one.volume.external().is_none();
+            required(Kept::Volumes, StockName::of_volume(&project, &one.volume), owner, is_own)
         });
         networks.chain(volumes).collect()
     }
@@ -75,8 +77,10 @@ impl Required {
         if !found.is_ours(self.kept) {
             return Err(StockError::NotOurs { backend, kind, name });
         }
-        if found.labels.get(PROJECT).map(String::as_str) != Some(self.project.as_str()) {
-            let project = self.project.to_string();
+        if let Some(project) = &self.project
+            && found.labels.get(PROJECT).map(String::as_str) != Some(project.as_str())
+        {
+            let project = project.to_string();
             return Err(StockError::OtherProject { backend, kind, name, project });
         }
         match self.kept {
@@ -118,7 +122,12 @@ impl Required {
 impl fmt::Display for Required {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name, project) = (self.kept.kind(), &self.name, &self.project);
-        write!(f, "the {kind} {name} must be there, of the project {project}: {}", self.ask)?;
+        match project {
+            Some(project) => {
+                write!(f, "the {kind} {name} must be there, of the project {project}: {}", self.ask)?;
+            }
+            None => write!(f, "the {kind} {name} must be there, of any project or none: {}", self.ask)?,
+        }
         if self.place.is_some() {
             f.write_str("; its options must say nosuid, nodev and noexec")?;
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use perry_sandbox_reference::Digest;
 
+use super::super::place::sweep;
 use super::super::script::{Action, Backend};
 use super::super::survey::{Backends, Means, Seen as Survey};
 use super::super::tool::ToolError;
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Stock<'a> {
     engine: Engine<'a>,
     backend: &'static str,
+    /// The folder of live sandboxes, and of what dead runners left.
+    runtime: &'a Path,
 }
 
 impl Backends {
@@ -65,7 +68,7 @@ impl<'a> Stock<'a> {
     fn of(means: &'a Means, runtime: &'a Path) -> Result<Self, StockError> {
         let backend = means.backend().name();
         let engine = Engine::of(means, runtime).ok_or(StockError::NoEngine(backend))?;
-        Ok(Self { engine, backend })
+        Ok(Self { engine, backend, runtime })
     }
 
     /// Whose stock it is.
@@ -174,8 +177,8 @@ impl<'a> Stock<'a> {
         // an id does not see that a container uses the network (seen in 4.3.1).
         let id = found.id.as_deref().filter(|id| is_id(id) && self.engine.form() != Form::Podman);
         let id = id.unwrap_or(found.name.as_str());
-        self.ask(&format!("remove the network {}", found.name), &Question::Remove(Kept::Networks, id))
-            .map(drop)
+        let doing = format!("remove the network {}", found.name);
+        self.swept(|| self.ask(&doing, &Question::Remove(Kept::Networks, id)).map(drop))
     }
 
     /// The volumes that we have made.
@@ -235,6 +238,15 @@ impl<'a> Stock<'a> {
     }
 
     fn end_volume(&self, name: &StockName) -> Result<(), StockError> {
+        self.swept(|| self.try_end_volume(name))
+    }
+
+    /// Removes something; where that fails, what dead runners left may hold it, and goes first.
+    fn swept(&self, remove: impl Fn() -> Result<(), StockError>) -> Result<(), StockError> {
+        remove().or_else(|error| if sweep(self.runtime) > 0 { remove() } else { Err(error) })
+    }
+
+    fn try_end_volume(&self, name: &StockName) -> Result<(), StockError> {
         if let Some(action) = self.engine.views(name) {
             let doing = || format!("look for what reads the volume {name} of {}", self.backend);
             let body =

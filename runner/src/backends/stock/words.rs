@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use perry_sandbox_policy::VolumeName;
 use perry_sandbox_policy::{PatternError, ServiceName};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -104,6 +105,11 @@ impl StockName {
     /// Together they are longer than an engine's name.
     pub fn in_project(project: &Project, key: &impl fmt::Display) -> Result<Self, WordError> {
         format!("{project}_{key}").parse()
+    }
+
+    /// What a volume of a plan is to an engine: of the project, or what it is called outside of it.
+    pub(in super::super) fn of_volume(project: &Project, volume: &VolumeName) -> Result<Self, WordError> {
+        volume.external().map_or_else(|| Self::in_project(project, volume), str::parse)
     }
 
     /// As text.

@@ -62,7 +62,13 @@ fn what_a_machine_cannot_hold_is_refused() {
         (|plan| plan.devices = vec!["/dev/net/tun".to_owned()], Control::Devices),
         (|plan| plan.process.terminal = Terminal::Own, Control::Terminal),
         (
-            |plan| plan.mounts = vec![Mount { path: "/srv".to_owned(), access: MountAccess::Read }],
+            |plan| {
+                plan.mounts = vec![Mount {
+                    source: "/srv".to_owned(),
+                    target: "/srv".parse().unwrap(),
+                    access: MountAccess::Read,
+                }];
+            },
             Control::MountsRead,
         ),
         (|plan| plan.lines.iter_mut().for_each(|line| line.control = Control::Volumes), Control::Volumes),

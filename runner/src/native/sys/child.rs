@@ -16,12 +16,12 @@ use std::os::fd::RawFd;
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
 use super::call_room::{CallRoom, Words};
 use super::door;
+use super::file;
 use super::landlock;
 use super::mount::{self, Beneath, MountAttributes};
 use super::notify;
 use super::passage;
 use super::program;
-use super::secret;
 use crate::native::ids::Users;
 use crate::native::steps::{SLOTS, Slot, Step};
 use crate::native::text::Text;
@@ -175,7 +175,7 @@ impl Child<'_> {
             | Step::Device { .. }
             | Step::GivenDevice { .. }
             | Step::KeepNull
-            | Step::WriteSecret { .. } => self.furnish(step),
+            | Step::GiveFile { .. } => self.furnish(step),
             Step::Streams => self.streams(),
             Step::Terminal => self.terminal(),
             Step::WorkingFolder { path } => working_folder(path.as_c()),
@@ -234,8 +234,8 @@ impl Child<'_> {
                 self.device(name.as_c(), (self.fd(Slot::Devices), part.as_c()), (*major, *minor))
             }
             Step::KeepNull => self.keep_null(),
-            Step::WriteSecret { value, name, user } => {
-                secret::write(self.fd(Slot::Secrets), name.as_c(), self.fd(*value), *user)
+            Step::GiveFile { value, name, user, mode, .. } => {
+                file::write(self.fd(Slot::Files), name.as_c(), self.fd(*value), *user, *mode)
             }
             _ => Err(Errno(libc::ENOSYS)),
         }

@@ -22,6 +22,9 @@ const VERSION: i64 = 1;
 /// `LANDLOCK_RULE_PATH_BENEATH`.
 const BENEATH: i64 = 1;
 
+/// The rights that a single file can have: to execute, write, read and truncate it.
+const OF_FILES: u64 = 0x1 | 0x2 | 0x4 | 0x4000;
+
 /// `struct landlock_path_beneath_attr`, which is packed: the rights in two halves, and the folder.
 #[repr(C)]
 struct Beneath {
@@ -78,6 +81,19 @@ fn make(handled: u64, scoped: u64, rules: &[Rule]) -> Result<RawFd> {
 
 fn allow(domain: RawFd, path: &CStr, rights: u64) -> Result<()> {
     let folder = mount::open_host(path)?;
+    let rights = match mount::kind_of(folder) {
+        Ok(kind) => {
+            if kind.folder {
+                rights
+            } else {
+                rights & OF_FILES
+            }
+        }
+        Err(errno) => {
+            call::close(folder);
+            return Err(errno);
+        }
+    };
     let halves = [(rights & u64::from(u32::MAX)) as u32, (rights >> 32) as u32];
     let rights = if cfg!(target_endian = "little") { halves } else { [halves[1], halves[0]] };
     let beneath = Beneath { rights, folder };

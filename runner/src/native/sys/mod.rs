@@ -9,6 +9,7 @@ mod child;
 mod door;
 #[cfg(test)]
 mod fault;
+mod file;
 mod landlock;
 mod mount;
 mod notify;
@@ -16,7 +17,6 @@ mod parent;
 mod passage;
 mod probe;
 mod program;
-mod secret;
 mod spawn;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
@@ -28,7 +28,7 @@ pub(crate) use fault::{Armed, Side};
 pub(crate) use landlock::landlock_abi;
 pub(crate) use mount::{
     MountAttributes, clone_host, clone_tree, device_at, make_device, map_tree, map_trees, new_tmpfs,
-    open_beneath, open_inside, owner_of, set_attributes, tmpfs_knows,
+    open_beneath, open_inside, open_source, owner_of, set_attributes, tmpfs_knows,
 };
 pub(crate) use notify::{REPORT_LISTENER, next_notice, reply};
 pub(crate) use parent::{

@@ -201,7 +201,12 @@ pub(crate) fn clone_tree(dir: BorrowedFd<'_>) -> Result<OwnedFd> {
     open_tree(dir.as_raw_fd(), c"", false).map(own)
 }
 
-/// Clones a host folder with all mounts below it, following no link on the way.
+/// Opens what the host has at a path, to look at it, following no link.
+pub(crate) fn open_source(path: &CStr) -> Result<OwnedFd> {
+    open_host(path).map(own)
+}
+
+/// Clones a host folder or file with all mounts below it, following no link on the way.
 pub(crate) fn clone_host(path: &str) -> Result<OwnedFd> {
     let path = std::ffi::CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
     let folder = own(open_host(&path)?);

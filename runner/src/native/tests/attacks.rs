@@ -159,7 +159,7 @@ fn what_would_cover_a_defence_is_refused() {
         sandbox(&settings).unwrap_err().to_string()
     };
     for path in ["/", "/proc/self", "/sys/fs", "/dev/pts", "relative", "/a/../proc", "/a//b", "/a/."] {
-        let mount = HostFolder { path: path.to_owned(), writable: false, executable: false };
+        let mount = HostFolder::in_place(path.to_owned(), MountAccess::Read);
         let error = refused(&|settings| settings.mounts = vec![mount.clone()]);
         assert!(error.contains("cannot be used as a folder inside"), "{path}: {error}");
     }

@@ -147,7 +147,7 @@ fn control_with_device_nodes_on_every_mount() {
     let made = Command::new("mknod").args(["-m", "666"]).arg(&node).args(["c", "10", "229"]).status();
     assert!(made.unwrap().success());
     let line = format!("exec 3<{} && echo open", node.display());
-    let mount = HostFolder { path: host.path().display().to_string(), writable: false, executable: false };
+    let mount = HostFolder::in_place(host.path().display().to_string(), MountAccess::Read);
     let settings = Settings { mounts: vec![mount], ..settings(&["/bin/sh", "-c", &line]) };
     assert_eq!(changed(busybox().path(), &settings, None, |_| {}), "");
     let open = |steps: &mut Vec<Step>| {

@@ -137,7 +137,7 @@ fn asked_for(folder: &Path, room: &Room) -> [(&'static str, Room, Settings); 3] 
     let mut full = settings(&["/bin/true"]);
     full.ephemeral = Some(1 << 20);
     let path = folder.canonicalize().unwrap().to_str().unwrap().to_owned();
-    full.mounts = vec![HostFolder { path, writable: true, executable: false }];
+    full.mounts = vec![HostFolder::in_place(path, MountAccess::Write)];
     let mut terminal = settings(&["true"]);
     terminal.terminal = true;
     let mut outward = settings(&["true"]);

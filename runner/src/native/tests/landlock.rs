@@ -38,7 +38,7 @@ fn a_read_mount_that_could_be_written_is_not() {
     let (host, root) = (folder(), busybox());
     let path = host.path().display().to_string();
     let settings = Settings {
-        mounts: vec![HostFolder { path: path.clone(), writable: false, executable: false }],
+        mounts: vec![HostFolder::in_place(path.clone(), MountAccess::Read)],
         ..shell(&format!(
             "(echo x > {path}/new && echo written) 2>&1; mkdir {path}/folder 2>/dev/null && echo made"
         ))
@@ -104,8 +104,7 @@ fn what_may_be_done_works_with_it_and_without() {
     fs::set_permissions(host.path().join("deep"), Permissions::from_mode(0o777)).unwrap();
     let path = host.path().display().to_string();
     let line = format!("cd {path} && echo w > made && mv made deep/made && cat deep/made && rm deep/made");
-    let settings =
-        Settings { mounts: vec![HostFolder { path, writable: true, executable: false }], ..shell(&line) };
+    let settings = Settings { mounts: vec![HostFolder::in_place(path, MountAccess::Write)], ..shell(&line) };
     assert_eq!(changed(root.path(), &settings, None, |_| {}), "w\n");
 }
 

@@ -13,6 +13,7 @@ mod leftovers;
 mod mounts;
 mod needs;
 mod networks;
+mod places;
 mod publish;
 mod recording;
 mod rootfs;
@@ -29,6 +30,8 @@ pub(crate) use rootfs::{busybox, settings as settings_of_a_sandbox};
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use perry_sandbox_policy::MountAccess;
 
 use super::cgroup::Room;
 use super::failure::RunError;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::super::settings::{NetworkWish, Settings};
-use super::changed::as_ordinary_user;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::backends::stock::{Labels, NewNetwork, OwnStock, StockName};
@@ -336,17 +335,4 @@ fn an_image_with_and_without_a_file_of_hosts() {
     assert!(error.contains("/etc/hosts"), "{error}");
     fs::remove_dir_all(image.path().join("etc")).unwrap();
     assert!(String::from_utf8(run().unwrap().stdout).unwrap().contains("10.89.0.2 web"));
-}
-
-#[test]
-fn an_ordinary_user_has_none_and_learns_why() {
-    as_ordinary_user("networks::an_ordinary_user_has_none_and_learns_why");
-    if is_root() {
-        return;
-    }
-    let yard = Yard::new();
-    let error = yard.try_make("shop", "back", None).unwrap_err();
-    assert!(error.contains("need root"), "{error}");
-    let error = yard.run(&joins(vec![wish("shop", "back", &[])], "true")).unwrap_err().to_string();
-    assert!(error.contains("need root"), "{error}");
 }

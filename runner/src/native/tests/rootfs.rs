@@ -90,6 +90,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         networks: Vec::new(),
         devices: Vec::new(),
         secrets: Vec::new(),
+        files: Vec::new(),
         egress: Grants::default(),
         publish: Vec::new(),
         limits: bounds(),

@@ -121,7 +121,7 @@ fn more_memory_than_allowed_is_killed() {
 #[test]
 fn a_host_folder_on_tmp_is_not_taken_for_memory() {
     let mut settings = script("sleep 0.2");
-    settings.mounts = vec![HostFolder { path: "/tmp".to_owned(), writable: false, executable: false }];
+    settings.mounts = vec![HostFolder::in_place("/tmp".to_owned(), MountAccess::Read)];
     settings.limits.memory = 16 << 20;
     let finished = sandbox(&settings).unwrap();
     assert_eq!((finished.end, finished.limit), (End::Exited(0), None));
@@ -256,11 +256,11 @@ fn host_folders_are_seen_as_granted_and_no_wider() {
     std::fs::write(folder.path().join("seen"), "inside").unwrap();
     let path = folder.path().to_str().unwrap().to_owned();
     let mut settings = script(&format!("cat {path}/seen; echo w > {path}/new"));
-    settings.mounts = vec![HostFolder { path: path.clone(), writable: false, executable: false }];
+    settings.mounts = vec![HostFolder::in_place(path.clone(), MountAccess::Read)];
     let finished = sandbox(&settings).unwrap();
     assert_eq!(finished.stdout, b"inside");
     assert!(String::from_utf8_lossy(&finished.stderr).contains("Read-only"), "{finished:?}");
-    settings.mounts = vec![HostFolder { path: path.clone(), writable: true, executable: false }];
+    settings.mounts = vec![HostFolder::in_place(path.clone(), MountAccess::Write)];
     assert_eq!(sandbox(&settings).unwrap().end, End::Exited(0));
     assert_eq!(std::fs::read_to_string(folder.path().join("new")).unwrap(), "w\n");
 }
@@ -274,7 +274,10 @@ fn nothing_of_a_host_folder_is_executed() {
     let path = folder.path().to_str().unwrap().to_owned();
     for writable in [false, true] {
         let mut settings = script(&format!("test -x {path} && {path}/busybox echo ran"));
-        settings.mounts = vec![HostFolder { path: path.clone(), writable, executable: false }];
+        settings.mounts = vec![HostFolder::in_place(
+            path.clone(),
+            if writable { MountAccess::Write } else { MountAccess::Read },
+        )];
         let finished = sandbox(&settings).unwrap();
         assert_eq!((finished.end, finished.stdout.as_slice()), (End::Exited(126), &b""[..]), "{finished:?}");
     }

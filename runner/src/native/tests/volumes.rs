@@ -113,7 +113,7 @@ fn no_volume_lies_where_programs_of_the_host_are_executed() {
     let (data, stock, name) = yard();
     put_busybox(&data.path().join("busybox"));
     let path = data.path().display().to_string();
-    let mounts = vec![HostFolder { path, writable: false, executable: true }];
+    let mounts = vec![HostFolder::in_place(path, MountAccess::Execute)];
     let settings = Settings { mounts, ..sees(&stock, &name, false, "true") };
     let error = sandbox(&settings).unwrap_err().to_string();
     assert!(error.contains("what is written is never executed"), "{error}");

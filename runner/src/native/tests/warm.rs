@@ -166,7 +166,7 @@ fn what_is_looked_at_when_a_program_starts_is_not_looked_at_ahead() {
     let folder = tempfile::tempdir().unwrap();
     let mut shown = settings(&["/bin/true"]);
     let path = folder.path().canonicalize().unwrap().display().to_string();
-    shown.mounts = vec![HostFolder { path, writable: false, executable: false }];
+    shown.mounts = vec![HostFolder::in_place(path, MountAccess::Read)];
     yard.run(&shown);
     thread::sleep(Duration::from_millis(300));
     assert_eq!((yard.launcher.ready(), yard.waiting()), (0, Vec::new()));

@@ -130,7 +130,10 @@ fn a_folder_of_the_host_has_the_access_that_was_granted() {
     let path = host.path().canonicalize().unwrap().to_str().unwrap().to_owned();
     let given = |module: &[u8], writable| {
         let mut trial = Trial::new(module);
-        trial.order.mounts.push(HostFolder { path: path.clone(), writable, executable: false });
+        trial.order.mounts.push(HostFolder::in_place(
+            path.clone(),
+            if writable { MountAccess::Write } else { MountAccess::Read },
+        ));
         trial.run()
     };
     assert_eq!(given(&shows(FIRST_MOUNT, "file"), false).stdout, b"of the host");
@@ -146,7 +149,7 @@ fn a_folder_of_the_host_has_the_access_that_was_granted() {
 #[test]
 fn a_folder_that_is_not_there_starts_nothing() {
     let mut trial = Trial::new(&shows(FIRST_MOUNT, "file"));
-    trial.order.mounts.push(HostFolder { path: "/no/such".to_owned(), writable: false, executable: false });
+    trial.order.mounts.push(HostFolder::in_place("/no/such".to_owned(), MountAccess::Read));
     let answer = trial.run().answer.unwrap();
     assert!(answer.end.is_none(), "{answer:?}");
     assert!(answer.failure.unwrap().text.contains("/no/such"));

@@ -9,12 +9,12 @@ use super::shop::{Shop, services, shops};
 const SERVICE: &str = "{image: 'oci:examples/hello/image', command: [/bin/busybox, sleep, '300']";
 
 /// A project of services in one network, each a line of its own.
-fn of(lines: &[(&str, &str)]) -> String {
+pub(super) fn of(lines: &[(&str, &str)]) -> String {
     let lines = lines.iter().map(|(name, more)| format!("  {name}: {SERVICE}{more}}}\n"));
     format!("services:\n{}", lines.collect::<String>())
 }
 
-fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
+pub(super) fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
     let ran = shop.up(more);
     assert_eq!(ran.code, code, "{}: {ran:?}", shop.backend);
     assert!(ran.stderr.contains(says), "{}: {says} is not in {}", shop.backend, ran.stderr);
@@ -22,7 +22,12 @@ fn nothing_is_left(shop: &Shop, more: &[&str], code: i32, says: &str) {
 }
 
 fn is_undone_at_an_interrupt(shop: &Shop, child: Child) {
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    is_undone_at(shop, child, "-INT");
+}
+
+/// Sends it a signal at which it is to undo all that it has done.
+pub(super) fn is_undone_at(shop: &Shop, child: Child, signal: &str) {
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     let ran = child.wait_with_output().expect("it ends");
     assert_eq!(ran.status.code(), Some(130), "{}: {ran:?}", shop.backend);
@@ -225,5 +230,38 @@ fn a_network_of_a_stranger_is_neither_used_nor_removed() {
         assert_eq!(ran.code, 5, "{}: {ran:?}", shop.backend);
         assert!(client(&["network", "rm", &network]).status.success(), "{}: it is still there", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
+
+#[test]
+fn a_network_with_other_addresses_takes_the_place_of_the_first_or_nothing_changes() {
+    let _turn = crate::life::turn();
+    for shop in shops("moved") {
+        let text = |third: u8, more: &str| {
+            let services = of(&[("db", ""), ("web", more)]);
+            let config = format!("[{{subnet: 10.123.{third}.0/24}}]");
+            format!("{services}networks: {{default: {{ipam: {{config: {config}}}}}}}\n")
+        };
+        // Where the kernel sends what is for the network, as it writes addresses.
+        let is_in = |third: u8| {
+            let routes = shop.exec("db", "busybox cat /proc/net/route");
+            assert!(routes.stdout.contains(&format!("00{third:02X}7B0A")), "{}: {routes:?}", shop.backend);
+        };
+        shop.write(&text(71, ""));
+        assert_eq!(shop.up(&[]).code, 0, "{}", shop.backend);
+        is_in(71);
+        let was = shop.ps();
+        shop.rewrite(&text(72, ", entrypoint: [/bin/absent]"));
+        let ran = shop.up(&[]);
+        assert!(ran.code == 5 && ran.stderr.contains("/bin/absent"), "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.ps(), was, "{}: {ran:?}", shop.backend);
+        is_in(71);
+        shop.rewrite(&text(72, ""));
+        let ran = shop.up(&[]);
+        assert!(ran.code == 0 && ran.stderr.contains("replace network default"), "{}: {ran:?}", shop.backend);
+        is_in(72);
+        let moved = shop.ps();
+        assert_eq!(shop.up(&[]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.ps(), moved, "{}: what is as it is to be is left alone", shop.backend);
     }
 }

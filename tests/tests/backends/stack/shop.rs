@@ -49,6 +49,13 @@ impl Shop {
         twin
     }
 
+    /// Another project in another folder of the same user.
+    pub(super) fn beside(&self, suffix: &str) -> Self {
+        let mut beside = Self::new(self.backend, "");
+        (beside.name, beside.data) = (format!("{}{suffix}", self.name), self.data.clone());
+        beside
+    }
+
     /// Writes the project's file, and a policy that grants what it asks for.
     pub(super) fn write(&self, services: &str) {
         self.rewrite(services);
@@ -64,6 +71,11 @@ impl Shop {
     /// A file of the project's folder.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
+    }
+
+    /// A file of its data.
+    pub(super) fn data(&self, name: &str) -> PathBuf {
+        self.data.join(name)
     }
 
     /// Writes one.

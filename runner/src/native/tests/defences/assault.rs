@@ -54,7 +54,7 @@ pub(in super::super) fn assault(cuts: &[Cut]) -> Option<Verdicts> {
             Cut::Settings(change) => change(&mut settings),
             Cut::HostFolder => {
                 let path = bait.secret().canonicalize().unwrap().to_str().unwrap().to_owned();
-                settings.mounts.push(HostFolder { path, writable: false, executable: false });
+                settings.mounts.push(HostFolder::in_place(path, MountAccess::Read));
             }
             _ => {}
         }

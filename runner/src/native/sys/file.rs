@@ -1,4 +1,4 @@
-//! Secrets become files: the kernel copies them, and no byte of one is in the memory of this process.
+//! Values become files: the kernel copies them, and no byte of a secret is in the memory of this process.
 #![expect(unsafe_code, reason = "the kernel is reached by raw system calls")]
 
 use core::ffi::CStr;
@@ -7,10 +7,10 @@ use std::os::fd::RawFd;
 use super::call::{self, NONE, Result, exclusive, fd, int, sys, text};
 use super::mount::{self, Beneath};
 
-/// Writes a value into a new file that `user` (user and group) alone can read.
-pub(super) fn write(room: RawFd, name: &CStr, value: RawFd, user: (u32, u32)) -> Result<()> {
+/// Writes a value into a new file of `user` (user and group).
+pub(super) fn write(room: RawFd, name: &CStr, value: RawFd, user: (u32, u32), mode: u32) -> Result<()> {
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW;
-    let file = mount::open_in(room, name, flags, 0o400, Beneath::SameMount)?;
+    let file = mount::open_in(room, name, flags, mode, Beneath::SameMount)?;
     let answer = copy(value, file).and_then(|()| give(file, user));
     call::close(file);
     answer

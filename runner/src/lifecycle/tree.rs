@@ -1,0 +1,202 @@
+//! The processes of a running sandbox, as the host sees them: stopped, let go on, and measured.
+//!
+//! Whatever runs in a sandbox descends from its first process or from a program that has joined, since its first process
+//! inherits all orphans. Each is acted on by a descriptor that was opened before it was seen to be one of them: a number
+//! that is used again is nobody's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::fd::AsRawFd as _;
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::control::descriptor_of;
+use crate::native::{Process, signal_by_pidfd};
+
+/// How often it is looked whether all have stopped: one may have made another meanwhile.
+const ROUNDS: usize = 200;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What a running sandbox uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Load {
+    /// Processes.
+    pub processes: u64,
+    /// Bytes of memory that are its own or shared in it: no file's.
+    pub memory: u64,
+    /// Processor time of the processes that are there, since each began.
+    pub cpu: Duration,
+}
+
+/// Stops all of them, and answers when they are stopped.
+pub(super) fn freeze(tops: &dyn Fn() -> Vec<i32>) -> Result<(), String> {
+    for _ in 0..ROUNDS {
+        let going: Vec<u32> = tree(&tops()).into_iter().filter(|pid| !is_stopped(*pid)).collect();
+        if going.is_empty() {
+            return Ok(());
+        }
+        signal(&going, tops, libc::SIGSTOP)?;
+        thread::sleep(PAUSE);
+    }
+    thaw(tops)?;
+    Err("its processes cannot be stopped, for new ones come as fast; they go on".to_owned())
+}
+
+/// Lets all of them go on.
+pub(super) fn thaw(tops: &dyn Fn() -> Vec<i32>) -> Result<(), String> {
+    let all: Vec<u32> = tree(&tops()).into_iter().collect();
+    signal(&all, tops, libc::SIGCONT)
+}
+
+/// Measures all of them.
+pub(super) fn measure(tops: &[i32]) -> Load {
+    let mut load = Load { processes: 0, memory: 0, cpu: Duration::ZERO };
+    for pid in tree(tops) {
+        let Some(ticks) = stat(pid).and_then(|fields| ticks(&fields)) else { continue };
+        load.processes = load.processes.saturating_add(1);
+        // The kernel tells a hundred of them a second, whatever it counts by itself.
+        load.cpu = load.cpu.saturating_add(Duration::from_millis(ticks.saturating_mul(10)));
+        load.memory = load.memory.saturating_add(memory(pid));
+    }
+    load
+}
+
+fn signal(pids: &[u32], tops: &dyn Fn() -> Vec<i32>, signal: i32) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("its processes cannot be reached: {error}");
+    let mut open = Vec::new();
+    for pid in pids {
+        let Some(process) = Process::of(*pid) else { continue };
+        if let Some(descriptor) = descriptor_of(process).map_err(|error| failed(&error))? {
+            open.push((*pid, descriptor));
+        }
+    }
+    // SECURITY: only now is it seen whose they are. A number that was another's is not among them.
+    let own = tree(&tops());
+    for (pid, descriptor) in open.into_iter().filter(|(pid, _)| own.contains(pid)) {
+        match signal_by_pidfd(descriptor.as_raw_fd(), signal) {
+            Ok(()) => {}
+            Err(errno) if errno.0 == libc::ESRCH => {}
+            Err(errno) => return Err(format!("{} ({pid})", failed(&errno))),
+        }
+    }
+    Ok(())
+}
+
+/// These processes and all that descend from them.
+fn tree(tops: &[i32]) -> BTreeSet<u32> {
+    let parents = parents();
+    let mut found: BTreeSet<u32> = tops.iter().filter_map(|pid| u32::try_from(*pid).ok()).collect();
+    found.retain(|pid| parents.contains_key(pid));
+    loop {
+        let more: Vec<u32> = parents
+            .iter()
+            .filter(|(pid, parent)| found.contains(*parent) && !found.contains(*pid))
+            .map(|(pid, _)| *pid)
+            .collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+fn parents() -> BTreeMap<u32, u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, stat(pid)?.get(1)?.parse().ok()?))).collect()
+}
+
+/// What stands behind the program's name, which may hold anything.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (_, fields) = text.rsplit_once(')')?;
+    Some(fields.split_ascii_whitespace().map(str::to_owned).collect())
+}
+
+/// One that is dead or gone needs no stopping.
+fn is_stopped(pid: u32) -> bool {
+    stat(pid).is_none_or(|fields| fields.first().is_none_or(|state| "TtZX".contains(state.as_str())))
+}
+
+/// Processor time of a process, its own and the kernel's for it.
+fn ticks(fields: &[String]) -> Option<u64> {
+    let at = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some(at(11)?.saturating_add(at(12)?))
+}
+
+fn memory(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let of = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim_start_matches(':').split_ascii_whitespace().next()?.parse::<u64>().ok()
+    };
+    let kib = of("RssAnon").unwrap_or(0).saturating_add(of("RssShmem").unwrap_or(0));
+    kib.saturating_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    /// A shell with a child of its own, ended with its test.
+    struct Family(Child);
+
+    impl Drop for Family {
+        fn drop(&mut self) {
+            thaw(&|| self.tops()).ok();
+            let own = tree(&self.tops());
+            for pid in own {
+                Command::new("kill").args(["-KILL", &pid.to_string()]).status().ok();
+            }
+            self.0.wait().ok();
+        }
+    }
+
+    impl Family {
+        fn new(script: &str) -> Self {
+            let family = Self(Command::new("sh").args(["-c", script]).spawn().unwrap());
+            while tree(&family.tops()).len() < 3 {
+                thread::sleep(PAUSE);
+            }
+            family
+        }
+
+        fn tops(&self) -> Vec<i32> {
+            vec![self.0.id().try_into().unwrap()]
+        }
+    }
+
+    #[test]
+    fn all_are_stopped_and_go_on() {
+        let family = Family::new("(sleep 100 & while :; do sleep 0.01; done) & wait");
+        freeze(&|| family.tops()).unwrap();
+        let before = tree(&family.tops());
+        assert!(before.len() >= 3 && before.iter().all(|pid| is_stopped(*pid)));
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(tree(&family.tops()), before, "nothing is made meanwhile");
+        thaw(&|| family.tops()).unwrap();
+        assert!(before.iter().any(|pid| !is_stopped(*pid)));
+    }
+
+    #[test]
+    fn what_they_use_is_summed() {
+        let family =
+            Family::new("(sleep 100 & i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 100) & wait");
+        let mut load = measure(&family.tops());
+        for _ in 0..1000 {
+            if load.cpu > Duration::ZERO {
+                break;
+            }
+            thread::sleep(PAUSE);
+            load = measure(&family.tops());
+        }
+        assert!(load.processes >= 3 && load.memory > 0 && load.cpu > Duration::ZERO, "{load:?}");
+        assert_eq!(measure(&[]), Load { processes: 0, memory: 0, cpu: Duration::ZERO });
+    }
+}
