@@ -171,6 +171,7 @@ fn world(desired: &Desired) -> Seen {
         replicas: desired.units.iter().enumerate().map(replica).collect(),
         networks: desired.networks.iter().map(|one| resource(&one.key)).collect(),
         volumes: desired.volumes.iter().map(|one| resource(&one.key)).collect(),
+        ..Seen::default()
     }
 }
 
