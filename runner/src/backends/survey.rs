@@ -24,8 +24,10 @@ use super::script::Backend;
 use crate::microvm::Machine;
 use crate::native::{check_owner, probe};
 
-/// How long a backend may take to show that it is alive.
+/// How long a backend may take to show that it is alive, and one that is asked for by its name: nobody else would do, however busy
+/// the machine is.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+const NAMED: Duration = Duration::from_secs(10);
 /// How long what was found is believed, while its program and socket are the same files.
 const BELIEVED: Duration = Duration::from_secs(600);
 /// How long a backend that kept its asker waiting is not asked again, and from when on it did. One that says at once that it
@@ -110,10 +112,13 @@ impl Backends {
         let wanted: Vec<Backend> =
             all.filter(|backend| only.is_none_or(|name| name == backend.name())).collect();
         let mut memory = Memory::read(tools);
-        let unknown: Vec<Backend> =
-            wanted.iter().copied().filter(|backend| memory.recall(*backend).is_none()).collect();
+        // Whoever looked at all of them may not have waited long enough for this one.
+        let believed = |seen: &Seen| only.is_none() || matches!(seen, Seen::Alive(_));
+        let is_unknown = |backend: &Backend| !memory.recall(*backend).is_some_and(|seen| believed(&seen));
+        let unknown: Vec<Backend> = wanted.iter().copied().filter(is_unknown).collect();
         if !unknown.is_empty() {
-            for (backend, seen, believed) in probe_all(tools, &unknown) {
+            let patience = if only.is_some() { NAMED } else { PATIENCE };
+            for (backend, seen, believed) in probe_all(&tools.within(patience), &unknown) {
                 memory.learn(backend, &seen, believed);
             }
             memory.write(tools);
@@ -229,7 +234,7 @@ fn probe_all(tools: &HostTools, backends: &[Backend]) -> Vec<(Backend, Seen, Dur
             .map(|backend| {
                 let probe = move || {
                     let begun = Instant::now();
-                    (probe_one(&tools.within(PATIENCE), *backend), begun.elapsed() >= WAITING)
+                    (probe_one(tools, *backend), begun.elapsed() >= WAITING)
                 };
                 (*backend, scope.spawn(probe))
             })
@@ -307,6 +312,7 @@ impl Memory {
             until: now().saturating_add(believed.as_secs()),
             stamps: stamps.collect(),
         };
+        self.entries.retain(|entry| entry.backend != backend);
         self.entries.push(entry);
     }
 
