@@ -23,7 +23,17 @@
 //! 4. `tests/fixtures/PSBNNN.txt`: cases `=== bad NAME` and `=== good NAME`; in a bad case each text that a finding must
 //!    point at stands between `«` and `»`, and the rule must find exactly these.
 //!
+//! A rule about entries of a policy takes them item by item, with places, from [`PolicyFile::grants`] and
+//! [`PolicyFile::ceilings`]; one that names refusals tells its own by code and keys ([`Refused`]). A rule about a profile asks a
+//! [`Filter`] by what a call goes through ([`Filter::opening`]), one about trust policies looks at [`TrustRule`]s, whatever the
+//! form. Code that several rules need stands beside them in `src/rules/`.
+//!
 //! The tests in `tests/rules.rs` hold all of this for every row.
+//!
+//! # Import
+//!
+//! [`import()`] writes a trust policy of another tool as a policy of ours. It allows no image that the original denies, but for
+//! what it tells: what cannot be said is left out, and a wider rule around it as well.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::wildcard_enum_match_arm,

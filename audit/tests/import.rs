@@ -65,12 +65,26 @@ fn a_key_in_the_file_becomes_a_file_beside_the_policy() {
 }
 
 #[test]
+fn a_key_whose_log_is_the_public_one_has_the_public_root() {
+    let authority = "    - key: {data: \"PEM\"}\n      ctlog: {url: https://rekor.sigstore.dev}\n";
+    let imported = imported("cip.yaml", &cluster(authority, &["ghcr.io/acme/**"]));
+    assert_eq!(losses(&imported), []);
+    assert!(
+        imported.policy.contains("root = \"public\"\npublic-key = \"release-1.pub\""),
+        "{}",
+        imported.policy
+    );
+    assert!(imported.policy.contains("log = \"required\""), "{}", imported.policy);
+}
+
+#[test]
 fn requirements_of_policy_json_hold_together() {
     let text = r#"{ "default": [{ "type": "reject" }], "transports": { "docker": { "registry.example/acme": [
       { "type": "sigstoreSigned", "keyPath": "/a.pub", "rekorPublicKeyPath": "/r.pub" },
       { "type": "sigstoreSigned", "keyPaths": ["/b.pub", "/c.pub"], "rekorPublicKeyPath": "/r.pub" } ] } } }"#;
     let imported = imported("policy.json", text);
-    assert_eq!(losses(&imported), []);
+    // The log has a key of its own, for which a trust root must be written.
+    assert!(imported.losses.len() == 2 && imported.left_out().next().is_none(), "{:?}", imported.losses);
     let name = "registry-example-acme";
     let quorum = format!("all = [\"{name}\"], at-least = 1, of = [\"{name}-2\", \"{name}-3\"]");
     assert!(imported.policy.contains(&quorum), "{}", imported.policy);

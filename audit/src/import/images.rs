@@ -84,6 +84,12 @@ impl Import {
             );
             self.lose(LossKind::Changed, rule.place, message);
         }
+        let keys = rule.demands.iter().filter(|demand| matches!(demand.kind, DemandKind::Keys(_)));
+        for demand in keys.filter(|demand| demand.log_waived.is_none() && !demand.log_is_public) {
+            let message =
+                "the log's own key: nothing verifies until the signer has a `root` that knows the log";
+            self.lose(LossKind::Changed, demand.place, message.to_owned());
+        }
         if rule.predicate.is_some() {
             let message = "an attestation instead of a signature: here both are asked for";
             self.lose(LossKind::Changed, rule.place, message.to_owned());

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::outcome::{ImportLoss, KeyFile, LossKind};
-use crate::place::Place;
+use crate::place::{Place, Placed};
 use crate::trust::{Demand, DemandKind, Identity, IdentityPart, KeySource};
 
 /// A signer of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Signer {
     /// A key in a file.
-    Key { path: String },
+    Key { path: String, root: Option<&'static str> },
     /// A certificate of the public instance: key and text for issuer and subject.
     Keyless { issuer: (&'static str, String), subject: (&'static str, String) },
 }
@@ -49,59 +49,54 @@ pub(super) fn unused(taken: &mut BTreeSet<String>, name: &str) -> String {
 }
 
 impl Signers {
-    /// The names of the signers of whom any one satisfies a demand, or what of it cannot be said.
+    /// The names of the signers of whom any one satisfies a demand; what of it cannot be said is added to the losses.
     pub(super) fn of_demand(
         &mut self,
         rule: &str,
         demand: &Demand,
         losses: &mut Vec<ImportLoss>,
     ) -> Option<Vec<String>> {
-        let left_out = |place: Place, message: String| ImportLoss { kind: LossKind::LeftOut, place, message };
-        let mut signers = Vec::new();
-        match &demand.kind {
-            DemandKind::Keys(keys) => {
-                for key in keys {
-                    let path = match &key.value {
-                        KeySource::File(path) => path.clone(),
-                        KeySource::Text(pem) => self.key_file(rule, pem),
-                        KeySource::Elsewhere(what) => {
-                            let message =
-                                format!("a key in `{what}`: a policy takes keys from files beside it");
-                            losses.push(left_out(key.place, message));
-                            continue;
-                        }
-                    };
-                    signers.push(Signer::Key { path });
-                }
-            }
+        let signers = match &demand.kind {
+            DemandKind::Keys(keys) => self.keys(rule, demand, keys, losses),
             DemandKind::Keyless { identities, is_public } => {
-                if !is_public {
-                    let message = "certificates of one's own authority: write a trust root of kind `file` with its `trusted_root.json`";
-                    losses.push(left_out(demand.place, message.to_owned()));
-                    return None;
-                }
-                for identity in identities {
-                    match keyless(identity) {
-                        Some(signer) => signers.push(signer),
-                        None => losses.push(left_out(
-                            identity.place,
-                            "half an identity: it lets others sign".to_owned(),
-                        )),
-                    }
-                }
-                if identities.is_empty() {
-                    losses.push(left_out(demand.place, "no identity: everybody may sign".to_owned()));
-                }
+                certificates(demand.place, identities, *is_public, losses)
             }
             DemandKind::Other(what) => {
                 losses.push(left_out(demand.place, format!("{what}: it is not verified here")));
+                Vec::new()
             }
-            DemandKind::Accept => losses
-                .push(left_out(demand.place, "everything is accepted: that cannot be said here".to_owned())),
-            DemandKind::Reject => return None,
-        }
+            DemandKind::Accept => {
+                losses.push(left_out(demand.place, "everything is accepted: that cannot be said here"));
+                Vec::new()
+            }
+            DemandKind::Reject => Vec::new(),
+        };
         let names: Vec<String> = signers.into_iter().map(|signer| self.name(rule, signer)).collect();
         (!names.is_empty()).then_some(names)
+    }
+
+    fn keys(
+        &mut self,
+        rule: &str,
+        demand: &Demand,
+        keys: &[Placed<KeySource>],
+        losses: &mut Vec<ImportLoss>,
+    ) -> Vec<Signer> {
+        let root = (demand.log_waived.is_none() && demand.log_is_public).then_some("public");
+        let mut signers = Vec::new();
+        for key in keys {
+            let path = match &key.value {
+                KeySource::File(path) => path.clone(),
+                KeySource::Text(pem) => self.key_file(rule, pem),
+                KeySource::Elsewhere(what) => {
+                    let message = format!("a key in `{what}`: a policy takes keys from files beside it");
+                    losses.push(left_out(key.place, message));
+                    continue;
+                }
+            };
+            signers.push(Signer::Key { path, root });
+        }
+        signers
     }
 
     fn key_file(&mut self, rule: &str, pem: &str) -> String {
@@ -122,6 +117,35 @@ impl Signers {
         self.named.push((name.clone(), signer));
         name
     }
+}
+
+fn left_out(place: Place, message: impl Into<String>) -> ImportLoss {
+    ImportLoss { kind: LossKind::LeftOut, place, message: message.into() }
+}
+
+/// Identities as signers. Whoever vouches for half an identity, or for anybody, is left out.
+fn certificates(
+    place: Place,
+    identities: &[Identity],
+    is_public: bool,
+    losses: &mut Vec<ImportLoss>,
+) -> Vec<Signer> {
+    if !is_public {
+        let message = "certificates of one's own authority: write a trust root of kind `file` with its `trusted_root.json`";
+        losses.push(left_out(place, message));
+        return Vec::new();
+    }
+    if identities.is_empty() {
+        losses.push(left_out(place, "no identity: everybody may sign"));
+    }
+    let mut signers = Vec::new();
+    for identity in identities {
+        match keyless(identity) {
+            Some(signer) => signers.push(signer),
+            None => losses.push(left_out(identity.place, "half an identity: it lets others sign")),
+        }
+    }
+    signers
 }
 
 fn keyless(identity: &Identity) -> Option<Signer> {

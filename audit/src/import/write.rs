@@ -33,12 +33,15 @@ pub(super) fn policy(from: &str, signers: &[(String, Signer)], images: &[Image])
     let mut text = format!(
         "# Imported from {origin}. It says whose images may run; write capabilities that name the image rules.\nschema = \"perry-sandbox/policy/v1\"\n"
     );
-    if signers.iter().any(|(_, signer)| matches!(signer, Signer::Keyless { .. })) {
+    if signers.iter().any(|(_, signer)| !matches!(signer, Signer::Key { root: None, .. })) {
         text.push_str("\n[trust-root.public]\nkind = \"sigstore-public\"\nmax-age = \"24h\"\n");
     }
     for (name, signer) in signers {
         let keys = match signer {
-            Signer::Key { path } => format!("public-key = {}\n", quoted(path)),
+            Signer::Key { path, root } => {
+                let root = root.map(|root| format!("root = {}\n", quoted(root))).unwrap_or_default();
+                format!("{root}public-key = {}\n", quoted(path))
+            }
             Signer::Keyless { issuer, subject } => format!(
                 "root = \"public\"\n{} = {}\n{} = {}\n",
                 issuer.0,

@@ -31,8 +31,7 @@ fn check(policy: &PolicyFile, reporter: &mut Reporter<'_>) {
     for command in commands(policy) {
         let Some((target, program)) = command.program() else { continue };
         let name = program.value.rsplit('/').next().unwrap_or_default();
-        // What stands behind the options is a script of the policy: the caller's words are its arguments.
-        let has_script = command.words.iter().skip(1).any(|word| !word.value.starts_with('-'));
+        let has_script = command.words.iter().skip(1).any(|word| is_script(&word.value));
         if RUNNERS.contains(&name) && !has_script && command.takes_arguments {
             let place = command
                 .words
@@ -43,4 +42,17 @@ fn check(policy: &PolicyFile, reporter: &mut Reporter<'_>) {
             found.label("the caller's arguments are its program");
         }
     }
+}
+
+/// Whether a word is a program or a script of the policy, to which the caller's words are arguments: no option, no further
+/// runner as in `env bash`, no variable for it, and not a script that runs its arguments.
+fn is_script(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or_default();
+    let is_variable = !word.contains(' ')
+        && word
+            .split_once('=')
+            .is_some_and(|(name, _)| name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()));
+    let bare = word.trim().trim_start_matches("exec ").trim_matches('"');
+    let runs_arguments = matches!(bare, "$@" | "$*" | "$0" | "$1") || word.contains("eval ");
+    !word.starts_with('-') && !RUNNERS.contains(&name) && !is_variable && !runs_arguments
 }

@@ -21,6 +21,8 @@ const AUTHORITY: [&str; 9] = [
 const KEYLESS: [&str; 6] = ["url", "identities", "ca-cert", "trustRootRef", "insecureIgnoreSCT", "ca"];
 /// The certificate authority of the public-good instance.
 const PUBLIC: [&str; 2] = ["https://fulcio.sigstore.dev", "https://fulcio.sigstore.dev/"];
+/// Its transparency log.
+const PUBLIC_LOGS: [&str; 2] = ["https://rekor.sigstore.dev", "https://rekor.sigstore.dev/"];
 
 /// Reads a document; those of other kinds are left alone.
 pub(super) fn read(shape: &mut Shape<'_>, document: &Node, rules: &mut Vec<TrustRule>) {
@@ -77,27 +79,18 @@ fn demand(shape: &mut Shape<'_>, node: &Node, beyond: &mut Vec<Placed<&'static s
     if let Some(source) = node.get("source") {
         beyond.push(Placed::new("signatures in another repository", shape.place(source)));
     }
+    let log_is_public = node.get("ctlog").is_some_and(|log| {
+        let url = log.get("url").and_then(Node::text);
+        url.is_none_or(|url| PUBLIC_LOGS.contains(&url)) && log.get("trustRootRef").is_none()
+    });
     let log = node.get("ctlog").or_else(|| node.get("rfc3161timestamp"));
     if let Some(action) = node.get("static") {
         let accepts = action.get("action").and_then(Node::text) == Some("pass");
         let kind = if accepts { DemandKind::Accept } else { DemandKind::Reject };
-        return Some(Demand { kind, place: shape.place(action), log_waived: None });
+        return Some(Demand { kind, place: shape.place(action), log_waived: None, log_is_public: false });
     }
-    if let Some(keyless) = node.get("keyless") {
-        shape.keys(keyless, &KEYLESS);
-        let is_on = |node: &&Node| matches!(node.value, Value::Bool(true));
-        let waived = keyless.get("insecureIgnoreSCT").filter(is_on).map(|node| shape.place(node));
-        let identities =
-            shape.list(keyless.get("identities")).iter().map(|node| identity(shape, node)).collect();
-        let url = keyless.get("url").and_then(Node::text);
-        let is_public = url.is_none_or(|url| PUBLIC.contains(&url))
-            && ["ca-cert", "ca", "trustRootRef"].iter().all(|key| keyless.get(key).is_none());
-        let place = shape.place(keyless);
-        return Some(Demand {
-            kind: DemandKind::Keyless { identities, is_public },
-            place,
-            log_waived: waived,
-        });
+    if let Some(node) = node.get("keyless") {
+        return Some(keyless(shape, node));
     }
     let Some(key) = node.get("key") else {
         shape.wrong(place, "an authority has `key`, `keyless` or `static`");
@@ -112,7 +105,29 @@ fn demand(shape: &mut Shape<'_>, node: &Node, beyond: &mut Vec<Placed<&'static s
     } else {
         Placed::new(KeySource::Elsewhere("a secret of the cluster".to_owned()), place)
     };
-    Some(Demand { kind: DemandKind::Keys(vec![source]), place, log_waived: log.is_none().then_some(place) })
+    Some(Demand {
+        kind: DemandKind::Keys(vec![source]),
+        place,
+        log_waived: log.is_none().then_some(place),
+        log_is_public,
+    })
+}
+
+fn keyless(shape: &mut Shape<'_>, keyless: &Node) -> Demand {
+    shape.keys(keyless, &KEYLESS);
+    let is_on = |node: &&Node| matches!(node.value, Value::Bool(true));
+    let waived = keyless.get("insecureIgnoreSCT").filter(is_on).map(|node| shape.place(node));
+    let identities = shape.list(keyless.get("identities")).iter().map(|node| identity(shape, node)).collect();
+    let url = keyless.get("url").and_then(Node::text);
+    let is_public = url.is_none_or(|url| PUBLIC.contains(&url))
+        && ["ca-cert", "ca", "trustRootRef"].iter().all(|key| keyless.get(key).is_none());
+    let place = shape.place(keyless);
+    Demand {
+        kind: DemandKind::Keyless { identities, is_public },
+        place,
+        log_waived: waived,
+        log_is_public: is_public,
+    }
 }
 
 fn identity(shape: &mut Shape<'_>, node: &Node) -> Identity {

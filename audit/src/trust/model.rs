@@ -32,6 +32,8 @@ pub struct Demand {
     pub place: Place,
     /// Where it is said, or not said, that no transparency log is asked.
     pub log_waived: Option<Place>,
+    /// Whether the log that is asked is the public-good instance's.
+    pub log_is_public: bool,
 }
 
 /// What can be asked.

@@ -81,7 +81,7 @@ fn demands(shape: &mut Shape<'_>, list: &Node) -> (Vec<Demand>, Vec<Placed<&'sta
                 continue;
             }
         };
-        demands.push(Demand { kind, place, log_waived });
+        demands.push(Demand { kind, place, log_waived, log_is_public: false });
     }
     (demands, beyond)
 }
