@@ -1,6 +1,6 @@
 //! Programs, ports and volumes of a project with a network, of an ordinary user.
 
-use perry_sandbox_testkit::{As, Home, Ran, is_root, skip};
+use perry_sandbox_testkit::{As, Home, Ran, skip};
 use serde_json::Value;
 
 use perry_sandbox_testkit::example::BARE_POLICY;
