@@ -23,6 +23,8 @@ pub struct Desired {
     pub project: Project,
     /// Networks.
     pub networks: Vec<NetworkUnit>,
+    /// Networks of other projects that must be there, by their whole names.
+    pub externals: BTreeSet<String>,
     /// Volumes.
     pub volumes: Vec<VolumeUnit>,
     /// Replicas of services, each behind those that it needs.

@@ -196,8 +196,12 @@ impl World for Machine<'_> {
             });
             let broken = |_| StepError::Failed("listing the networks broke off".to_owned());
             let networks = networks.map_err(broken)?.map_err(failed)?.into_iter();
-            seen.networks
-                .extend(networks.filter_map(|one| resource(project, &one.name, &one.labels, one.subnets)));
+            for one in networks {
+                match resource(project, &one.name, &one.labels, one.subnets) {
+                    Some(own) => seen.networks.push(own),
+                    None => drop(seen.others.insert(one.name.to_string())),
+                }
+            }
             let volumes = volumes.map_err(failed)?.into_iter();
             seen.volumes
                 .extend(volumes.filter_map(|one| resource(project, &one.name, &one.labels, Vec::new())));

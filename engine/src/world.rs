@@ -1,5 +1,7 @@
 //! What there is, and what can be done to it.
 
+use std::collections::BTreeSet;
+
 use perry_sandbox_runner::Health;
 
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
@@ -15,6 +17,8 @@ pub struct Seen {
     pub networks: Vec<SeenResource>,
     /// Volumes.
     pub volumes: Vec<SeenResource>,
+    /// Networks of other projects, by their whole names.
+    pub others: BTreeSet<String>,
 }
 
 impl Seen {

@@ -255,6 +255,7 @@ pub(crate) fn shop() -> Desired {
     Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
         networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+        externals: std::collections::BTreeSet::default(),
         volumes: vec![VolumeUnit { key: "data".to_owned() }],
         services: units.iter().map(|unit| unit.service.clone()).collect(),
         units,

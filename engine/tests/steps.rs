@@ -168,6 +168,22 @@ fn a_network_with_other_addresses_is_replaced_behind_the_end_of_all_in_it() {
 }
 
 #[test]
+fn a_network_of_another_project_must_be_there_and_is_never_made_or_removed() {
+    let fake = kind_world();
+    let mut desired = shop();
+    desired.externals.insert("edge_front".to_owned());
+    let mut seen = fake.seen("shop").unwrap();
+    let error = reconcile(&desired, &seen, Up::default(), "r1").unwrap_err();
+    assert!(matches!(&error, EngineError::NoExternal(name) if name == "edge_front"), "{error}");
+    seen.others.insert("edge_front".to_owned());
+    let work = reconcile(&desired, &seen, Up::default(), "r1").unwrap();
+    assert!(
+        !work.to_string().contains("edge")
+            && !acts(&down(&seen, &Down::default())).join(" ").contains("edge")
+    );
+}
+
+#[test]
 fn down_ends_dependents_first_and_keeps_volumes() {
     let fake = kind_world();
     up(&fake, &shop(), "r1").1.unwrap();

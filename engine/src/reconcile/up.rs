@@ -34,9 +34,12 @@ pub struct Up {
 /// The steps from `seen` to `desired`. For a world that is as desired, every step keeps something.
 ///
 /// # Errors
-/// What is there belongs to another folder's project, or is a network with other addresses and nothing is to be made anew.
+/// A network of another project is not there, what is there belongs to another folder's project, or is a network with other addresses and nothing is to be made anew.
 pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Work, EngineError> {
     refuse_others(desired, seen)?;
+    if let Some(missing) = desired.externals.iter().find(|name| !seen.others.contains(*name)) {
+        return Err(EngineError::NoExternal(missing.clone()));
+    }
     let mut builder = Builder::new(desired, seen, up, run);
     builder.networks()?;
     builder.volumes();

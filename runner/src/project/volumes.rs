@@ -84,7 +84,7 @@ pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Re
 
 /// The folder that a service of this project sees.
 pub(super) fn folder_of(yard: &Yard, project: &str, key: &str) -> Result<PathBuf, ProjectError> {
-    let (name, _) = yard.of_project(project, key)?;
+    let (name, _) = yard.named(Some(project), &format!("{project}_{key}"))?;
     let data = yard.folder(&name).join(DATA);
     // Links on the way to the data folder are followed here, once; whoever mounts it follows none.
     let root = yard.root().canonicalize().map_err(ProjectError::io("find", yard.root()))?;

@@ -208,6 +208,7 @@ mod tests {
         let wanted = Desired {
             project: Project { name: "shop".to_owned(), origin: "0".to_owned() },
             networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+            externals: std::collections::BTreeSet::default(),
             volumes: vec![VolumeUnit { key: "data".to_owned() }],
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),

@@ -100,7 +100,8 @@ fn take(
 /// Nothing is made that was not there.
 fn nothing_new(project: Project) -> Desired {
     let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
-    Desired { project, networks, volumes, units, services: BTreeSet::new() }
+    let (externals, services) = (BTreeSet::new(), BTreeSet::new());
+    Desired { project, networks, externals, volumes, units, services }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use perry_sandbox_policy::{PatternError, ServiceName};
+use perry_sandbox_policy::{NetworkName, PatternError, ServiceName};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -104,6 +104,14 @@ impl StockName {
     /// Together they are longer than an engine's name.
     pub fn in_project(project: &Project, key: &impl fmt::Display) -> Result<Self, WordError> {
         format!("{project}_{key}").parse()
+    }
+
+    /// What a network that a service of a project joins is to an engine.
+    ///
+    /// # Errors
+    /// Together they are longer than an engine's name.
+    pub fn of_network(project: &Project, network: &NetworkName) -> Result<Self, WordError> {
+        network.external().map_or_else(|| Self::in_project(project, network), str::parse)
     }
 
     /// As text.
