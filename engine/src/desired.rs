@@ -23,14 +23,31 @@ pub struct Desired {
     pub project: Project,
     /// Networks.
     pub networks: Vec<NetworkUnit>,
+    /// Networks of other projects that must be there, by their whole names.
+    pub external_networks: BTreeSet<String>,
     /// Volumes.
     pub volumes: Vec<VolumeUnit>,
     /// Volumes of others that must be there, by what their backend calls them.
-    pub outside: BTreeSet<String>,
+    pub external_volumes: BTreeSet<String>,
     /// Replicas of services, each behind those that it needs.
     pub units: Vec<Unit>,
     /// All services of the project, also those that are not asked for now: what belongs to another is an orphan.
     pub services: BTreeSet<String>,
+}
+
+impl Desired {
+    /// Nothing of this project.
+    pub fn nothing(project: Project) -> Self {
+        Self {
+            project,
+            networks: Vec::new(),
+            external_networks: BTreeSet::new(),
+            volumes: Vec::new(),
+            external_volumes: BTreeSet::new(),
+            units: Vec::new(),
+            services: BTreeSet::new(),
+        }
+    }
 }
 
 /// A network that is to be.

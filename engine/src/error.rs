@@ -147,6 +147,11 @@ pub enum EngineError {
         "there is no volume `{0}`: the files say that it is `external`, so it is not made here; make it first (`perry-sandbox engine volume create`, or the project that it is of), or leave `external` out"
     )]
     NoVolume(String),
+    /// A network of another project is not there.
+    #[error(
+        "there is no network `{0}` of another project, and the files say that it is `external`: bring that project up first (networks that `perry-sandbox` has not made are not joined)"
+    )]
+    NoExternal(String),
     /// The name is more than one folder's project.
     #[error(
         "there are projects `{0}` of several folders: give the command in the folder of the one that is meant"

@@ -199,8 +199,12 @@ impl World for Machine<'_> {
             });
             let broken = |_| StepError::Failed("listing the networks broke off".to_owned());
             let networks = networks.map_err(broken)?.map_err(failed)?.into_iter();
-            seen.networks
-                .extend(networks.filter_map(|one| resource(project, &one.name, &one.labels, one.subnets)));
+            for one in networks {
+                match resource(project, &one.name, &one.labels, one.subnets) {
+                    Some(own) => seen.networks.push(own),
+                    None => drop(seen.foreign_networks.insert(one.name.to_string())),
+                }
+            }
             let volumes = volumes.map_err(failed)?;
             seen.all_volumes.extend(volumes.iter().map(|one| one.name.to_string()));
             let volumes = volumes.into_iter();

@@ -19,6 +19,8 @@ pub struct Seen {
     pub volumes: Vec<SeenResource>,
     /// What the backends call all their volumes of ours, whosever they are.
     pub all_volumes: BTreeSet<String>,
+    /// Networks of other projects, by their whole names.
+    pub foreign_networks: BTreeSet<String>,
 }
 
 impl Seen {

@@ -256,8 +256,9 @@ pub(crate) fn shop() -> Desired {
     Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
         networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+        external_networks: BTreeSet::new(),
         volumes: vec![VolumeUnit { key: "data".to_owned() }],
-        outside: BTreeSet::new(),
+        external_volumes: BTreeSet::new(),
         services: units.iter().map(|unit| unit.service.clone()).collect(),
         units,
     }

@@ -170,6 +170,22 @@ fn a_network_with_other_addresses_is_replaced_behind_the_end_of_all_in_it() {
 }
 
 #[test]
+fn a_network_of_another_project_must_be_there_and_is_never_made_or_removed() {
+    let fake = kind_world();
+    let mut desired = shop();
+    desired.external_networks.insert("edge_front".to_owned());
+    let mut seen = fake.seen("shop").unwrap();
+    let error = reconcile(&desired, &seen, Up::default(), "r1").unwrap_err();
+    assert!(matches!(&error, EngineError::NoExternal(name) if name == "edge_front"), "{error}");
+    seen.foreign_networks.insert("edge_front".to_owned());
+    let work = reconcile(&desired, &seen, Up::default(), "r1").unwrap();
+    assert!(
+        !work.to_string().contains("edge")
+            && !acts(&down(&seen, &Down::default())).join(" ").contains("edge")
+    );
+}
+
+#[test]
 fn down_ends_dependents_first_and_keeps_volumes() {
     let fake = kind_world();
     up(&fake, &shop(), "r1").1.unwrap();
@@ -227,7 +243,7 @@ proptest! {
 #[test]
 fn a_volume_of_others_must_be_there_and_is_neither_made_nor_removed() {
     let mut desired = shop();
-    desired.outside.insert("other_rows".to_owned());
+    desired.external_volumes.insert("other_rows".to_owned());
     let up = |seen: &Seen| reconcile(&desired, seen, Up::default(), "r1");
     let missing = up(&Seen::default()).unwrap_err();
     assert!(matches!(&missing, EngineError::NoVolume(name) if name == "other_rows"), "{missing}");

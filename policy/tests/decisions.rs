@@ -370,7 +370,7 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
         );
     }
     // One that is not the project's own has another name in a policy.
-    let asked = joining("shop/web", &["front"], "8080", "external/data");
+    let asked = joining("shop/web", &["front"], "8080", "external:data");
     assert_eq!(codes(&run(&policy, &asked, &shell_tools(), &able_host())), [DenyCode::Volumes]);
     let mut stranger = joining("shop/web", &["front"], "8080", "data");
     stranger.target = Target::AdHoc;

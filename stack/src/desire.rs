@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perry_sandbox_engine::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Probe, SignerChoice, Upkeep, Wish};
-use perry_sandbox_policy::WallTime;
+use perry_sandbox_policy::{NetworkName, WallTime};
 use perry_sandbox_runner::{HealthCheck as Check, Restart as Again};
 
 use crate::demand::{Demand, Demands};
@@ -75,22 +75,25 @@ pub fn desire(
         units.iter().flat_map(keys).cloned().collect()
     };
     let (networks, volumes) = (used(|unit| &unit.networks), used(|unit| &unit.volumes));
-    let networks = networks.into_iter().map(|key| {
+    let external = |key: &String| key.parse::<NetworkName>().ok()?.external().map(str::to_owned);
+    let external_networks = networks.iter().filter_map(external).collect();
+    let networks = networks.into_iter().filter(|key| external(key).is_none()).map(|key| {
         let subnet = stack.networks.get(&key).and_then(|network| network.subnets.first().cloned());
         NetworkUnit { key, subnet }
     });
     Ok(Desired {
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
         networks: networks.collect(),
+        external_networks,
         volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
-        outside: outside(order, demands),
+        external_volumes: external_volumes(order, demands),
         units,
         services: stack.services.keys().cloned().collect(),
     })
 }
 
 /// The volumes that services see and that are made elsewhere.
-fn outside(order: &Order, demands: &Demands) -> BTreeSet<String> {
+fn external_volumes(order: &Order, demands: &Demands) -> BTreeSet<String> {
     let services = order.start().filter_map(|name| demands.services.get(name));
     let volumes = services.flat_map(|demand| &demand.project.volumes);
     volumes.filter_map(|one| one.volume.external().map(str::to_owned)).collect()

@@ -125,8 +125,8 @@ fn a_volume_that_is_made_elsewhere_is_asked_for_by_the_name_that_it_has_there() 
     for (text, name) in [
         ("{rows: }", "rows"),
         ("{rows: {name: shop_rows}}", "rows"),
-        ("{rows: {external: true}}", "external/rows"),
-        ("{rows: {external: true, name: other_data}}", "external/other_data"),
+        ("{rows: {external: true}}", "external:rows"),
+        ("{rows: {external: true, name: other_data}}", "external:other_data"),
     ] {
         let demands = volumes(text);
         assert!(demands.all_refused().is_empty(), "{text}: {:?}", demands.all_refused());
@@ -265,12 +265,22 @@ fn what_there_is_once_is_had_once() {
 }
 
 #[test]
-fn networks_and_volumes_of_others_are_not_touched() {
-    let text = "name: shop\nservices: {a: {image: x, networks: [n], volumes: ['vol:/v']}}\nnetworks: {n: {external: true}}\nvolumes: {vol: {driver: nfs}}\n";
+fn a_network_of_another_project_is_asked_for_by_its_whole_name() {
+    let text = "name: shop\nservices: {a: {image: x, networks: {n: {aliases: [shop-a]}, m: , own: }}}\nnetworks: {n: {external: true, name: edge_front}, m: {external: true}, own: {external: false}}\n";
+    let demands = demand(&stack(text));
+    assert!(demands.all_refused().is_empty(), "{:?}", demands.all_refused());
+    let joined = demands.services["a"].project.networks.iter();
+    let joined: Vec<String> = joined.map(|one| one.network.to_string()).collect();
+    assert_eq!(joined, ["external:m", "external:edge_front", "own"]);
+}
+
+#[test]
+fn volumes_of_others_are_not_touched() {
+    let text = "name: shop\nservices: {a: {image: x, volumes: ['vol:/v']}}\nvolumes: {vol: {driver: nfs}}\n";
     let demands = demand(&stack(text));
     let found: Vec<_> =
         demands.all_refused().iter().map(|one| (one.subject.clone(), one.attribute.clone())).collect();
-    assert_eq!(found, [("network `n`".into(), "external".into()), ("volume `vol`".into(), "driver".into())]);
+    assert_eq!(found, [("volume `vol`".into(), "driver".into())]);
 }
 
 #[test]

@@ -34,11 +34,16 @@ pub struct Up {
 /// The steps from `seen` to `desired`. For a world that is as desired, every step keeps something.
 ///
 /// # Errors
-/// What is there belongs to another folder's project, or is a network with other addresses and nothing is to be made anew; a
-/// volume of others is not there.
+/// A network or volume of others is not there, what is there belongs to another folder's project, or is a network with other
+/// addresses and nothing is to be made anew.
 pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Work, EngineError> {
     refuse_others(desired, seen)?;
-    if let Some(name) = desired.outside.iter().find(|name| !seen.all_volumes.contains(*name)) {
+    if let Some(missing) =
+        desired.external_networks.iter().find(|name| !seen.foreign_networks.contains(*name))
+    {
+        return Err(EngineError::NoExternal(missing.clone()));
+    }
+    if let Some(name) = desired.external_volumes.iter().find(|name| !seen.all_volumes.contains(*name)) {
         return Err(EngineError::NoVolume(name.clone()));
     }
     let mut builder = Builder::new(desired, seen, up, run);

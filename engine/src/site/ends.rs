@@ -109,7 +109,7 @@ impl Site<'_> {
         }
         let journal = held.begin(&run_id()?)?;
         let origin = seen.replicas.first().map(|one| one.member.origin.clone()).unwrap_or_default();
-        let desired = nothing_new(Project { name: project.to_owned(), origin });
+        let desired = Desired::nothing(Project { name: project.to_owned(), origin });
         run(&machine, &desired, &work, &journal, (Options::default(), interrupt), events)?;
         Ok(work.steps.len())
     }
@@ -143,11 +143,4 @@ fn has_values(seen: &Seen, again: &Again, secrets: &SecretSource<'_>) -> Result<
     let members = seen.replicas.iter().map(|one| &one.member);
     let mut given = members.filter(|member| member.secrets && meant(&member.service));
     given.try_for_each(|member| secrets(&member.service).map(drop).map_err(RaiseError::Secret))
-}
-
-/// Nothing is made that was not there.
-fn nothing_new(project: Project) -> Desired {
-    let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
-    let (services, outside) = (BTreeSet::new(), BTreeSet::new());
-    Desired { project, networks, volumes, outside, units, services }
 }

@@ -17,11 +17,14 @@ const NEVER_DEVICES: [&str; 5] = ["/dev/mem", "/dev/kmem", "/dev/port", "/dev/kc
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevicePath(String);
 
-/// A network of a compose project.
+/// How a network or volume is written that is not the project's own.
+const EXTERNAL: &str = "external:";
+
+/// A network of a compose project; `external:NAME` is one of another project, by its whole name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkName(String);
 
-/// A named volume of a compose project by its name there, or one that is not the project's, written `external/NAME`.
+/// A named volume of a compose project by its name there, or one that is not the project's, written `external:NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VolumeName(String);
 
@@ -60,16 +63,20 @@ pub(crate) fn name_of_project(text: &str) -> Result<String, PatternError> {
     }
 }
 
+impl NetworkName {
+    /// The whole name of one that is not the project's own.
+    pub fn external(&self) -> Option<&str> {
+        self.0.strip_prefix(EXTERNAL)
+    }
+}
+
 impl FromStr for NetworkName {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        name_of_project(text).map(Self)
+        name_of_project(text.strip_prefix(EXTERNAL).unwrap_or(text)).map(|_| Self(text.to_owned()))
     }
 }
-
-/// What a volume that is not the project's own begins with. No name inside a project has a slash.
-const EXTERNAL: &str = "external/";
 
 impl VolumeName {
     /// One that is not the project's own, by what its backend calls it.
@@ -147,9 +154,16 @@ mod tests {
     #[test]
     fn the_hosts_own_network_has_no_name() {
         assert!("front".parse::<NetworkName>().is_ok());
-        for text in ["host", "none", "", "a/b", "-a"] {
+        for text in
+            ["host", "none", "", "a/b", "-a", "external:host", "external:", "external:external:a", "a:b"]
+        {
             assert!(text.parse::<NetworkName>().is_err(), "{text}");
         }
+        let external = |text: &str| text.parse::<NetworkName>().unwrap().external().map(str::to_owned);
+        assert_eq!(
+            (external("front"), external("external:edge_front")),
+            (None, Some("edge_front".to_owned()))
+        );
     }
 
     #[test]

@@ -98,10 +98,12 @@ impl Prepared {
     /// What the parent does about networks while the child waits to be let go.
     fn networks(&self) -> impl Iterator<Item = String> {
         self.settings.networks.iter().zip(0_u8..).map(|(wish, number)| {
-            let NetworkWish { project, key, aliases, address } = wish;
+            let NetworkWish { name, aliases, address, .. } = wish;
             let address = address.map_or_else(|| "a free address".to_owned(), |address| address.to_string());
             let names = if aliases.is_empty() { "no name".to_owned() } else { aliases.join(", ") };
-            format!("eth{number} is connected to the network {project}_{key}, with {address} and {names} in /etc/hosts")
+            format!(
+                "eth{number} is connected to the network {name}, with {address} and {names} in /etc/hosts"
+            )
         })
     }
 }

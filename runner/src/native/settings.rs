@@ -97,10 +97,10 @@ pub(crate) struct VolumeFolder {
 /// A network of the project that is joined when the sandbox starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NetworkWish {
-    /// Whose it must be.
-    pub(crate) project: String,
-    /// Its name in the project.
-    pub(crate) key: String,
+    /// Its whole name.
+    pub(crate) name: String,
+    /// Whose it must be; nothing: any project's.
+    pub(crate) project: Option<String>,
     /// By what others there find the sandbox.
     pub(crate) aliases: Vec<String>,
     /// Its address there; nothing: any that is free.

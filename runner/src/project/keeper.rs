@@ -146,7 +146,7 @@ pub(crate) fn enter(runtime: &Path, wishes: &[NetworkWish]) -> Result<(), Projec
     let Some(wish) = wishes.first().filter(|_| Ids::of_this_process() != Ids::Range) else { return Ok(()) };
     let yard = yard(runtime);
     let _lock = yard.lock()?;
-    let (name, _) = yard.of_project(&wish.project, &wish.key)?;
+    let (name, _) = yard.named(wish.project.as_deref(), &wish.name)?;
     let users =
         open(&yard.folder(&name), Kind::User).map_err(|_| ProjectError::NoKeeper(name.to_string()))?;
     // What is mounted for the sandbox is mounted by whoever may do that there.

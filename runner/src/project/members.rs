@@ -180,7 +180,7 @@ fn place(
     wish: &NetworkWish,
     number: u8,
 ) -> Result<(Joined, Link), ProjectError> {
-    let (name, label) = yard.of_project(&wish.project, &wish.key)?;
+    let (name, label) = yard.named(wish.project.as_deref(), &wish.name)?;
     let range = range(&name, &label)?;
     let all = others.iter().flat_map(|other| &other.joined).chain(own);
     let taken: Vec<Ipv4Addr> =

@@ -45,9 +45,11 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
         if let Some(alias) = aliases.iter().find(|alias| alias.eq_ignore_ascii_case(SELF)) {
             return Err(ProjectError::Alias(alias.clone()));
         }
+        let project = service(plan)?.project().to_owned();
+        let own = || format!("{project}_{}", attachment.network);
         Ok(NetworkWish {
-            project: service(plan)?.project().to_owned(),
-            key: attachment.network.to_string(),
+            name: attachment.network.external().map_or_else(own, str::to_owned),
+            project: attachment.network.external().is_none().then(|| project.clone()),
             aliases,
             address: attachment.address,
         })

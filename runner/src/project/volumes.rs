@@ -86,13 +86,9 @@ pub(super) fn remove(yard: &Yard, project: Option<&str>, name: &StockName) -> Re
 
 /// The folder that a service of this project sees.
 pub(super) fn folder_of(yard: &Yard, project: &str, volume: &VolumeName) -> Result<PathBuf, ProjectError> {
-    let name = match volume.external() {
-        Some(name) => {
-            let name = name.parse().map_err(|_| ProjectError::Name(name.to_owned()))?;
-            yard.one(&name)?;
-            name
-        }
-        None => yard.of_project(project, &volume.to_string())?.0,
+    let (name, _) = match volume.external() {
+        Some(name) => yard.named(None, name)?,
+        None => yard.named(Some(project), &format!("{project}_{volume}"))?,
     };
     let data = yard.folder(&name).join(DATA);
     // Links on the way to the data folder are followed here, once; whoever mounts it follows none.

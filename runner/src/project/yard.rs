@@ -129,11 +129,14 @@ impl Yard {
         }
     }
 
-    /// The one that a service of this project may use.
-    pub(super) fn of_project(&self, project: &str, key: &str) -> Result<(StockName, Label), ProjectError> {
-        let name = format!("{project}_{key}");
-        let name: StockName = name.parse().map_err(|_| ProjectError::Name(name))?;
-        let (label, _) = self.one_of(Some(project), &name)?;
+    /// The one of this whole name, of this project where one is named.
+    pub(super) fn named(
+        &self,
+        project: Option<&str>,
+        name: &str,
+    ) -> Result<(StockName, Label), ProjectError> {
+        let name: StockName = name.parse().map_err(|_| ProjectError::Name(name.to_owned()))?;
+        let (label, _) = self.one_of(project, &name)?;
         Ok((name, label))
     }
 

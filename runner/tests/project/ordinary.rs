@@ -81,6 +81,22 @@ fn two_services_talk_by_alias_and_a_third_elsewhere_does_not() {
 }
 
 #[test]
+fn a_network_of_another_project_is_joined_by_its_whole_name_only() {
+    if !is_ordinary("a_network_of_another_project_is_joined_by_its_whole_name_only") {
+        return;
+    }
+    let yard = yard();
+    yard.network("shop", "back");
+    yard.start(&server(&yard));
+    let asks = |network| client(&yard, "edge/proxy", network, &ask("db"));
+    assert_eq!(yard.told(&asks("external:shop_back")), "rows\n");
+    for (network, why) in [("back", "`edge_back`"), ("external:shop_front", "`shop_front`")] {
+        let error = yard.try_start(&asks(network)).unwrap_err();
+        assert!(error.contains("there is no network") && error.contains(why), "{error}");
+    }
+}
+
+#[test]
 fn nothing_of_the_host_and_nothing_outside_answers() {
     if !is_ordinary("nothing_of_the_host_and_nothing_outside_answers") {
         return;

@@ -38,7 +38,9 @@ pub(super) fn networks(asker: &mut Asker<'_>, _: Span, _: &Node) {
         }
         let Some(address) = address(asker, &joined.value) else { continue };
         let Some(aliases) = aliases(asker, joined) else { continue };
-        match joined.value.network.parse() {
+        let own = &joined.value.network;
+        let external = asker.stack.networks.get(own).filter(|network| network.external);
+        match external.map_or_else(|| own.clone(), |one| format!("external:{}", one.name)).parse() {
             Ok(network) => asker.demand.project.networks.push(Attachment { network, aliases, address }),
             Err(error) => {
                 let why = format!("{error}");

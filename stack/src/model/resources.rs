@@ -11,6 +11,8 @@ pub struct Network {
     pub name: String,
     /// Where it stands.
     pub span: Span,
+    /// Whether it is another project's.
+    pub external: bool,
     /// Whether nothing outside is reached from it.
     pub internal: bool,
     /// Ranges of addresses, as written.
@@ -50,6 +52,7 @@ pub(super) fn networks(project: &Project) -> BTreeMap<String, Network> {
         let own = |key: &str, node: &Node| match key {
             "name" | "internal" | "labels" | "attachable" => true,
             "driver" => matches!(node.text(), Some("bridge" | "default")),
+            "external" => matches!(node.value, Value::Bool(_)),
             "enable_ipv4" => matches!(node.value, Value::Bool(true)),
             "ipam" => ipam_is_plain(node),
             _ => false,
@@ -58,6 +61,7 @@ pub(super) fn networks(project: &Project) -> BTreeMap<String, Network> {
         Network {
             name: read::text(node, "name").unwrap_or_else(|| key.name.clone()),
             span: key.span,
+            external: read::is_true(node, "external"),
             internal: read::is_true(node, "internal"),
             subnets: read::items(configs).iter().filter_map(|config| read::text(config, "subnet")).collect(),
             others: unlike(node, own),

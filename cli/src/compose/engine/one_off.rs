@@ -208,8 +208,9 @@ mod tests {
         let wanted = Desired {
             project: Project { name: "shop".to_owned(), origin: "0".to_owned() },
             networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+            external_networks: std::collections::BTreeSet::new(),
             volumes: vec![VolumeUnit { key: "data".to_owned() }],
-            outside: std::collections::BTreeSet::new(),
+            external_volumes: std::collections::BTreeSet::new(),
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),
         };

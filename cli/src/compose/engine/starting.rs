@@ -87,7 +87,7 @@ fn take(
     let interrupt = listen()?;
     let options = Options { patience, wait, ..Options::default() };
     let origin = there.whose.origin.clone().unwrap_or_default();
-    let desired = nothing_new(Project { name: there.name().to_owned(), origin });
+    let desired = Desired::nothing(Project { name: there.name().to_owned(), origin });
     let lines = Lines::new(cli.progress);
     let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
     drop(lines);
@@ -95,12 +95,6 @@ fn take(
         Ok(_) => Ok(Exit::Done),
         Err(error) => Ok(failed(&error, false)),
     }
-}
-
-/// Nothing is made that was not there.
-fn nothing_new(project: Project) -> Desired {
-    let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
-    Desired { project, networks, volumes, outside: BTreeSet::new(), units, services: BTreeSet::new() }
 }
 
 #[cfg(test)]

@@ -86,7 +86,11 @@ static GRANTS: Shape = Shape {
         key("secrets", List(&Table(&SECRET)), "Secrets."),
         key("devices", List(&Text(Grammar::Path)), "Devices."),
         key("linux-caps", List(&Text(Grammar::LinuxCap)), "Linux caps."),
-        key("networks", List(&Text(Grammar::Free)), "Networks of the project; services only."),
+        key(
+            "networks",
+            List(&Text(Grammar::Free)),
+            "Networks of the project, and `external:NAME` for one of another project; services only.",
+        ),
         key(
             "publish",
             List(&Text(Grammar::Publish)),

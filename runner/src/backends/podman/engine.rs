@@ -13,7 +13,6 @@ use super::super::images::engine_id;
 use super::super::place;
 use super::super::project::{self, Names};
 use super::super::script::{Action, Backend, Given, SIGNAL, Script};
-use super::super::stock::Project;
 use super::super::stock::question::Engine;
 use super::super::stock::required::Required;
 use super::super::survey::Absence;
@@ -140,14 +139,14 @@ impl Podman {
         };
         let (owner, given) = (on_host(plan.process.user), Given::of(plan, on_host));
         let networks = project::engine_names(Backend::Podman.name(), plan)?;
-        let project = plan.service.as_ref().map(Project::of).filter(|_| !networks.is_empty());
+        let is_joining = !networks.is_empty();
         Ok(Script {
             backend: Backend::Podman,
             name: name.to_owned(),
             files: [(SECCOMP.to_owned(), profile)].into(),
             given,
             required: Required::of(plan, Engine::Podman(self, runtime), Backend::Podman, owner)?,
-            names: project.map(|project| Names::of(&project, networks, |words| self.call(runtime, words))),
+            names: is_joining.then(|| Names::of(networks, |words| self.call(runtime, words))),
             connect: Vec::new(),
             terminal: plan.process.terminal == Terminal::Own,
             create: None,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::place::{self, REMOVAL};
 use super::super::script::Script;
-use super::super::stock::{PROJECT, Project, StockName};
+use super::super::stock::{PROJECT, StockName};
 use super::super::tool::{Call, ToolError};
 
 /// The file, in a sandbox's folder.
@@ -34,7 +34,7 @@ const PAGE: usize = 4096;
 /// How the file of one sandbox comes about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Names {
-    /// Says which sandboxes of the project run.
+    /// Says which sandboxes of projects run.
     list: Call,
     /// Says where those are, whose names follow.
     inspect: Call,
@@ -62,13 +62,9 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ipv4Addr>, D::Er
 }
 
 impl Names {
-    /// By these questions of podman's; `call` makes one of its words.
-    pub(in super::super) fn of(
-        project: &Project,
-        networks: Vec<StockName>,
-        call: impl Fn(&[&str]) -> Call,
-    ) -> Self {
-        let ours = format!("--filter=label={PROJECT}={project}");
+    /// By these questions of podman's; `call` makes one of its words. Services of several projects may be in one network.
+    pub(in super::super) fn of(networks: Vec<StockName>, call: impl Fn(&[&str]) -> Call) -> Self {
+        let ours = format!("--filter=label={PROJECT}");
         let list = call(&["ps", "--noheading", "--filter=status=running", &ours, "--format={{.Names}}"]);
         let format = "--format=[{{json .ID}},{{json .Name}},{{json .NetworkSettings.Networks}}]";
         Self { list, inspect: call(&["inspect", "--type=container", format, "--"]), networks }
@@ -83,7 +79,7 @@ impl Names {
         file.write_all(&padded(LOOPBACK.to_owned(), 0))
     }
 
-    /// Writes down for this sandbox and all others of the project who is where.
+    /// Writes down for this sandbox and all others of projects who is where.
     pub(in super::super) fn tell(&self, script: &Script) -> Result<(), ToolError> {
         let failed =
             |source| ToolError::Prepare { what: "the names in the project's networks".to_owned(), source };

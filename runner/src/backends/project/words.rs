@@ -36,8 +36,8 @@ pub(in super::super) fn engine_names(
         if matches!(address, Some(IpAddr::V6(_))) {
             return Err(refuse(format!("`{network}` has no IPv6, and an address of it is asked for")));
         }
-        let name = StockName::in_project(&project, network).map_err(|error| refuse(error.to_string()))?;
-        if !seen.insert(network) {
+        let name = StockName::of_network(&project, network).map_err(|error| refuse(error.to_string()))?;
+        if !seen.insert(name.clone()) {
             return Err(refuse(format!("`{network}` is joined twice")));
         }
         names.push(name);

@@ -22,14 +22,23 @@ use super::question::{Engine, Kept, Question};
 use super::read::{self, Form, Found};
 use super::words::{PROJECT, Project, StockName, WordError};
 
-/// A network or volume that must be there, of this project.
+/// Whose a network or volume must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Whose {
+    /// This project's.
+    Project(Project),
+    /// Any project's: a policy grants it by its whole name.
+    AnyProject,
+}
+
+/// A network or volume that must be there, of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Required {
     backend: Backend,
     kept: Kept,
     name: StockName,
-    /// Whose it must be; nothing: anybody's, since the policy grants it by its own name.
-    project: Option<Project>,
+    whose: Whose,
     ask: Action,
     form: Form,
     /// Who gets a volume that belongs to nobody yet: a user of the host.
@@ -47,20 +56,21 @@ impl Required {
         owner: Option<(u32, u32)>,
     ) -> Result<Vec<Self>, WordError> {
         let Some(project) = plan.service.as_ref().map(Project::of) else { return Ok(Vec::new()) };
-        let required = |kept: Kept, name: Result<StockName, WordError>, owner, is_own| {
-            let (name, project) = (name?, Some(project.clone()).filter(|_| is_own));
+        let own = || Whose::Project(project.clone());
+        let required = |kept: Kept, name: Result<StockName, WordError>, whose, owner| {
+            let name = name?;
             let ask = engine.action(&Question::Find(kept, Some(&name)));
             let place = engine.place(&name).filter(|_| kept == Kept::Volumes);
-            Ok(Self { backend, kept, name, project, ask, form: engine.form(), owner, place })
+            Ok(Self { backend, kept, name, whose, ask, form: engine.form(), owner, place })
         };
-        let networks = plan
-            .networks
-            .iter()
-            .map(|one| required(Kept::Networks, StockName::in_project(&project, &one.network), None, true));
+        let networks = plan.networks.iter().map(|one| {
+            let whose = if one.network.external().is_some() { Whose::AnyProject } else { own() };
+            required(Kept::Networks, StockName::of_network(&project, &one.network), whose, None)
+        });
         let volumes = plan.volumes.iter().map(|one| {
             let owner = owner.filter(|_| one.access == VolumeAccess::Write);
-            let is_own = one.volume.external().is_none();
-            required(Kept::Volumes, StockName::of_volume(&project, &one.volume), owner, is_own)
+            let whose = if one.volume.external().is_some() { Whose::AnyProject } else { own() };
+            required(Kept::Volumes, StockName::of_volume(&project, &one.volume), whose, owner)
         });
         networks.chain(volumes).collect()
     }
@@ -77,8 +87,9 @@ impl Required {
         if !found.is_ours(self.kept) {
             return Err(StockError::NotOurs { backend, kind, name });
         }
-        if let Some(project) = &self.project
-            && found.labels.get(PROJECT).map(String::as_str) != Some(project.as_str())
+        let of = found.labels.get(PROJECT).map(String::as_str);
+        if let Whose::Project(project) = &self.whose
+            && of != Some(project.as_str())
         {
             let project = project.to_string();
             return Err(StockError::OtherProject { backend, kind, name, project });
@@ -121,12 +132,12 @@ impl Required {
 
 impl fmt::Display for Required {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, name, project) = (self.kept.kind(), &self.name, &self.project);
-        match project {
-            Some(project) => {
+        let (kind, name) = (self.kept.kind(), &self.name);
+        match &self.whose {
+            Whose::Project(project) => {
                 write!(f, "the {kind} {name} must be there, of the project {project}: {}", self.ask)?;
             }
-            None => write!(f, "the {kind} {name} must be there, of any project or none: {}", self.ask)?,
+            Whose::AnyProject => write!(f, "the {kind} {name} must be there, of any project: {}", self.ask)?,
         }
         if self.place.is_some() {
             f.write_str("; its options must say nosuid, nodev and noexec")?;

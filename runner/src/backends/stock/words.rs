@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use perry_sandbox_policy::VolumeName;
-use perry_sandbox_policy::{PatternError, ServiceName};
+use perry_sandbox_policy::{NetworkName, PatternError, ServiceName, VolumeName};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -105,6 +104,14 @@ impl StockName {
     /// Together they are longer than an engine's name.
     pub fn in_project(project: &Project, key: &impl fmt::Display) -> Result<Self, WordError> {
         format!("{project}_{key}").parse()
+    }
+
+    /// What a network that a service of a project joins is to an engine.
+    ///
+    /// # Errors
+    /// Together they are longer than an engine's name.
+    pub fn of_network(project: &Project, network: &NetworkName) -> Result<Self, WordError> {
+        network.external().map_or_else(|| Self::in_project(project, network), str::parse)
     }
 
     /// What a volume of a plan is to an engine: of the project, or what it is called outside of it.

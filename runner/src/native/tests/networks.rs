@@ -86,7 +86,9 @@ impl Drop for Yard {
 
 fn wish(project: &str, key: &str, names: &[&str]) -> NetworkWish {
     let aliases = names.iter().map(|name| (*name).to_owned()).collect();
-    NetworkWish { project: project.to_owned(), key: key.to_owned(), aliases, address: None }
+    let name = format!("{project}_{key}");
+    let project = Some(project.to_owned());
+    NetworkWish { name, project, aliases, address: None }
 }
 
 fn joins(networks: Vec<NetworkWish>, line: &str) -> Settings {

@@ -209,9 +209,9 @@ fn a_volume_of_another_project_is_seen_where_the_policy_names_it_and_is_never_re
         assert_eq!(said(&shop, "busybox cat /data/row"), "kept\n", "{}", shop.backend);
         // The grant is of that name, not of a volume that the project calls so.
         let policy = std::fs::read_to_string(other.file("policy.toml")).expect("it is there");
-        other.give("policy.toml", &policy.replace("external/", ""));
+        other.give("policy.toml", &policy.replace("external:", ""));
         let denied = other.up(&[]);
-        assert!(denied.code == 3 && denied.stderr.contains(&format!("external/{name}")), "{denied:?}");
+        assert!(denied.code == 3 && denied.stderr.contains(&format!("external:{name}")), "{denied:?}");
         other.write(&volume("nobody_has_this"));
         let missing = other.up(&[]);
         assert!(
