@@ -72,6 +72,7 @@ pub fn desire(
         project: Project { name: graph.name().to_owned(), origin: origin(graph.name()) },
         networks: networks.into_iter().map(|key| NetworkUnit { key, subnet: None }).collect(),
         volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        outside: BTreeSet::new(),
         services: graph.nodes().map(|(name, _)| name.to_owned()).collect(),
         units,
     })

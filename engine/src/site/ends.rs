@@ -148,5 +148,5 @@ fn has_values(seen: &Seen, again: &Again, secrets: &SecretSource<'_>) -> Result<
 /// Nothing is made that was not there.
 fn nothing_new(project: Project) -> Desired {
     let (networks, volumes, units) = (Vec::new(), Vec::new(), Vec::new());
-    Desired { project, networks, volumes, units, services: BTreeSet::new() }
+    Desired { project, networks, volumes, outside: BTreeSet::new(), units, services: BTreeSet::new() }
 }
