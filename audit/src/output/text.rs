@@ -8,7 +8,7 @@ use perry_sandbox_compose::shown;
 
 use super::clean::clean;
 use crate::exposure::TargetExposure;
-use crate::finding::{Finding, Safety};
+use crate::finding::{Finding, Fix, Safety};
 use crate::grade::{Grade, Severity};
 use crate::place::{FileId, Place, Texts};
 use crate::report::Report;
@@ -87,19 +87,25 @@ impl<'a> Shown<'a> {
         let mut groups = Vec::new();
         match fix {
             Some(fix) => {
-                let title = match fix.safety {
-                    Safety::Safe => format!("{}: `--fix --write`", fix.title),
-                    Safety::Unsafe(breaks) => {
-                        format!("{}: `--fix --write --unsafe-fixes`; {breaks}", fix.title)
-                    }
-                };
                 let patches = self.patches(&fix.edits);
                 groups.push(group);
-                groups.push(Group::with_title(Level::HELP.secondary_title(title)).elements(patches));
+                groups.push(Group::with_title(Level::HELP.secondary_title(self.offer(fix))).elements(patches));
             }
             None => groups.push(group.element(Level::HELP.message(clean(&first.help)))),
         }
         groups
+    }
+
+    /// What a fix does, how it is applied where there is a file to write, and what it can break.
+    fn offer(&self, fix: &Fix) -> String {
+        let in_a_file = fix.edits.iter().any(|edit| self.texts.path(edit.place.file).is_some());
+        let (flags, breaks) = match fix.safety {
+            Safety::Safe => ("--fix --write", None),
+            Safety::Unsafe(breaks) => ("--fix --write --unsafe-fixes", Some(breaks)),
+        };
+        let how = if in_a_file { format!(": `{flags}`") } else { String::new() };
+        let breaks = breaks.map(|breaks| format!("; {breaks}")).unwrap_or_default();
+        format!("{}{how}{breaks}", fix.title)
     }
 
     fn source(&self, file: FileId) -> &'a str {

@@ -5,7 +5,7 @@ import { Access, Cancellable, PolicyText, RunResult, Secrets, Signer } from "../
 
 /** Which wall must stand around a node. Made by {@link runtime}. */
 export interface Runtime {
-  /** `auto` leaves it to the policy; of all others the plan must have exactly that, or the graph is refused. */
+  /** `auto` leaves it to the policy; for all others the plan must have that wall or a stronger one, or the graph is refused. */
   type: "auto" | "oci" | "gvisor" | "microvm" | "wasm";
 }
 
