@@ -8,7 +8,7 @@ use crate::list;
 use crate::origin;
 use crate::output::{self, Failure};
 use crate::pinned;
-use crate::redact::redact;
+use crate::redact::is_secret;
 
 /// Reads a project and prints what was asked for.
 pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
     }
     if args.no_interpolate && (whole || args.part.services) {
         output::warnings(&loaded.warnings, &loaded.sources);
-        return if whole { raw(&loaded, args) } else { list::raw_services(&loaded) };
+        return if whole { raw(loaded, args) } else { list::raw_services(&loaded) };
     }
     let project = project(cli, args, loaded, &request)?;
     if whole { print(project, args) } else { list::print(&project, &args.part) }
@@ -81,8 +81,8 @@ fn print(mut project: Project, args: &ConfigArgs) -> Result<(), Failure> {
         project.check_container_names()?;
     }
     let yaml = args.format != Some(Format::Json);
-    if args.redact || (yaml && args.output.is_none() && output::is_terminal() && !args.reveal) {
-        redact(&mut project);
+    if hides(args) {
+        project.hide_variables(is_secret);
     }
     if args.resolve_image_digests || args.lock_image_digests {
         pinned::pin(&mut project)?;
@@ -94,10 +94,19 @@ fn print(mut project: Project, args: &ConfigArgs) -> Result<(), Failure> {
     write(&text, args)
 }
 
-fn raw(loaded: &Loaded, args: &ConfigArgs) -> Result<(), Failure> {
+fn raw(mut loaded: Loaded, args: &ConfigArgs) -> Result<(), Failure> {
     let yaml = args.format != Some(Format::Json);
+    if hides(args) {
+        loaded.hide_variables(is_secret);
+    }
     let text = if yaml { loaded.to_yaml() } else { loaded.to_json()? };
     write(&text, args)
+}
+
+/// Whether values that look secret are not shown: where a person reads, or asks for that.
+fn hides(args: &ConfigArgs) -> bool {
+    let yaml = args.format != Some(Format::Json);
+    args.redact || (yaml && args.output.is_none() && output::is_terminal() && !args.reveal)
 }
 
 fn write(text: &str, args: &ConfigArgs) -> Result<(), Failure> {

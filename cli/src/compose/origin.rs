@@ -31,7 +31,7 @@ pub(crate) fn explain(loaded: &Loaded, request: &Request, name: &str, reveal: bo
     lines.extend(places.next().map(|place| format!("  from    {place}")));
     lines.extend(places.map(|place| format!("  hidden  {place}")));
     let mut uses = Vec::new();
-    collect(&loaded.model, (name, &loaded.sources), &mut Vec::new(), &mut uses);
+    collect(&loaded.model, (name, &loaded.sources, reveal), &mut Vec::new(), &mut uses);
     if uses.is_empty() {
         uses.push("  no file names it".to_owned());
     }
@@ -54,20 +54,28 @@ fn lines_of(text: &str, name: &str) -> Vec<usize> {
 /// Every text that names the variable, with its place and the path to it.
 fn collect<'a>(
     node: &'a Node,
-    (name, sources): (&str, &Sources),
+    (name, sources, reveal): (&str, &Sources, bool),
     path: &mut Vec<&'a str>,
     uses: &mut Vec<String>,
 ) {
     match &node.value {
         Value::Text(text) if variables(node).contains_key(name) => {
             let place = sources.place(node.span).unwrap_or_else(|| "a file".to_owned());
-            uses.push(format!("  used    {place}  {}: {text}", path.join(".")));
+            let line = format!("  used    {place}  {}", path.join("."));
+            // A default is the value where nothing sets the variable.
+            let hides = !reveal
+                && (path.iter().copied().any(is_secret) || variables(node).keys().any(|one| is_secret(one)));
+            uses.push(if hides { line } else { format!("{line}: {text}") });
         }
-        Value::Sequence(items) => items.iter().for_each(|item| collect(item, (name, sources), path, uses)),
+        Value::Sequence(items) => {
+            for item in items {
+                collect(item, (name, sources, reveal), path, uses);
+            }
+        }
         Value::Mapping(entries) => {
             for (key, value) in entries.iter() {
                 path.push(&key.name);
-                collect(value, (name, sources), path, uses);
+                collect(value, (name, sources, reveal), path, uses);
                 path.pop();
             }
         }

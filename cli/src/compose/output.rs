@@ -176,7 +176,7 @@ pub(crate) fn warnings(warnings: &[Warning], sources: &Sources) {
     for warning in warnings {
         let place = warning.span.and_then(|span| sources.place(span));
         let place = place.map_or_else(String::new, |place| format!("{place}: "));
-        complain(&format!("warning: {place}{}", warning.message));
+        note(&format!("warning: {place}{}", warning.message));
     }
 }
 
@@ -185,7 +185,8 @@ pub(crate) fn error(failure: &Failure) {
     if let Failure::Problems(found) = failure {
         problems(found);
     } else {
-        complain(&format!("error: {failure}"));
+        // What fails may be named by an image or by a program in a sandbox.
+        note(&format!("error: {failure}"));
     }
 }
 

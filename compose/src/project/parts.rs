@@ -5,8 +5,12 @@ use sha2::{Digest as _, Sha256};
 use super::Project;
 use super::build::sorted;
 use crate::config::{NoJsonForm, compact_json};
+use crate::load::Loaded;
 use crate::model::{Kind, SERVICE};
 use crate::node::{Mapping, Node};
+
+/// What is put for a value that is not shown.
+const HIDDEN: &str = "********";
 
 impl Project {
     /// The names in a section, in order.
@@ -69,14 +73,33 @@ impl Project {
 
     /// Puts stars for the values of the variables of which `secret` says so.
     pub fn hide_variables(&mut self, secret: impl Fn(&str) -> bool) {
-        for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {
-            for place in [&["environment"][..], &["build", "args"]] {
-                let found = place.iter().try_fold(&mut *service, |node, key| node.get_mut(key));
-                for (key, value) in found.and_then(Node::mapping_mut).into_iter().flat_map(Mapping::iter_mut)
-                {
-                    if !value.is_null() && secret(&key.name) {
-                        *value = value.text_here("********");
-                    }
+        hide_variables(&mut self.model, &secret);
+    }
+}
+
+impl Loaded {
+    /// Puts stars for the values of the variables of which `secret` says so.
+    pub fn hide_variables(&mut self, secret: impl Fn(&str) -> bool) {
+        hide_variables(&mut self.model, &secret);
+    }
+}
+
+fn hide_variables(model: &mut Node, secret: &impl Fn(&str) -> bool) {
+    let services = model.get_mut("services").and_then(Node::mapping_mut);
+    for (_, service) in services.into_iter().flat_map(Mapping::iter_mut) {
+        for place in [&["environment"][..], &["build", "args"]] {
+            let Some(found) = place.iter().try_fold(&mut *service, |node, key| node.get_mut(key)) else {
+                continue;
+            };
+            for (key, value) in found.mapping_mut().into_iter().flat_map(Mapping::iter_mut) {
+                if !value.is_null() && secret(&key.name) {
+                    *value = value.text_here(HIDDEN);
+                }
+            }
+            for item in found.sequence_mut().into_iter().flatten() {
+                let Some((key, _)) = item.text().and_then(|text| text.split_once('=')) else { continue };
+                if secret(key) {
+                    *item = item.text_here(format!("{key}={HIDDEN}"));
                 }
             }
         }

@@ -109,8 +109,15 @@ fn image_of(
         }
         (Some(Built::Denied(reasons)), None) => Err(Judgement::Denied(reasons.clone())),
         (Some(Built::Denied(_)) | None, Some(written)) => {
-            let locked = desks.lock.and_then(|lock| lock.pinned(written));
-            Ok((locked.unwrap_or_else(|| written.to_owned()), None))
+            let Some(lock) = desks.lock else { return Ok((written.to_owned(), None)) };
+            // SECURITY: whoever may change the files only must not get another image run than those that were locked.
+            if !lock.images.contains_key(written) {
+                let why = format!(
+                    "`perry-compose.lock` does not have `{written}`, and no others are run: if it is meant, write it down by `perry-compose lock`"
+                );
+                return Err(Judgement::NotVerified(why));
+            }
+            Ok((lock.pinned(written).unwrap_or_else(|| written.to_owned()), None))
         }
         (None, None) => Err(Judgement::Failed(Class::NotFound, "it has no image".to_owned())),
     }

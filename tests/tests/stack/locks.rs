@@ -47,13 +47,19 @@ fn an_image_that_is_not_signed_by_whom_the_lock_names_is_not_run() {
 }
 
 #[test]
-fn an_image_that_the_lock_lacks_is_told() {
+fn an_image_that_the_lock_lacks_is_not_run() {
     let home = home(ALONE);
     extend_policy(&home);
     compose(&home, &["lock", "--policy", "good.toml"]);
     home.give("compose.yaml", ALONE.replace("hello/image", "hello/../hello/image").as_bytes());
-    let plan = compose(&home, &["plan", "--policy", "good.toml"]);
-    assert!(plan.stderr.contains("the lock does not cover `oci:examples/hello/../hello/image`"), "{plan:?}");
+    for command in [&["plan"][..], &["up", "-d"]] {
+        let ran = compose(&home, &[command, &["--policy", "good.toml"]].concat());
+        let told = ran.stdout.clone() + &ran.stderr;
+        assert!(
+            ran.code == 4 && told.contains("does not have `oci:examples/hello/../hello/image`"),
+            "{ran:?}"
+        );
+    }
 }
 
 #[test]

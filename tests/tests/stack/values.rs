@@ -17,12 +17,32 @@ fn a_variables_value_is_told_with_where_it_comes_from_and_goes() {
     assert!(secret.stdout.starts_with("API_TOKEN = ********\n"), "{secret:?}");
     let shown = compose(&home, &["config", "--explain", "API_TOKEN", "--reveal"]);
     assert!(shown.stdout.starts_with("API_TOKEN = hidden-value\n"), "{shown:?}");
+    home.give(
+        "compose.yaml",
+        b"services: {web: {image: a, environment: {URL: 'db://${API_TOKEN:-in-the-file}@db'}}}\n",
+    );
+    let used = compose(&home, &["config", "--explain", "API_TOKEN"]);
+    assert!(
+        used.stdout.contains("services.web.environment.URL\n") && !used.stdout.contains("in-the-file"),
+        "{used:?}"
+    );
     let none = compose(&home, &["config", "--explain", "NONE"]);
     assert_eq!(none.stdout, "NONE is not set\n  no file names it\n");
     let mut given = home.other_command(&perry_sandbox_testkit::compose_program());
     let given = given.args(["config", "--explain", "TAG"]).env("TAG", "v4").output().expect("it starts");
     let given = String::from_utf8_lossy(&given.stdout).into_owned();
     assert!(given.starts_with("TAG = v4\n  from    the environment of this command\n"), "{given}");
+}
+
+#[test]
+fn secrets_are_hidden_before_variables_are_put_in_too() {
+    let home = home(
+        "services: {web: {image: a, environment: [DB_PASSWORD=written, MODE=fast], build: {context: ., args: {API_TOKEN: given}}}}\n",
+    );
+    let shown = |flags: &[&str]| compose(&home, &[&["config", "--no-interpolate"], flags].concat()).stdout;
+    let hidden = shown(&["--redact"]);
+    assert!(hidden.contains("fast") && !hidden.contains("written") && !hidden.contains("given"), "{hidden}");
+    assert!(shown(&[]).contains("written"), "nobody reads a pipe on a screen");
 }
 
 #[test]

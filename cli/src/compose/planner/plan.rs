@@ -21,10 +21,6 @@ pub(crate) fn plan(cli: &Cli, args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(problems) = question.demands.problems(&question.stack) {
         output::problems(&problems);
     }
-    let missing = not_locked(&question, lock.as_ref());
-    for image in &missing {
-        output::note(&format!("warning: the lock does not cover `{image}`: run `perry-compose lock`"));
-    }
     let policy = loaded.as_ref().map(|loaded| loaded.policy.as_ref());
     if args.suggest_policy {
         match suggest(policy, &question.demands, &judged) {
@@ -35,7 +31,7 @@ pub(crate) fn plan(cli: &Cli, args: &PlanArgs) -> Result<Exit, Failure> {
     }
     let made = make_plan(&question.stack, &question.demands, &question.order, &images(&judged));
     if args.json {
-        let report = report(&question, &made, &judged, &missing);
+        let report = report(&question, &made, &judged, &not_locked(&question, lock.as_ref()));
         output::lines([format!("{report:#}")])?;
     } else {
         let text = format!("{made}\n{}", verdicts(&question.demands, &judged));
