@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 
+use nix::fcntl::OFlag;
 use perry_sandbox_runner::{Secret, Secrets};
 
 use crate::model::{Stack, ValueSource};
@@ -23,8 +25,7 @@ pub fn secrets_of(
         let name = source.parse().map_err(|error| format!("{error}"))?;
         let value = match stack.secrets.get(source) {
             Some(ValueSource::File(path)) => {
-                let file =
-                    File::open(path).map_err(|error| format!("the secret `{source}`: `{path}`: {error}"))?;
+                let file = open(path).map_err(|why| format!("the secret `{source}`: `{path}`: {why}"))?;
                 Secret::read(&name, file)
             }
             Some(ValueSource::Variable(variable)) => {
@@ -43,4 +44,13 @@ pub fn secrets_of(
         secrets.insert(name, value).map_err(|error| error.to_string())?;
     }
     Ok(secrets)
+}
+
+/// Opens a file, and nothing that is waited for, such as a pipe that nobody writes to.
+fn open(path: &str) -> Result<File, String> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let opened = File::options().read(true).custom_flags(flags.bits()).open(path);
+    let file = opened.map_err(|error| error.to_string())?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    if metadata.is_file() { Ok(file) } else { Err("it is no file".to_owned()) }
 }

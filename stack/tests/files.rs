@@ -1,11 +1,12 @@
 //! Secrets and configs: where they are wanted, and which are refused.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use perry_sandbox_policy::{ConfigContent, FileSource, WantedFile};
-use perry_sandbox_stack::{Demands, Host, Stack, demand};
+use perry_sandbox_stack::{Demands, Host, Stack, demand, secrets_of};
 
 use crate::support::{REPOSITORY, stack};
 
@@ -105,6 +106,7 @@ fn a_config_is_of_the_projects_own_folder_and_has_an_end() {
     symlink(outside.path().join("key"), folder.path().join("link")).unwrap();
     fs::write(folder.path().join("long"), vec![b'x'; ConfigContent::MOST_BYTES + 1]).unwrap();
     fs::write(folder.path().join("good"), [0, 255]).unwrap();
+    nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let of = |path: &Path| {
         let sources = format!("configs: {{site: {{file: {}}}}}\n", path.display());
         demands(folder.path(), "configs: [site]", &sources)
@@ -117,10 +119,27 @@ fn a_config_is_of_the_projects_own_folder_and_has_an_end() {
         (folder.path().join("long"), "512 KiB together"),
         (folder.path().join("none"), "No such file"),
         (folder.path().to_owned(), "is no file"),
+        (folder.path().join("pipe"), "is no file"),
         ("/dev/zero".into(), "is outside of the project's folder"),
     ] {
         let demands = of(&path);
         let refused = demands.all_refused();
         assert!(refused.len() == 1 && refused[0].why.contains(why), "{}: {refused:?}", path.display());
+    }
+}
+
+#[test]
+fn a_secret_is_read_from_a_file_and_a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("good"), "value").unwrap();
+    nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let read = |name: &str| {
+        let sources = format!("secrets: {{token: {{file: {}}}}}\n", folder.path().join(name).display());
+        secrets_of(&project("secrets: [token]", &sources), &BTreeMap::new(), "web")
+    };
+    assert!(read("good").is_ok());
+    for (name, why) in [("pipe", "is no file"), (".", "is no file"), ("none", "No such file")] {
+        let error = read(name).unwrap_err();
+        assert!(error.contains("the secret `token`") && error.contains(why), "{error}");
     }
 }

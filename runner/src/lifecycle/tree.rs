@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::fd::AsRawFd as _;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::control::descriptor_of;
-use crate::native::{Process, signal_by_pidfd};
+use crate::native::{Process, open_pidfd, signal_by_pidfd, with_memory};
 
 /// How often it is looked whether all have stopped: one may have made another meanwhile.
 const ROUNDS: usize = 200;
@@ -55,7 +55,7 @@ pub(super) fn thaw(tops: &dyn Fn() -> Vec<i32>) -> Result<(), String> {
 pub(super) fn measure(tops: &[i32]) -> Load {
     let mut load = Load { processes: 0, memory: 0, cpu: Duration::ZERO };
     for pid in tree(tops) {
-        let Some(ticks) = stat(pid).and_then(|fields| ticks(&fields)) else { continue };
+        let Some(ticks) = stat(format!("/proc/{pid}")).and_then(|fields| ticks(&fields)) else { continue };
         load.processes = load.processes.saturating_add(1);
         // The kernel tells a hundred of them a second, whatever it counts by itself.
         load.cpu = load.cpu.saturating_add(Duration::from_millis(ticks.saturating_mul(10)));
@@ -69,8 +69,12 @@ fn signal(pids: &[u32], tops: &dyn Fn() -> Vec<i32>, signal: i32) -> Result<(), 
     let mut open = Vec::new();
     for pid in pids {
         let Some(process) = Process::of(*pid) else { continue };
-        if let Some(descriptor) = descriptor_of(process).map_err(|error| failed(&error))? {
-            open.push((*pid, descriptor));
+        match open_pidfd(*pid) {
+            // One whose main thread has ended looks dead and is not: that the number is still its own is enough.
+            Ok(descriptor) if process.exists() => open.push((*pid, descriptor)),
+            Ok(_) => {}
+            Err(errno) if errno.0 == libc::ESRCH => {}
+            Err(errno) => return Err(failed(&errno)),
         }
     }
     // SECURITY: only now is it seen whose they are. A number that was another's is not among them.
@@ -106,20 +110,36 @@ fn tree(tops: &[i32]) -> BTreeSet<u32> {
 fn parents() -> BTreeMap<u32, u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter_map(|pid| Some((pid, stat(pid)?.get(1)?.parse().ok()?))).collect()
+    pids.filter_map(|pid| Some((pid, stat(format!("/proc/{pid}"))?.get(1)?.parse().ok()?))).collect()
 }
 
 /// What stands behind the program's name, which may hold anything.
-fn stat(pid: u32) -> Option<Vec<String>> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+fn stat(folder: impl AsRef<Path>) -> Option<Vec<String>> {
+    let text = fs::read(folder.as_ref().join("stat")).ok()?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let (_, fields) = text.rsplit_once(')')?;
     Some(fields.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
 /// One that is dead or gone needs no stopping.
+///
+/// SECURITY: all threads are asked, for the main one may have ended before the others: the process looks dead then.
 fn is_stopped(pid: u32) -> bool {
-    stat(pid).is_none_or(|fields| fields.first().is_none_or(|state| "TtZX".contains(state.as_str())))
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    let states = tasks.flatten().map(|task| stat(task.path())?.into_iter().next());
+    // A thread that has gone meanwhile may have made another that was not listed.
+    let Some(states) = states.collect::<Option<Vec<_>>>() else { return false };
+    // One that waits in the kernel, for the child it has made with vfork say, which is stopped, stops before it runs again.
+    let is_told = states.iter().any(|state| state == "T") || awaits_stop(pid);
+    states.iter().all(|state| "TtZX".contains(state.as_str()) || state == "D" && is_told)
+}
+
+/// Whether SIGSTOP was sent to it and no thread has taken it yet.
+fn awaits_stop(pid: u32) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pending = text.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let pending = pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    pending & (1 << (libc::SIGSTOP - 1)) != 0
 }
 
 /// Processor time of a process, its own and the kernel's for it.
@@ -129,7 +149,8 @@ fn ticks(fields: &[String]) -> Option<u64> {
 }
 
 fn memory(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let shown = i32::try_from(pid).ok().and_then(with_memory);
+    let text = shown.map(|(_, status)| status).unwrap_or_default();
     let of = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim_start_matches(':').split_ascii_whitespace().next()?.parse::<u64>().ok()
@@ -140,7 +161,7 @@ fn memory(pid: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Child, Command};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
 
@@ -182,6 +203,64 @@ mod tests {
         assert_eq!(tree(&family.tops()), before, "nothing is made meanwhile");
         thaw(&|| family.tops()).unwrap();
         assert!(before.iter().any(|pid| !is_stopped(*pid)));
+    }
+
+    /// A program of Python's, once it is as wanted.
+    fn python(program: &str, is_so: impl Fn(&Family) -> bool) -> Option<Family> {
+        let mut command = Command::new("python3");
+        let Ok(child) = command.args(["-c", program]).stderr(Stdio::null()).spawn() else {
+            perry_sandbox_testkit::skip("no python3");
+            return None;
+        };
+        let family = Family(child);
+        let in_time = (0..2000).any(|_| {
+            thread::sleep(PAUSE);
+            is_so(&family)
+        });
+        assert!(in_time, "it has not come so far");
+        Some(family)
+    }
+
+    fn states(pid: u32) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        tasks.filter_map(|task| stat(task.path())?.into_iter().next()).collect()
+    }
+
+    #[test]
+    fn one_whose_main_thread_has_ended_is_stopped_and_measured() {
+        let program = format!(
+            "import ctypes, threading, time\nkept = b'x' * (48 << 20)\n\
+             threading.Thread(target=lambda: [time.sleep(0.001) for _ in range(100000)]).start()\n\
+             ctypes.CDLL(None).syscall({}, 0)",
+            libc::SYS_exit
+        );
+        let ended = |family: &Family| {
+            let states = states(family.0.id());
+            states.len() > 1 && states.first().is_some_and(|state| state == "Z")
+        };
+        let Some(family) = python(&program, ended) else { return };
+        assert!(!is_stopped(family.0.id()));
+        assert!(measure(&family.tops()).memory > 48 << 20);
+        freeze(&|| family.tops()).unwrap();
+        assert_eq!(states(family.0.id()), ["Z", "T"]);
+        thaw(&|| family.tops()).unwrap();
+        assert!(!is_stopped(family.0.id()));
+    }
+
+    #[test]
+    fn one_that_waits_for_a_stopped_child_does_not_keep_it_from_being_stopped() {
+        let program = format!(
+            "import ctypes, time\nctypes.CDLL(None).syscall({}, {}, 0, 0, 0, 0)\ntime.sleep(100)",
+            libc::SYS_clone,
+            libc::CLONE_VFORK | libc::SIGCHLD
+        );
+        let Some(family) = python(&program, |family| states(family.0.id()) == ["D"]) else { return };
+        assert!(!is_stopped(family.0.id()), "nobody has told it to");
+        freeze(&|| family.tops()).unwrap();
+        let own = tree(&family.tops());
+        assert!(own.len() == 2 && own.iter().all(|pid| is_stopped(*pid)));
+        thaw(&|| family.tops()).unwrap();
+        assert!(own.iter().all(|pid| !is_stopped(*pid)));
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn children(pid: i32) -> Vec<i32> {
 
 /// Where in /proc the memory of a process is shown, and its status there. The main thread may have ended before the
 /// others: it then shows none, and the others show the memory of all.
-fn with_memory(pid: i32) -> Option<(PathBuf, String)> {
+pub(crate) fn with_memory(pid: i32) -> Option<(PathBuf, String)> {
     folders(pid).find_map(|folder| {
         let status = fs::read_to_string(folder.join("status")).ok()?;
         kilobytes(&status, "VmRSS:").map(|_| (folder, status))

@@ -62,6 +62,7 @@ pub(crate) use launcher::{tell_exited, tell_refused, tell_started};
 pub(crate) use live::{check_owner, reap};
 #[cfg(feature = "measure")]
 pub use measure::time_of_steps;
+pub(crate) use memory::with_memory;
 pub(crate) use message::{is_ours, receive, send};
 pub(crate) use observer::Observer;
 pub(crate) use plan::{bounds, settings, settings_of};

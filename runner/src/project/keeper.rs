@@ -27,6 +27,8 @@ use crate::native::{
 const KEEPER: &str = "keeper.json";
 /// How long its start may take, on a machine that is busy, and its end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a keeper looks whether anybody could still find it.
+const LOOK: Duration = Duration::from_secs(10);
 const READY: &[u8] = b"ready";
 
 /// The namespaces of a keeper.
@@ -84,8 +86,20 @@ pub(crate) fn keep(control: &UnixStream) -> io::Result<()> {
     furnish()?;
     drop(given);
     (&*control).write_all(READY)?;
-    loop {
-        nix::unistd::pause();
+    // Only now: until here whoever makes it holds the lock, and waits.
+    stay(&folder, own, LOOK);
+    Ok(())
+}
+
+/// Returns when its file is gone or another's: nobody would find this process then, and so nobody would end it.
+fn stay(folder: &Path, own: Process, look: Duration) {
+    let is_left = || match keeper(folder) {
+        Ok(named) => named != own,
+        // What cannot be read just now may be there.
+        Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    };
+    while !is_left() {
+        thread::sleep(look);
     }
 }
 
@@ -152,4 +166,36 @@ pub(crate) fn enter(runtime: &Path, wishes: &[NetworkWish]) -> Result<(), Projec
     // What is mounted for the sandbox is mounted by whoever may do that there.
     let entered = setns(users, CloneFlags::CLONE_NEWUSER).and_then(|()| unshare(CloneFlags::CLONE_NEWNS));
     entered.map_err(|errno| ProjectError::Kernel { name: name.to_string(), why: errno.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keeper_stays_as_long_as_its_file_names_it() {
+        let own = Process::of(std::process::id()).unwrap();
+        let write = |folder: &Path, process: &Process| {
+            fs::write(folder.join(KEEPER), serde_json::to_vec(process).unwrap()).unwrap();
+        };
+        for how in ["gone", "another's"] {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join("network");
+            fs::create_dir(&folder).unwrap();
+            write(&folder, &own);
+            let kept = folder.clone();
+            let keeping = thread::spawn(move || stay(&kept, own, Duration::from_millis(1)));
+            thread::sleep(Duration::from_millis(50));
+            assert!(!keeping.is_finished(), "{how}");
+            match how {
+                "gone" => fs::remove_dir_all(&folder).unwrap(),
+                _ => write(&folder, &Process { start: own.start + 1, ..own }),
+            }
+            let in_time = (0..1000).any(|_| {
+                thread::sleep(Duration::from_millis(5));
+                keeping.is_finished()
+            });
+            assert!(in_time, "{how}");
+        }
+    }
 }

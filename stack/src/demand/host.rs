@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::Mode;
 use perry_sandbox_pipeline::{SourceError, look_at_source};
 use perry_sandbox_policy::{ConfigContent, FileSource, WantedFile};
 
@@ -96,15 +98,16 @@ fn content(source: Option<&ValueSource>, host: Host<'_>) -> Result<ConfigContent
 /// SECURITY: no policy grants a config, since it is as much the project's as the file that names it. A file from elsewhere is
 /// not: it would be read with the rights of whoever brings the project up.
 fn of_project(path: &str, folder: &str) -> Result<Vec<u8>, String> {
-    let failed = |error: std::io::Error| format!("{path}: {error}");
+    let failed = |error: io::Error| format!("{path}: {error}");
     let real = fs::canonicalize(path).map_err(failed)?;
-    if !real.starts_with(fs::canonicalize(Path::new(folder)).map_err(failed)?) {
+    let folder = fs::canonicalize(folder).map_err(failed)?;
+    let Ok(inside) = real.strip_prefix(&folder) else {
         return Err(format!(
             "{} is outside of the project's folder, and no policy grants what is in a config; copy it there, make it a secret, or mount it",
             real.display()
         ));
-    }
-    let file = File::open(&real).map_err(failed)?;
+    };
+    let file = open_beneath(&folder, inside).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(format!("{path} is no file"));
     }
@@ -112,4 +115,35 @@ fn of_project(path: &str, folder: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// SECURITY: a link that has come into the path since it was looked at does not lead out of the folder, and a pipe under the
+/// name is not waited for.
+fn open_beneath(folder: &Path, inside: &Path) -> io::Result<File> {
+    let folder = open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
+    let how = OpenHow::new()
+        .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH);
+    Ok(openat2(folder, inside, how)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_comes_after_the_look_leads_nowhere() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(outside.path().join("key"), "of the caller").unwrap();
+        fs::write(folder.path().join("file"), "of the project").unwrap();
+        symlink(outside.path().join("key"), folder.path().join("link")).unwrap();
+        symlink(outside.path(), folder.path().join("folder")).unwrap();
+        assert!(open_beneath(folder.path(), Path::new("file")).is_ok());
+        for path in ["link", "folder/key"] {
+            assert!(open_beneath(folder.path(), Path::new(path)).is_err(), "{path}");
+        }
+    }
 }

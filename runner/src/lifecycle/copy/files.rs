@@ -16,11 +16,13 @@ pub struct CopyBounds {
     pub entries: u64,
     /// Folders in folders.
     pub depth: u32,
+    /// Bytes of all files as they are read: one with holes counts as if it had none, one with several names once for each.
+    pub bytes: u64,
 }
 
 impl Default for CopyBounds {
     fn default() -> Self {
-        Self { entries: 1_000_000, depth: 100 }
+        Self { entries: 1_000_000, depth: 100, bytes: 64 << 30 }
     }
 }
 
@@ -236,7 +238,29 @@ mod tests {
         let few = CopyBounds { entries: 10, ..CopyBounds::default() };
         let many = world.files.copy_out(Path::new("/many"), &world.outside("many"), few);
         assert!(matches!(many, Err(CopyError::TooMuch { .. })));
-        let left = fs::read_dir(world.outside("many")).unwrap();
-        assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with(".perry")));
+        assert_eq!(fs::read_dir(world.outside("many")).unwrap().count(), 0, "seen before one is copied");
+    }
+
+    #[test]
+    fn holes_and_hard_links_count_as_the_bytes_that_they_become() {
+        let world = World::new();
+        fs::create_dir(world.inside("tmp/a")).unwrap();
+        let file = File::create(world.inside("tmp/a/1")).unwrap();
+        file.set_len(1 << 20).unwrap();
+        for name in ["2", "3"] {
+            fs::hard_link(world.inside("tmp/a/1"), world.inside("tmp/a").join(name)).unwrap();
+        }
+        let copied = |bytes, to| {
+            let bounds = CopyBounds { bytes, ..CopyBounds::default() };
+            world.files.copy_out(Path::new("/tmp/a"), &world.outside(to), bounds)
+        };
+        copied(3 << 20, "all").unwrap();
+        assert!(matches!(copied((3 << 20) - 1, "less"), Err(CopyError::TooMuch { .. })));
+        let names = fs::read_dir(world.outside("less")).unwrap().flatten().map(|entry| entry.file_name());
+        let names: Vec<_> = names.collect();
+        assert!(names.len() == 2 && names.iter().all(|name| name.len() == 1), "{names:?}");
+        file.set_len(1 << 40).unwrap();
+        let vast = world.out("/tmp/a/1", "vast");
+        assert!(matches!(vast, Err(CopyError::TooMuch { .. })) && !world.outside("vast").exists());
     }
 }

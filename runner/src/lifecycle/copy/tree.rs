@@ -31,10 +31,11 @@ impl Node {
         Ok(Self { file, metadata, path })
     }
 
-    /// Its entries. The kernel gives single names.
-    fn entries(&self) -> Result<Vec<OsString>, CopyError> {
+    /// Its entries, of which one more than these is read at most. The kernel gives single names.
+    fn entries(&self, most: u64) -> Result<Vec<OsString>, CopyError> {
         let failed = || CopyError::io("list", &self.path);
         let entries = std::fs::read_dir(self.by_descriptor()).map_err(|error| failed()(error))?;
+        let entries = entries.take(usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1));
         entries.map(|entry| Ok(entry.map_err(|error: io::Error| failed()(error))?.file_name())).collect()
     }
 
@@ -51,6 +52,10 @@ impl Node {
         let mut options = File::options();
         options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC);
         options.open(self.by_descriptor()).map_err(CopyError::io("read", &self.path))
+    }
+
+    fn too_much(&self, what: &'static str) -> CopyError {
+        CopyError::TooMuch { path: self.path.clone(), what }
     }
 
     fn by_descriptor(&self) -> String {
@@ -94,15 +99,14 @@ impl Place {
 
 /// What is left of the bounds of one copy.
 pub(super) struct Copy {
-    bounds: CopyBounds,
-    entries: u64,
+    left: CopyBounds,
     /// Names that are taken for a moment.
     temporary: u64,
 }
 
 impl Copy {
     pub(super) const fn within(bounds: CopyBounds) -> Self {
-        Self { entries: bounds.entries, bounds, temporary: 0 }
+        Self { left: bounds, temporary: 0 }
     }
 
     /// Copies something to this name.
@@ -113,10 +117,19 @@ impl Copy {
         name: &OsStr,
         depth: u32,
     ) -> Result<(), CopyError> {
-        let much = |what| CopyError::TooMuch { path: from.path.clone(), what };
-        self.entries = self.entries.checked_sub(1).ok_or_else(|| much("too many entries"))?;
-        if depth > self.bounds.depth {
-            return Err(much("too many folders in folders"));
+        self.take_entries(1, from)?;
+        self.one(from, to, name, depth)
+    }
+
+    fn take_entries(&mut self, count: u64, from: &Node) -> Result<(), CopyError> {
+        let left = self.left.entries.checked_sub(count);
+        self.left.entries = left.ok_or_else(|| from.too_much("too many entries"))?;
+        Ok(())
+    }
+
+    fn one(&mut self, from: &Node, to: &Place, name: &OsStr, depth: u32) -> Result<(), CopyError> {
+        if depth > self.left.depth {
+            return Err(from.too_much("too many folders in folders"));
         }
         let kind = from.metadata.file_type();
         if kind.is_dir() {
@@ -132,8 +145,11 @@ impl Copy {
 
     /// Everything that is in a folder.
     pub(super) fn contents(&mut self, from: &Node, to: &Place, depth: u32) -> Result<(), CopyError> {
-        for name in from.entries()? {
-            self.copy(&from.entry(&name)?, to, &name, depth.saturating_add(1))?;
+        let names = from.entries(self.left.entries)?;
+        // All at once, since all names are kept until they are copied: those of the folders above as well.
+        self.take_entries(u64::try_from(names.len()).unwrap_or(u64::MAX), from)?;
+        for name in names {
+            self.one(&from.entry(&name)?, to, &name, depth.saturating_add(1))?;
         }
         Ok(())
     }
@@ -160,6 +176,9 @@ impl Copy {
     }
 
     fn file(&mut self, from: &Node, to: &Place, name: &OsStr) -> Result<(), CopyError> {
+        // SECURITY: counted before it is read, by its size: holes and hard links take no room inside, and do here.
+        let bytes = self.left.bytes.checked_sub(from.metadata.size());
+        self.left.bytes = bytes.ok_or_else(|| from.too_much("too many bytes"))?;
         let source = from.open()?;
         self.replace(to, name, |temporary| {
             let flags =
