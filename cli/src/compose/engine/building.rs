@@ -122,7 +122,7 @@ fn order(one: &Wanted<'_>, how: &BuildHow, own: &BTreeMap<String, String>) -> Re
         target: build.target.clone(),
         labels: build.labels.clone(),
         platform: build.platform.clone(),
-        network: allowed.network,
+        network: build.network(allowed.network),
         cache: if how.no_cache || build.no_cache { BuildCache::Ignore } else { BuildCache::Use },
         pull: if how.pull || build.pull { BuildPull::Always } else { BuildPull::Missing },
     })
