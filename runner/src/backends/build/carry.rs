@@ -9,9 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_policy::BuildNetwork;
+
 use super::super::tool::{Call, ToolError, end_group, plain};
 use super::order::{BuildOrder, Building, Files};
-use super::{BuildError, Builder, words};
+use super::{BuildError, Builder, steps, words};
 
 /// How long a build may take.
 const WITHIN: Duration = Duration::from_secs(3600);
@@ -35,6 +37,9 @@ impl Builder {
         folder: &Path,
         building: &Building<'_>,
     ) -> Result<std::path::PathBuf, BuildError> {
+        if order.network == BuildNetwork::None {
+            steps::check(&order.dockerfile)?;
+        }
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| BuildError::Files { path, source }
@@ -44,7 +49,7 @@ impl Builder {
         self.furnish().map_err(io(folder))?;
         let files = Files { dockerfile: &dockerfile, archive: &archive };
         let name = name(folder)?;
-        let mut call = self.call(&words::build(self.kind, order, files, &name));
+        let mut call = self.building(&words::build(self.kind, order, files, &name));
         // Its newer builder would fetch programs for a build by itself.
         call.env.insert("DOCKER_BUILDKIT".to_owned(), "0".to_owned());
         self.run(&call, building)?;
