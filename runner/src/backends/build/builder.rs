@@ -111,6 +111,13 @@ impl Builder {
         Err(BuildError::NoBuilder { why: why.join("; ") })
     }
 
+    /// One whose words go to this program.
+    #[cfg(test)]
+    pub(super) fn of_program(program: &str) -> Self {
+        let means = How::Buildah { program: program.into(), env: BTreeMap::new() };
+        Self { kind: BuilderKind::Buildah, means, runtime: PathBuf::new(), apart: None }
+    }
+
     /// Which it is.
     pub const fn kind(&self) -> BuilderKind {
         self.kind
@@ -199,12 +206,7 @@ mod tests {
         assert!(matches!(unshare(&tools, false), Err(BuildError::Apart { .. })));
         let nowhere = HostTools::read(&|_| None);
         assert!(matches!(unshare(&nowhere, true), Err(BuildError::Apart { .. })));
-        let builder = |apart| Builder {
-            kind: BuilderKind::Buildah,
-            means: How::Buildah { program: "/bin/cat".into(), env: BTreeMap::new() },
-            runtime: PathBuf::new(),
-            apart,
-        };
+        let builder = |apart| Builder { apart, ..Builder::of_program("/bin/cat") };
         let words = ["/proc/self/net/dev".to_owned()];
         assert_eq!(builder(None).building(&words).line(), "/bin/cat /proc/self/net/dev");
         if geteuid().is_root() {

@@ -37,6 +37,9 @@ pub enum BuildError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Another folder than the one that was decided about.
+    #[error("the context `{}` is reached by a link now, and was not a moment ago: nothing was built", .0.display())]
+    Moved(PathBuf),
     /// The builder said no.
     #[error("{builder} has not built it ({status}); its last words: {words}")]
     Failed {
