@@ -131,6 +131,18 @@ pub enum PipelineError {
         /// What it would show.
         own: PathBuf,
     },
+    /// A build would read what decides about runs.
+    #[error(
+        "denied: a build from {} would read {}, which has the keys of this machine: build from a folder beside it",
+        .context.display(),
+        .own.display()
+    )]
+    OwnContext {
+        /// The folder that would be read.
+        context: PathBuf,
+        /// What is in it.
+        own: PathBuf,
+    },
     /// Something of the host that cannot be mounted.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -231,7 +243,8 @@ impl PipelineError {
             | Self::NoRule { .. }
             | Self::UnknownCapability { .. }
             | Self::NoImageRule(_)
-            | Self::OwnFolder { .. } => Class::Denied,
+            | Self::OwnFolder { .. }
+            | Self::OwnContext { .. } => Class::Denied,
             Self::Source(error) => of_source(error),
             Self::NoBackend(_) | Self::DeadBackend { .. } => Class::NotAvailable,
             Self::NotStored(_) => Class::NotFound,

@@ -100,14 +100,28 @@ impl Pipeline {
     /// SECURITY: a mount that shows our own store, records or policies would let a program change what the next run
     /// trusts; so would one that shows the keys and trust roots that a policy names.
     fn is_beside_ours(&self, asked: &Asked<'_>, mount: &Mount) -> Result<(), PipelineError> {
-        let environment = &self.environment;
-        let shown = resolved(Path::new(&mount.source));
-        let own = [&environment.data_dir, &environment.runtime_dir].into_iter();
-        let own = own.chain(&asked.policy_files).chain(&environment.default_policies);
-        match own.map(|path| resolved(path)).find(|own| own.starts_with(&shown) || shown.starts_with(own)) {
+        let own = self.own_folders().into_iter();
+        let own = own.chain(&asked.policy_files).chain(&self.environment.default_policies);
+        match overlapping(Path::new(&mount.source), own) {
             Some(own) => Err(PipelineError::OwnFolder { mount: mount.source.clone(), own }),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a folder that a build would read, where our own store, records or keys are in it: they would be in an image, and
+    /// a key would sign whatever its reader likes. Policies may be in it: they are no secret, and a build changes nothing.
+    ///
+    /// # Errors
+    /// [`PipelineError::OwnContext`].
+    pub fn check_context(&self, context: &Path) -> Result<(), PipelineError> {
+        match overlapping(context, self.own_folders().into_iter()) {
+            Some(own) => Err(PipelineError::OwnContext { context: context.to_owned(), own }),
+            None => Ok(()),
+        }
+    }
+
+    fn own_folders(&self) -> [&PathBuf; 2] {
+        [&self.environment.data_dir, &self.environment.runtime_dir]
     }
 }
 
@@ -117,6 +131,15 @@ fn check_source(plan: &LaunchPlan, mount: &Mount) -> Result<(), SourceError> {
         return Err(SourceError::SingleFile { path: mount.source.clone(), backend: backend.to_owned() });
     }
     Ok(())
+}
+
+/// The first of our own that a folder shows, or that it is in.
+fn overlapping<'a>(shown: &Path, mut own: impl Iterator<Item = &'a PathBuf>) -> Option<PathBuf> {
+    let shown = resolved(shown);
+    own.find_map(|own| {
+        let own = resolved(own);
+        (own.starts_with(&shown) || shown.starts_with(&own)).then_some(own)
+    })
 }
 
 /// The path without links. Of one that is not there, as far as it is there: it could be made where the links lead.

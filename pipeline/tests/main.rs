@@ -106,6 +106,21 @@ fn a_layout_that_another_takes_the_place_of_is_looked_at_again() {
 }
 
 #[test]
+fn a_build_reads_nothing_of_our_own() {
+    let home = tempfile::tempdir().unwrap();
+    let pipeline = pipeline(home.path());
+    let data = &pipeline.environment().data_dir;
+    for own in [data.join("keys"), data.clone(), home.path().to_owned(), PathBuf::from("/")] {
+        let refused = pipeline.check_context(&own).unwrap_err();
+        assert!(matches!(refused, PipelineError::OwnContext { .. }), "{}: {refused}", own.display());
+    }
+    let link = home.path().join("link");
+    std::os::unix::fs::symlink(data, &link).unwrap();
+    assert!(pipeline.check_context(&link.join("keys")).is_err());
+    assert!(pipeline.check_context(&home.path().join("shop")).is_ok());
+}
+
+#[test]
 fn a_mount_that_shows_the_callers_own_key_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let hello = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello");

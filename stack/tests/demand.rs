@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_pipeline::Pull;
-use perry_sandbox_policy::{IsolationLevel, Terminal, VolumeAccess, WantedMount};
+use perry_sandbox_policy::{BuildNetwork, IsolationLevel, Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -299,6 +299,10 @@ fn a_build_is_read_and_what_it_cannot_have_is_refused() {
         ("/srv/a", "1", "v")
     );
     assert_eq!((build.target.as_deref(), build.no_cache, build.pull), (Some("web"), true, true));
+    for granted in [BuildNetwork::None, BuildNetwork::Builder] {
+        assert_eq!(build.network(granted), BuildNetwork::None, "the file asks for none");
+        assert_eq!(read("target: web").build.unwrap().network(granted), granted);
+    }
     for (part, why) in [
         ("privileged: true", "takes every wall away"),
         ("network: host", "cannot give its build a network"),

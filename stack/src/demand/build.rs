@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use perry_sandbox_compose::{Mapping, Node, Span};
+use perry_sandbox_policy::BuildNetwork;
 use perry_sandbox_reference::Platform;
 
 use super::RefusedField;
@@ -29,10 +30,19 @@ pub struct BuildDemand {
     pub no_cache: bool,
     /// Whether images that it begins with are always pulled.
     pub pull: bool,
+    /// The most that it reaches.
+    pub network: BuildNetwork,
     /// The platform.
     pub platform: Option<Platform>,
     /// What of it is refused, whoever grants the rest.
     pub refused: Vec<RefusedField>,
+}
+
+impl BuildDemand {
+    /// What it reaches where the policy grants that: a file may ask for less.
+    pub fn network(&self, granted: BuildNetwork) -> BuildNetwork {
+        self.network.min(granted)
+    }
 }
 
 const NEVER: [(&str, &str); 5] = [
@@ -57,6 +67,7 @@ pub(super) fn build(asker: &mut Asker<'_>, span: Span, node: &Node) {
         labels: texts(node, "labels"),
         no_cache: is_true(node, "no_cache"),
         pull: is_true(node, "pull"),
+        network: if is_without_network(node) { BuildNetwork::None } else { BuildNetwork::Builder },
         platform: platform(asker, node),
         refused: Vec::new(),
     };
@@ -75,7 +86,7 @@ fn part(asker: &mut Asker<'_>, node: &Node, key: &str, span: Span) {
     match key {
         "context" | "dockerfile" | "dockerfile_inline" | "args" | "target" | "labels" | "no_cache"
         | "pull" | "platforms" => {}
-        "network" if text(node, key).as_deref() == Some("none") => {}
+        "network" if is_without_network(node) => {}
         "network" => {
             let instead = "leave it out: the policy says what a build reaches";
             asker.never(span, &attribute, "a file cannot give its build a network", instead);
@@ -86,6 +97,10 @@ fn part(asker: &mut Asker<'_>, node: &Node, key: &str, span: Span) {
             None => asker.not_yet(span, &attribute, "leave it out"),
         },
     }
+}
+
+fn is_without_network(node: &Node) -> bool {
+    text(node, "network").as_deref() == Some("none")
 }
 
 fn platform(asker: &mut Asker<'_>, node: &Node) -> Option<Platform> {

@@ -99,7 +99,7 @@ pub(super) fn build_all(
     let variables = question.request.environment.clone().into_iter().collect();
     let mut orders = Vec::new();
     for one in wanted {
-        let order = order(&one, how, &variables)?;
+        let order = order(pipeline, &one, how, &variables)?;
         orders.push((one, order));
     }
     let interrupt = listen()?;
@@ -110,9 +110,15 @@ pub(super) fn build_all(
     Ok(Exit::Done)
 }
 
-fn order(one: &Wanted<'_>, how: &BuildHow, own: &BTreeMap<String, String>) -> Result<BuildOrder, Failure> {
+fn order(
+    pipeline: &Pipeline,
+    one: &Wanted<'_>,
+    how: &BuildHow,
+    own: &BTreeMap<String, String>,
+) -> Result<BuildOrder, Failure> {
     let Wanted { build, allowed, .. } = one;
     let context = Context::read(Path::new(&build.context), &steps(build))?;
+    pipeline.check_context(context.folder())?;
     let mut args = build.args.clone();
     args.extend(variables(("--build-arg", &how.build_arg), own)?);
     Ok(BuildOrder {
@@ -122,7 +128,7 @@ fn order(one: &Wanted<'_>, how: &BuildHow, own: &BTreeMap<String, String>) -> Re
         target: build.target.clone(),
         labels: build.labels.clone(),
         platform: build.platform.clone(),
-        network: allowed.network,
+        network: build.network(allowed.network),
         cache: if how.no_cache || build.no_cache { BuildCache::Ignore } else { BuildCache::Use },
         pull: if how.pull || build.pull { BuildPull::Always } else { BuildPull::Missing },
     })

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use nix::unistd::geteuid;
 use perry_sandbox_policy::BuildNetwork;
 
 use super::super::docker::Docker;
@@ -65,6 +66,8 @@ pub struct Builder {
     pub(super) kind: BuilderKind,
     means: How,
     runtime: PathBuf,
+    /// What starts it in an empty network namespace, where its build is to have no network.
+    apart: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -89,6 +92,10 @@ impl Builder {
         if named.is_some_and(|kind| !kind.holds(order.network)) {
             return Err(BuildError::Network);
         }
+        let apart = match order.network {
+            BuildNetwork::None => Some(unshare(tools, geteuid().is_root())?),
+            BuildNetwork::Builder => None,
+        };
         let mut why = Vec::new();
         let kinds = BuilderKind::ALL.into_iter().filter(|kind| named.is_none_or(|named| named == *kind));
         for kind in kinds {
@@ -97,11 +104,18 @@ impl Builder {
                 continue;
             }
             match How::of(tools, kind) {
-                Ok(means) => return Ok(Self { kind, means, runtime: runtime.to_owned() }),
+                Ok(means) => return Ok(Self { kind, means, runtime: runtime.to_owned(), apart }),
                 Err(absent) => why.push(format!("{kind}: {absent}")),
             }
         }
         Err(BuildError::NoBuilder { why: why.join("; ") })
+    }
+
+    /// One whose words go to this program.
+    #[cfg(test)]
+    pub(super) fn of_program(program: &str) -> Self {
+        let means = How::Buildah { program: program.into(), env: BTreeMap::new() };
+        Self { kind: BuilderKind::Buildah, means, runtime: PathBuf::new(), apart: None }
     }
 
     /// Which it is.
@@ -117,6 +131,18 @@ impl Builder {
         }
     }
 
+    /// A call of it that builds, in what network the build is to have.
+    ///
+    /// SECURITY: `--network` is about steps that run something. What the builder fetches itself (`ADD` of an address), and a
+    /// step that asks for the host's network, have the network that the builder has.
+    pub(super) fn building(&self, words: &[String]) -> Call {
+        let call = self.call(words);
+        match &self.apart {
+            Some(unshare) => apart(unshare, call),
+            None => call,
+        }
+    }
+
     /// A call of it.
     pub(super) fn call(&self, words: &[String]) -> Call {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -126,6 +152,23 @@ impl Builder {
             How::Docker(docker) => docker.client_call(&words),
         }
     }
+}
+
+/// What starts a program in a network namespace of its own. One of an ordinary user's needs a user namespace around it, in
+/// which a builder would not find its images.
+fn unshare(tools: &HostTools, is_root: bool) -> Result<PathBuf, BuildError> {
+    if !is_root {
+        let why = "only root can take it away from one: build as root".to_owned();
+        return Err(BuildError::Apart { why });
+    }
+    find("unshare", tools.folders())
+        .map_err(|why| BuildError::Apart { why: format!("`unshare`: {why}: install util-linux") })
+}
+
+fn apart(unshare: &Path, call: Call) -> Call {
+    let lead = ["--net".to_owned(), "--".to_owned(), call.program.display().to_string()];
+    let args = lead.iter().cloned().chain(call.args).collect();
+    Call { program: unshare.to_owned(), args, env: call.env, lead: lead.len() }
 }
 
 impl How {
@@ -155,5 +198,23 @@ mod tests {
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }
         assert!("kaniko".parse::<BuilderKind>().is_err());
+    }
+
+    #[test]
+    fn without_a_network_a_builder_is_started_in_an_empty_one_or_not_at_all() {
+        let tools = HostTools::read(&|name| (name == "PATH").then(|| "/usr/bin:/bin".to_owned()));
+        assert!(matches!(unshare(&tools, false), Err(BuildError::Apart { .. })));
+        let nowhere = HostTools::read(&|_| None);
+        assert!(matches!(unshare(&nowhere, true), Err(BuildError::Apart { .. })));
+        let builder = |apart| Builder { apart, ..Builder::of_program("/bin/cat") };
+        let words = ["/proc/self/net/dev".to_owned()];
+        assert_eq!(builder(None).building(&words).line(), "/bin/cat /proc/self/net/dev");
+        if geteuid().is_root() {
+            let call = builder(Some(unshare(&tools, true).unwrap())).building(&words);
+            let said = call.answer(std::time::Duration::from_secs(5)).unwrap();
+            let said = String::from_utf8(said.stdout).unwrap();
+            let interfaces: Vec<_> = said.lines().skip(2).filter_map(|line| line.split(':').next()).collect();
+            assert_eq!(interfaces.iter().map(|name| name.trim()).collect::<Vec<_>>(), ["lo"]);
+        }
     }
 }

@@ -9,9 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_policy::BuildNetwork;
+
 use super::super::tool::{Call, ToolError, end_group, plain};
 use super::order::{BuildOrder, Building, Files};
-use super::{BuildError, Builder, words};
+use super::{BuildError, Builder, BuilderKind, steps, words};
 
 /// How long a build may take.
 const WITHIN: Duration = Duration::from_secs(3600);
@@ -35,6 +37,9 @@ impl Builder {
         folder: &Path,
         building: &Building<'_>,
     ) -> Result<std::path::PathBuf, BuildError> {
+        if order.network == BuildNetwork::None {
+            steps::check(&order.dockerfile)?;
+        }
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| BuildError::Files { path, source }
@@ -44,9 +49,13 @@ impl Builder {
         self.furnish().map_err(io(folder))?;
         let files = Files { dockerfile: &dockerfile, archive: &archive };
         let name = name(folder)?;
-        let mut call = self.call(&words::build(self.kind, order, files, &name));
-        // Its newer builder would fetch programs for a build by itself.
-        call.env.insert("DOCKER_BUILDKIT".to_owned(), "0".to_owned());
+        let mut call = self.building(&words::build(self.kind, order, files, &name));
+        if self.kind == BuilderKind::Docker {
+            let settings = folder.join("settings");
+            fs::create_dir(&settings).map_err(io(&settings))?;
+            plain_docker(&mut call, &settings);
+        }
+        check_context(&order.context)?;
         self.run(&call, building)?;
         let saved = self.call(&words::save(self.kind, files, &name)).answer(SAVING);
         let forgotten = self.call(&words::forget(self.kind, &name)).answer(SAVING);
@@ -114,6 +123,22 @@ impl Builder {
     }
 }
 
+/// SECURITY: of the user's configuration the client would give each build the proxies as arguments, with their passwords, and
+/// run whatever it names as a builder or a helper. Its newer builder would fetch programs for a build by itself.
+fn plain_docker(call: &mut Call, settings: &Path) {
+    call.env.remove("DOCKER_CONTEXT");
+    call.env.insert("DOCKER_CONFIG".to_owned(), settings.display().to_string());
+    call.env.insert("DOCKER_BUILDKIT".to_owned(), "0".to_owned());
+}
+
+/// SECURITY: a builder takes a path, follows its links and cannot be given a folder that is open. So the path is looked at as
+/// late as can be: what is between this and the builder's own look is what whoever may rename the context's folders has.
+fn check_context(context: &Path) -> Result<(), BuildError> {
+    let real = fs::canonicalize(context);
+    let real = real.map_err(|source| BuildError::Files { path: context.to_owned(), source })?;
+    if real == context { Ok(()) } else { Err(BuildError::Moved(context.to_owned())) }
+}
+
 fn pass_on(stream: Option<impl Read>, tell: &dyn Fn(&str)) {
     let Some(stream) = stream else { return };
     let mut reader = BufReader::new(stream);
@@ -140,4 +165,51 @@ fn name(folder: &Path) -> Result<String, BuildError> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|source| BuildError::Files { path: folder.to_owned(), source })?;
     Ok(format!("localhost/perry-sandbox/build:{:016x}", u64::from_ne_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::{BuildCache, BuildPull};
+    use super::*;
+
+    #[test]
+    fn a_context_that_became_a_link_is_not_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().canonicalize().unwrap();
+        let (context, other) = (home.join("context"), home.join("other"));
+        fs::create_dir(&other).unwrap();
+        fs::create_dir(&context).unwrap();
+        let order = BuildOrder {
+            context: context.clone(),
+            dockerfile: "FROM scratch".to_owned(),
+            args: [].into(),
+            target: None,
+            labels: [].into(),
+            platform: None,
+            network: BuildNetwork::Builder,
+            cache: BuildCache::Use,
+            pull: BuildPull::Missing,
+        };
+        let builder = Builder::of_program("/bin/false");
+        let building = Building { tell: &|_| (), go_on: &|| true };
+        let built = || builder.build(&order, &home, &building).unwrap_err();
+        assert!(matches!(built(), BuildError::Failed { .. }));
+        fs::remove_dir(&context).unwrap();
+        symlink(&other, &context).unwrap();
+        assert!(matches!(built(), BuildError::Moved(_)));
+    }
+
+    #[test]
+    fn nothing_of_the_users_docker_settings_gets_into_a_build() {
+        let env =
+            ["DOCKER_CONFIG", "DOCKER_CONTEXT", "HOME"].map(|name| (name.to_owned(), "/home/me".to_owned()));
+        let mut call = Call::new(Path::new("/usr/bin/docker"), ["build"]).with_env(&env.into());
+        plain_docker(&mut call, Path::new("/t/settings"));
+        assert_eq!(
+            call.line(),
+            "DOCKER_BUILDKIT=0 DOCKER_CONFIG=/t/settings HOME=/home/me /usr/bin/docker build"
+        );
+    }
 }

@@ -21,6 +21,25 @@ pub enum BuildError {
         "docker pulls whatever a build begins with, and the policy grants this build no network: build by podman, or grant `network = \"builder\"`"
     )]
     Network,
+    /// Nobody here can start a builder without a network.
+    #[error(
+        "the policy grants this build no network, and no builder can be started without one: {why}, or grant `network = \"builder\"`"
+    )]
+    Apart {
+        /// What is missing.
+        why: String,
+    },
+    /// Steps that would take something in without a network.
+    #[error("the steps have `{word}`, and the policy grants this build no network: {why}")]
+    Steps {
+        /// Which word of them.
+        word: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Another folder than the one that was decided about.
+    #[error("the context `{}` is reached by a link now, and was not a moment ago: nothing was built", .0.display())]
+    Moved(PathBuf),
     /// The builder said no.
     #[error("{builder} has not built it ({status}); its last words: {words}")]
     Failed {

@@ -7,6 +7,7 @@ mod builder;
 mod carry;
 mod error;
 mod order;
+mod steps;
 mod words;
 
 pub use builder::{Builder, BuilderKind};

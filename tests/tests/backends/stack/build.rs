@@ -116,6 +116,30 @@ fn a_build_reaches_nothing_and_pulls_nothing() {
     one.give("app/Dockerfile", "FROM localhost:1/nobody/has:this\n");
     let pulled = build(&one, &[]);
     assert!(pulled.code == 1 && !pulled.stderr.contains("Trying to pull"), "{pulled:?}");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.set_nonblocking(true).expect("it is a socket");
+    let port = listener.local_addr().expect("it has an address").port();
+    one.give("app/Dockerfile", &format!("FROM scratch\nADD http://127.0.0.1:{port}/a /a\n"));
+    let added = build(&one, &[]);
+    assert!(added.code == 1 && listener.accept().is_err(), "the builder has no network either: {added:?}");
+    for steps in ["FROM oci:/srv/image\n", "FROM scratch\nRUN --mount=type=cache,target=/c true\n"] {
+        one.give("app/Dockerfile", steps);
+        let refused = build(&one, &[]);
+        assert!(refused.code == 1 && refused.stderr.contains("the steps have `"), "{refused:?}");
+    }
+    let docker = build(&one, &["--builder", "docker"]);
+    assert!(docker.code == 1 && docker.stderr.contains("pulls whatever"), "{docker:?}");
+}
+
+#[test]
+fn a_file_asks_for_less_than_is_granted_and_gets_less() {
+    let _turn = crate::life::turn();
+    let Some(one) = shops("less").into_iter().find(|shop| shop.backend == "podman") else { return };
+    shop(&one, "builder");
+    one.rewrite(&SERVICE.replace("context: app", "context: app, network: none"));
+    one.give("app/Dockerfile", "FROM localhost:1/nobody/has:this\n");
+    let pulled = build(&one, &[]);
+    assert!(pulled.code == 1 && !pulled.stderr.contains("Trying to pull"), "{pulled:?}");
     let docker = build(&one, &["--builder", "docker"]);
     assert!(docker.code == 1 && docker.stderr.contains("pulls whatever"), "{docker:?}");
 }
