@@ -163,6 +163,33 @@ fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
         return;
     }
     let own = engine();
+#[test]
+fn what_is_started_again_is_given_its_own_secrets_and_no_others() {
+    if !has_networks() {
+        return;
+    }
+    let own = engine();
+    let graph = Graph::new(&own, "secrets");
+    graph.up(&shop(), json!({ "secrets": { "password": "hush" } })).unwrap();
+    let running = || {
+        let all = graph.ask("projectPs", json!({})).unwrap();
+        all.as_array().unwrap().iter().all(|one| one["status"] == "running")
+    };
+    for (given, named) in [(json!({}), "`db`"), (json!({ "secrets": { "other": "x" } }), "`password`")] {
+        let error = graph.ask("projectRestart", given).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains(named), "{error}");
+        assert!(running(), "nothing is ended that cannot be started again");
+    }
+    let more = json!({ "secrets": { "password": "new", "other": "x" }, "graceMs": 0 });
+    graph.ask("projectRestart", more.clone()).unwrap();
+    assert!(running());
+    assert_eq!(graph.says("db", "cat /run/secrets/password"), "new");
+    graph.ask("projectStop", json!({ "graceMs": 0 })).unwrap();
+    let again = json!({ "secrets": more["secrets"] });
+    graph.ask("projectStart", again).unwrap();
+    assert!(running());
+}
+
     let graph = Graph::new(&own, "fails");
     let error = graph.up(&broken(), json!({})).unwrap_err();
     assert_eq!((&error["code"], &error["details"]["left"]), (&json!("IO"), &json!([])), "{error}");

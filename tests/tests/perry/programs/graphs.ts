@@ -122,7 +122,7 @@ async function stacks(): Promise<void> {
   await up.stop(["web"]);
   check("stopped", (await compose.ps(NAME))[0].status, "exited");
   await compose.start(NAME, ["web"]);
-  await up.restart();
+  await up.restart(["web"], { graceMs: 0, secrets: { other: "x" } });
   check("restarted", (await up.ps())[0].status, "running");
   check("among the names", (await compose.names()).indexOf(NAME) >= 0, true);
   check("ended", (await compose.down(up, { graceMs: 0 })).containersRemoved, 1);
