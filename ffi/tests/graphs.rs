@@ -118,8 +118,14 @@ fn a_graph_is_allowed_comes_up_is_used_and_goes() {
     }
     let own = engine();
     let graph = Graph::new(&own, "whole");
-    let checked = own.call("graphCheck", &graph.args(&shop(), json!({}))).unwrap();
-    assert_eq!(checked["allowed"], true, "{checked}");
+    let as_up = json!({
+        "strategy": "maxParallel", "maxParallel": 2, "onFailure": "haltGraph", "waitTimeoutMs": 1000,
+        "secrets": { "password": "hush" },
+    });
+    for how in [json!({}), as_up] {
+        let checked = own.call("graphCheck", &graph.args(&shop(), how)).unwrap();
+        assert_eq!(checked["allowed"], true, "{checked}");
+    }
     let missing = graph.up(&shop(), json!({})).unwrap_err();
     assert!(missing["message"].as_str().unwrap().contains("password"), "{missing}");
     let secrets = json!({ "secrets": { "password": "hush" } });
@@ -158,12 +164,6 @@ fn broken() -> Value {
 }
 
 #[test]
-fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
-    if !has_networks() {
-        return;
-    }
-    let own = engine();
-#[test]
 fn what_is_started_again_is_given_its_own_secrets_and_no_others() {
     if !has_networks() {
         return;
@@ -190,6 +190,12 @@ fn what_is_started_again_is_given_its_own_secrets_and_no_others() {
     assert!(running());
 }
 
+#[test]
+fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
+    if !has_networks() {
+        return;
+    }
+    let own = engine();
     let graph = Graph::new(&own, "fails");
     let error = graph.up(&broken(), json!({})).unwrap_err();
     assert_eq!((&error["code"], &error["details"]["left"]), (&json!("IO"), &json!([])), "{error}");
@@ -289,6 +295,8 @@ fn a_graph_that_is_none_is_refused_with_all_that_is_wrong() {
     ] {
         let nodes = json!({ "a": node("true", json!({})) });
         assert_eq!(graph.up(&nodes, more.clone()).unwrap_err()["code"], "BAD_REQUEST", "{more}");
+        let checked = own.call("graphCheck", &graph.args(&nodes, more.clone()));
+        assert_eq!(checked.unwrap_err()["code"], "BAD_REQUEST", "{more}");
     }
     for op in ["graphStatus", "graphRead", "graphResume"] {
         assert_eq!(own.call(op, &json!({ "name": "no-such-graph" })).unwrap_err()["code"], "NOT_FOUND");

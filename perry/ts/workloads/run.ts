@@ -45,9 +45,12 @@ export function resume(target: string | GraphHandle, options?: Secrets & Cancell
   return raise("graphResume", () => named(target, options), typeof target === "string" ? target : "", handleOf);
 }
 
-/** What policy and verifier say of a graph, node by node. Runs nothing. */
+/** What policy and verifier say of a graph, node by node. Runs nothing: options of a start are checked, and used for nothing. */
 export function check(graph: WorkloadGraph, options?: RunGraphOptions): GraphVerdict {
-  const value = fieldsOf(callSync("graphCheck", graphArgs(graph, options)), "a verdict");
+  const args = graphArgs(graph, options);
+  // The reply comes before anybody could abort.
+  delete args.signal;
+  const value = fieldsOf(callSync("graphCheck", args), "a verdict");
   if (typeof value.allowed !== "boolean") {
     throw new SandboxError("INTERNAL", "the reply is not a verdict");
   }

@@ -46,7 +46,9 @@ async function wholeWay(): Promise<void> {
   ]);
   const policy = policyFor(["job", "long"]);
   check("allowed", workloads.check(built, { policy: policy }).allowed, true);
-  const up = await runGraph(built, { policy: policy, strategy: "sequential" });
+  const options: workloads.RunGraphOptions = { policy: policy, strategy: "sequential", waitTimeoutMs: 60000 };
+  check("allowed by the options that it comes up with", workloads.check(built, options).allowed, true);
+  const up = await runGraph(built, options);
   check("its name", up.name, NAME);
   check("how far its nodes came", up.nodes.map((one) => one.state).join(" "), "up up");
   const seen = await up.status();
