@@ -42,7 +42,7 @@ export function runGraph(graph: WorkloadGraph, options?: RunGraphOptions): Promi
 
 /** Brings a graph up again as it was brought up before, by its name: what has ended or is gone since. */
 export function resume(target: string | GraphHandle, options?: Secrets & Cancellable): Promise<GraphHandle> {
-  return raise("graphResume", () => named(target, options), typeof target === "string" ? target : "", handleOf);
+  return raise("graphResume", () => named(target, options), typeof target === "string" ? target : nameIn(target), handleOf);
 }
 
 /** What policy and verifier say of a graph, node by node. Runs nothing: options of a start are checked, and used for nothing. */

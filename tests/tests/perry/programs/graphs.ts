@@ -140,6 +140,21 @@ export async function graphsStay(): Promise<void> {
   setInterval(() => undefined, 1000);
 }
 
+/** Resumes a graph that is halted by that, and stays until a signal comes. */
+export async function graphsHalt(): Promise<void> {
+  const built = workloads.graph(NAME, {
+    long: shell("trap exit TERM; sleep " + MARK + " & wait"),
+    no: { image: IMAGE, entrypoint: "/bin/no-such-program", network: "none" },
+  });
+  const policy = policyFor(["long", "no"]);
+  await codeOfAsync(() => workloads.runGraph(built, { policy: policy, onFailure: "haltGraph", strategy: "sequential" }));
+  const halted = await workloads.find(NAME);
+  await halted.down({ graceMs: 0 });
+  const code = await codeOfAsync(() => workloads.resume(halted));
+  console.log(code === "HALTED" ? "up" : code);
+  setInterval(() => undefined, 1000);
+}
+
 /** What outlived another program is found by its name. */
 export async function graphsLater(): Promise<void> {
   const found = await workloads.find(NAME);
