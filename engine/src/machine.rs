@@ -272,9 +272,13 @@ impl World for Machine<'_> {
     }
 
     fn start_again(&self, text: &str, service: &str) -> Result<(), StepError> {
-        let secrets = (self.secrets)(service).map_err(StepError::Failed)?;
+        let id = id(text)?;
+        let given = (self.secrets)(service).map_err(StepError::Failed)?;
+        // An older replica may have been made from a description that named others.
+        let names = self.sandboxes.secrets(&id).map_err(failed)?;
+        let secrets = given.picked(&names).map_err(failed)?;
         let begin = Begin { again: true, secrets: Some(&secrets), ..Begin::default() };
-        refusal(self.sandboxes.start(&id(text)?, begin, &Silent).map_err(failed)?).map(drop)
+        refusal(self.sandboxes.start(&id, begin, &Silent).map_err(failed)?).map(drop)
     }
 
     fn stop(&self, text: &str, how: StopHow) -> Result<(), StepError> {

@@ -118,8 +118,14 @@ fn a_graph_is_allowed_comes_up_is_used_and_goes() {
     }
     let own = engine();
     let graph = Graph::new(&own, "whole");
-    let checked = own.call("graphCheck", &graph.args(&shop(), json!({}))).unwrap();
-    assert_eq!(checked["allowed"], true, "{checked}");
+    let as_up = json!({
+        "strategy": "maxParallel", "maxParallel": 2, "onFailure": "haltGraph", "waitTimeoutMs": 1000,
+        "secrets": { "password": "hush" },
+    });
+    for how in [json!({}), as_up] {
+        let checked = own.call("graphCheck", &graph.args(&shop(), how)).unwrap();
+        assert_eq!(checked["allowed"], true, "{checked}");
+    }
     let missing = graph.up(&shop(), json!({})).unwrap_err();
     assert!(missing["message"].as_str().unwrap().contains("password"), "{missing}");
     let secrets = json!({ "secrets": { "password": "hush" } });
@@ -155,6 +161,33 @@ fn broken() -> Value {
         "bad": bad, "good": node("exec sleep 1000", json!({})),
         "needs": node("exec sleep 1000", json!({ "dependsOn": ["bad"] })),
     })
+}
+
+#[test]
+fn what_is_started_again_is_given_its_own_secrets_and_no_others() {
+    if !has_networks() {
+        return;
+    }
+    let own = engine();
+    let graph = Graph::new(&own, "secrets");
+    graph.up(&shop(), json!({ "secrets": { "password": "hush" } })).unwrap();
+    let running = || {
+        let all = graph.ask("projectPs", json!({})).unwrap();
+        all.as_array().unwrap().iter().all(|one| one["status"] == "running")
+    };
+    for (given, named) in [(json!({}), "`db`"), (json!({ "secrets": { "other": "x" } }), "`password`")] {
+        let error = graph.ask("projectRestart", given).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains(named), "{error}");
+        assert!(running(), "nothing is ended that cannot be started again");
+    }
+    let more = json!({ "secrets": { "password": "new", "other": "x" }, "graceMs": 0 });
+    graph.ask("projectRestart", more.clone()).unwrap();
+    assert!(running());
+    assert_eq!(graph.says("db", "cat /run/secrets/password"), "new");
+    graph.ask("projectStop", json!({ "graceMs": 0 })).unwrap();
+    let again = json!({ "secrets": more["secrets"] });
+    graph.ask("projectStart", again).unwrap();
+    assert!(running());
 }
 
 #[test]
@@ -262,6 +295,8 @@ fn a_graph_that_is_none_is_refused_with_all_that_is_wrong() {
     ] {
         let nodes = json!({ "a": node("true", json!({})) });
         assert_eq!(graph.up(&nodes, more.clone()).unwrap_err()["code"], "BAD_REQUEST", "{more}");
+        let checked = own.call("graphCheck", &graph.args(&nodes, more.clone()));
+        assert_eq!(checked.unwrap_err()["code"], "BAD_REQUEST", "{more}");
     }
     for op in ["graphStatus", "graphRead", "graphResume"] {
         assert_eq!(own.call(op, &json!({ "name": "no-such-graph" })).unwrap_err()["code"], "NOT_FOUND");

@@ -28,6 +28,7 @@
 
 mod admit;
 mod ask;
+mod elsewhere;
 mod environment;
 mod error;
 mod files;
@@ -48,6 +49,7 @@ mod wish;
 
 pub use admit::{Admitted, Live};
 pub use ask::{Answer, Asked, Decided, Pipeline};
+pub use elsewhere::{here, image_from, write_out};
 pub use environment::{Environment, EnvironmentError};
 pub use error::{Class, PipelineError};
 pub use files::{FileError, into_text, read, read_trusted};

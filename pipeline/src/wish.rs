@@ -1,11 +1,11 @@
 //! From a caller's words to the request that the policy decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_image::ImageName;
 use perry_sandbox_policy::{
-    CapabilityName, Policy, Request, ServiceName, Target, Terminal, TierName, WantedGrants, WantedLimits,
-    WantedProject,
+    CapabilityName, FileSource, Policy, Request, SecretName, ServiceName, Target, Terminal, TierName,
+    WantedGrants, WantedLimits, WantedProject,
 };
 use perry_sandbox_reference::{Platform, Reference, Repository};
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,15 @@ impl Wish {
             limits: WantedLimits::default(),
             terminal: Terminal::None,
         }
+    }
+
+    /// The secrets that it asks for, by their names.
+    pub fn secrets(&self) -> BTreeSet<&SecretName> {
+        let placed = self.project.files.iter().filter_map(|file| match &file.source {
+            FileSource::Secret(name) => Some(name),
+            FileSource::Config { .. } => None,
+        });
+        self.grants.secrets.iter().chain(placed).collect()
     }
 
     /// What it means under this policy: the request, and the image that would run.

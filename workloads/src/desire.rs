@@ -130,16 +130,21 @@ fn waits(graph: &Graph) -> Waits {
 }
 
 /// Those that share something start behind each other; that one fails is not the other's failure.
+///
+/// Each waits for all before it, not only for the last: that one may be passed over, and then nobody waits for it.
 fn one_after_another(graph: &Graph, waits: &mut Waits) {
     for sharing in shared(graph) {
-        for (first, second) in sharing.iter().zip(sharing.iter().skip(1)) {
+        for (at, second) in sharing.iter().enumerate() {
             let waits = waits.entry((*second).to_owned()).or_default();
-            if waits.iter().any(|wait| wait.service == *first) {
-                continue;
+            for first in sharing.iter().take(at) {
+                let checked = graph.node(first).is_some_and(|node| node.health() == Health::Checked);
+                let until = if checked { Until::Healthy } else { Until::Started };
+                // A weaker wait stays beside it: what it requires is not more than it says.
+                if !waits.iter().any(|wait| wait.service == *first && wait.until >= until) {
+                    let service = (*first).to_owned();
+                    waits.push(Wait { service, until, required: false, restart: false });
+                }
             }
-            let checked = graph.node(first).is_some_and(|node| node.health() == Health::Checked);
-            let until = if checked { Until::Healthy } else { Until::Started };
-            waits.push(Wait { service: (*first).to_owned(), until, required: false, restart: false });
         }
     }
 }

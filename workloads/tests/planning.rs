@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_engine::{
-    Condition, Desired, Membership, Replica, Role, Seen, SeenResource, Up, reconcile,
+    Condition, Desired, Membership, Replica, Role, Seen, SeenResource, Until, Up, reconcile,
 };
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_policy::IsolationLevel;
@@ -100,6 +100,36 @@ fn those_that_share_a_written_volume_or_a_port_start_one_after_another() {
     let found = waits(Strategy::ParallelSafe);
     let wanted = [("b", "a"), ("c", "b")].map(|(one, other)| (one.to_owned(), vec![other.to_owned()]));
     assert_eq!(found, BTreeMap::from(wanted), "`y` is only read");
+}
+
+#[test]
+fn those_that_share_wait_for_all_before_them_until_these_are_well() {
+    let sharing = |more: Value| {
+        let mut node = json!({ "image": "r.example/a:1", "volumes": ["x:/x"] });
+        node.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        node
+    };
+    let graph = graph(json!({
+        "a": sharing(json!({ "health": { "command": ["/bin/ready"] } })),
+        "b": sharing(json!({ "dependsOn": ["a", "bad"] })),
+        "bad": { "image": "r.example/a:1" },
+        "c": sharing(json!({ "dependsOn": ["then"] })),
+        "then": { "image": "r.example/a:1", "dependsOn": ["bad"] },
+    }));
+    let units = desired(&graph, Strategy::ParallelSafe).units;
+    let waits = |name: &str| -> Vec<(String, Until, bool)> {
+        let unit = units.iter().find(|unit| unit.service == name).unwrap();
+        unit.after.iter().map(|wait| (wait.service.clone(), wait.until, wait.required)).collect()
+    };
+    let (started, healthy) = (Until::Started, Until::Healthy);
+    let wanted = |all: &[(&str, Until, bool)]| -> Vec<(String, Until, bool)> {
+        all.iter().map(|(name, until, required)| ((*name).to_owned(), *until, *required)).collect()
+    };
+    assert_eq!(waits("a"), []);
+    let second = [("a", started, true), ("bad", started, true), ("a", healthy, false)];
+    assert_eq!(waits("b"), wanted(&second), "it waits until `a` is well, and does not require that");
+    let third = [("then", started, true), ("a", healthy, false), ("b", started, false)];
+    assert_eq!(waits("c"), wanted(&third), "`b` may be passed over, and `a` is there all the same");
 }
 
 #[test]

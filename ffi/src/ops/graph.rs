@@ -64,11 +64,9 @@ impl Described {
         Ok(Self { graph, policy, signer, access: target::access(fields)? })
     }
 
-    /// The same, and nothing more.
-    pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
-        let described = Self::read_from(&mut fields)?;
-        fields.finish()?;
-        Ok(described)
+    /// The same. How it would be brought up is read too, and decides nothing: whoever asks first has no second form to write.
+    pub(super) fn read(fields: Fields) -> Result<Self, Fault> {
+        Ok(Raise::read(fields)?.described)
     }
 
     fn asked(&self) -> Asked<'_> {

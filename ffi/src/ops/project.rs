@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use perry_sandbox_engine::{Again, Anew, Down, Membership, Role, Site};
+use perry_sandbox_pipeline::LongRunning;
 use perry_sandbox_runner::{SandboxInfo, SandboxStatus, Secrets};
 use serde_json::{Value, json};
 
@@ -94,7 +95,8 @@ impl OnProject {
             Verb::Restart(grace, given) => self.again(engine, call, &site, (Anew::All(*grace), given)),
             Verb::Recover(given) => heeding(engine, call, |interrupt| {
                 let members = site.members(&project)?;
-                let secrets = |service: &str| wanted(&members, service, given);
+                let sandboxes = pipeline.sandboxes()?;
+                let secrets = |service: &str| wanted(&sandboxes, &members, service, given);
                 let left = site.recover(&project, (&secrets, interrupt), &Untold)?;
                 json(&json!({ "undone": left.is_some(), "left": left_of(&left.unwrap_or_default()) }))
             }),
@@ -164,7 +166,8 @@ impl OnProject {
     ) -> Result<String, Fault> {
         let project = self.project.clone().unwrap_or_default();
         let members = self.known(site, &project)?;
-        let secrets = |service: &str| wanted(&members, service, given);
+        let sandboxes = site.pipeline().sandboxes()?;
+        let secrets = |service: &str| wanted(&sandboxes, &members, service, given);
         heeding(engine, call, |interrupt| {
             let again = Again { services: self.services.clone(), waits: BTreeMap::new() };
             site.start_again(&project, (&again, anew), (&secrets, interrupt), &Untold)?;
@@ -173,18 +176,23 @@ impl OnProject {
     }
 }
 
-/// The values of a service's secrets, by what its sandbox was given.
-fn wanted(members: &[(Membership, SandboxInfo)], service: &str, given: &Secrets) -> Result<Secrets, String> {
-    let has_some = members.iter().any(|(member, _)| member.service == service && member.secrets);
-    if !has_some {
-        return Ok(Secrets::default());
+/// The values of a service's secrets: of those that its sandboxes were made to be given, and of no others.
+fn wanted(
+    sandboxes: &LongRunning<'_>,
+    members: &[(Membership, SandboxInfo)],
+    service: &str,
+    given: &Secrets,
+) -> Result<Secrets, String> {
+    let mut names = BTreeSet::new();
+    for (_, info) in members.iter().filter(|(member, _)| member.service == service && member.secrets) {
+        names.extend(sandboxes.secrets(&info.id).map_err(|error| error.to_string())?);
     }
-    if given.names().next().is_none() {
+    if !names.is_empty() && given.names().next().is_none() {
         return Err(format!(
             "`{service}` is given secrets, which are stored nowhere: give their values in `secrets`"
         ));
     }
-    given.picked(given.names()).map_err(|error| error.to_string())
+    given.picked(&names).map_err(|error| format!("`{service}`: {error}"))
 }
 
 fn still_there(details: &Value) -> Fault {

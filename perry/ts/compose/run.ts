@@ -77,7 +77,7 @@ export async function exec(
   return execIn(target, service, command, options);
 }
 
-/** Starts services again that have ended. */
+/** Starts services again that have ended. Of `secrets` each is given its own. */
 export async function start(target: string | ComposeHandle, services?: string[], options?: Secrets): Promise<void> {
   return changeProject("projectStart", target, services, options);
 }
@@ -91,7 +91,7 @@ export async function stop(
   return changeProject("projectStop", target, services, options);
 }
 
-/** Ends services and starts them again, as they are. */
+/** Ends services and starts them again, as they are. Nothing is ended if one of its secrets is not here. */
 export async function restart(
   target: string | ComposeHandle,
   services?: string[],
@@ -140,9 +140,9 @@ function handle(
     exec: (service: string, command: string[], options?: ExecOptions & Cancellable) =>
       exec(name, service, command, options),
     config: () => yaml,
-    start: (services?: string[]) => start(name, services),
+    start: (services?: string[], options?: Secrets) => start(name, services, options),
     stop: (services?: string[]) => stop(name, services),
-    restart: (services?: string[]) => restart(name, services),
+    restart: (services?: string[], options?: Secrets & { graceMs?: number }) => restart(name, services, options),
     down: (options?: DownOptions) => down(name, options),
   };
 }

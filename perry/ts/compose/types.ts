@@ -1,7 +1,7 @@
 import { RunningLogs } from "../container/follow";
 import { ContainerLogs, ExecOptions, LogsOptions } from "../container/types";
 import { CleanupReport, DownOptions, ServiceInfo } from "../projects";
-import { Access, Cancellable, PolicyText, RunResult, Signer } from "../types";
+import { Access, Cancellable, PolicyText, RunResult, Secrets, Signer } from "../types";
 
 /**
  * A project in the words of the Compose specification. The loader knows every field of it and refuses all others; `build`,
@@ -71,12 +71,12 @@ export interface ComposeHandle {
   exec(service: string, command: string[], options?: ExecOptions & Cancellable): Promise<RunResult>;
   /** The project in its canonical form, as YAML, as it was brought up. */
   config(): string;
-  /** Starts services again that have ended. */
-  start(services?: string[]): Promise<void>;
+  /** Starts services again that have ended. Of `secrets` each is given its own. */
+  start(services?: string[], options?: Secrets): Promise<void>;
   /** Ends services, and removes nothing. */
   stop(services?: string[]): Promise<void>;
-  /** Ends services and starts them again. */
-  restart(services?: string[]): Promise<void>;
+  /** Ends services and starts them again. Nothing is ended if one of its secrets is not here. */
+  restart(services?: string[], options?: Secrets & { graceMs?: number }): Promise<void>;
   /** Ends the project and removes what it has; volumes only where that is said. */
   down(options?: DownOptions): Promise<CleanupReport>;
 }

@@ -42,12 +42,15 @@ export function runGraph(graph: WorkloadGraph, options?: RunGraphOptions): Promi
 
 /** Brings a graph up again as it was brought up before, by its name: what has ended or is gone since. */
 export function resume(target: string | GraphHandle, options?: Secrets & Cancellable): Promise<GraphHandle> {
-  return raise("graphResume", () => named(target, options), typeof target === "string" ? target : "", handleOf);
+  return raise("graphResume", () => named(target, options), typeof target === "string" ? target : nameIn(target), handleOf);
 }
 
-/** What policy and verifier say of a graph, node by node. Runs nothing. */
+/** What policy and verifier say of a graph, node by node. Runs nothing: options of a start are checked, and used for nothing. */
 export function check(graph: WorkloadGraph, options?: RunGraphOptions): GraphVerdict {
-  const value = fieldsOf(callSync("graphCheck", graphArgs(graph, options)), "a verdict");
+  const args = graphArgs(graph, options);
+  // The reply comes before anybody could abort.
+  delete args.signal;
+  const value = fieldsOf(callSync("graphCheck", args), "a verdict");
   if (typeof value.allowed !== "boolean") {
     throw new SandboxError("INTERNAL", "the reply is not a verdict");
   }

@@ -1,14 +1,11 @@
 //! What a sandbox keeps of the request that made it.
 
-use std::path::{Path, PathBuf};
-
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::upkeep::Upkeep;
+use crate::elsewhere::{here, image_from, write_out};
 use crate::error::PipelineError;
-use crate::policies::PolicyInput;
-use crate::signer::KeyChoice;
 use crate::wish::{TargetChoice, Wish};
 
 /// The only version of the format.
@@ -34,24 +31,7 @@ impl Kept {
     /// The working folder is gone, or its path is not text.
     pub(super) fn of(wish: &Wish, image: &Digest, upkeep: &Upkeep) -> Result<Self, PipelineError> {
         let mut wish = wish.clone();
-        for input in &mut wish.policy.inputs {
-            match input {
-                PolicyInput::File(path) => write_out(path)?,
-                // What it names is beside it.
-                PolicyInput::Text { name, .. } => {
-                    let path = absolute(Path::new(name))?;
-                    *name = path.to_str().map(str::to_owned).ok_or_else(|| not_text(&path))?;
-                }
-            }
-        }
-        if let Some(KeyChoice::File(path)) = &mut wish.signer.key {
-            write_out(path)?;
-        }
-        let access = &mut wish.access;
-        let named = [&mut wish.signer.trusted_root, &mut access.registry_ca, &mut access.bundle];
-        for path in named.into_iter().flatten() {
-            write_out(path)?;
-        }
+        write_out(&mut wish.policy, &mut wish.signer, &mut wish.access)?;
         if let TargetChoice::Word(text)
         | TargetChoice::Image(text)
         | TargetChoice::Service { image: text, .. } = &mut wish.target
@@ -85,29 +65,10 @@ impl Kept {
     }
 }
 
-fn write_out(path: &mut PathBuf) -> Result<(), PipelineError> {
-    *path = absolute(path)?;
-    Ok(())
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, PipelineError> {
-    std::path::absolute(path)
-        .map_err(|source| PipelineError::Kept(format!("`{}` has no absolute path: {source}", path.display())))
-}
-
-fn not_text(path: &Path) -> PipelineError {
-    PipelineError::Kept(format!("the path `{}` is not text", path.display()))
-}
-
-/// The image's name, if it is a path: `oci:DIR[:TAG|@DIGEST]` or `docker-archive:FILE`.
-fn write_out_image(text: &mut String) -> Result<(), PipelineError> {
-    for scheme in ["oci:", "docker-archive:"] {
-        let Some(rest) = text.strip_prefix(scheme).filter(|rest| !rest.starts_with('/')) else { continue };
-        // Only what stands before it is written out: the end may be a tag.
-        let here = absolute(Path::new("."))?;
-        let here = here.to_str().ok_or_else(|| not_text(&here))?;
-        *text = format!("{scheme}{}/{rest}", here.trim_end_matches('/'));
-        break;
+fn write_out_image(name: &mut String) -> Result<(), PipelineError> {
+    // Nobody needs to stand anywhere for a name that is no path.
+    if image_from("", name) != *name {
+        *name = image_from(&here()?, name);
     }
     Ok(())
 }
@@ -115,6 +76,8 @@ fn write_out_image(text: &mut String) -> Result<(), PipelineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policies::PolicyInput;
+    use crate::signer::KeyChoice;
 
     fn kept() -> Kept {
         let mut wish = Wish::of(TargetChoice::Word("oci:some/image:v1".to_owned()));

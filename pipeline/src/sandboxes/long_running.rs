@@ -1,10 +1,12 @@
 //! Creating, starting, finding, ending.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use perry_sandbox_image::Progress;
+use perry_sandbox_policy::SecretName;
 use perry_sandbox_runner::{
     Filter, Labels, LifecycleError, Load, Logs, NewSandbox, SandboxFiles, SandboxId, SandboxInfo, Sandboxes,
     Stop,
@@ -156,6 +158,14 @@ impl<'p> LongRunning<'p> {
     /// It is gone, or its record is damaged.
     pub fn inspect(&self, id: &SandboxId) -> Result<SandboxInfo, PipelineError> {
         Ok(self.sandboxes.inspect(id)?)
+    }
+
+    /// The secrets that a sandbox was made to be given, by their names: who starts it supplies their values, and no others.
+    ///
+    /// # Errors
+    /// It is gone, or its record is damaged.
+    pub fn secrets(&self, id: &SandboxId) -> Result<BTreeSet<SecretName>, PipelineError> {
+        Ok(self.kept(id)?.wish.secrets().into_iter().cloned().collect())
     }
 
     /// The sandboxes that fit, oldest first.

@@ -143,9 +143,14 @@ fn graphs_and_compose_projects_come_up_are_used_and_go() {
 }
 
 /// Starts a program that brings a graph up, and sends it a signal once that is up; its end.
-fn signalled(home: &Home, program: &Path, mark: &str, signal: &str, own: &str) -> ExitStatus {
+fn signalled(
+    home: &Home,
+    program: &Path,
+    (part, mark): (&str, &str),
+    (signal, own): (&str, &str),
+) -> ExitStatus {
     let mut command = home.other_command(program);
-    command.current_dir(home.path()).env("PART", "graphs-stay").env("MARK", mark);
+    command.current_dir(home.path()).env("PART", part).env("MARK", mark);
     command.env("PERRY_NO_DEFAULT_SIGINT_CLEANUP", own).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     let mut said = BufReader::new(child.stdout.take().expect("it is a pipe"));
@@ -165,12 +170,20 @@ fn a_signal_ends_what_the_program_has_brought_up() {
         let home = Home::new(As::Me);
         for (signal, code, digit) in [("-TERM", 143, 7), ("-INT", 130, 8)] {
             let mark = format!("{digit}{}", std::process::id());
-            assert_eq!(signalled(&home, &program, &mark, signal, "").code(), Some(code), "{signal}");
+            assert_eq!(
+                signalled(&home, &program, ("graphs-stay", &mark), (signal, "")).code(),
+                Some(code),
+                "{signal}"
+            );
             assert_eq!(process_with(&format!("sleep\0{mark}")), None, "{signal}");
         }
+        // A graph that was halted has nodes that are up, whoever resumed it and by what.
+        let mark = format!("6{}", std::process::id());
+        let end = signalled(&home, &program, ("graphs-halt", &mark), ("-TERM", ""));
+        assert_eq!((end.code(), process_with(&format!("sleep\0{mark}"))), (Some(143), None));
         // Who says that it ends things itself has them left alone, and finds them again.
         let mark = format!("9{}", std::process::id());
-        let end = signalled(&home, &program, &mark, "-TERM", "1");
+        let end = signalled(&home, &program, ("graphs-stay", &mark), ("-TERM", "1"));
         assert!(!end.success() && process_with(&format!("sleep\0{mark}")).is_some(), "{end}");
         all_ok(&compiler, "graphs-later", &run(&home, &program, home.path(), "graphs-later", &mark));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use perry_sandbox_engine::{
     Down, Ended, Events, Interrupt, Left, Raise, RaiseError, Reached, Remembered, Role, SecretSource, Site,
 };
-use perry_sandbox_pipeline::Pipeline;
+use perry_sandbox_pipeline::{Pipeline, here};
 use perry_sandbox_runner::SandboxId;
 use perry_sandbox_stack::{Desks, Judged, judge, shared_backend};
 
@@ -82,6 +82,11 @@ impl<'p> Workloads<'p> {
     /// # Errors
     /// A node is not allowed, or the graph is not up; what was to be kept of it is in the error.
     pub fn up(&self, graph: &Graph, up: &Up<'_>) -> Result<Raised, WorkloadError> {
+        // Without a folder that can be told, only images that are paths are not found again.
+        self.up_from(graph, up, here().ok())
+    }
+
+    fn up_from(&self, graph: &Graph, up: &Up<'_>, folder: Option<String>) -> Result<Raised, WorkloadError> {
         let judged = self.judge(graph, up.asked);
         let demands = demands(graph);
         let desired = desire(graph, &demands, &Approved::all(&judged), up.asked, up.strategy);
@@ -94,7 +99,7 @@ impl<'p> Workloads<'p> {
                 origin: desired.project.origin.clone(),
                 folder: String::new(),
                 backend,
-                description: serde_json::to_value(memory(graph, up)).ok(),
+                description: serde_json::to_value(Memory::new(graph, up, folder)?).ok(),
             },
             up: perry_sandbox_engine::Up { remove_orphans: true, ..Default::default() },
             options: perry_sandbox_engine::Options {
@@ -143,8 +148,9 @@ impl<'p> Workloads<'p> {
         let graph = read(name, &memory)?;
         let asked = Asked { policy: &memory.policy, signer: &memory.signer, access: &memory.access };
         let (strategy, on_failure) = (memory.strategy, memory.on_failure);
-        let patience = perry_sandbox_engine::Options::default().patience;
-        self.up(&graph, &Up { asked, strategy, on_failure, patience, secrets, interrupt, events })
+        let patience = memory.patience.unwrap_or(perry_sandbox_engine::Options::default().patience);
+        let up = Up { asked, strategy, on_failure, patience, secrets, interrupt, events };
+        self.up_from(&graph, &up, memory.folder.clone())
     }
 
     /// Ends a graph and removes what it has; its volumes only where that is said.
@@ -221,12 +227,6 @@ impl<'p> Workloads<'p> {
     }
 }
 
-fn memory(graph: &Graph, up: &Up<'_>) -> Memory {
-    let Asked { policy, signer, access } = up.asked;
-    let desks = (policy.clone(), signer.clone(), access.clone());
-    Memory::new(graph.written().clone(), desks, (up.strategy, up.on_failure))
-}
-
 fn read(name: &str, memory: &Memory) -> Result<Graph, WorkloadError> {
-    Graph::read(&memory.graph).map_err(|source| WorkloadError::Remembered { graph: name.to_owned(), source })
+    memory.graph().map_err(|source| WorkloadError::Remembered { graph: name.to_owned(), source })
 }

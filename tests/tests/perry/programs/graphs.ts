@@ -46,7 +46,9 @@ async function wholeWay(): Promise<void> {
   ]);
   const policy = policyFor(["job", "long"]);
   check("allowed", workloads.check(built, { policy: policy }).allowed, true);
-  const up = await runGraph(built, { policy: policy, strategy: "sequential" });
+  const options: workloads.RunGraphOptions = { policy: policy, strategy: "sequential", waitTimeoutMs: 60000 };
+  check("allowed by the options that it comes up with", workloads.check(built, options).allowed, true);
+  const up = await runGraph(built, options);
   check("its name", up.name, NAME);
   check("how far its nodes came", up.nodes.map((one) => one.state).join(" "), "up up");
   const seen = await up.status();
@@ -122,7 +124,7 @@ async function stacks(): Promise<void> {
   await up.stop(["web"]);
   check("stopped", (await compose.ps(NAME))[0].status, "exited");
   await compose.start(NAME, ["web"]);
-  await up.restart();
+  await up.restart(["web"], { graceMs: 0, secrets: { other: "x" } });
   check("restarted", (await up.ps())[0].status, "running");
   check("among the names", (await compose.names()).indexOf(NAME) >= 0, true);
   check("ended", (await compose.down(up, { graceMs: 0 })).containersRemoved, 1);
@@ -135,6 +137,21 @@ export async function graphsStay(): Promise<void> {
   const built = workloads.graph(NAME, { long: shell("trap exit TERM; sleep " + MARK + " & wait") });
   await workloads.runGraph(built, { policy: policyFor(["long"]) });
   console.log("up");
+  setInterval(() => undefined, 1000);
+}
+
+/** Resumes a graph that is halted by that, and stays until a signal comes. */
+export async function graphsHalt(): Promise<void> {
+  const built = workloads.graph(NAME, {
+    long: shell("trap exit TERM; sleep " + MARK + " & wait"),
+    no: { image: IMAGE, entrypoint: "/bin/no-such-program", network: "none" },
+  });
+  const policy = policyFor(["long", "no"]);
+  await codeOfAsync(() => workloads.runGraph(built, { policy: policy, onFailure: "haltGraph", strategy: "sequential" }));
+  const halted = await workloads.find(NAME);
+  await halted.down({ graceMs: 0 });
+  const code = await codeOfAsync(() => workloads.resume(halted));
+  console.log(code === "HALTED" ? "up" : code);
   setInterval(() => undefined, 1000);
 }
 

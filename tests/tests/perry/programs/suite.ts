@@ -5,7 +5,7 @@ import { atOnce } from "./atonce";
 import { calls } from "./calls";
 import { closing } from "./closing";
 import { containers, containersLater } from "./containers";
-import { graphs, graphsLater, graphsStay } from "./graphs";
+import { graphs, graphsHalt, graphsLater, graphsStay } from "./graphs";
 import { leaving } from "./leaving";
 import { pace } from "./pace";
 import { runs } from "./runs";
@@ -36,6 +36,8 @@ async function main(): Promise<void> {
     await graphs();
   } else if (part === "graphs-later") {
     await graphsLater();
+  } else if (part === "graphs-halt") {
+    return graphsHalt();
   } else if (part === "graphs-stay") {
     return graphsStay();
   } else if (part === "pace") {
