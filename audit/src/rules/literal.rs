@@ -26,7 +26,7 @@ const PAIRS: [&str; 6] =
     ["API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "AUTH_KEY"];
 
 /// Last parts of names that speak about a credential and hold none.
-const ABOUT: [&str; 20] = [
+const ABOUT: [&str; 29] = [
     "FILE",
     "PATH",
     "DIR",
@@ -47,16 +47,31 @@ const ABOUT: [&str; 20] = [
     "COUNT",
     "TIMEOUT",
     "ISSUER",
+    "ENDPOINT",
+    "LIFETIME",
+    "SECONDS",
+    "MINUTES",
+    "HOURS",
+    "DAYS",
+    "SIZE",
+    "COST",
+    "ROUNDS",
 ];
 
 /// Values that are a switch, and no credential.
-const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "null", "none"];
+const SWITCHES: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "none", "0", "1"];
+
+/// Parts of names that ask for a credential to be made up, or for there to be none.
+const ASKED: [[&str; 2]; 2] = [["RANDOM", "ROOT"], ["ALLOW", "EMPTY"]];
 
 /// Whether a name says that its value is a credential.
 pub(super) fn is_credential(name: &str) -> bool {
     let name = name.to_uppercase().replace(['-', '.'], "_");
     let parts: Vec<&str> = name.split('_').collect();
     if parts.last().is_some_and(|last| ABOUT.contains(last)) || name == "PWD" || name == "OLDPWD" {
+        return false;
+    }
+    if ASKED.iter().any(|asked| asked.iter().all(|part| parts.contains(part))) {
         return false;
     }
     parts.iter().any(|part| WORDS.contains(part)) || PAIRS.iter().any(|pair| name.contains(pair))
@@ -118,6 +133,11 @@ mod tests {
             "PWD",
             "COMPASS",
             "KEY",
+            "MYSQL_RANDOM_ROOT_PASSWORD",
+            "MYSQL_ALLOW_EMPTY_PASSWORD",
+            "ACCESS_TOKEN_EXPIRE_MINUTES",
+            "TOKEN_LIFETIME",
+            "PASSWORD_HASH_ROUNDS",
         ] {
             assert!(!is_credential(name), "{name}");
         }
