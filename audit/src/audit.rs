@@ -98,10 +98,17 @@ pub fn audit(request: &Request<'_>) -> Report {
             |finding: &Finding| (std::cmp::Reverse(finding.grade.rank()), finding.rule.id, finding.place);
         key(a).cmp(&key(b)).then_with(|| a.evidence.cmp(&b.evidence))
     });
-    for hidden in rules::hidden(&findings) {
-        texts.hide(hidden);
-    }
+    hide(&outcomes, &mut texts);
     Report { texts, findings, ran, exposures: exposed, left_out }
+}
+
+/// Keeps credentials out of everything that is printed.
+fn hide(outcomes: &[Outcome], texts: &mut Texts) {
+    let subjects = outcomes.iter().flat_map(|outcome| &outcome.subjects);
+    let places: Vec<Place> = subjects.flat_map(|subject| rules::secrets(subject, texts)).collect();
+    for place in places {
+        texts.hide(place);
+    }
 }
 
 /// Whether a file was read already, as a part of another input: an override beside its stack, a file that is included.

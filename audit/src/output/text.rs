@@ -89,7 +89,8 @@ impl<'a> Shown<'a> {
             Some(fix) => {
                 let patches = self.patches(&fix.edits);
                 groups.push(group);
-                groups.push(Group::with_title(Level::HELP.secondary_title(self.offer(fix))).elements(patches));
+                groups
+                    .push(Group::with_title(Level::HELP.secondary_title(self.offer(fix))).elements(patches));
             }
             None => groups.push(group.element(Level::HELP.message(clean(&first.help)))),
         }

@@ -65,7 +65,7 @@ impl Services<'_> {
         launch.provider = node.get("provider").and_then(|provider| read.text(provider.get("type")));
         launch.oom_kill_disable = read.boolean(node.get("oom_kill_disable"));
         launch.oom_score_adj = read.number(node.get("oom_score_adj"), plain);
-        launch.environment = self.environment(node);
+        launch.environment = self.variables(node.get("environment"));
         launch.runtime = read.text(node.get("runtime"));
         launch.tmpfs = read.texts(node.get("tmpfs"));
         launch.log_driver = node.get("logging").and_then(|logging| read.text(logging.get("driver")));
@@ -84,6 +84,7 @@ impl Services<'_> {
                 .filter_map(|(key, _)| Some(Placed::new(key.name.clone(), read.place(key.span)?)))
                 .chain(read.texts(build.get("ssh")))
                 .collect(),
+            args: self.variables(build.get("args")),
         }
     }
 
@@ -171,8 +172,8 @@ impl Services<'_> {
         }
     }
 
-    fn environment(&self, node: &Node) -> Vec<Variable> {
-        let pairs = self.reader.pairs(node.get("environment")).into_iter();
+    fn variables(&self, node: Option<&Node>) -> Vec<Variable> {
+        let pairs = self.reader.pairs(node).into_iter();
         pairs.map(|(name, value, place)| Variable { name, value, place }).collect()
     }
 }
