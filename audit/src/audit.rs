@@ -86,9 +86,10 @@ pub fn audit(request: &Request<'_>) -> Report {
     for outcome in &outcomes {
         unreadable(outcome, &texts, &mut findings);
         for subject in &outcome.subjects {
+            let before = findings.len();
             run(subject, &texts, &mut findings, &mut ran);
             denied(subject, request.denied, &texts, &mut findings);
-            exposed.extend(exposures(subject, &findings));
+            exposed.extend(exposures(subject, findings.get(before..).unwrap_or_default()));
         }
     }
     findings.retain(|finding| finding.persona <= request.persona);
