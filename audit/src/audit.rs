@@ -116,7 +116,7 @@ fn hide(outcomes: &[Outcome], texts: &mut Texts) {
 fn is_part(input: &Input, seen: &[String]) -> bool {
     match input {
         Input::File { path: Some(path), .. } | Input::Found { path, .. } => seen.contains(path),
-        Input::File { path: None, .. } | Input::Argv(_) | Input::Project(_) => false,
+        Input::File { path: None, .. } | Input::Unread { .. } | Input::Argv(_) | Input::Project(_) => false,
     }
 }
 
