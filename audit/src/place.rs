@@ -84,9 +84,19 @@ impl Texts {
         self.files.get(usize::try_from(id.0).ok()?)
     }
 
+    /// How many files there are.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.files.len()).unwrap_or(u32::MAX)
+    }
+
     /// Every file, in the order in which they were read.
     pub fn ids(&self) -> impl Iterator<Item = FileId> + use<> {
-        (0..u32::try_from(self.files.len()).unwrap_or(u32::MAX)).map(FileId)
+        self.ids_from(0)
+    }
+
+    /// The files that were read after so many.
+    pub(crate) fn ids_from(&self, known: u32) -> impl Iterator<Item = FileId> + use<> {
+        (known..self.count()).map(FileId)
     }
 
     /// A file's name.
