@@ -7,7 +7,7 @@ use crate::finding::{Finding, Target, TargetKind};
 use crate::grade::Grade;
 use crate::ignore::{Ignores, suppress};
 use crate::input::{Around, Host, Input, Outcome, Refused, Subject, Unread, read};
-use crate::place::{Place, Texts};
+use crate::place::{FileId, Place, Texts};
 use crate::report::{Ran, Report};
 use crate::rule::{Check, Persona, Reporter, Rule, RuleId};
 use crate::rules::{self, rule};
@@ -68,11 +68,16 @@ pub fn audit(request: &Request<'_>) -> Report {
     let mut outcomes = Vec::new();
     let around = Around { host: request.host, request: request.project, today: request.today };
     let mut seen: Vec<String> = Vec::new();
+    let mut ungraded = Vec::new();
     for input in request.inputs {
         if is_part(input, &seen) {
             continue;
         }
+        let known = texts.count();
         let mut outcome = read(input, around, &mut texts);
+        if outcome.subjects.is_empty() {
+            ungraded.extend(texts.ids_from(known));
+        }
         for subject in &mut outcome.subjects {
             rules::mark_literals(subject, &texts);
         }
@@ -86,9 +91,10 @@ pub fn audit(request: &Request<'_>) -> Report {
     for outcome in &outcomes {
         unreadable(outcome, &texts, &mut findings);
         for subject in &outcome.subjects {
+            let before = findings.len();
             run(subject, &texts, &mut findings, &mut ran);
             denied(subject, request.denied, &texts, &mut findings);
-            exposed.extend(exposures(subject, &findings));
+            exposed.extend(exposures(subject, findings.get(before..).unwrap_or_default()));
         }
     }
     findings.retain(|finding| finding.persona <= request.persona);
@@ -98,17 +104,28 @@ pub fn audit(request: &Request<'_>) -> Report {
             |finding: &Finding| (std::cmp::Reverse(finding.grade.rank()), finding.rule.id, finding.place);
         key(a).cmp(&key(b)).then_with(|| a.evidence.cmp(&b.evidence))
     });
-    for hidden in rules::hidden(&findings) {
-        texts.hide(hidden);
-    }
+    hide(&outcomes, &ungraded, &mut texts);
     Report { texts, findings, ran, exposures: exposed, left_out }
+}
+
+/// Keeps credentials out of everything that is printed: of files of which nothing could be made, by their lines.
+fn hide(outcomes: &[Outcome], ungraded: &[FileId], texts: &mut Texts) {
+    let subjects = outcomes.iter().flat_map(|outcome| &outcome.subjects);
+    let mut places: Vec<Place> = subjects.flat_map(|subject| rules::secrets(subject, texts)).collect();
+    for &file in ungraded {
+        let ranges = rules::credentials(texts.text(file)).into_iter();
+        places.extend(ranges.map(|range| Place { file, start: range.start, end: range.end }));
+    }
+    for place in places {
+        texts.hide(place);
+    }
 }
 
 /// Whether a file was read already, as a part of another input: an override beside its stack, a file that is included.
 fn is_part(input: &Input, seen: &[String]) -> bool {
     match input {
         Input::File { path: Some(path), .. } | Input::Found { path, .. } => seen.contains(path),
-        Input::File { path: None, .. } | Input::Argv(_) | Input::Project(_) => false,
+        Input::File { path: None, .. } | Input::Unread { .. } | Input::Argv(_) | Input::Project(_) => false,
     }
 }
 

@@ -84,9 +84,19 @@ impl Texts {
         self.files.get(usize::try_from(id.0).ok()?)
     }
 
+    /// How many files there are.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.files.len()).unwrap_or(u32::MAX)
+    }
+
     /// Every file, in the order in which they were read.
     pub fn ids(&self) -> impl Iterator<Item = FileId> + use<> {
-        (0..u32::try_from(self.files.len()).unwrap_or(u32::MAX)).map(FileId)
+        self.ids_from(0)
+    }
+
+    /// The files that were read after so many.
+    pub(crate) fn ids_from(&self, known: u32) -> impl Iterator<Item = FileId> + use<> {
+        (known..self.count()).map(FileId)
     }
 
     /// A file's name.
@@ -158,10 +168,17 @@ impl Texts {
         if file.hidden.is_empty() {
             return Cow::Borrowed(&file.text);
         }
-        let hidden = |at: usize| file.hidden.iter().any(|(start, end)| (*start..*end).contains(&at));
+        let mut hidden = file.hidden.clone();
+        hidden.sort_unstable();
+        let mut hidden = hidden.into_iter().peekable();
         let mut shown = String::with_capacity(file.text.len());
+        // Behind the last byte of all ranges that have begun.
+        let mut until = 0;
         for (at, char) in file.text.char_indices() {
-            if !hidden(at) || matches!(char, '\n' | '\r') {
+            while let Some((_, end)) = hidden.next_if(|(start, _)| *start <= at) {
+                until = end.max(until);
+            }
+            if at >= until || matches!(char, '\n' | '\r') {
                 shown.push(char);
             } else {
                 (0..char.len_utf8()).for_each(|_| shown.push('*'));
@@ -195,5 +212,10 @@ mod tests {
         texts.hide(Place { file: id, start: 5, end: 9 });
         assert_eq!(texts.shown(id), "key: ****\nnext");
         assert_eq!(texts.text(id), "key: hüt\nnext");
+        // Ranges that meet, contain each other, or hold nothing.
+        for (start, end) in [(12, 13), (0, 3), (1, 2), (2, 4), (11, 11)] {
+            texts.hide(Place { file: id, start, end });
+        }
+        assert_eq!(texts.shown(id), "**** ****\nne*t");
     }
 }

@@ -42,6 +42,10 @@ const TIGHTER: &[&[&str]] = &[
     &["", "    security_opt: [no-new-privileges]\n"],
     &["    volumes: [\"/:/h\"]\n", "    volumes: [\"/etc:/h:ro\"]\n", "    volumes: [\"./a:/h:ro\"]\n", ""],
     &["    volumes: [\"/run/docker.sock:/s\"]\n", "    volumes: [\"./a:/h\"]\n", ""],
+    &[
+        "    configs: [c]\nconfigs: {c: {file: /run/docker.sock}}\n",
+        "    configs: [c]\nconfigs: {c: {file: ./a}}\n",
+    ],
     &["    network_mode: host\n", "", "    network_mode: none\n"],
     &["    ports: [\"80:80\"]\n", "    ports: [\"127.0.0.1:80:80\"]\n", ""],
     &["    pid: host\n", ""],

@@ -70,3 +70,17 @@ fn a_summary_counts_files_targets_and_rules() {
     assert!(summary.rules > 30, "{}", summary.rules);
     assert_eq!(summary.findings.get(&Severity::Critical), Some(&1));
 }
+
+#[test]
+fn a_file_that_cannot_be_loaded_shows_no_credential_either() {
+    for text in [
+        "services:\n  db:\n    image: [a\n    environment: {POSTGRES_PASSWORD: hunter2}\n",
+        "services:\n  db:\n    environment: {DATABASE_URL: \"postgres://u:hunter2@db/x\", POSTGRES_PASSWORD: hunter2}\n",
+        "services:\n  db: {image: a, enviroment: {POSTGRES_PASSWORD: hunter2}}\n",
+    ] {
+        let report = report("compose.yaml", text);
+        assert_eq!(report.verdict(Severity::Critical, false), Verdict::Ungraded, "{text}");
+        let printed = [report.to_text(false), report.to_json().to_string(), report.to_github()].concat();
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+}

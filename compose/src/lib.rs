@@ -31,7 +31,7 @@ mod yaml;
 pub use config::{NoJsonForm, yaml_scalar};
 pub use dotenv::{EnvFileError, EnvFileFault, parse as parse_env_file, parse_raw as parse_raw_env_file};
 pub use error::{Note, Problem, Problems, Reason, Report, Sources, Warning, shown};
-pub use files::{Environment, FileError, Files, Kind, Options, Request, merged_with};
+pub use files::{Environment, FileError, Files, Kind, Options, Request, main_beside, merged_with};
 pub use load::{Loaded, load};
 pub use model::{extensions, parse_duration};
 pub use node::{Directive, FileId, Key, Mapping, Mark, Node, Span, Value};

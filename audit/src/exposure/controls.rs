@@ -34,7 +34,10 @@ const fn control(name: &'static str, weight: u32, open: fn(&Launch) -> u32) -> C
 /// INVARIANT: each share falls or stays when a field that it reads is tightened.
 pub static CONTROLS: [Control; 28] = [
     control("a kernel of its own", 12, isolation),
-    control("no control sockets", 6, |launch| whole(hosts(launch).any(|path| handed(path).is_some()))),
+    control("no control sockets", 6, |launch| {
+        let mut files = launch.host_files.iter().map(|file| file.path.value.as_str());
+        whole(hosts(launch).any(|path| handed(path).is_some()) || files.any(|path| handed(path).is_some()))
+    }),
     control("no system folders", 4, |launch| {
         whole(hosts(launch).any(|path| path == "/" || is_sensitive(path)))
     }),

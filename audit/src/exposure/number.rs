@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -65,19 +66,17 @@ pub struct TargetExposure {
     pub open: Vec<&'static str>,
 }
 
-/// The numbers of a subject's targets.
+/// The numbers of a subject's targets; `findings` are those of the subject.
 pub(crate) fn exposures(subject: &Subject, findings: &[Finding]) -> Vec<TargetExposure> {
+    let critical = findings.iter().filter(|finding| finding.grade.severity() == Some(Severity::Critical));
+    let critical: BTreeSet<_> = critical.map(|finding| (finding.place.file, &finding.target)).collect();
     match subject {
         Subject::Stack(stack) => stack
             .launches
             .iter()
             .filter(|launch| launch.is_container())
             .map(|launch| {
-                let critical = findings.iter().any(|finding| {
-                    finding.target == launch.target
-                        && finding.place.file == launch.place.file
-                        && finding.grade.severity() == Some(Severity::Critical)
-                });
+                let critical = critical.contains(&(launch.place.file, &launch.target));
                 let mut open: Vec<_> = CONTROLS.iter().filter(|control| control.open(launch) > 0).collect();
                 open.sort_by_key(|control| std::cmp::Reverse(control.weight));
                 TargetExposure {

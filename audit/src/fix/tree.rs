@@ -14,20 +14,22 @@ fn differences(before: &Node, after: &Node, way: &mut Vec<String>, found: &mut V
     }
     match (&before.value, &after.value) {
         (Value::Mapping(old), Value::Mapping(new)) => mappings(old, new, way, found),
-        (Value::Sequence(old), Value::Sequence(new)) => {
-            let gone = old.iter().filter(|item| !new.iter().any(|other| same(item, other))).count();
-            let come = new.iter().filter(|item| !old.iter().any(|other| same(item, other))).count();
-            let kept = old.len().saturating_sub(gone) == new.len().saturating_sub(come);
-            if gone > 0 || come > 0 || old.len() != new.len() {
-                found.push(way.clone());
-                // More than one item, or another order: that is no single change.
-                if gone > 1 || come > 1 || !kept {
-                    found.push(way.clone());
-                }
-            }
-        }
+        (Value::Sequence(old), Value::Sequence(new)) => sequences(old, new, way, found),
         _ if !same(before, after) => found.push(way.clone()),
         _ => {}
+    }
+}
+
+/// Items that no longer stand where they stood: one that is gone, come or another is a change, anything else is several.
+fn sequences(old: &[Node], new: &[Node], way: &[String], found: &mut Vec<Vec<String>>) {
+    let first = old.iter().zip(new).take_while(|(a, b)| same(a, b)).count();
+    let (old, new) = (old.get(first..).unwrap_or_default(), new.get(first..).unwrap_or_default());
+    let last = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| same(a, b)).count();
+    let kept = |items: &[Node]| items.len().saturating_sub(last);
+    match (kept(old), kept(new)) {
+        (0, 0) => {}
+        (gone, come) if gone <= 1 && come <= 1 => found.push(way.to_vec()),
+        _ => found.extend([way.to_vec(), way.to_vec()]),
     }
 }
 
@@ -95,10 +97,21 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_is_compared_once() {
+        let list =
+            |names: std::ops::Range<u32>| names.map(|n| format!("x{n}")).collect::<Vec<_>>().join(", ");
+        let stack = |list: String| format!("services: {{web: {{ports: [{list}]}}}}\n");
+        let long = stack(list(0..20_000));
+        assert!(changes_one_field(&long, &stack(list(0..19_999)), "web"));
+        assert!(!changes_one_field(&long, &stack(list(20_000..40_000)), "web"));
+    }
+
+    #[test]
     fn anything_else_is_no_fix() {
         assert!(!one("image: a", "image: a # comment"), "nothing has changed");
         assert!(!one("image: b", "image: c"), "another service");
         assert!(!one("[x, y]", "[z]"), "two items");
+        assert!(!one("[x, y]", "[y, x]"), "another order");
         assert!(!one("image: a\n    ports", "image: c\n    expose"), "two fields");
         assert!(!one("image: a", "image: [a"), "no longer to be read");
     }

@@ -39,6 +39,11 @@ pub(crate) fn read(input: &Input, around: Around<'_>, texts: &mut Texts) -> Outc
     match input {
         Input::File { name, path, bytes } => file(name, path.as_deref(), bytes, true, around, texts),
         Input::Found { name, path, bytes } => file(name, Some(path), bytes, false, around, texts),
+        Input::Unread { name, why } => {
+            let id = texts.add(name, None, "");
+            let place = texts.whole(id);
+            Outcome { unread: vec![Unread::new(UnreadKind::Gap, place, why)], ..Outcome::default() }
+        }
         Input::Argv(words) => argv(words, around, texts),
         Input::Project(request) => read_stack(request, None, around.host, texts),
     }

@@ -1,7 +1,8 @@
 //! A Compose stack, merged as an engine would run it.
 
 use perry_sandbox_compose::{
-    Files as _, Loaded, Note, Options, Problem, Problems, Project, Reason, Request, Sources, load, variables,
+    Files as _, Loaded, Note, Options, Problem, Problems, Project, Reason, Request, Sources, load,
+    main_beside, shown, variables,
 };
 
 use super::gaps::unset;
@@ -77,10 +78,29 @@ fn loaded_stack(
     let options = Options { resolve_environment: false, ..request.options };
     let whole = texts.whole(first);
     if let Err(problems) = Project::new(loaded, options, files) {
-        outcome.unread.extend(problems.list().iter().map(|problem| unread(problem, reader, whole)));
+        let mut found: Vec<Unread> =
+            problems.list().iter().map(|problem| unread(problem, reader, whole)).collect();
+        let is_part = problems.list().iter().all(|problem| problem.reason == Reason::MissingAttribute);
+        if let Some(main) = main_of(request, files).filter(|_| is_part) {
+            found = found.into_iter().map(|unread| laid_over(unread, &main)).collect();
+        }
+        outcome.unread.extend(found);
     }
     outcome.subjects.push(Subject::Stack(stack));
     outcome
+}
+
+/// The main file beside the only one that is asked for.
+fn main_of(request: &Request, files: &Overlay<'_>) -> Option<String> {
+    let [file] = request.files.as_slice() else { return None };
+    main_beside(file, files)
+}
+
+/// What a file lacks that is meant to be laid over another is in the other one: which that is, only its caller knows.
+fn laid_over(unread: Unread, main: &str) -> Unread {
+    let help = format!("audit them as they are run: `perry-compose -f {} -f … check`", shown(main));
+    let message = format!("{}; another file may have it, over which this one is laid", unread.message);
+    Unread { kind: UnreadKind::Gap, message, ..unread }.help(help)
 }
 
 fn keep(sources: &Sources, request: &Request, texts: &mut Texts) -> Vec<FileId> {

@@ -31,6 +31,13 @@ pub enum Input {
         /// Its bytes.
         bytes: Vec<u8>,
     },
+    /// A file that was come across and could not be read: what is in it, nobody knows.
+    Unread {
+        /// What reports call it.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// The words of an invocation.
     Argv(Vec<String>),
     /// A Compose project as a whole.

@@ -124,6 +124,8 @@ pub struct Build {
     pub network: Option<Placed<String>>,
     /// Agents and keys that it may use.
     pub ssh: Vec<Placed<String>>,
+    /// Its arguments, which stay in the image's history.
+    pub args: Vec<Variable>,
 }
 
 /// One container that is asked for.

@@ -1,10 +1,12 @@
 //! `JUnit`, for the test pages of build servers: one case a rule and target, so that "passed" is visible too.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Target};
 use crate::grade::Grade;
-use crate::report::Report;
+use crate::place::FileId;
+use crate::report::{Ran, Report};
 use crate::rule::RuleId;
 use crate::rules::rule;
 
@@ -27,14 +29,36 @@ fn escaped(text: &str) -> String {
     made
 }
 
+/// What a report holds, by what cases ask for.
+struct Found<'a> {
+    ran: BTreeMap<FileId, Vec<&'a Ran>>,
+    about: BTreeMap<(RuleId, &'a Target), Vec<&'a Finding>>,
+    within: BTreeMap<FileId, Vec<&'a Finding>>,
+}
+
+impl<'a> Found<'a> {
+    fn of(report: &'a Report) -> Self {
+        let mut found = Self { ran: BTreeMap::new(), about: BTreeMap::new(), within: BTreeMap::new() };
+        for ran in &report.ran {
+            found.ran.entry(ran.file).or_default().push(ran);
+        }
+        for finding in &report.findings {
+            found.about.entry((finding.rule.id, &finding.target)).or_default().push(finding);
+            found.within.entry(finding.place.file).or_default().push(finding);
+        }
+        found
+    }
+}
+
 impl Report {
     /// The report as `JUnit`'s XML.
     pub fn to_junit(&self) -> String {
         let mut text = String::from(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"perry-sandbox audit\">\n",
         );
+        let found = Found::of(self);
         for file in self.texts.ids() {
-            let cases = self.cases(file);
+            let cases = self.cases(file, &found);
             if cases.is_empty() {
                 continue;
             }
@@ -55,19 +79,17 @@ impl Report {
         text
     }
 
-    fn cases(&self, file: crate::place::FileId) -> Vec<String> {
+    fn cases(&self, file: FileId, all: &Found<'_>) -> Vec<String> {
         let mut cases = Vec::new();
-        let mut told: Vec<(RuleId, &str)> = Vec::new();
-        for ran in self.ran.iter().filter(|ran| ran.file == file) {
+        let mut told: BTreeSet<(RuleId, &str)> = BTreeSet::new();
+        for ran in all.ran.get(&file).into_iter().flatten() {
             for id in &ran.rules {
-                let about = |finding: &&Finding| finding.rule.id == *id && finding.target == ran.target;
-                let found: Vec<&Finding> = self.findings.iter().filter(about).collect();
-                told.push((*id, &ran.target.name));
-                cases.push(self.case(*id, &ran.target.name, &found));
+                let found = all.about.get(&(*id, &ran.target)).map_or(&[][..], Vec::as_slice);
+                told.insert((*id, &ran.target.name));
+                cases.push(self.case(*id, &ran.target.name, found));
             }
         }
-        let rest = self.findings.iter().filter(|finding| finding.place.file == file);
-        for finding in rest {
+        for finding in all.within.get(&file).into_iter().flatten() {
             if !told.contains(&(finding.rule.id, &finding.target.name)) {
                 cases.push(self.case(finding.rule.id, &finding.target.name, &[finding]));
             }

@@ -81,7 +81,7 @@ pub static CATALOGUE: [Listed; 118] = [
     row(316, "wider-than-tier", "refused", &super::psb316_wider_than_tier::RULE),
     row(317, "unpinned-profile", "medium", &super::psb317_unpinned_profile::RULE),
     row(401, "privileged", "critical", &super::psb401_privileged::RULE),
-    row(402, "hook-privileged", "critical", &super::psb402_hook_privileged::RULE),
+    row(402, "hook-privileged", "critical, medium", &super::psb402_hook_privileged::RULE),
     row(403, "cap-add-all", "critical", &super::psb403_cap_add_all::RULE),
     row(404, "cap-add-host", "critical, high", &super::psb404_cap_add_host::RULE),
     row(405, "cap-drop-missing", "medium", &super::psb405_cap_drop_missing::RULE),

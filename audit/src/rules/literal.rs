@@ -1,8 +1,7 @@
 //! Which variables hold a credential that is written down.
 
-use perry_sandbox_compose::{FileId, Mark, Node, Span, Value, variables};
-
-use crate::launch::Variable;
+use super::written::{is_only_variables, passwords};
+use crate::launch::{Origin, Variable};
 use crate::place::{Place, Texts};
 
 /// Parts of names that mean a credential.
@@ -26,7 +25,7 @@ const PAIRS: [&str; 6] =
     ["API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "AUTH_KEY"];
 
 /// Last parts of names that speak about a credential and hold none.
-const ABOUT: [&str; 20] = [
+const ABOUT: [&str; 29] = [
     "FILE",
     "PATH",
     "DIR",
@@ -47,10 +46,22 @@ const ABOUT: [&str; 20] = [
     "COUNT",
     "TIMEOUT",
     "ISSUER",
+    "ENDPOINT",
+    "LIFETIME",
+    "SECONDS",
+    "MINUTES",
+    "HOURS",
+    "DAYS",
+    "SIZE",
+    "COST",
+    "ROUNDS",
 ];
 
 /// Values that are a switch, and no credential.
-const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "null", "none"];
+const SWITCHES: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "none", "0", "1"];
+
+/// Parts of names that ask for a credential to be made up, or for there to be none.
+const ASKED: [[&str; 2]; 2] = [["RANDOM", "ROOT"], ["ALLOW", "EMPTY"]];
 
 /// Whether a name says that its value is a credential.
 pub(super) fn is_credential(name: &str) -> bool {
@@ -59,34 +70,62 @@ pub(super) fn is_credential(name: &str) -> bool {
     if parts.last().is_some_and(|last| ABOUT.contains(last)) || name == "PWD" || name == "OLDPWD" {
         return false;
     }
+    if ASKED.iter().any(|asked| asked.iter().all(|part| parts.contains(part))) {
+        return false;
+    }
     parts.iter().any(|part| WORDS.contains(part)) || PAIRS.iter().any(|pair| name.contains(pair))
 }
 
-/// Whether a value is a URL with a password in it.
-fn has_password(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let Some((user, _)) = authority.rsplit_once('@') else { return false };
-    user.split_once(':').is_some_and(|(_, password)| !password.is_empty())
-}
-
-/// Whether a text is written down: not a variable's value, unless it is the variable's default.
-fn is_literal(raw: &str) -> bool {
-    let start = Mark { offset: 0, line: 1, column: 1 };
-    let span = Span { file: FileId(0), start, end: start };
-    let used = variables(&Node::new(span, Value::Text(raw.to_owned())));
-    used.is_empty() || used.values().any(|variable| !variable.default.is_empty())
-}
-
 /// Where the value of a credential stands, if the variable holds one that is written down.
-pub(super) fn literal(variable: &Variable, texts: &Texts) -> Option<Place> {
+pub(super) fn literal(variable: &Variable, origin: Origin, texts: &Texts) -> Option<Place> {
+    let place = secret(variable, origin, texts)?;
+    // Where a file is, is no secret; it stays hidden all the same.
+    (!variable.value.as_deref().is_some_and(|value| is_path(value.trim()))).then_some(place)
+}
+
+/// The same, and also where it may be no more than the path of a file.
+pub(super) fn secret(variable: &Variable, origin: Origin, texts: &Texts) -> Option<Place> {
     let value = variable.value.as_deref()?.trim();
-    if value.is_empty() || value.starts_with('/') || SWITCHES.contains(&value.to_lowercase().as_str()) {
+    if value.is_empty() || SWITCHES.contains(&value.to_lowercase().as_str()) {
         return None;
     }
     let place = value_place(variable, texts);
-    let dangerous = is_credential(&variable.name) || has_password(value);
-    (dangerous && is_literal(texts.at(place))).then_some(place)
+    let raw = unquoted(texts.at(place));
+    // SECURITY: only a stack's variables are put in by its engine; elsewhere `$` is a character of the credential.
+    let interpolates = origin == Origin::Compose;
+    let from_variables =
+        |text: &str| interpolates && is_only_variables(text) || origin == Origin::Pod && is_expanded(text);
+    let urls = passwords(raw, interpolates);
+    let is_literal = if urls.is_empty() {
+        let is_secret = is_credential(&variable.name) || !passwords(value, false).is_empty();
+        is_secret && !from_variables(raw)
+    } else {
+        urls.into_iter().any(|range| !from_variables(raw.get(range).unwrap_or_default()))
+    };
+    is_literal.then_some(place)
+}
+
+/// Whether it is another variable of the same container, as Pods write it.
+fn is_expanded(text: &str) -> bool {
+    text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')')).is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    })
+}
+
+/// Whether a value looks like the path of a file; base64 may begin with `/` too.
+fn is_path(value: &str) -> bool {
+    let Some(rest) = value.strip_prefix('/') else { return false };
+    let first = rest.split('/').next().unwrap_or_default();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let is_first = |c: char| c.is_ascii_lowercase() || "._-".contains(c);
+    !first.is_empty() && first.chars().all(is_first) && rest.chars().all(is_name)
+}
+
+/// A scalar without its quotes.
+fn unquoted(raw: &str) -> &str {
+    let raw = raw.trim();
+    let within = |quote: char| raw.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    within('"').or_else(|| within('\'')).unwrap_or(raw)
 }
 
 /// Behind the `=` of a list's item.
@@ -118,24 +157,19 @@ mod tests {
             "PWD",
             "COMPASS",
             "KEY",
+            "MYSQL_RANDOM_ROOT_PASSWORD",
+            "MYSQL_ALLOW_EMPTY_PASSWORD",
+            "ACCESS_TOKEN_EXPIRE_MINUTES",
+            "TOKEN_LIFETIME",
+            "PASSWORD_HASH_ROUNDS",
         ] {
             assert!(!is_credential(name), "{name}");
         }
     }
 
     #[test]
-    fn a_default_is_written_down_and_a_variable_is_not() {
-        assert!(is_literal("hunter2") && is_literal("${A:-hunter2}") && is_literal("pa$$word"));
-        assert!(
-            !is_literal("${A}")
-                && !is_literal("$A")
-                && !is_literal("${A:?must be set}")
-                && !is_literal("${A:-}")
-        );
-        assert!(
-            has_password("postgres://u:p@db/x")
-                && !has_password("https://db:80/a@b")
-                && !has_password("http://u@db")
-        );
+    fn a_path_is_told_from_base64() {
+        assert!(is_path("/run/secrets/Db_1") && is_path("/data"));
+        assert!(!is_path("/9j/4AAQSkZJRg==") && !is_path("/aB3xQ") && !is_path("/run/x+y=") && !is_path("/"));
     }
 }

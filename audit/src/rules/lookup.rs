@@ -1,7 +1,6 @@
 //! Rules by number.
 
 use super::CATALOGUE;
-use crate::finding::Finding;
 use crate::input::Subject;
 use crate::place::{Place, Texts};
 use crate::rule::{Rule, RuleId};
@@ -37,18 +36,23 @@ pub(crate) const fn weaker_than_policy() -> &'static Rule {
     &super::psb439_weaker_than_policy::RULE
 }
 
-/// Places of values that nothing may print.
-pub(crate) fn hidden(findings: &[Finding]) -> Vec<Place> {
-    let secrets = findings.iter().filter(|finding| finding.rule.id == RuleId(430));
-    secrets.map(|finding| finding.place).collect()
+/// Places of values that nothing may print, whatever is reported of them.
+pub(crate) fn secrets(subject: &Subject, texts: &Texts) -> Vec<Place> {
+    let Subject::Stack(stack) = subject else { return Vec::new() };
+    let places = stack.launches.iter().flat_map(|launch| {
+        let args = launch.build.iter().flat_map(|build| &build.args);
+        let variables = launch.environment.iter().chain(args);
+        variables.filter_map(|variable| super::literal::secret(variable, launch.origin, texts))
+    });
+    places.collect()
 }
 
 /// Marks the launches in whose environment a credential is written down.
 pub(crate) fn mark_literals(subject: &mut Subject, texts: &Texts) {
     if let Subject::Stack(stack) = subject {
         for launch in &mut stack.launches {
-            launch.holds_literals =
-                launch.environment.iter().any(|variable| super::literal::literal(variable, texts).is_some());
+            let literal = |variable| super::literal::literal(variable, launch.origin, texts).is_some();
+            launch.holds_literals = launch.environment.iter().any(literal);
         }
     }
 }

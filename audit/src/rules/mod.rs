@@ -7,6 +7,7 @@ mod exceptions;
 mod hosts;
 mod identities;
 mod lineage;
+mod lines;
 mod literal;
 mod lookup;
 mod psb001_malformed;
@@ -129,10 +130,12 @@ mod psb904_baseline_from_other_version;
 mod psb905_rule_crashed;
 mod shared;
 mod socket;
+mod written;
 
 pub use catalogue::{CATALOGUE, Listed};
 pub use lookup::rule;
 
-pub(crate) use lookup::{all, crashed, gap, hidden, malformed, mark_literals, weaker_than_policy};
+pub(crate) use lines::credentials;
+pub(crate) use lookup::{all, crashed, gap, malformed, mark_literals, secrets, weaker_than_policy};
 pub(crate) use shared::{is_all, is_loopback};
 pub(crate) use socket::{handed, is_sensitive};

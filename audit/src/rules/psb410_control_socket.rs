@@ -44,4 +44,15 @@ fn check(launch: &Launch, reporter: &mut Reporter<'_>) {
             found.help("take the mount out: read-only keeps the file from being replaced, and changes nothing about who may talk to it");
         }
     }
+    // An engine binds the file of a config or secret as it binds a mount.
+    for file in &launch.host_files {
+        if handed(&file.path.value).is_some() {
+            let (name, path) = (shown(&file.name), shown(&file.path.value));
+            let message =
+                format!("`{}` gets a control socket of the host as `{name}`: `{path}`", launch.target.name);
+            reporter
+                .found(GRADE, &launch.target, file.path.place, file.path.value.clone(), message)
+                .label("its holder commands what listens behind it, as root");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Root inside.
 
+use super::shared::is_root;
 use crate::grade::{Derivation, Grade, Precondition, Reach};
 use crate::launch::Launch;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
@@ -29,8 +30,7 @@ fn check(launch: &Launch, reporter: &mut Reporter<'_>) {
         found.label("the image decides").for_auditors();
         return;
     };
-    let name = user.value.split(':').next().unwrap_or_default();
-    if name == "root" || name.parse::<u64>() == Ok(0) {
+    if is_root(&user.value) {
         let message = format!("`{}` runs as root", launch.target.name);
         reporter.found(GRADE, &launch.target, user.place, "root", message).label("root, by name or number");
     }

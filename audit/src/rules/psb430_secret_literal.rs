@@ -24,8 +24,8 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(launch: &Launch, reporter: &mut Reporter<'_>) {
-    for variable in &launch.environment {
-        if let Some(place) = literal(variable, reporter.texts()) {
+    for variable in launch.environment.iter().chain(launch.build.iter().flat_map(|build| &build.args)) {
+        if let Some(place) = literal(variable, launch.origin, reporter.texts()) {
             let name = shown(&variable.name);
             let message =
                 format!("`{name}` of `{}` is a credential that is written down", launch.target.name);

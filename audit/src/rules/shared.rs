@@ -15,3 +15,9 @@ pub(crate) fn is_all(text: &str) -> bool {
 pub(crate) fn is_loopback(address: &str) -> bool {
     address.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
+
+/// Whether a user, with or without a group, is root.
+pub(super) fn is_root(user: &str) -> bool {
+    let name = user.split(':').next().unwrap_or_default();
+    name == "root" || name.parse::<u64>() == Ok(0)
+}

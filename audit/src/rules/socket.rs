@@ -24,6 +24,10 @@ const SOCKETS: [&str; 16] = [
 const SOCKET_PATHS: [&str; 3] =
     ["/run/systemd/private", "/run/systemd/io.systemd.Manager", "/run/host-services/ssh-auth.sock"];
 
+/// The same, below the runtime folder of a user.
+const USER_SOCKETS: [&str; 6] =
+    ["systemd/private", "keyring/ssh", "keyring/.ssh", "keyring/control", "keyring/pkcs11", "gcr/ssh"];
+
 /// Folders that hold such sockets.
 const SOCKET_FOLDERS: [&str; 14] = [
     "/run",
@@ -59,6 +63,16 @@ fn unlinked(path: &str) -> String {
     }
 }
 
+/// Whether it is the folder that an SSH agent makes for its socket.
+fn is_agents_folder(path: &str) -> bool {
+    path.strip_prefix("/tmp/ssh-").is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+}
+
+/// Whether it is an SSH agent's socket, `/tmp/ssh-…/agent.1234`.
+fn is_agent(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(folder, name)| is_agents_folder(folder) && name.starts_with("agent."))
+}
+
 /// Whether a normal path is a control socket, or a folder that holds one.
 pub(crate) fn handed(path: &str) -> Option<Handed> {
     let path = unlinked(path);
@@ -66,10 +80,13 @@ pub(crate) fn handed(path: &str) -> Option<Handed> {
     if SOCKETS.contains(&last) || SOCKET_PATHS.contains(&path.as_str()) {
         return Some(Handed::Socket);
     }
-    let runtime_folder = path.strip_prefix("/run/user/").is_some_and(|rest| !rest.contains('/'));
-    let users = ["/podman", "/docker", "/systemd", "/bus", "/gnupg", "/keyring"];
     let below_user = path.strip_prefix("/run/user/").and_then(|rest| rest.split_once('/'));
-    if below_user.is_some_and(|(_, rest)| users.contains(&format!("/{rest}").as_str())) {
+    if is_agent(&path) || below_user.is_some_and(|(_, rest)| USER_SOCKETS.contains(&rest)) {
+        return Some(Handed::Socket);
+    }
+    let runtime_folder = path.strip_prefix("/run/user/").is_some_and(|rest| !rest.contains('/'));
+    let users = ["podman", "docker", "systemd", "bus", "gnupg", "keyring", "gcr"];
+    if is_agents_folder(&path) || below_user.is_some_and(|(_, rest)| users.contains(&rest)) {
         return Some(Handed::SocketFolder);
     }
     (runtime_folder || SOCKET_FOLDERS.contains(&path.as_str())).then_some(Handed::SocketFolder)
@@ -157,13 +174,33 @@ mod tests {
             "/run/user/1000/podman/podman.sock",
             "/home/u/.colima/default/docker.sock",
             "/run/systemd/private",
+            "/run/user/1000/systemd/private",
+            "/run/user/1000/keyring/ssh",
+            "/run/user/1000/gcr/ssh",
+            "/tmp/ssh-XXabc/agent.1234",
         ] {
             assert_eq!(handed(path), Some(Handed::Socket), "{path}");
         }
-        for path in ["/run", "/var/run", "/run/user/1000", "/run/user/1000/podman", "/var/run/dbus"] {
+        for path in [
+            "/run",
+            "/var/run",
+            "/run/user/1000",
+            "/run/user/1000/podman",
+            "/var/run/dbus",
+            "/run/user/1/gcr",
+            "/tmp/ssh-x",
+        ] {
             assert_eq!(handed(path), Some(Handed::SocketFolder), "{path}");
         }
-        for path in ["/running", "/run/udev", "/srv/docker", "/var/runner", "/run/user/1000/app"] {
+        for path in [
+            "/running",
+            "/run/udev",
+            "/srv/docker",
+            "/var/runner",
+            "/run/user/1000/app",
+            "/tmp/ssh-",
+            "/tmp/x/agent.1",
+        ] {
             assert_eq!(handed(path), None, "{path}");
         }
     }

@@ -171,6 +171,15 @@ pub fn merged_with(path: &str, files: &dyn Files) -> Vec<String> {
     }
 }
 
+/// The main file beside a file of a name that nobody looks for, which may be meant to be laid over it by hand.
+pub fn main_beside(path: &str, files: &dyn Files) -> Option<String> {
+    let name = super::resolve::base(path);
+    if NAMES.contains(&name) || OVERRIDES.contains(&name) {
+        return None;
+    }
+    first(&NAMES, &parent(path), files, &mut Report::default())
+}
+
 /// Whether `.env` is not to be read.
 fn disabled(environment: &Environment) -> Result<bool, Problem> {
     match environment.get("COMPOSE_DISABLE_ENV_FILE").map(String::as_str) {

@@ -8,7 +8,7 @@ mod request;
 mod resolve;
 
 pub use access::{FileError, Files, Kind};
-pub use discovery::merged_with;
+pub use discovery::{main_beside, merged_with};
 pub use request::{Options, Request};
 
 pub(crate) use access::read_text;

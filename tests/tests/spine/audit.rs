@@ -205,6 +205,44 @@ fn a_folder_is_searched_and_an_override_is_audited_with_its_stack() {
 }
 
 #[test]
+fn what_of_a_folder_cannot_be_read_is_never_clean() {
+    let home = home();
+    let folder = home.path().join("app");
+    std::fs::create_dir(&folder).expect("the home can be written");
+    std::fs::write(folder.join("compose.yaml"), "services:\n  web:\n    image: a\n")
+        .expect("it can be written");
+    let audit = |more: &[&str]| home.run(&[&["audit", "--fail-on", "critical", "app"], more].concat());
+    let within = |name: &str| folder.join(name);
+    std::fs::write(within("large.bin"), vec![0; 5 << 20]).expect("the home can be written");
+    std::os::unix::fs::symlink("/etc/hostname", within("note")).expect("the home can be written");
+    assert_eq!(audit(&[]).code, 0, "what could be no input is none");
+    let path = folder.join("more.yaml");
+    for (why, target) in
+        [("more than", None), ("outside", Some("/etc/hostname")), ("no file", Some("nowhere"))]
+    {
+        match target {
+            None => std::fs::write(&path, "#".repeat(5 << 20)).expect("it can be written"),
+            Some(target) => std::os::unix::fs::symlink(target, &path).expect("it can be written"),
+        }
+        let ran = audit(&[]);
+        assert!(ran.code == 2 && ran.stdout.contains("PSB006") && ran.stdout.contains(why), "{ran:?}");
+        assert_eq!(audit(&["--allow-gaps"]).code, 0, "{why}");
+        std::fs::remove_file(&path).expect("it is there");
+    }
+    // What a link of the folder leads to within it, and the folder in which editors keep stacks, are searched.
+    std::fs::create_dir(within(".devcontainer")).expect("the home can be written");
+    std::fs::write(within(".devcontainer/devcontainer.json"), "{ // services\n}").expect("it can be written");
+    assert_eq!(audit(&[]).code, 0);
+    let privileged = "services:\n  web:\n    image: a\n    privileged: true\n";
+    std::fs::write(within(".devcontainer/stack.yml"), privileged).expect("it can be written");
+    assert_eq!(audit(&[]).code, 1);
+    std::fs::rename(within(".devcontainer/stack.yml"), within("stack.txt")).expect("it can be moved");
+    assert_eq!(audit(&[]).code, 0);
+    std::os::unix::fs::symlink("stack.txt", within("stack.yml")).expect("the home can be written");
+    assert_eq!(audit(&[]).code, 1);
+}
+
+#[test]
 fn hostile_files_end_in_time_and_are_never_clean() {
     let bomb: String = (0..40)
         .map(|n| {

@@ -4,7 +4,7 @@ use crate::finding::{Target, TargetKind};
 use crate::launch::limit::{cpus, size};
 use crate::launch::{
     Build, Device, Hook, Launch, LaunchLimits, NamespaceMode, Namespaces, Origin, Port, Reader, SecurityOpt,
-    Variable, items,
+    Variable, items, text,
 };
 use crate::place::Placed;
 
@@ -65,7 +65,7 @@ impl Services<'_> {
         launch.provider = node.get("provider").and_then(|provider| read.text(provider.get("type")));
         launch.oom_kill_disable = read.boolean(node.get("oom_kill_disable"));
         launch.oom_score_adj = read.number(node.get("oom_score_adj"), plain);
-        launch.environment = self.environment(node);
+        launch.environment = self.variables(node.get("environment"));
         launch.runtime = read.text(node.get("runtime"));
         launch.tmpfs = read.texts(node.get("tmpfs"));
         launch.log_driver = node.get("logging").and_then(|logging| read.text(logging.get("driver")));
@@ -84,6 +84,7 @@ impl Services<'_> {
                 .filter_map(|(key, _)| Some(Placed::new(key.name.clone(), read.place(key.span)?)))
                 .chain(read.texts(build.get("ssh")))
                 .collect(),
+            args: self.variables(build.get("args")),
         }
     }
 
@@ -91,13 +92,31 @@ impl Services<'_> {
         let mode =
             |key: &str| self.reader.text(node.get(key)).map(|text| text.map(|word| NamespaceMode::of(&word)));
         Namespaces {
-            network: mode("network_mode").or_else(|| mode("net")),
+            network: mode("network_mode").or_else(|| mode("net")).or_else(|| self.host_network(node)),
             pid: mode("pid"),
             ipc: mode("ipc"),
             uts: mode("uts"),
             user: mode("userns_mode"),
             cgroup: mode("cgroup"),
         }
+    }
+
+    /// The host's network where a service names it as an external one: the engine has it under that name.
+    fn host_network(&self, service: &Node) -> Option<Placed<NamespaceMode>> {
+        let networks = service.get("networks")?;
+        let keys = networks.mapping().into_iter().flat_map(Mapping::iter);
+        let keys = keys.map(|(key, _)| (key.name.clone(), key.span));
+        let listed = items(Some(networks)).iter().filter_map(|item| Some((text(item)?, item.span)));
+        let is_host = |name: &str| {
+            let network = self.model.get("networks").and_then(|all| all.get(name));
+            let is_external = network.is_some_and(|network| {
+                self.reader.boolean(network.get("external")).is_some_and(|external| external.value)
+            });
+            let called = network.and_then(|network| network.get("name")).and_then(text);
+            is_external && called.as_deref().unwrap_or(name) == "host"
+        };
+        let (_, span) = keys.chain(listed).find(|(name, _)| is_host(name))?;
+        Some(Placed::new(NamespaceMode::Host, self.reader.place(span)?))
     }
 
     fn port(&self, port: &Node) -> Option<Port> {
@@ -171,8 +190,8 @@ impl Services<'_> {
         }
     }
 
-    fn environment(&self, node: &Node) -> Vec<Variable> {
-        let pairs = self.reader.pairs(node.get("environment")).into_iter();
+    fn variables(&self, node: Option<&Node>) -> Vec<Variable> {
+        let pairs = self.reader.pairs(node).into_iter();
         pairs.map(|(name, value, place)| Variable { name, value, place }).collect()
     }
 }

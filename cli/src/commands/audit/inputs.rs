@@ -1,5 +1,6 @@
 //! From words of the command line to inputs.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,6 +12,8 @@ use crate::stop::Stop;
 
 /// Bytes of one file.
 const LARGEST: usize = 4 << 20;
+/// Bytes of all files of folders.
+const MOST_BYTES: usize = 256 << 20;
 /// Files of all folders.
 const MOST_FILES: usize = 20_000;
 /// Entries of all folders.
@@ -28,13 +31,7 @@ pub(super) fn inputs(paths: &[PathBuf], current: &Path, host: &DiskHost) -> anyh
             let bytes = host.standard_input(LARGEST).context("reading standard input")?;
             inputs.push(Input::File { name: "<standard input>".to_owned(), path: None, bytes });
         } else if path.is_dir() {
-            for found in walk(path)? {
-                let (name, place) = names(&found, current)?;
-                // What is larger than any Compose file or policy is neither.
-                if let Ok(bytes) = host.read(&place, LARGEST) {
-                    inputs.push(Input::Found { name, path: place, bytes });
-                }
-            }
+            folder(path, current, host, &mut inputs)?;
         } else {
             let (name, place) = names(path, current)?;
             let bytes = host
@@ -44,6 +41,29 @@ pub(super) fn inputs(paths: &[PathBuf], current: &Path, host: &DiskHost) -> anyh
         }
     }
     Ok(inputs)
+}
+
+/// What of a folder could be audited; what of that cannot be read is an input too, so that it is told.
+fn folder(path: &Path, current: &Path, host: &DiskHost, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
+    let mut left = MOST_BYTES;
+    for found in walk(path)? {
+        let (name, place) = names(&found.path, current)?;
+        let read = match found.unseen {
+            Some(why) => Err(why.to_owned()),
+            None => host.read(&place, LARGEST).map_err(|error| format!("it cannot be read: {error}")),
+        };
+        inputs.push(match read {
+            Ok(bytes) => {
+                left = left.checked_sub(bytes.len()).ok_or_else(|| {
+                    let most = format!("more than {MOST_BYTES} bytes that could be audited");
+                    Stop::usage(format!("`{}` has {most}: name the files", path.display()))
+                })?;
+                Input::Found { name, path: place, bytes }
+            }
+            Err(why) => Input::Unread { name, why },
+        });
+    }
+    Ok(())
 }
 
 /// What reports call a file, and where it is.
@@ -58,8 +78,17 @@ fn names(path: &Path, current: &Path) -> anyhow::Result<(String, String)> {
     Ok((text(&short)?, text(&place)?))
 }
 
-/// Files of a folder that could be audited, by name. Links and hidden folders are not followed.
-fn walk(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// A file of a folder that could be audited.
+struct Found {
+    path: PathBuf,
+    /// Why it is not looked at.
+    unseen: Option<&'static str>,
+}
+
+/// Files of a folder that could be audited, by name. Links to folders are not followed, and hidden folders not searched but for
+/// `.devcontainer`, which holds stacks.
+fn walk(folder: &Path) -> anyhow::Result<Vec<Found>> {
+    let real = folder.canonicalize().with_context(|| format!("finding `{}`", folder.display()))?;
     let mut found = Vec::new();
     let mut open = vec![(folder.to_owned(), 0_usize)];
     let mut entries = 0_usize;
@@ -73,20 +102,40 @@ fn walk(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
                     format!("more than {MOST_ENTRIES} entries, {MOST_FILES} files or {DEEPEST} levels");
                 return Err(Stop::usage(format!("`{}` has {most}: name the files", folder.display())));
             }
-            let (kind, name) = (entry.file_type()?, entry.file_name());
-            let hidden = name.as_encoded_bytes().starts_with(b".");
-            if kind.is_dir() && !hidden && name != "node_modules" && name != "target" {
-                open.push((entry.path(), depth.saturating_add(1)));
-            } else if kind.is_file() && could_be(&entry.path()) {
-                found.push(entry.path());
+            let (kind, path) = (entry.file_type()?, entry.path());
+            if kind.is_dir() && is_searched(&entry.file_name()) {
+                open.push((path, depth.saturating_add(1)));
+            } else if kind.is_file() && could_be(&path) {
+                found.push(Found { path, unseen: None });
+            } else if kind.is_symlink() && could_be(&path) && !path.is_dir() {
+                found.push(Found { unseen: leads_away(&path, &real), path });
             }
         }
     }
-    found.sort();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
+fn is_searched(name: &OsStr) -> bool {
+    let is_hidden = name.as_encoded_bytes().starts_with(b".") && name != ".devcontainer";
+    !is_hidden && name != "node_modules" && name != "target"
+}
+
+/// Why a link is not followed, if it is not.
+fn leads_away(link: &Path, folder: &Path) -> Option<&'static str> {
+    match link.canonicalize() {
+        // SECURITY: a link of a folder that somebody else wrote could name any file of the caller's.
+        Ok(real) if !real.starts_with(folder) => {
+            Some("a link to a file outside of the folder is not followed")
+        }
+        Ok(real) if real.is_file() => None,
+        _ => Some("it is a link to no file"),
+    }
+}
+
+/// Whether a name is that of something that is audited. `devcontainer.json` is not, and has comments that JSON does not know.
 fn could_be(path: &Path) -> bool {
     let end = path.extension().and_then(|end| end.to_str());
-    matches!(end, Some("yaml" | "yml" | "json" | "toml"))
+    let is_other = path.file_name().is_some_and(|name| name == "devcontainer.json");
+    !is_other && matches!(end, Some("yaml" | "yml" | "json" | "toml"))
 }
