@@ -45,7 +45,7 @@ fn a_port_that_is_not_published_is_told() {
     let none = up.run(&["port", "web", "80"]);
     assert!(none.code == 1 && none.stderr.contains("publishes no port 80"), "{none:?}");
     let by_name = up.run(&["-p", "shop", "port", "web", "80"]);
-    assert!(by_name.code == 2 && by_name.stderr.contains("--file"), "{by_name:?}");
+    assert!(by_name.code == 1 && by_name.stderr.contains("publishes no port 80"), "{by_name:?}");
 }
 
 #[test]
