@@ -87,7 +87,10 @@ fn the_program_finds_a_file_and_nobody_else_anything() {
         let explained = home.run(&explain);
         assert!(explained.stdout.contains("enforced by tmpfs of its own"), "{explained:?}");
         let dry = home.run(&arguments(&["--dry-run", "--secret", "token=token-file"], "true"));
-        assert!(dry.stdout.contains("secret token into the file secrets/token of 65534:65534, mode 400"), "{dry:?}");
+        assert!(
+            dry.stdout.contains("secret token into the file secrets/token of 65534:65534, mode 400"),
+            "{dry:?}"
+        );
         for Ran { stdout, stderr, .. } in [&ran, &explained, &dry] {
             assert!(!stdout.contains(VALUE) && !stderr.contains(VALUE), "{stdout}{stderr}");
         }

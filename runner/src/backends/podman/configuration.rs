@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::tool::Call;
 use super::engine::Podman;
@@ -33,6 +34,9 @@ const NETAVARK_TEXT: &str = "
 [network]
 network_backend = \"netavark\"
 ";
+
+/// Makes names of files that are being written unlike each other within a process.
+static TURN: AtomicU64 = AtomicU64::new(0);
 
 impl Podman {
     /// A call with our configuration in the place of its own.
@@ -65,7 +69,9 @@ impl Podman {
             if fs::read_to_string(home.join(name)).is_ok_and(|found| found == text) {
                 continue;
             }
-            let early = home.join(format!("{name}.{}", std::process::id()));
+            // Networks and volumes are asked about by two threads, and each may be the first.
+            let turn = TURN.fetch_add(1, Ordering::Relaxed);
+            let early = home.join(format!("{name}.{}-{turn}", std::process::id()));
             fs::write(&early, text)?;
             fs::rename(early, home.join(name))?;
         }

@@ -65,12 +65,36 @@ fn lines(engine: Engine<'_>, after: &str) -> String {
     questions.iter().map(line).collect()
 }
 
+fn podman(stage: &Stage) -> Podman {
+    stage.program("runc", &[]);
+    stage.program("podman", &[Expected::call(&["info", "--format", "json"], PODMAN)]);
+    Podman::probe(&stage.tools(System::Other)).unwrap()
+}
+
+#[test]
+fn two_that_are_the_first_to_ask_podman_do_not_take_the_others_configuration_away() {
+    let stage = Stage::new();
+    let podman = podman(&stage);
+    for _ in 0..50 {
+        let runtime = tempfile::tempdir().unwrap();
+        let together = std::sync::Barrier::new(4);
+        let furnish = || {
+            together.wait();
+            podman.furnish(runtime.path())
+        };
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(furnish)).collect();
+            for one in all {
+                one.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 #[test]
 fn podman_is_asked_in_these_words() {
     let stage = Stage::new();
-    stage.program("runc", &[]);
-    stage.program("podman", &[Expected::call(&["info", "--format", "json"], PODMAN)]);
-    let podman = Podman::probe(&stage.tools(System::Other)).unwrap();
+    let podman = podman(&stage);
     let engine = Engine::Podman(&podman, Path::new("/run/p"));
     assert_eq!(
         lines(engine, "--storage-opt=overlay.mountopt=nosuid,nodev "),
