@@ -9,6 +9,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{setsid, write};
+use perry_sandbox_policy::MountAccess;
 
 use super::answer::Failure;
 use super::order::WasmOrder;

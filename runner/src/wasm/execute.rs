@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use perry_sandbox_policy::MountAccess;
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, Trap, UnknownImportError};
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_async};

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+use perry_sandbox_policy::MountAccess;
+
 use super::trial::{Trial, open_to_all, put};
 use super::words::{module, opens_to_write, shows};
 use crate::native::HostFolder;
