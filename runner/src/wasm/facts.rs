@@ -140,13 +140,19 @@ const HELD: [(Control, &str); 22] = [
 ];
 
 /// What is held by others or not at all, and why.
-const MISSING: [(Control, &str, Option<&str>); 7] = [
+const MISSING: [(Control, &str, Option<&str>); 9] = [
     (
         Control::Egress,
         "WASI preview 1 has no call that opens a connection",
         Some("run a native image with this egress grant, or give the module its data as input"),
     ),
     (Control::ProjectNetworks, "WASI preview 1 has no network", Some("run a native image")),
+    (
+        Control::Files,
+        "a module is shown folders: the image, /tmp, those of the host, and its secrets",
+        Some("run a native image, or put the file into the image"),
+    ),
+    (Control::FileOwners, "WASI has no users", Some("run a native image")),
     (Control::Publish, "WASI preview 1 has no call that listens", Some("run a native image")),
     (
         Control::EphemeralRoot,
