@@ -1,22 +1,37 @@
 //! From settings to the exact steps: pure, so that `--dry-run` prints what would be executed and nothing else can be.
+//! This file has their order; each file of the folder has the steps of one idea.
+
+mod filesystems;
+mod places;
+mod privileges;
+mod proc_and_dev;
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{MountAccess, Protocol};
+use perry_sandbox_policy::Protocol;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::devices::{self, MAX_DEVICES};
+use super::devices::MAX_DEVICES;
 use super::files;
 use super::ids::{Ids, Users};
 use super::landlock;
-use super::settings::{HostFolder, Settings};
+use super::settings::Settings;
 use super::shared;
 use super::steps::{MAX_FILES, MAX_MOUNTS, MAX_NETWORKS, MAX_VOLUMES, Slot, Step};
-use super::sys::MountAttributes;
 use super::text::{Text, TextError};
 use crate::project::Link;
 use crate::publish::{CALLERS, CONNECTIONS};
+
+use filesystems::{filesystems, host_trees, root};
+use places::{all_places, check_folder, check_write_or_execute};
+use privileges::{limits, privileges};
+use proc_and_dev::{masks, own_resolver, proc_and_dev};
+
+pub(crate) use filesystems::{own_room, stage, tmpfs};
+pub(crate) use places::chain;
+pub(crate) use privileges::candidates_of;
+pub(crate) use proc_and_dev::{DEVICES, LINKS, RESOLVER};
 
 /// Everything that is done to start one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,379 +244,4 @@ impl Spec {
         }
         self
     }
-}
-
-/// The plan's host folders, volumes and files at their places, the shallow ones first: one may lie inside another.
-fn all_places(settings: &Settings, ground: &Ground) -> Steps {
-    let mut mounts: Vec<_> = shared::places(settings).collect();
-    mounts.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut steps = Vec::new();
-    for (path, mount) in mounts {
-        let path = relative(&path);
-        // Below our own /tmp nothing of the image is seen: the place is made there.
-        if path.starts_with("tmp/") {
-            let is_file = ground.files.contains(path);
-            for folder in chain(path).skip(1).filter(|folder| !is_file || *folder != path) {
-                steps.push(Step::MakeFolder { beneath: Slot::Scratch, path: text(folder)?, mode: 0o755 });
-            }
-            if is_file {
-                steps.push(Step::MakeFile { beneath: Slot::Scratch, path: text(path)?, mode: 0o644 });
-            }
-        }
-        steps.push(if let Slot::File(number) = mount {
-            files::show(number, path)?
-        } else {
-            Step::Attach { mount, beneath: Slot::Root, path: text(path)? }
-        });
-    }
-    Ok(steps)
-}
-
-/// A relative path and its parents, the shallow ones first.
-pub(super) fn chain(path: &str) -> impl Iterator<Item = &str> {
-    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-    ends.filter_map(|end| path.get(..end))
-}
-
-/// SECURITY: a working folder under /proc can be a leaked descriptor (CVE-2024-21626), and a mount there would cover a mask.
-fn check_folder(path: &str) -> Result<(), SpecError> {
-    let inside = relative(path);
-    let normal = path == "/" || inside.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    let own = ["proc", "sys", "dev"].iter().any(|own| inside.split('/').next() == Some(*own));
-    if path.starts_with('/') && normal && !own { Ok(()) } else { Err(SpecError::Folder(path.to_owned())) }
-}
-
-fn relative(path: &str) -> &str {
-    path.strip_prefix('/').unwrap_or(path)
-}
-
-pub(super) fn tmpfs(
-    into: Slot,
-    attributes: MountAttributes,
-    options: &[(&str, String)],
-) -> Result<Step, SpecError> {
-    let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(value)?))));
-    let options = options.collect::<Result<_, SpecError>>()?;
-    Ok(Step::NewFilesystem { kind: text("tmpfs")?, options, attributes, into })
-}
-
-/// How many files fit into so many bytes: one for each 4 KiB, and a few more for small sandboxes.
-fn inodes(bytes: u64) -> String {
-    bytes.div_euclid(4096).saturating_add(64).to_string()
-}
-
-/// Made first, while the child is still nobody in its namespace: as root, these then belong to the host's root, and
-/// their mount options do not show which range of ids the sandbox has.
-fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
-    let size = |bytes: u64| ("size", bytes.to_string());
-    let mode = |mode: &str| ("mode", mode.to_owned());
-    // As root the folder belongs to nobody inside, and is read-only before the program starts. Without the sticky bit:
-    // the kernel refuses to open another's file for writing in a sticky folder that all may write to.
-    let dev = if ground.ids == Ids::Range { "777" } else { "755" };
-    let small = |bytes: u64| ("nr_inodes", inodes(bytes));
-    let mut steps = vec![
-        tmpfs(Slot::Dev, MountAttributes::Data, &[size(65_536), small(0), mode(dev)])?,
-        tmpfs(
-            Slot::Empty,
-            MountAttributes::ReadOnlyData,
-            &[size(4096), ("nr_inodes", "2".to_owned()), mode("555")],
-        )?,
-    ];
-    for (slot, room) in [(Slot::Scratch, Some(settings.tmp)), (Slot::Stage, own_room(settings))] {
-        if let Some(room) = room {
-            // The kernel's memory for files is not limited by the size.
-            let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
-            steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
-            steps.push(Step::ShowRoom { mount: slot });
-        }
-    }
-    Ok(steps)
-}
-
-/// How much a writable root has for itself, beside what /tmp has.
-pub(super) fn own_room(settings: &Settings) -> Option<u64> {
-    settings.ephemeral.filter(|room| *room > 0)
-}
-
-/// Where the layers of the root are put together. Without room of its own a writable root shares that of /tmp and
-/// /dev/shm, so that the sum of all is bounded.
-pub(super) fn stage(settings: &Settings) -> Slot {
-    if own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
-}
-
-/// The host's folders as detached mounts, restricted. As root they come from the parent.
-fn host_trees(settings: &Settings, ground: &Ground) -> Steps {
-    let root = Slot::Image;
-    let mut steps = Vec::new();
-    let given = matches!(ground.ids, Ids::Range);
-    if given {
-        steps.push(Step::TakeRoot { into: root });
-    } else {
-        let path = text(&ground.root)?;
-        steps.push(Step::OpenHost { path, into: Slot::Work, same_as: Some(Slot::RootFolder) });
-        steps.push(Step::CloneTree { from: Slot::Work, into: root, recursive: false });
-    }
-    steps.push(Step::Restrict { mount: root, attributes: MountAttributes::ReadOnly, recursive: false });
-    for (number, mount) in (0_u8..).zip(&settings.mounts) {
-        let slot = Slot::Host(number);
-        if !given {
-            steps.push(Step::OpenHost { path: text(&mount.path)?, into: Slot::Work, same_as: None });
-            steps.push(Step::CloneTree { from: Slot::Work, into: slot, recursive: true });
-        }
-        steps.push(Step::Restrict { mount: slot, attributes: attributes_of(mount), recursive: true });
-    }
-    steps.extend(shared::volumes(settings, given)?);
-    Ok(steps)
-}
-
-/// Programs come from the signed image. Of a folder of the host they are executed only where the policy says so, and
-/// never where the sandbox can write.
-fn attributes_of(mount: &HostFolder) -> MountAttributes {
-    match mount.access {
-        MountAccess::Execute => MountAttributes::ReadOnly,
-        MountAccess::Write => MountAttributes::Data,
-        MountAccess::Read => MountAttributes::ReadOnlyData,
-    }
-}
-
-/// A path is the other, or below it, by whole components.
-fn is_below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// SECURITY: one mount of a folder may be written and another executed; then so could what was written.
-fn check_write_or_execute(settings: &Settings) -> Result<(), SpecError> {
-    let with = |access| settings.mounts.iter().filter(move |mount| mount.access == access);
-    let folders = with(MountAccess::Write).map(|mount| &mount.path);
-    // Whoever writes to a volume that is only read here is another sandbox.
-    let written: Vec<_> = folders.chain(settings.volumes.iter().map(|volume| &volume.path)).collect();
-    for exec in with(MountAccess::Execute) {
-        let both = |path: &&&String| is_below(path, &exec.path) || is_below(&exec.path, path);
-        if let Some(write) = written.iter().find(both) {
-            return Err(SpecError::WriteAndExecute { exec: exec.path.clone(), write: (*write).clone() });
-        }
-    }
-    Ok(())
-}
-
-/// The root is always an overlay: the image, and below it the folders that it lacks; above it what is written, where
-/// that is allowed.
-///
-/// SECURITY: the image mounted as it is would show its path on the host, and with it the user's name, in
-/// /proc/self/mountinfo.
-fn root(settings: &Settings, ground: &Ground) -> Steps {
-    let (uid, gid, drop_groups) = match ground.ids {
-        Ids::Range => (0, 0, true),
-        Ids::Single { .. } => (settings.uid, settings.gid, false),
-    };
-    let stage = stage(settings);
-    let mut steps =
-        vec![Step::Become { uid, gid, drop_groups }, Step::DieWithParent, Step::CoverHost { mount: stage }];
-    let folder = |path: String| -> Result<Step, SpecError> {
-        Ok(Step::MakeFolder { beneath: stage, path: text(path)?, mode: 0o755 })
-    };
-    let mut folders = vec!["image", "added", "root"];
-    let mut options = vec![(text("lowerdir")?, Some(text("image:added")?)), (text("userxattr")?, None)];
-    let mut attributes = MountAttributes::ReadOnly;
-    if settings.ephemeral.is_some() {
-        folders.extend(["upper", "work"]);
-        options.push((text("upperdir")?, Some(text("upper")?)));
-        options.push((text("workdir")?, Some(text("work")?)));
-        attributes = MountAttributes::Plain;
-    }
-    for name in folders {
-        steps.push(folder(name.to_owned())?);
-    }
-    // Where the image has the folder as well, what is in both is seen.
-    let around = ground.missing_files.iter().filter_map(|path| Some(path.rsplit_once('/')?.0));
-    let missing = ground.missing.iter().map(String::as_str).chain(around);
-    for path in missing.flat_map(chain).collect::<BTreeSet<_>>() {
-        steps.push(folder(format!("added/{path}"))?);
-    }
-    for path in &ground.missing_files {
-        let path = text(format!("added/{path}"))?;
-        steps.push(Step::MakeFile { beneath: stage, path, mode: 0o644 });
-    }
-    steps.push(Step::Attach { mount: Slot::Image, beneath: stage, path: text("image")? });
-    // Relative names: a path of the host in the mount's options would be seen inside.
-    steps.push(Step::Enter { folder: stage });
-    steps.push(Step::NewFilesystem { kind: text("overlay")?, options, attributes, into: Slot::Root });
-    steps.push(Step::Attach { mount: Slot::Root, beneath: stage, path: text("root")? });
-    Ok(steps)
-}
-
-/// Devices that are harmless and that programs expect: name, major, minor.
-pub(super) const DEVICES: [(&str, u32, u32); 5] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
-
-/// Links of /dev that programs expect.
-pub(super) const LINKS: [(&str, &str); 4] = [
-    ("fd", "/proc/self/fd"),
-    ("stdin", "/proc/self/fd/0"),
-    ("stdout", "/proc/self/fd/1"),
-    ("stderr", "/proc/self/fd/2"),
-];
-
-fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
-    let attach = |mount, path: &str| -> Result<Step, SpecError> {
-        Ok(Step::Attach { mount, beneath: Slot::Root, path: text(path)? })
-    };
-    let part = |mount, part: &str, beneath, path: &str, attributes| -> Result<Step, SpecError> {
-        Ok(Step::AttachPart { mount, part: text(part)?, beneath, path: text(path)?, attributes })
-    };
-    let folder = |beneath, path: &str, mode| -> Result<Step, SpecError> {
-        Ok(Step::MakeFolder { beneath, path: text(path)?, mode })
-    };
-    let device = |name: &str, major, minor| -> Result<Step, SpecError> {
-        Ok(Step::Device { name: text(name)?, host: text(format!("/dev/{name}"))?, major, minor })
-    };
-    let scratch = Slot::Scratch;
-    let mut steps = vec![
-        Step::NewFilesystem {
-            kind: text("proc")?,
-            options: Vec::new(),
-            attributes: MountAttributes::Data,
-            into: Slot::Proc,
-        },
-        attach(Slot::Proc, "proc")?,
-        folder(scratch, "tmp", 0o1777)?,
-        folder(scratch, "shm", 0o1777)?,
-        part(scratch, "tmp", Slot::Root, "tmp", MountAttributes::Data)?,
-        part(Slot::Empty, "", Slot::Root, "sys", MountAttributes::ReadOnlyData)?,
-        attach(Slot::Dev, "dev")?,
-    ];
-    for (name, major, minor) in DEVICES {
-        steps.push(device(name, major, minor)?);
-    }
-    for (path, target) in LINKS {
-        steps.push(Step::MakeLink { beneath: Slot::Dev, path: text(path)?, target: text(target)? });
-    }
-    steps.push(folder(Slot::Dev, "shm", 0o1777)?);
-    steps.push(part(scratch, "shm", Slot::Dev, "shm", MountAttributes::Data)?);
-    if settings.terminal {
-        let options = [("ptmxmode", "0666"), ("mode", "0620")];
-        let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(*value)?))));
-        steps.push(Step::NewFilesystem {
-            kind: text("devpts")?,
-            options: options.collect::<Result<_, SpecError>>()?,
-            // Without `nodev`: its nodes are the terminals of this sandbox and nothing else.
-            attributes: MountAttributes::Terminals,
-            into: Slot::Pts,
-        });
-        steps.push(folder(Slot::Dev, "pts", 0o755)?);
-        steps.push(Step::Attach { mount: Slot::Pts, beneath: Slot::Dev, path: text("pts")? });
-        let (path, target) = (text("ptmx")?, text("pts/ptmx")?);
-        steps.push(Step::MakeLink { beneath: Slot::Dev, path, target });
-        steps.push(device("tty", 5, 0)?);
-    }
-    steps.extend(devices::nodes(settings, ground)?);
-    steps.push(Step::KeepNull);
-    steps.push(Step::Restrict {
-        mount: Slot::Dev,
-        attributes: MountAttributes::ReadOnlyData,
-        recursive: false,
-    });
-    Ok(steps)
-}
-
-fn masks(settings: &Settings) -> Steps {
-    let mut steps = Vec::new();
-    for path in &settings.masked {
-        steps.push(Step::Mask { path: text(path)? });
-    }
-    // Before /proc/sys is read-only. seccomp refuses new user namespaces as well; this holds if it is ever wrong.
-    let path = text("sys/user/max_user_namespaces")?;
-    steps.push(Step::WriteProc { path, value: text("0")? });
-    for path in &settings.read_only {
-        steps.push(Step::ReadOnly { path: text(path)? });
-    }
-    Ok(steps)
-}
-
-/// Where an image says who answers for names, relative to the root.
-pub(super) const RESOLVER: &str = "etc/resolv.conf";
-
-/// Without a line in it, whoever asks for a name asks the loopback, as without the file.
-fn own_resolver() -> Result<Step, SpecError> {
-    Ok(Step::AttachPart {
-        mount: Slot::Null,
-        part: text("")?,
-        beneath: Slot::Root,
-        path: text(RESOLVER)?,
-        attributes: MountAttributes::Device,
-    })
-}
-
-/// Limits of each process. With a cgroup the kernel counts the whole sandbox as well.
-fn limits(settings: &Settings, ground: &Ground) -> Vec<Step> {
-    let bounds = &settings.limits;
-    let cpu_seconds = bounds.wall.as_secs().saturating_mul(u64::from(bounds.milli_cpu)).div_ceil(1000);
-    // Where a cgroup counts, it refuses first: it also counts what it refuses.
-    let processes = u64::from(bounds.pids).saturating_add(u64::from(ground.cgroup.is_some()));
-    let wanted = [
-        (libc::RLIMIT_CORE, 0),
-        (libc::RLIMIT_MEMLOCK, 65_536),
-        (libc::RLIMIT_MSGQUEUE, 0),
-        (libc::RLIMIT_SIGPENDING, 1024),
-        (libc::RLIMIT_FSIZE, bounds.disk),
-        (libc::RLIMIT_DATA, bounds.memory),
-        (libc::RLIMIT_NPROC, processes),
-        (libc::RLIMIT_CPU, cpu_seconds.max(1)),
-    ];
-    wanted.into_iter().map(|(resource, value)| limit(ground, resource, value)).collect()
-}
-
-/// Nobody can go above the caller's own hard limit, and root here may not either.
-fn limit(ground: &Ground, resource: u32, wanted: u64) -> Step {
-    let own = ground.hard_limits.iter().find(|(of, _)| *of == resource).map(|(_, value)| *value);
-    let value = own.map_or(wanted, |own| own.min(wanted));
-    // At the soft limit of processor time the kernel says why it ends a process, at the hard one it only kills.
-    let last = if resource == libc::RLIMIT_CPU { value.saturating_add(1) } else { value };
-    Step::Limit { resource, soft: value, hard: own.map_or(last, |own| own.min(last)) }
-}
-
-/// The last things: each step takes something away, and the filter comes when nothing else is left to do.
-fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step>) -> Steps {
-    let drop_groups = matches!(ground.ids, Ids::Range);
-    let streams = if settings.terminal { Step::Terminal } else { Step::Streams };
-    let mut steps = vec![
-        Step::DropBounding { keep: settings.linux_caps },
-        Step::LockSecureBits,
-        Step::Become { uid: settings.uid, gid: settings.gid, drop_groups },
-        Step::Caps { keep: settings.linux_caps },
-        streams,
-        Step::WorkingFolder { path: text(&settings.cwd)? },
-        Step::Umask { mask: 0o022 },
-        Step::CheckProgram { candidates: candidates(settings)? },
-        Step::DieWithParent,
-        Step::NoNewPrivileges,
-    ];
-    steps.extend(wall);
-    steps.extend([
-        // Late: until exec the child still has every descriptor of a program that may have many, and opens others.
-        limit(ground, libc::RLIMIT_NOFILE, u64::from(settings.limits.open_files)),
-        Step::CloseOnExec,
-        Step::Filter { program: settings.filter.clone() },
-        Step::Execute { candidates: candidates(settings)? },
-    ]);
-    Ok(steps)
-}
-
-/// Where programs are looked for when the environment has no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-fn candidates(settings: &Settings) -> Result<Vec<Text>, SpecError> {
-    let program = settings.argv.first().filter(|name| !name.is_empty()).ok_or(SpecError::NoProgram)?;
-    let path = settings.env.get("PATH").map(String::as_str);
-    candidates_of(program, path).into_iter().map(text).collect()
-}
-
-/// Where a program is looked for.
-pub(crate) fn candidates_of(program: &str, path: Option<&str>) -> Vec<String> {
-    if program.contains('/') {
-        return vec![program.to_owned()];
-    }
-    // Only absolute entries: an empty or relative one would search the working folder.
-    let folders = path.unwrap_or(DEFAULT_PATH).split(':').filter(|folder| folder.starts_with('/')).take(64);
-    folders.map(|folder| format!("{}/{program}", folder.trim_end_matches('/'))).collect()
 }
