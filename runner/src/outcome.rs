@@ -58,7 +58,7 @@ pub enum Measured {
     Cgroup,
     /// Summed every 25 ms by the supervisor; a short peak can be missed.
     Sampled,
-    /// The largest single process, from its exit.
+    /// The largest single process, from its exit; at least what its caller had, of which it is a copy at first.
     LargestProcess,
     /// Not at all: the engine does not say. Peak and processor time are 0.
     Unknown,

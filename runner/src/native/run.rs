@@ -313,7 +313,9 @@ pub(super) fn conclude(spec: &Spec, ended: Ended, group: Option<&Group>) -> Resu
     }
     let (peak_memory, peak_measured) = match group.and_then(Group::peak) {
         Some(peak) => (peak, Measured::Cgroup),
-        None if ended.peak.memory > exit.largest_process => (ended.peak.memory, Measured::Sampled),
+        None if ended.peak.memory > exit.largest_of_program().unwrap_or(0) => {
+            (ended.peak.memory, Measured::Sampled)
+        }
         None => (exit.largest_process, Measured::LargestProcess),
     };
     let usage = Usage { wall: ended.wall, user: exit.user, system: exit.system, peak_memory, peak_measured };
@@ -352,7 +354,17 @@ mod tests {
         let spec = spec_of(&["/bin/true"]);
         let hit = |signal, seconds| {
             let (user, system) = (Duration::from_secs(seconds), Duration::from_millis(500));
-            cpu_was_hit(&spec, &Exit { code: None, signal: Some(signal), user, system, largest_process: 0 })
+            cpu_was_hit(
+                &spec,
+                &Exit {
+                    code: None,
+                    signal: Some(signal),
+                    user,
+                    system,
+                    largest_process: 0,
+                    callers_largest: 0,
+                },
+            )
         };
         assert!(hit(libc::SIGKILL, 30) && hit(libc::SIGXCPU, 1));
         assert!(!hit(libc::SIGKILL, 29) && !hit(libc::SIGTERM, 31));

@@ -544,7 +544,8 @@ impl Watch<'_> {
             }
         }
         let group = if let Counting::Kernel(group) = self.counting { Some(group) } else { None };
-        let peaks = [self.ended.exit.map(|exit| exit.largest_process), group.and_then(Group::peak)];
+        let largest = self.ended.exit.and_then(|exit| exit.largest_of_program());
+        let peaks = [largest, group.and_then(Group::peak)];
         let peak = peaks.into_iter().flatten().fold(self.ended.peak.memory, u64::max);
         self.strain.conclude(self.bounds, peak, self.meter.is_full(), group);
         self.ended.ran_into = self.strain.limit();

@@ -25,7 +25,7 @@ fn recorded(answer: &str) -> Result<Conclusion, RunError> {
     let planned = planned();
     let script = nerdctl.script(&planned.plan, &planned.config, Path::new("/run/p"), "name").unwrap();
     let (user, system) = (Duration::ZERO, Duration::ZERO);
-    let exit = Exit { code: Some(1), signal: None, user, system, largest_process: 0 };
+    let exit = Exit { code: Some(1), signal: None, user, system, largest_process: 0, callers_largest: 0 };
     let concluded = conclude(&script, &exit, b"");
     assert_eq!(stage.calls("nerdctl"), calls.len());
     concluded

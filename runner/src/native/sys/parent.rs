@@ -15,6 +15,7 @@ use core::mem::size_of;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 
 use super::call::{self, Errno, NONE, Result, exclusive, fd, int, shared, sys};
@@ -111,6 +112,15 @@ pub(crate) struct Exit {
     pub(crate) system: Duration,
     /// The largest resident set of one process, in bytes.
     pub(crate) largest_process: u64,
+    /// That of whoever collected it. Until exec a process is a copy of who made it, and the kernel counts that copy.
+    pub(crate) callers_largest: u64,
+}
+
+impl Exit {
+    /// The largest resident set of one process, where it can only be the program's own.
+    pub(crate) fn largest_of_program(&self) -> Option<u64> {
+        (self.largest_process > self.callers_largest).then_some(self.largest_process)
+    }
 }
 
 /// Collects a dead child. Blocks when it is not dead yet.
@@ -152,13 +162,18 @@ pub(crate) fn wait_exit(pidfd: BorrowedFd<'_>) -> Result<Exit> {
         signal: (!exited).then_some(value),
         user: time(usage.ru_utime),
         system: time(usage.ru_stime),
-        largest_process: (usage.ru_maxrss as u64).saturating_mul(1024),
+        largest_process: kibibytes(usage.ru_maxrss),
+        callers_largest: getrusage(UsageWho::RUSAGE_SELF).map_or(0, |own| kibibytes(own.max_rss())),
     })
 }
 
 /// Whether the process of a pidfd is gone.
 pub(crate) fn peek_exited(pidfd: BorrowedFd<'_>) -> bool {
     call::is_readable(pidfd.as_raw_fd()) != Ok(false)
+}
+
+fn kibibytes(count: libc::c_long) -> u64 {
+    u64::try_from(count).unwrap_or(0).saturating_mul(1024)
 }
 
 fn time(value: libc::timeval) -> Duration {
