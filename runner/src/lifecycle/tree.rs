@@ -33,10 +33,17 @@ pub struct Load {
 
 /// Stops all of them, and answers when they are stopped.
 pub(super) fn freeze(tops: &dyn Fn() -> Vec<i32>) -> Result<(), String> {
+    let mut stopped = None;
     for _ in 0..ROUNDS {
-        let going: Vec<u32> = tree(&tops()).into_iter().filter(|pid| !is_stopped(*pid)).collect();
+        let all = tree(&tops());
+        let going: Vec<u32> = all.iter().copied().filter(|pid| !is_stopped(*pid)).collect();
         if going.is_empty() {
-            return Ok(());
+            // One that was made while the others were listed is seen when they are listed again.
+            if stopped.as_ref() == Some(&all) {
+                return Ok(());
+            }
+            stopped = Some(all);
+            continue;
         }
         signal(&going, tops, libc::SIGSTOP)?;
         thread::sleep(PAUSE);
@@ -254,7 +261,8 @@ mod tests {
             libc::SYS_clone,
             libc::CLONE_VFORK | libc::SIGCHLD
         );
-        let Some(family) = python(&program, |family| states(family.0.id()) == ["D"]) else { return };
+        let waits = |family: &Family| tree(&family.tops()).len() == 2 && states(family.0.id()) == ["D"];
+        let Some(family) = python(&program, waits) else { return };
         assert!(!is_stopped(family.0.id()), "nobody has told it to");
         freeze(&|| family.tops()).unwrap();
         let own = tree(&family.tops());
