@@ -8,8 +8,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// The user and group that stand for "an ordinary user" when the tests run as root.
-const ORDINARY: u32 = 1337;
+use crate::ordinary::ORDINARY;
 
 /// Who runs the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod http;
 mod inside;
 pub mod layout;
 pub mod made;
+mod ordinary;
 pub mod outside;
 pub mod registry;
 pub mod sigstore;
@@ -17,4 +18,5 @@ pub mod tarball;
 
 pub use command::{As, Home, Ran, compose_program, crate_root, is_root, peer};
 pub use inside::{Verdicts, checker};
+pub use ordinary::{again_as_ordinary, again_as_ordinary_from, as_root};
 pub use skip::skip;

@@ -12,8 +12,7 @@ use perry_sandbox_runner::{
     End, ExecSurroundings, Input, LaunchError, LifecycleError, Limit, Output, RunError, Stop, Streams,
     Verified,
 };
-
-use perry_sandbox_testkit::outside::greeter;
+use perry_sandbox_testkit::{again_as_ordinary_from, outside::greeter};
 
 use super::yard::{CHECKER, Yard, checker, until, yard};
 
@@ -299,12 +298,8 @@ fn its_memory_and_processes_count_as_the_sandboxs() {
     assert!(stopped || killed || text.contains("ok memory-sum"), "{text}");
 }
 
-/// As an ordinary user, from a copy of this program: only root can try both in one run.
 #[test]
 fn all_of_it_holds_for_an_ordinary_user() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
     let Some(checker) = checker() else { return };
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -318,16 +313,8 @@ fn all_of_it_holds_for_an_ordinary_user() {
         "it_ends_with_its_caller",
         "its_memory_and_processes_count_as_the_sandboxs",
     ] {
-        let output = Command::new(&program)
-            .env(CHECKER, checker)
-            .args(["--exact", &format!("lifecycle::exec::{name}"), "--nocapture"])
-            .uid(1000)
-            .gid(1000)
-            .current_dir("/")
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{name}: {text} {}", String::from_utf8_lossy(&output.stdout));
+        let test = format!("lifecycle::exec::{name}");
+        again_as_ordinary_from(&program, &test, &[(CHECKER, checker.as_os_str())]);
     }
 }
 

@@ -1,15 +1,19 @@
 //! Services that talk, whoever starts them and however they end.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use perry_sandbox_policy::{LaunchPlan, VolumeAccess};
 use perry_sandbox_runner::{ExecSurroundings, Launcher, SandboxStatus, Stop, Streams, dry_run};
+use perry_sandbox_testkit::{as_root, is_root};
 
-use super::yard::{Gives, Yard, is_root, yard};
+use super::ordinary::keeper;
+use super::yard::{Gives, Yard, yard};
 use crate::spine::Spine;
 
 const SERVE: &str =
@@ -32,31 +36,34 @@ pub(super) fn client(yard: &Yard, service: &str, network: &str, line: &str) -> L
 }
 
 /// The namespace of a network has a bridge and its loopback, and nothing else.
-fn is_empty(yard: &Yard, network: &str) -> bool {
-    let place = yard.runtime.join("networks").join(network).join("namespace");
-    let output = std::process::Command::new("nsenter")
-        .arg(format!("--net={}", place.display()))
-        .args(["cat", "/proc/net/dev"])
-        .output()
-        .unwrap();
+pub(super) fn is_empty(yard: &Yard, network: &str) -> bool {
+    let mut command = Command::new("nsenter");
+    if is_root() {
+        let place = yard.runtime.join("networks").join(network).join("namespace");
+        command.arg(format!("--net={}", place.display()));
+    } else {
+        let keeper = keeper(yard, network).to_string();
+        command.args(["--preserve-credentials", "--user", "--net", "--target", &keeper]);
+    }
+    let output = command.args(["cat", "/proc/net/dev"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).lines().count() == 4
 }
 
 #[test]
 fn two_services_talk_by_alias_and_a_third_elsewhere_does_not() {
-    if !is_root() {
-        return;
-    }
     let yard = yard();
     let back = yard.network("shop", "back");
     yard.network("shop", "front");
     yard.network("other", "back");
     let id = yard.start(&server(&yard));
     assert_eq!(yard.await_members(&back, 1), ["db"]);
-    assert_eq!(yard.said(&client(&yard, "shop/web", "back", &ask("db"))), "rows\n");
+    let text = yard.told(&client(&yard, "shop/web", "back", &format!("cat /etc/hosts; {}", ask("db"))));
+    assert_eq!(text, "127.0.0.1 localhost\n::1 localhost\n10.89.0.3 web\n10.89.0.2 db\nrows\n");
     for (service, network) in [("shop/web", "front"), ("other/web", "back")] {
         for host in ["db", "10.89.0.2"] {
-            assert_eq!(yard.said(&client(&yard, service, network, &ask(host))), "no\n", "{service} {host}");
+            let text = yard.told(&client(&yard, service, network, &ask(host)));
+            assert_eq!(text, "no\n", "{service} {host}");
         }
     }
     // A program that joins a service is in its networks as well.
@@ -72,29 +79,62 @@ fn two_services_talk_by_alias_and_a_third_elsewhere_does_not() {
 }
 
 #[test]
-fn nothing_is_left_of_a_service_whose_supervisor_is_killed() {
-    if !is_root() {
-        return;
+fn a_network_of_another_project_is_joined_by_its_whole_name_only() {
+    let yard = yard();
+    yard.network("shop", "back");
+    yard.start(&server(&yard));
+    let asks = |network| client(&yard, "edge/proxy", network, &ask("db"));
+    assert_eq!(yard.told(&asks("external:shop_back")), "rows\n");
+    for (network, why) in [("back", "`edge_back`"), ("external:shop_front", "`shop_front`")] {
+        let error = yard.try_start(&asks(network)).unwrap_err();
+        assert!(error.contains("there is no network") && error.contains(why), "{error}");
     }
+}
+
+#[test]
+fn nothing_of_the_host_and_nothing_outside_answers() {
+    let yard = yard();
+    yard.network("shop", "back");
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let own = Command::new("hostname").arg("-I").output().unwrap();
+    let own = String::from_utf8(own.stdout).unwrap();
+    let hosts = own.split_whitespace().filter(|text| text.contains('.'));
+    let others = ["127.0.0.1", "10.89.0.1", "10.89.0.0", "10.89.0.255", "198.51.100.1", "169.254.169.254"];
+    let hosts: Vec<&str> = hosts.chain(others).collect();
+    let line = format!(
+        "/bin/busybox tail -n +2 /proc/net/route | /bin/busybox wc -l; \
+         for host in {}; do /bin/busybox nc -w 1 $host {port} </dev/null 2>/dev/null && echo $host; done; \
+         /bin/busybox grep -c eth0 /proc/net/if_inet6; /bin/busybox cat /proc/sys/net/ipv4/ip_forward; \
+         /bin/busybox ip link set eth0 down 2>&1; true",
+        hosts.join(" ")
+    );
+    let text = yard.told(&client(&yard, "shop/web", "back", &line));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(&lines[..3], ["1", "0", "0"], "one route, no address of its own making, no router: {text}");
+    assert!(lines.len() == 4 && lines[3].contains("not permitted"), "{text}");
+}
+
+#[test]
+fn nothing_is_left_of_a_service_whose_supervisor_is_killed() {
     let yard = yard();
     let back = yard.network("shop", "back");
     let id = yard.start(&server(&yard));
     yard.await_members(&back, 1);
     assert!(!is_empty(&yard, "shop_back"));
-    let waits = "until /bin/busybox grep -q ' db' /etc/hosts; do :; done; echo came; \
-        for try in 1 2 3 4 5 6 7 8 9 10; do /bin/busybox sleep 1; /bin/busybox grep -q ' db' /etc/hosts || { echo went; exit; }; done; echo stayed";
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| yard.said(&client(&yard, "shop/web", "back", waits)));
-        yard.await_members(&back, 2);
-        let supervisor = yard.sandboxes().inspect(&id).unwrap().supervisor.unwrap();
-        kill(Pid::from_raw(supervisor.try_into().unwrap()), Signal::SIGKILL).unwrap();
-        // Whoever looks next collects it; nobody has to wait for that to reuse its name.
-        assert_eq!(yard.await_members(&back, 1), ["web"]);
-        // Nor does anybody see its name any more.
-        assert_eq!(waiting.join().unwrap(), "came\nwent\n");
-    });
+    let waits = "until /bin/busybox grep -q ' db' /etc/hosts; do /bin/busybox sleep 0.1; done; echo came; \
+        while /bin/busybox grep -q ' db' /etc/hosts; do /bin/busybox sleep 0.1; done; echo went";
+    let web = yard.start(&client(&yard, "shop/web", "back", waits));
+    yard.await_log(&web, "came\n");
+    let supervisor = yard.sandboxes().inspect(&id).unwrap().supervisor.unwrap();
+    kill(Pid::from_raw(supervisor.try_into().unwrap()), Signal::SIGKILL).unwrap();
+    // Whoever looks next collects it; nobody has to wait for that to reuse its name.
+    assert_eq!(yard.await_members(&back, 1), ["web"]);
+    // Nor does anybody see its name any more.
+    yard.sandboxes().wait(&web, Some(Duration::from_secs(50))).unwrap();
+    assert_eq!(yard.log(&web), "came\nwent\n");
     assert!(is_empty(&yard, "shop_back") && yard.stock.members(&back).unwrap().is_empty());
-    let text = yard.said(&client(&yard, "shop/web", "back", "/bin/busybox tail -n 1 /etc/hosts"));
+    let text = yard.told(&client(&yard, "shop/web", "back", "/bin/busybox tail -n 1 /etc/hosts"));
     assert_eq!(text, "10.89.0.2 web\n", "its address is free again");
     yard.stock.remove_network(&back).unwrap();
     assert!(!yard.runtime.join("networks/shop_back").exists());
@@ -102,7 +142,7 @@ fn nothing_is_left_of_a_service_whose_supervisor_is_killed() {
 
 #[test]
 fn a_launcher_process_connects_as_well() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let yard = yard();
@@ -119,7 +159,7 @@ fn a_launcher_process_connects_as_well() {
 
 #[test]
 fn a_dry_run_says_what_is_shared() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let yard = yard();
@@ -140,7 +180,7 @@ fn a_dry_run_says_what_is_shared() {
 
 #[test]
 fn services_that_come_and_go_at_once_have_an_address_each() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let yard = yard();

@@ -3,8 +3,9 @@
 use perry_sandbox_policy::VolumeAccess;
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_runner::stock::{Labels, NewVolume, Project, StockError};
+use perry_sandbox_testkit::is_root;
 
-use super::yard::{Gives, Yard, is_root, yard};
+use super::yard::{Gives, Yard, yard};
 
 const VOLUME: Gives<'static> = Gives { networks: &[], volume: Some(("rows", VolumeAccess::Write)) };
 const NETWORK: Gives<'static> = Gives { networks: &[("back", "db")], volume: None };

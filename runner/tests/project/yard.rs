@@ -13,11 +13,6 @@ use perry_sandbox_runner::{
 use crate::clock;
 use crate::spine::{Spine, request, spine};
 
-/// Whoever runs the tests.
-pub(super) fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
 pub(super) struct Yard {
     pub(super) spine: Spine,
     pub(super) stock: OwnStock,
@@ -117,8 +112,23 @@ impl Yard {
     pub(super) fn told(&self, plan: &LaunchPlan) -> String {
         let (sandboxes, id) = (self.sandboxes(), self.start(plan));
         sandboxes.wait(&id, Some(Duration::from_secs(60))).unwrap();
-        let chunks = sandboxes.logs(&id, None, false).unwrap().map(|chunk| chunk.unwrap().bytes);
+        self.log(&id)
+    }
+
+    /// What one of those has written so far.
+    pub(super) fn log(&self, id: &SandboxId) -> String {
+        let sandboxes = self.sandboxes();
+        let chunks = sandboxes.logs(id, None, false).unwrap().map(|chunk| chunk.unwrap().bytes);
         String::from_utf8(chunks.collect::<Vec<_>>().concat()).unwrap()
+    }
+
+    /// Waits until one of those has written just this.
+    pub(super) fn await_log(&self, id: &SandboxId, text: &str) {
+        let begun = Instant::now();
+        while self.log(id) != text {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", self.log(id));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Starts one of those, or says why that is not possible.

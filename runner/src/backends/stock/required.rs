@@ -174,11 +174,13 @@ fn give(folder: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use perry_sandbox_testkit::as_root;
+
     use super::*;
 
     #[test]
     fn an_empty_folder_of_roots_is_given_away_once_and_no_link_is_followed() {
-        if !nix::unistd::geteuid().is_root() {
+        if !as_root() {
             return;
         }
         let scratch = tempfile::tempdir().unwrap();

@@ -1,8 +1,6 @@
-//! Sandboxes whose steps a test has changed, to see a check go red; and tests again as an ordinary user.
+//! Sandboxes whose steps a test has changed, to see a check go red.
 
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use super::super::run::{connect, others};
 use super::super::settings::Settings;
@@ -43,21 +41,4 @@ pub(super) fn changed(
     let step = failed.and_then(|(step, errno)| Some((spec.steps.get(usize::try_from(step).ok()?)?, errno)));
     assert_eq!(step, None);
     String::from_utf8(stdout).unwrap()
-}
-
-/// Runs this test again from a copy of this program, as an ordinary user: only root can try both in one run.
-pub(super) fn as_ordinary_user(test: &str) {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("native::tests::{test}"), "--nocapture"])
-        .uid(1000)
-        .gid(1000)
-        .current_dir("/")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}{errors}");
 }

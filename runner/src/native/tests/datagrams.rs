@@ -6,13 +6,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_policy::{Protocol, Publication};
+use perry_sandbox_testkit::again_as_ordinary;
 use tempfile::TempDir;
 
 use super::super::failure::RunError;
 use super::super::run::Finished;
 use super::super::settings::Settings;
 use super::attacks::root_with_checker;
-use super::changed::as_ordinary_user;
 use super::rootfs::settings;
 use super::sandbox_in;
 use crate::io::{Remote, Streams, remote};
@@ -200,5 +200,7 @@ fn of_a_range_the_first_that_is_free_is_taken_and_a_range_that_clashes_leaves_no
 
 #[test]
 fn an_ordinary_user_hears_datagrams_as_root_does() {
-    as_ordinary_user("datagrams::each_caller_hears_what_is_for_it_and_comes_from_elsewhere_than_the_sandbox");
+    again_as_ordinary(
+        "native::tests::datagrams::each_caller_hears_what_is_for_it_and_comes_from_elsewhere_than_the_sandbox",
+    );
 }

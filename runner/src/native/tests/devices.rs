@@ -4,11 +4,13 @@ use std::iter;
 use std::path::PathBuf;
 use std::process::Command;
 
+use perry_sandbox_testkit::{again_as_ordinary, as_root};
+
 use super::super::settings::{HostDevice, Settings};
 use super::super::spec::SpecError;
 use super::super::steps::{Slot, Step};
 use super::super::sys::MountAttributes;
-use super::changed::{as_ordinary_user, changed};
+use super::changed::changed;
 use super::rootfs::{busybox, settings};
 use super::*;
 
@@ -71,20 +73,20 @@ fn a_granted_device_is_opened_and_no_other_is_there() {
 
 #[test]
 fn an_ordinary_user_has_its_own_rights_on_it() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     let Some(_node) = Node::new() else {
         perry_sandbox_testkit::skip("no node of a device can be made");
         return;
     };
-    as_ordinary_user("devices::a_granted_device_is_opened_and_no_other_is_there");
-    as_ordinary_user("devices::a_device_with_other_numbers_than_it_had_is_not_shown");
+    again_as_ordinary("native::tests::devices::a_granted_device_is_opened_and_no_other_is_there");
+    again_as_ordinary("native::tests::devices::a_device_with_other_numbers_than_it_had_is_not_shown");
 }
 
 #[test]
 fn as_root_the_node_belongs_to_the_sandboxes_user_whatever_the_host_says() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     for uid in [65_534, 100_000] {
@@ -135,7 +137,7 @@ fn a_device_with_other_numbers_than_it_had_is_not_shown() {
 
 #[test]
 fn control_with_device_nodes_on_every_mount() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     // What `nodev` is for: without it a node in a mount of the host opens.
@@ -162,7 +164,7 @@ fn control_with_device_nodes_on_every_mount() {
 
 #[test]
 fn devices_lie_where_they_are_on_the_host_and_are_bounded() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     let line = "ls -ln /dev/net/tun && (: > /dev/net/x) 2>/dev/null || echo closed";

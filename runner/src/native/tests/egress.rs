@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perry_sandbox_profiles::SeccompProfile;
+use perry_sandbox_testkit::again_as_ordinary;
 use perry_sandbox_testkit::outside::greeter;
 
 use super::super::recorder::Recorder;
@@ -19,7 +20,7 @@ use super::super::settings::Settings;
 use super::super::spec::Spec;
 use super::super::steps::Step;
 use super::attacks::{root_with_checker, spec_of};
-use super::changed::{self, as_ordinary_user};
+use super::changed;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::egress::{EgressReason, EgressUse, Grants};
@@ -178,7 +179,7 @@ fn an_ordinary_user_gets_the_same_way_out() {
         "names_are_answered_inside_whatever_the_image_says",
         "nothing_of_ours_is_open_inside_and_the_ports_are_taken",
     ] {
-        as_ordinary_user(&format!("egress::{test}"));
+        again_as_ordinary(&format!("native::tests::egress::{test}"));
     }
 }
 

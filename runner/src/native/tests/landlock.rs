@@ -3,10 +3,12 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
+use perry_sandbox_testkit::again_as_ordinary;
+
 use super::super::landlock::abi;
 use super::super::settings::Settings;
 use super::super::steps::{Slot, Step};
-use super::changed::{as_ordinary_user, changed, ended};
+use super::changed::{changed, ended};
 use super::rootfs::{busybox, settings};
 use super::*;
 
@@ -126,6 +128,6 @@ fn an_ordinary_user_is_held_as_well() {
         "what_may_be_done_works_with_it_and_without",
         "a_writable_root_is_written_and_what_is_written_there_is_executed",
     ] {
-        as_ordinary_user(&format!("landlock::{test}"));
+        again_as_ordinary(&format!("native::tests::landlock::{test}"));
     }
 }

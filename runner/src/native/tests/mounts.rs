@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use perry_sandbox_testkit::{again_as_ordinary, as_root};
 use tempfile::TempDir;
 
 use super::super::ground::RootError;
@@ -13,7 +14,7 @@ use super::super::owners;
 use super::super::settings::Settings;
 use super::super::steps::{Slot, Step};
 use super::super::sys::MountAttributes;
-use super::changed::{as_ordinary_user, changed};
+use super::changed::changed;
 use super::rootfs::{busybox, put_busybox, settings};
 use super::*;
 
@@ -63,17 +64,17 @@ fn the_folders_owner_is_the_sandboxes_user() {
 
 #[test]
 fn an_ordinary_user_gets_the_same() {
-    as_ordinary_user("mounts::the_folders_owner_is_the_sandboxes_user");
-    as_ordinary_user(
-        "mounts::programs_of_the_host_are_executed_only_where_that_is_granted_and_never_written",
+    again_as_ordinary("native::tests::mounts::the_folders_owner_is_the_sandboxes_user");
+    again_as_ordinary(
+        "native::tests::mounts::programs_of_the_host_are_executed_only_where_that_is_granted_and_never_written",
     );
-    as_ordinary_user("mounts::a_set_id_program_of_the_host_gains_nothing");
-    as_ordinary_user("mounts::no_link_on_the_way_is_followed_whoever_swaps_it");
+    again_as_ordinary("native::tests::mounts::a_set_id_program_of_the_host_gains_nothing");
+    again_as_ordinary("native::tests::mounts::no_link_on_the_way_is_followed_whoever_swaps_it");
 }
 
 #[test]
 fn as_root_what_belongs_to_somebody_else_stays_out_of_reach() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     let host = host("/var/tmp");
@@ -104,7 +105,7 @@ fn on_an_overlay() {
 
 #[test]
 fn as_root_a_file_system_that_cannot_map_owners_belongs_to_nobody() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     let said = owners::describe("/var/tmp", (65_534, 7)).unwrap();

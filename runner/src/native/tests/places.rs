@@ -5,11 +5,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 
 use perry_sandbox_policy::{FileSource, WantedFile};
+use perry_sandbox_testkit::again_as_ordinary;
 use tempfile::TempDir;
 
 use super::super::settings::Settings;
 use super::super::steps::{Slot, Step};
-use super::changed::{as_ordinary_user, changed};
+use super::changed::changed;
 use super::rootfs::{busybox, put_busybox, settings};
 use super::*;
 
@@ -122,13 +123,21 @@ fn no_link_of_the_image_is_followed_and_nothing_but_files_and_folders_is_shown()
 
 #[test]
 fn an_ordinary_user_gets_the_same() {
-    as_ordinary_user("places::folders_and_files_are_seen_where_they_are_wanted");
-    as_ordinary_user("places::what_may_be_written_is_written_on_the_host_and_nothing_beside_it");
-    as_ordinary_user("places::a_single_file_of_the_host_is_not_executed");
-    as_ordinary_user("places::what_is_given_has_its_place_and_mode_and_is_neither_changed_nor_executed");
-    as_ordinary_user("places::a_file_that_is_not_the_users_is_read_by_those_whom_its_mode_lets");
-    as_ordinary_user("places::no_link_of_the_image_leads_a_file_elsewhere");
-    as_ordinary_user("places::no_link_of_the_image_is_followed_and_nothing_but_files_and_folders_is_shown");
+    again_as_ordinary("native::tests::places::folders_and_files_are_seen_where_they_are_wanted");
+    again_as_ordinary(
+        "native::tests::places::what_may_be_written_is_written_on_the_host_and_nothing_beside_it",
+    );
+    again_as_ordinary("native::tests::places::a_single_file_of_the_host_is_not_executed");
+    again_as_ordinary(
+        "native::tests::places::what_is_given_has_its_place_and_mode_and_is_neither_changed_nor_executed",
+    );
+    again_as_ordinary(
+        "native::tests::places::a_file_that_is_not_the_users_is_read_by_those_whom_its_mode_lets",
+    );
+    again_as_ordinary("native::tests::places::no_link_of_the_image_leads_a_file_elsewhere");
+    again_as_ordinary(
+        "native::tests::places::no_link_of_the_image_is_followed_and_nothing_but_files_and_folders_is_shown",
+    );
 }
 
 fn config(content: &str, path: &str, owner: Option<(u32, u32)>, mode: &str) -> WantedFile {

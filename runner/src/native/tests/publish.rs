@@ -6,13 +6,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_policy::{Protocol, Publication};
+use perry_sandbox_testkit::again_as_ordinary;
 
 use super::super::failure::RunError;
 use super::super::run::Finished;
 use super::super::settings::Settings;
 use super::super::steps::Step;
 use super::attacks::spec_of;
-use super::changed::{self, as_ordinary_user};
+use super::changed;
 use super::rootfs::{busybox, settings};
 use super::{sandbox, sandbox_with};
 use crate::io::{Remote, Streams, remote};
@@ -330,6 +331,6 @@ fn an_ordinary_user_publishes_as_root_does() {
         "a_taken_port_is_named_and_nothing_starts",
         "a_low_port_is_roots",
     ] {
-        as_ordinary_user(&format!("publish::{test}"));
+        again_as_ordinary(&format!("native::tests::publish::{test}"));
     }
 }

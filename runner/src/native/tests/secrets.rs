@@ -4,12 +4,13 @@ use std::io::Read as _;
 use std::os::fd::AsFd as _;
 
 use perry_sandbox_policy::SecretName;
+use perry_sandbox_testkit::{again_as_ordinary, as_root};
 
 use super::super::settings::Settings;
 use super::super::spec::{Ground, Spec};
 use super::super::steps::{MAX_FILES, Slot, Step};
 use super::super::sys::MountAttributes;
-use super::changed::{as_ordinary_user, changed};
+use super::changed::changed;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::outcome::End;
@@ -54,9 +55,9 @@ fn a_secret_is_a_file_of_the_sandboxes_user_alone() {
 
 #[test]
 fn an_ordinary_user_gets_the_same() {
-    as_ordinary_user("secrets::a_secret_is_a_file_of_the_sandboxes_user_alone");
-    as_ordinary_user("secrets::nothing_but_the_file_shows_a_secret");
-    as_ordinary_user("secrets::the_folder_of_secrets_cannot_be_changed");
+    again_as_ordinary("native::tests::secrets::a_secret_is_a_file_of_the_sandboxes_user_alone");
+    again_as_ordinary("native::tests::secrets::nothing_but_the_file_shows_a_secret");
+    again_as_ordinary("native::tests::secrets::the_folder_of_secrets_cannot_be_changed");
 }
 
 /// Everything that a program can look at, but for the file itself.
@@ -118,7 +119,7 @@ fn the_folder_of_secrets_cannot_be_changed() {
 
 #[test]
 fn as_root_it_is_never_swapped_where_the_kernel_can_promise_that() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     let promised = super::super::files::enforcer().contains("noswap");

@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use perry_sandbox_testkit::again_as_ordinary;
 use tempfile::TempDir;
 
 use super::super::settings::{HostFolder, Settings, VolumeFolder};
 use super::super::steps::{Slot, Step};
-use super::changed::{as_ordinary_user, changed};
+use super::changed::changed;
 use super::rootfs::{busybox, put_busybox, settings};
 use super::*;
 use crate::backends::stock::{Labels, NewVolume, OwnStock, StockName};
@@ -51,9 +52,9 @@ fn what_is_written_outlives_the_sandbox_and_is_the_users() {
 
 #[test]
 fn an_ordinary_user_has_volumes_as_well() {
-    as_ordinary_user("volumes::what_is_written_outlives_the_sandbox_and_is_the_users");
-    as_ordinary_user("volumes::nothing_in_it_is_executed_or_gains_anything");
-    as_ordinary_user("volumes::one_that_a_sandbox_uses_is_not_removed");
+    again_as_ordinary("native::tests::volumes::what_is_written_outlives_the_sandbox_and_is_the_users");
+    again_as_ordinary("native::tests::volumes::nothing_in_it_is_executed_or_gains_anything");
+    again_as_ordinary("native::tests::volumes::one_that_a_sandbox_uses_is_not_removed");
 }
 
 #[test]

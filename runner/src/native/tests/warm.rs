@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use perry_sandbox_testkit::bait::Bait;
 use perry_sandbox_testkit::bench::with_descendants;
 use perry_sandbox_testkit::outside::greeter;
-use perry_sandbox_testkit::{Verdicts, checker};
+use perry_sandbox_testkit::{Verdicts, again_as_ordinary, checker};
 
 use super::super::launcher::Launcher;
 use super::super::settings::Settings;
@@ -175,20 +174,7 @@ fn what_is_looked_at_when_a_program_starts_is_not_looked_at_ahead() {
 /// As root the parent would have to hand such folders over, which no pool does; an ordinary user's child opens them itself.
 #[test]
 fn nor_is_it_for_an_ordinary_user() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "native::tests::warm::what_is_looked_at_when_a_program_starts_is_not_looked_at_ahead",
-        ])
-        .uid(1000)
-        .gid(1000)
-        .current_dir("/")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    again_as_ordinary("native::tests::warm::what_is_looked_at_when_a_program_starts_is_not_looked_at_ahead");
 }
 
 /// Of the launcher process too: the first call is launched by it, the second taken by what waited.

@@ -3,6 +3,8 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_testkit::as_root;
+
 use super::trial::Trial;
 use super::words::{loops, module, waits};
 use crate::native::{Bounds, room};
@@ -130,7 +132,7 @@ fn files_in_tmp_count_as_memory() {
 /// With a cgroup the kernel holds the limit for the whole process: here the watcher would hold a larger one.
 #[test]
 fn a_cgroup_counts_the_whole_process() {
-    if !nix::unistd::geteuid().is_root() {
+    if !as_root() {
         return;
     }
     let Some(group) = room().plan(&format!("wasm-test-{}", std::process::id())) else {

@@ -8,17 +8,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use perry_sandbox_testkit::{Verdicts, checker};
+use perry_sandbox_testkit::{Verdicts, checker, is_root};
 
 use super::assault::assault;
 use super::table::{DEFENCES, Defence, HELD_OTHERWISE, Who};
 
 /// What the copies of this program are told: a filter of test names that fits none.
 const COPY: &str = "taker-out-of-defences";
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
 
 #[test]
 fn every_defence_taken_out_is_seen_as_root() {
