@@ -10,6 +10,7 @@ use crate::input::{Around, Host, Input, Outcome, Refused, Subject, Unread, read}
 use crate::place::{FileId, Place, Texts};
 use crate::report::{Ran, Report};
 use crate::rule::{Check, Persona, Reporter, Rule, RuleId};
+use crate::rules::identities::{subjects, trusted_subjects};
 use crate::rules::{self, rule};
 
 /// What to audit, and how.
@@ -254,6 +255,18 @@ fn look(check: Check, subject: &Subject, reporter: &mut Reporter<'_>) -> bool {
         }
         (Check::Trust(look), Subject::Trust(trust)) => {
             look(trust, reporter);
+            true
+        }
+        (Check::Identity(look), Subject::Policy(policy)) => {
+            for named in subjects(policy) {
+                look(&named, reporter);
+            }
+            true
+        }
+        (Check::Identity(look), Subject::Trust(trust)) => {
+            for named in trusted_subjects(trust) {
+                look(&named, reporter);
+            }
             true
         }
         _ => false,

@@ -7,6 +7,7 @@ use crate::grade::Grade;
 use crate::input::{PolicyFile, ProfileFile, Refused, TrustFile};
 use crate::launch::{Launch, Stack};
 use crate::place::{Place, Texts};
+use crate::rules::identities::NamedSubject;
 
 /// A rule's permanent number, `PSB401` and so on. A number is never used again for another rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,8 @@ pub enum Check {
     Profile(fn(&ProfileFile, &mut Reporter<'_>)),
     /// A trust policy of another tool.
     Trust(fn(&TrustFile, &mut Reporter<'_>)),
+    /// Each subject of a certificate that a policy or a trust policy names.
+    Identity(fn(&NamedSubject, &mut Reporter<'_>)),
     /// What a policy says of each service, which the caller has asked.
     Verdict,
     /// Found where files are read, or by the auditor about itself.

@@ -5,6 +5,17 @@ use crate::input::{PolicyFile, TrustFile};
 use crate::place::{Place, Placed};
 use crate::trust::{DemandKind, Identity, IdentityPart, Subject};
 
+/// A subject that a policy or a trust policy names.
+#[derive(Debug)]
+pub struct NamedSubject {
+    /// Whose it is.
+    pub(crate) target: Target,
+    /// What it leaves open.
+    pub(crate) subject: Subject,
+    /// As it is written.
+    pub(crate) text: Placed<String>,
+}
+
 /// A demand of a certificate.
 pub(super) struct Keyless<'a> {
     /// Who may sign.
@@ -38,24 +49,28 @@ pub(super) fn subject_of(part: &IdentityPart) -> Subject {
 }
 
 /// The subjects of a policy's signers.
-pub(super) fn subjects(policy: &PolicyFile) -> Vec<(Target, Subject, Placed<String>)> {
+pub(crate) fn subjects(policy: &PolicyFile) -> Vec<NamedSubject> {
     let signers = policy.entries("signer").filter_map(|(key, node)| {
         let target = Target::new(TargetKind::Signer, key.name.clone());
         if let Some(text) = policy.text(node, "subject") {
-            return Some((target, Subject::of_stars(&text.value), text));
+            return Some(NamedSubject { target, subject: Subject::of_stars(&text.value), text });
         }
         let text = policy.text(node, "subject-regexp")?;
-        Some((target, Subject::of_expression(&text.value, true), text))
+        Some(NamedSubject { target, subject: Subject::of_expression(&text.value, true), text })
     });
     signers.collect()
 }
 
 /// The subjects that a trust policy names.
-pub(super) fn trusted_subjects(trust: &TrustFile) -> Vec<(Target, Subject, Placed<String>)> {
+pub(crate) fn trusted_subjects(trust: &TrustFile) -> Vec<NamedSubject> {
     let mut subjects = Vec::new();
     for (target, demand) in keyless(trust) {
         let parts = demand.identities.iter().filter_map(|identity| identity.subject.as_ref());
-        subjects.extend(parts.map(|part| (target.clone(), subject_of(part), part.text.clone())));
+        subjects.extend(parts.map(|part| NamedSubject {
+            target: target.clone(),
+            subject: subject_of(part),
+            text: part.text.clone(),
+        }));
     }
     subjects
 }

@@ -5,7 +5,7 @@ mod catalogue;
 mod command;
 mod exceptions;
 mod hosts;
-mod identities;
+pub(crate) mod identities;
 mod lineage;
 mod lines;
 mod literal;

@@ -1,12 +1,8 @@
 //! An identity that ends in a branch.
 
-use super::identities::{subjects, trusted_subjects};
-use crate::finding::Target;
+use super::identities::NamedSubject;
 use crate::grade::{Derivation, Grade, Precondition, Reach};
-use crate::input::{PolicyFile, TrustFile};
-use crate::place::Placed;
 use crate::rule::{Check, Persona, Remedy, Reporter, Rule, RuleId};
-use crate::trust::Subject;
 use perry_sandbox_compose::shown;
 
 const GRADE: Derivation = Derivation::of(Precondition::SecondFlaw, Reach::OtherSandboxes);
@@ -23,21 +19,12 @@ pub(super) static RULE: Rule = Rule {
     cwe: &[345],
     cis: &[],
     page: include_str!("../../pages/PSB509.md"),
-    checks: &[Check::Policy(check), Check::Trust(check_trust)],
+    checks: &[Check::Identity(check)],
 };
 
-fn check(policy: &PolicyFile, reporter: &mut Reporter<'_>) {
-    tell(subjects(policy), reporter);
-}
-
-fn check_trust(trust: &TrustFile, reporter: &mut Reporter<'_>) {
-    tell(trusted_subjects(trust), reporter);
-}
-
-fn tell(subjects: Vec<(Target, Subject, Placed<String>)>, reporter: &mut Reporter<'_>) {
-    for (target, subject, text) in subjects {
-        let Some(branch) = subject.branch() else { continue };
-        let message = format!("whoever may push to the branch `{}` signs", shown(branch));
-        reporter.found(GRADE, &target, text.place, text.value.as_str(), message).label("a branch moves");
-    }
+fn check(named: &NamedSubject, reporter: &mut Reporter<'_>) {
+    let Some(branch) = named.subject.branch() else { return };
+    let message = format!("whoever may push to the branch `{}` signs", shown(branch));
+    let text = &named.text;
+    reporter.found(GRADE, &named.target, text.place, text.value.as_str(), message).label("a branch moves");
 }
