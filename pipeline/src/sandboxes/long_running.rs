@@ -232,6 +232,14 @@ impl<'p> LongRunning<'p> {
         Ok(self.sandboxes.load(id)?)
     }
 
+    /// The processes of a running sandbox, by their numbers on this host.
+    ///
+    /// # Errors
+    /// As [`LongRunning::load`].
+    pub fn processes(&self, id: &SandboxId) -> Result<Vec<u32>, PipelineError> {
+        Ok(self.sandboxes.processes(id)?)
+    }
+
     /// Waits until a sandbox has ended, at most so long.
     ///
     /// # Errors

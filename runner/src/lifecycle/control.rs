@@ -70,6 +70,8 @@ pub(super) enum Ask {
     Root,
     /// To say what it uses; answered by [`Answered`].
     Measure,
+    /// To list its processes; answered by [`Answered`].
+    List,
     /// To let a program join; report and three streams come with it.
     Join(AskedJoin),
 }
@@ -86,6 +88,7 @@ pub(super) enum Pause {
 pub(super) enum Answered {
     Done,
     Load(Load),
+    Processes(Vec<u32>),
     Refused(String),
 }
 

@@ -182,6 +182,11 @@ impl Post {
         Ok(tree::measure(&self.tops(&self.first_process()?)))
     }
 
+    /// Its processes.
+    pub(super) fn processes(&self) -> Result<Vec<u32>, String> {
+        Ok(tree::tree(&self.tops(&self.first_process()?)).into_iter().collect())
+    }
+
     /// From whom its processes descend.
     ///
     /// SECURITY: the number of a first process that has ended may be another's.

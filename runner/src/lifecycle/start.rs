@@ -325,13 +325,21 @@ impl Sandboxes {
     /// # Errors
     /// As [`Sandboxes::pause`].
     pub fn load(&self, id: &SandboxId) -> Result<Load, LifecycleError> {
-        match self.ask(id, &Ask::Measure, "measured")?.0 {
-            Answered::Load(load) => Ok(load),
-            Answered::Done | Answered::Refused(_) => {
-                let why = "its supervisor is of another version".to_owned();
-                Err(LifecycleError::NotReached { id: id.clone(), what: "measured", why })
-            }
-        }
+        let Answered::Load(load) = self.ask(id, &Ask::Measure, "measured")?.0 else {
+            return Err(of_another_version(id, "measured"));
+        };
+        Ok(load)
+    }
+
+    /// The processes of a running sandbox, by their numbers on this host. Each may have ended since.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::pause`].
+    pub fn processes(&self, id: &SandboxId) -> Result<Vec<u32>, LifecycleError> {
+        let Answered::Processes(processes) = self.ask(id, &Ask::List, "listed")?.0 else {
+            return Err(of_another_version(id, "listed"));
+        };
+        Ok(processes)
     }
 
     /// The files that a running sandbox sees.
@@ -340,11 +348,7 @@ impl Sandboxes {
     /// As [`Sandboxes::pause`].
     pub fn files(&self, id: &SandboxId) -> Result<SandboxFiles, LifecycleError> {
         let (_, mut descriptors) = self.ask(id, &Ask::Root, "reached")?;
-        let root = descriptors.pop().ok_or_else(|| LifecycleError::NotReached {
-            id: id.clone(),
-            what: "reached",
-            why: "its supervisor is of another version".to_owned(),
-        })?;
+        let root = descriptors.pop().ok_or_else(|| of_another_version(id, "reached"))?;
         Ok(SandboxFiles::below(root))
     }
 
@@ -463,4 +467,9 @@ fn input(stdin: Input) -> io::Result<Option<OwnedFd>> {
             Ok(Some(file.into()))
         }
     }
+}
+
+fn of_another_version(id: &SandboxId, what: &'static str) -> LifecycleError {
+    let why = "its supervisor is of another version".to_owned();
+    LifecycleError::NotReached { id: id.clone(), what, why }
 }

@@ -316,6 +316,7 @@ fn serve(guest: &UnixStream, post: &Post) {
         Ok(Ask::Pause(pause)) => reply(guest, post.turn(pause).map(|()| Answered::Done)),
         Ok(Ask::Root) => hand_over(guest, post.root()),
         Ok(Ask::Measure) => reply(guest, post.measure().map(Answered::Load)),
+        Ok(Ask::List) => reply(guest, post.processes().map(Answered::Processes)),
         Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
         // Not one of ours, or of another version.
         Err(_) => {}

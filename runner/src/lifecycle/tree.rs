@@ -97,7 +97,7 @@ fn signal(pids: &[u32], tops: &dyn Fn() -> Vec<i32>, signal: i32) -> Result<(), 
 }
 
 /// These processes and all that descend from them.
-fn tree(tops: &[i32]) -> BTreeSet<u32> {
+pub(super) fn tree(tops: &[i32]) -> BTreeSet<u32> {
     let parents = parents();
     let mut found: BTreeSet<u32> = tops.iter().filter_map(|pid| u32::try_from(*pid).ok()).collect();
     found.retain(|pid| parents.contains_key(pid));

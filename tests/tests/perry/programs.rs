@@ -28,7 +28,7 @@ fn suite(compiler: &Compiler, user: As, part: &str) -> String {
 }
 
 fn run(home: &Home, program: &Path, folder: &Path, part: &str, mark: &str) -> String {
-    let mut command = home.other_command(program);
+    let mut command = home.bounded_command(program);
     command.current_dir(folder).env("PART", part).env("MARK", mark).stdin(Stdio::null());
     let output = command.output().expect("the program starts");
     assert!(output.status.success(), "{part}: {} {}", output.status, told(&output));

@@ -36,6 +36,11 @@ fn what_is_paused_does_nothing_until_it_is_let_go_on() {
         let busy = stats(&shop);
         assert!(busy["cpu-percent"].as_f64() > Some(1.0), "{}: {busy}", shop.backend);
         assert!(busy["processes"].as_u64() >= Some(2) && busy["memory-bytes"].as_u64() > Some(0), "{busy}");
+        let top = shop.compose(&["top"]);
+        let lines: Vec<&str> = top.stdout.lines().skip(1).collect();
+        // The programs inside, and none of those that only carry them.
+        assert!(lines.len() >= 2, "{}: {top:?}", shop.backend);
+        assert!(lines.iter().all(|line| line.contains("/bin/busybox sh -c")), "{}: {top:?}", shop.backend);
         assert_eq!(shop.compose(&["pause"]).code, 0, "{}", shop.backend);
         let listed = shop.compose(&["ps"]);
         assert!(listed.stdout.contains("paused"), "{}: {listed:?}", shop.backend);
