@@ -107,6 +107,16 @@ impl Home {
         self.prepared(&copy)
     }
 
+    /// As `other_command`, for a program that may hang: it is killed after five minutes, and its caller's status is 137.
+    ///
+    /// # Panics
+    /// The program cannot be copied.
+    pub fn bounded_command(&self, program: &Path) -> Command {
+        let mut command = self.prepared(Path::new("timeout"));
+        command.args(["--signal=KILL", "300"]).arg(self.other_command(program).get_program());
+        command
+    }
+
     fn prepared(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if self.drops() {
