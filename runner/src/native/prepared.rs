@@ -98,11 +98,13 @@ impl Prepared {
     /// What the parent does about networks while the child waits to be let go.
     fn networks(&self) -> impl Iterator<Item = String> {
         self.settings.networks.iter().zip(0_u8..).map(|(wish, number)| {
-            let NetworkWish { name, aliases, address, .. } = wish;
+            let NetworkWish { name, aliases, address, links, .. } = wish;
             let address = address.map_or_else(|| "a free address".to_owned(), |address| address.to_string());
             let names = if aliases.is_empty() { "no name".to_owned() } else { aliases.join(", ") };
+            let links = links.iter().map(|link| format!(", and {} for {}", link.alias, link.name));
+            let links = links.collect::<Vec<_>>().concat();
             format!(
-                "eth{number} is connected to the network {name}, with {address} and {names} in /etc/hosts"
+                "eth{number} is connected to the network {name}, with {address} and {names}{links} in /etc/hosts"
             )
         })
     }

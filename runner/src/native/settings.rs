@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, WantedFile};
+use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, ServiceLink, WantedFile};
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
@@ -105,6 +105,9 @@ pub(crate) struct NetworkWish {
     pub(crate) aliases: Vec<String>,
     /// Its address there; nothing: any that is free.
     pub(crate) address: Option<IpAddr>,
+    /// What it calls others there, and nobody else does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) links: Vec<ServiceLink>,
 }
 
 /// A device of the host that was looked at.

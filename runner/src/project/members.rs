@@ -10,6 +10,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_policy::ServiceLink;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
@@ -32,6 +33,9 @@ pub(super) struct Joined {
     pub(super) network: String,
     pub(super) address: Ipv4Addr,
     pub(super) names: Vec<String>,
+    /// What it calls others there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) links: Vec<ServiceLink>,
 }
 
 /// A sandbox that is in networks.
@@ -195,7 +199,8 @@ fn place(
     };
     let inner = format!("eth{number}");
     let link = Link { network: number, inner, address, prefix: range.prefix() };
-    Ok((Joined { network: name.to_string(), address, names: wish.aliases.clone() }, link))
+    let (names, links) = (wish.aliases.clone(), wish.links.clone());
+    Ok((Joined { network: name.to_string(), address, names, links }, link))
 }
 
 /// Writes the record, under the smallest number that nobody has.

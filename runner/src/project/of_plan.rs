@@ -42,8 +42,10 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
     }
     let each = plan.networks.iter().map(|attachment| {
         let aliases: Vec<String> = attachment.aliases.iter().map(|alias| alias.as_str().to_owned()).collect();
-        if let Some(alias) = aliases.iter().find(|alias| alias.eq_ignore_ascii_case(SELF)) {
-            return Err(ProjectError::Alias(alias.clone()));
+        let linked = attachment.links.iter().map(|link| link.alias.as_str());
+        let mut all = aliases.iter().map(String::as_str).chain(linked);
+        if let Some(alias) = all.find(|alias| alias.eq_ignore_ascii_case(SELF)) {
+            return Err(ProjectError::Alias(alias.to_owned()));
         }
         let project = service(plan)?.project().to_owned();
         let own = || format!("{project}_{}", attachment.network);
@@ -52,6 +54,7 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
             project: attachment.network.external().is_none().then(|| project.clone()),
             aliases,
             address: attachment.address,
+            links: attachment.links.clone(),
         })
     });
     each.collect()

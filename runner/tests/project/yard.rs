@@ -65,9 +65,8 @@ impl Yard {
         plan.service = Some(service.parse().unwrap());
         plan.process.argv = ["/bin/busybox", "sh", "-c", line].map(str::to_owned).to_vec();
         let attachment = |(network, alias): &(&str, &str)| Attachment {
-            network: network.parse().unwrap(),
             aliases: vec![alias.parse().unwrap()],
-            address: None,
+            ..Attachment::to(network.parse().unwrap())
         };
         plan.networks = gives.networks.iter().map(attachment).collect();
         let mount = |(volume, access): (&str, VolumeAccess)| VolumeMount {

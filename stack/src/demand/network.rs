@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use perry_sandbox_compose::{Node, Span};
-use perry_sandbox_policy::{Attachment, HostName, Protocol, Publication};
+use perry_sandbox_policy::{Attachment, HostName, Protocol, Publication, ServiceLink};
 
 use super::asker::Asker;
 use super::table::NOT_THE_HOSTS;
-use crate::model::{At, Joined, Port, PortProtocol};
+use crate::model::{At, Joined, Port, PortProtocol, Stack};
 
 pub(super) fn mode(asker: &mut Asker<'_>, span: Span, node: &Node) {
     let mode = node.text().unwrap_or_default();
@@ -19,15 +19,37 @@ pub(super) fn mode(asker: &mut Asker<'_>, span: Span, node: &Node) {
     }
 }
 
+/// A service that is to be called otherwise by this one alone, where they are in a network together.
 pub(super) fn links(asker: &mut Asker<'_>, _: Span, node: &Node) {
     for link in node.sequence().unwrap_or_default() {
-        let text = link.text().unwrap_or_default();
-        if let Some((service, alias)) = text.split_once(':').filter(|(service, alias)| service != alias) {
-            let instead =
-                format!("call the service `{service}`, or give it the alias `{alias}` in `networks`");
-            asker.not_yet(link.span, &format!("links: {text}"), &instead);
+        let Some((target, alias)) = other_name(link) else { continue };
+        let attribute = format!("links: {target}:{alias}");
+        if let Err(error) = alias.parse::<HostName>() {
+            asker.never(link.span, &attribute, &error.to_string(), "write another name");
+        } else if !asker.service.networks.iter().any(|joined| is_in(asker.stack, target, &joined.value)) {
+            let why = format!("it is in no network with `{target}`, which has names only in its own networks");
+            asker.never(link.span, &attribute, &why, "let both join a network, in `networks`");
         }
     }
+}
+
+/// A link that says more than an order of starts.
+fn other_name(link: &Node) -> Option<(&str, &str)> {
+    link.text()?.split_once(':').filter(|(service, alias)| service != alias)
+}
+
+fn is_in(stack: &Stack, service: &str, joined: &Joined) -> bool {
+    let service = stack.services.get(service);
+    service.is_some_and(|one| one.networks.iter().any(|other| other.value.network == joined.network))
+}
+
+/// What the service calls others in one network.
+fn links_in(asker: &Asker<'_>, joined: &Joined) -> Vec<ServiceLink> {
+    let links = asker.service.attributes.get("links").and_then(|(_, node)| node.sequence());
+    let links = links.unwrap_or_default().iter().filter_map(other_name);
+    let here = links.filter(|(target, _)| is_in(asker.stack, target, joined));
+    // What is no name is refused where links are looked at, and by `aliases` where it is a service's.
+    here.filter_map(|(target, alias)| format!("{target}:{alias}").parse().ok()).collect()
 }
 
 pub(super) fn networks(asker: &mut Asker<'_>, _: Span, _: &Node) {
@@ -41,7 +63,10 @@ pub(super) fn networks(asker: &mut Asker<'_>, _: Span, _: &Node) {
         let own = &joined.value.network;
         let external = asker.stack.networks.get(own).filter(|network| network.external);
         match external.map_or_else(|| own.clone(), |one| format!("external:{}", one.name)).parse() {
-            Ok(network) => asker.demand.project.networks.push(Attachment { network, aliases, address }),
+            Ok(network) => {
+                let links = links_in(asker, &joined.value);
+                asker.demand.project.networks.push(Attachment { network, aliases, address, links });
+            }
             Err(error) => {
                 let why = format!("{error}");
                 asker.never(joined.span, "networks", &why, "give the network another name");

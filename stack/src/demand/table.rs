@@ -62,7 +62,7 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("isolation", "`default` only", settings::isolation),
     done("label_file", "read by the loader"),
     done("labels", "kept with the project's record"),
-    honoured("links", "an order of starts; other names are refused", network::links),
+    honoured("links", "an order of starts, and other names for this service alone", network::links),
     honoured("logging", "kept as `json-file` does, without options", settings::logging),
     not_yet("mac_address", "leave it out"),
     honoured("mem_limit", "limit `memory`", limits::memory),

@@ -8,5 +8,6 @@ mod faults;
 mod files;
 mod forgejo;
 mod life;
+mod names;
 mod pause;
 mod shop;

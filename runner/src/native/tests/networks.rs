@@ -88,7 +88,7 @@ fn wish(project: &str, key: &str, names: &[&str]) -> NetworkWish {
     let aliases = names.iter().map(|name| (*name).to_owned()).collect();
     let name = format!("{project}_{key}");
     let project = Some(project.to_owned());
-    NetworkWish { name, project, aliases, address: None }
+    NetworkWish { name, project, aliases, address: None, links: Vec::new() }
 }
 
 fn joins(networks: Vec<NetworkWish>, line: &str) -> Settings {

@@ -1,0 +1,47 @@
+//! What services call each other.
+
+use super::shop::{Shop, shops};
+
+/// Two that say who they are, and one that links to the first of them.
+const LINKED: &str = "\
+services:
+  web:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, sleep, '600']
+    links: ['db:database', 'db:api']
+  db:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, nc, -ll, -p, '7000', -e, /bin/busybox, echo, rows]
+  api:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, nc, -ll, -p, '7000', -e, /bin/busybox, echo, pages]
+";
+
+/// What answers there, if anybody does.
+fn answer(shop: &Shop, service: &str, name: &str) -> String {
+    let ask = format!("busybox nc -w 2 {name} 7000 </dev/null >/tmp/answer; busybox cat /tmp/answer");
+    shop.exec(service, &ask).stdout
+}
+
+#[test]
+fn a_link_is_a_name_for_the_linker_alone_and_goes_before_the_names_of_all() {
+    let _turn = crate::life::turn();
+    for shop in shops("link") {
+        shop.write(LINKED);
+        let ran = shop.up(&["--wait"]);
+        assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
+        for name in ["db", "database", "api"] {
+            shop.until(&format!("{name} answers"), || answer(&shop, "web", name) == "rows\n");
+        }
+        shop.until("api answers db", || answer(&shop, "db", "api") == "pages\n");
+        for other in ["db", "api"] {
+            assert_eq!(answer(&shop, other, "database"), "", "{}: {other}", shop.backend);
+        }
+        // Who is made anew is called so by the one that was there before.
+        let recreated = shop.up(&["--force-recreate", "--no-deps", "db"]);
+        assert_eq!(recreated.code, 0, "{}: {recreated:?}", shop.backend);
+        shop.until("the new one answers", || answer(&shop, "web", "database") == "rows\n");
+        assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
