@@ -56,6 +56,9 @@ impl Desired {
 pub struct NetworkUnit {
     /// Its name in the project.
     pub key: String,
+    /// What it is called outside of the project; nothing: by the project's name and its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
     /// Its addresses; nothing: any that are free.
     pub subnet: Option<String>,
 }

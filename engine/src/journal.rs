@@ -26,6 +26,9 @@ pub enum Undo {
     NetworkAgain {
         /// Its name in the project.
         key: String,
+        /// What it is called outside, if not by the project's name and its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        called: Option<String>,
         /// Its addresses.
         subnet: Option<String>,
         /// A digest of where its project comes from.

@@ -9,6 +9,8 @@ use crate::desired::StopHow;
 pub(crate) const PROJECT: &str = "perry-compose.project";
 /// Where the project comes from, digested.
 pub(crate) const ORIGIN: &str = "perry-compose.origin";
+/// What the project calls a network that is called otherwise outside.
+pub(crate) const NETWORK: &str = "perry-compose.network";
 const SERVICE: &str = "perry-compose.service";
 const REPLICA: &str = "perry-compose.replica";
 /// The run that made it.

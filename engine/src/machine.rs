@@ -216,15 +216,19 @@ impl World for Machine<'_> {
 
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
         let owner = project.name.parse().map_err(failed)?;
-        let key: NetworkName = network.key.parse().map_err(failed)?;
+        let called = network.called.as_deref();
+        let key = NetworkName::of_project(&network.key, called).map_err(failed)?;
         let mut new = NewNetwork::of_project(&owner, &key).map_err(failed)?;
-        new.labels = labels(project, run)?.of_project(&owner);
+        let key = called.map(|_| format!("{}={}", label::NETWORK, network.key));
+        new.labels = labels(project, run, key)?.of_project(&owner);
         new.subnet = network.subnet.as_deref().map(str::parse).transpose().map_err(failed)?;
         self.stock()?.create_network(&new).map(drop).map_err(failed)
     }
 
-    fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError> {
-        let (project, name) = in_project(project, key)?;
+    fn remove_network(&self, project: &str, key: &str, called: Option<&str>) -> Result<(), StepError> {
+        let project: Owner = project.parse().map_err(failed)?;
+        let key = NetworkName::of_project(key, called).map_err(failed)?;
+        let name = StockName::of_network(&project, &key).map_err(failed)?;
         self.stocks.iter().try_for_each(|stock| or_none(stock.remove_network_of(&project, &name)))
     }
 
@@ -232,12 +236,13 @@ impl World for Machine<'_> {
         let owner = project.name.parse().map_err(failed)?;
         let key: VolumeName = volume.key.parse().map_err(failed)?;
         let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
-        new.labels = labels(project, run)?.of_project(&owner);
+        new.labels = labels(project, run, None)?.of_project(&owner);
         self.stock()?.create_volume(&new).map(drop).map_err(failed)
     }
 
     fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError> {
-        let (project, name) = in_project(project, key)?;
+        let project: Owner = project.parse().map_err(failed)?;
+        let name = StockName::in_project(&project, &key).map_err(failed)?;
         self.stocks.iter().try_for_each(|stock| or_none(stock.remove_volume_of(&project, &name)))
     }
 
@@ -326,18 +331,16 @@ fn resource(
     if label(label::PROJECT).as_deref() != Some(project) {
         return None;
     }
-    let key = name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned();
-    Some(SeenResource { key, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets })
+    let (key, called) = match label(label::NETWORK) {
+        Some(key) => (key, Some(name.to_string())),
+        None => (name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned(), None),
+    };
+    Some(SeenResource { key, called, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets })
 }
 
-fn labels(project: &Project, run: &str) -> Result<Labels, StepError> {
-    Labels::parse(&label::of_resource(&project.name, &project.origin, run)).map_err(failed)
-}
-
-fn in_project(project: &str, key: &str) -> Result<(Owner, StockName), StepError> {
-    let project: Owner = project.parse().map_err(failed)?;
-    let name = StockName::in_project(&project, &key).map_err(failed)?;
-    Ok((project, name))
+fn labels(project: &Project, run: &str, more: Option<String>) -> Result<Labels, StepError> {
+    let all = label::of_resource(&project.name, &project.origin, run).into_iter().chain(more);
+    Labels::parse(&all.collect::<Vec<_>>()).map_err(failed)
 }
 
 /// What is not there, or somebody else's by the same name, is not ours to remove.

@@ -92,6 +92,8 @@ impl Condition {
 pub struct SeenResource {
     /// Its name in the project.
     pub key: String,
+    /// What it is called outside of the project, if not by the project's name and its own.
+    pub called: Option<String>,
     /// A digest of where its project comes from.
     pub origin: String,
     /// The run that made it.
@@ -114,11 +116,11 @@ pub trait World: Sync {
     /// There is one of this name, or it cannot be made.
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError>;
 
-    /// Removes a network.
+    /// Removes a network, by what it is called outside of the project if that is not the usual.
     ///
     /// # Errors
     /// Something uses it, or it cannot be removed. There is none: no error.
-    fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError>;
+    fn remove_network(&self, project: &str, key: &str, called: Option<&str>) -> Result<(), StepError>;
 
     /// Makes a volume.
     ///

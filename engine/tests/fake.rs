@@ -127,15 +127,15 @@ impl World for Fake {
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
         self.change(format!("+network {}", network.key), |state| {
             let subnets = network.subnet.iter().cloned().collect();
-            let (key, origin) = (network.key.clone(), project.origin.clone());
-            state.seen.networks.push(SeenResource { key, origin, run: run.to_owned(), subnets });
+            let (key, called, origin) = (network.key.clone(), network.called.clone(), project.origin.clone());
+            state.seen.networks.push(SeenResource { key, called, origin, run: run.to_owned(), subnets });
             Ok(())
         })
     }
 
-    fn remove_network(&self, _: &str, key: &str) -> Result<(), StepError> {
+    fn remove_network(&self, _: &str, key: &str, called: Option<&str>) -> Result<(), StepError> {
         self.change(format!("-network {key}"), |state| {
-            state.seen.networks.retain(|one| one.key != key);
+            state.seen.networks.retain(|one| one.key != key || one.called.as_deref() != called);
             Ok(())
         })
     }
@@ -143,7 +143,8 @@ impl World for Fake {
     fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError> {
         self.change(format!("+volume {}", volume.key), |state| {
             let (key, origin) = (volume.key.clone(), project.origin.clone());
-            state.seen.volumes.push(SeenResource { key, origin, run: run.to_owned(), subnets: Vec::new() });
+            let (called, run, subnets) = (None, run.to_owned(), Vec::new());
+            state.seen.volumes.push(SeenResource { key, called, origin, run, subnets });
             Ok(())
         })
     }
@@ -255,7 +256,7 @@ pub(crate) fn shop() -> Desired {
     ];
     Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
-        networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+        networks: vec![NetworkUnit { key: "back".to_owned(), called: None, subnet: None }],
         external_networks: BTreeSet::new(),
         volumes: vec![VolumeUnit { key: "data".to_owned() }],
         external_volumes: BTreeSet::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Down, EngineError, Recreate, Seen, Unit, Up, Work, World as _, down, end, reconcile,
+    Act, Down, EngineError, Recreate, Seen, Unit, Up, Work, World as _, down, end, reconcile,
 };
 use proptest::prelude::*;
 
@@ -167,6 +167,31 @@ fn a_network_with_other_addresses_is_replaced_behind_the_end_of_all_in_it() {
     let never = Up { recreate: Recreate::Never, ..Up::default() };
     let error = reconcile(&other, &seen, never, "r2").unwrap_err();
     assert!(matches!(error, EngineError::OtherNetwork { .. }), "{error}");
+}
+
+#[test]
+fn a_network_that_gets_another_name_is_replaced_and_comes_back_where_that_fails() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let mut other = shop();
+    other.networks.get_mut(0).unwrap().called = Some("rows".to_owned());
+    let seen = fake.seen("shop").unwrap();
+    let text = reconcile(&other, &seen, Up::default(), "r2").unwrap().to_string();
+    assert_eq!(text.matches("replace network back").count(), 1, "{text}");
+    let never = Up { recreate: Recreate::Never, ..Up::default() };
+    let error = reconcile(&other, &seen, never, "r2").unwrap_err().to_string();
+    assert!(error.contains("has no name of its own, and the files say the name `rows`"), "{error}");
+    up(&fake, &other, "r2").1.unwrap();
+    let called = |fake: &Fake| fake.seen("shop").unwrap().networks.remove(0).called;
+    assert_eq!(called(&fake).as_deref(), Some("rows"));
+    assert!(!next(&fake, &other, Up::default()).iter().any(|act| act.contains("network")), "it is there now");
+    // It goes by the name that it has.
+    let seen = fake.seen("shop").unwrap();
+    assert!(down(&seen, &Down::default()).tidy.iter().any(
+        |act| matches!(act, Act::RemoveNetwork { called: Some(name), .. } if name == "rows")
+    ));
+    up(&fake, &shop(), "r3").1.unwrap();
+    assert_eq!(called(&fake), None);
 }
 
 #[test]

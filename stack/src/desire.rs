@@ -78,8 +78,10 @@ pub fn desire(
     let external = |key: &String| key.parse::<NetworkName>().ok()?.external().map(str::to_owned);
     let external_networks = networks.iter().filter_map(external).collect();
     let networks = networks.into_iter().filter(|key| external(key).is_none()).map(|key| {
-        let subnet = stack.networks.get(&key).and_then(|network| network.subnets.first().cloned());
-        NetworkUnit { key, subnet }
+        let network = stack.networks.get(&key);
+        let subnet = network.and_then(|network| network.subnets.first().cloned());
+        let called = network.and_then(|network| network.called(&stack.name, &key)).map(str::to_owned);
+        NetworkUnit { key, called, subnet }
     });
     Ok(Desired {
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
@@ -127,7 +129,7 @@ fn replicas(
         secrets: !service.secrets.is_empty(),
         stop,
         after: waits(service),
-        networks: demand.project.networks.iter().map(|one| one.network.to_string()).collect(),
+        networks: demand.project.networks.iter().map(|one| one.network.key().to_owned()).collect(),
         volumes: demand
             .project
             .volumes

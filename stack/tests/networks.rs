@@ -41,3 +41,25 @@ fn a_link_that_nobody_would_follow_is_refused_at_its_line() {
     let demands = demand(&stack(alone));
     assert!(demands.all_refused()[0].why.contains("it is in no network with `b`"));
 }
+
+#[test]
+fn a_network_with_a_name_of_its_own_is_asked_for_by_both() {
+    let text = |names: &str| {
+        format!("name: shop\nservices: {{web: {{image: x, networks: [front, back]}}}}\nnetworks: {{{names}}}\n")
+    };
+    let own = stack(&text("front: {name: site-front}, back: {name: shop_back}"));
+    let demands = demand(&own);
+    assert!(demands.all_refused().is_empty(), "{:?}", demands.all_refused());
+    let joined = demands.services["web"].project.networks.iter();
+    assert_eq!(joined.map(|one| one.network.to_string()).collect::<Vec<_>>(), ["back", "front=site-front"]);
+    for (names, why) in [
+        ("front: {name: rows}, back: {name: rows}", "the network `back` is called so"),
+        ("front: {name: shop_back}, back: ", "the network `back` is called so"),
+        ("front: {name: host}, back: ", "not host, none or bridge"),
+        ("front: {name: 'a/b'}, back: ", "letters, digits"),
+    ] {
+        let all = demand(&stack(&text(names)));
+        let all: Vec<String> = all.all_refused().iter().map(|one| one.why.clone()).collect();
+        assert!(all.len() == 1 && all[0].contains(why), "{names}: {all:?}");
+    }
+}

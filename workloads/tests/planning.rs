@@ -192,6 +192,7 @@ fn world(desired: &Desired) -> Seen {
         condition: Condition::Running(None),
     };
     let resource = |key: &String| SeenResource {
+        called: None,
         key: key.clone(),
         origin: desired.project.origin.clone(),
         run: "r0".to_owned(),

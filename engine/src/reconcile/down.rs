@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::up::remove;
+use super::up;
 use crate::desired::{StopHow, Until};
 use crate::label::Role;
 use crate::work::{Act, After, Step, Work};
-use crate::world::{Replica, Seen};
+use crate::world::{Replica, Seen, SeenResource};
 
 /// How a project is brought down.
 #[derive(Debug, Clone, Default)]
@@ -31,10 +31,11 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
     };
     let going: Vec<&Replica> = in_order(seen.replicas.iter().filter(goes).collect());
     let mut work = Work { steps: stops(&going, how.grace), ..Work::default() };
-    work.tidy.extend(going.iter().copied().map(remove));
+    work.tidy.extend(going.iter().copied().map(up::remove));
     let all_go = going.len() == seen.replicas.len();
     if how.services.is_none() && all_go {
-        work.tidy.extend(seen.networks.iter().map(|one| Act::RemoveNetwork { key: one.key.clone() }));
+        let remove = |one: &SeenResource| Act::RemoveNetwork { key: one.key.clone(), called: one.called.clone() };
+        work.tidy.extend(seen.networks.iter().map(remove));
         if how.volumes {
             work.tidy.extend(seen.volumes.iter().map(|one| Act::RemoveVolume { key: one.key.clone() }));
         }

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::down::{in_order, stops};
-use crate::desired::{Desired, Project, StopHow, Unit, Until};
+use crate::desired::{Desired, NetworkUnit, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
 use crate::label::Role;
 use crate::work::{Act, After, Begins, Step, Work};
-use crate::world::{Replica, Seen};
+use crate::world::{Replica, Seen, SeenResource};
 
 /// What is in the name of a sandbox that makes room for a newer one.
 const ASIDE: &str = ".old-";
@@ -55,6 +55,19 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
     }
     builder.leftovers();
     Ok(builder.work)
+}
+
+/// What of a network is not as it is to be, and what it is to be.
+fn unlike(network: &NetworkUnit, seen: &SeenResource) -> Option<(String, String)> {
+    if network.called != seen.called {
+        let name = |called: &Option<String>| match called {
+            Some(name) => format!("the name `{name}`"),
+            None => "no name of its own".to_owned(),
+        };
+        return Some((name(&seen.called), name(&network.called)));
+    }
+    let wanted = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one))?;
+    Some((format!("the addresses {}", seen.subnets.join(", ")), wanted.clone()))
 }
 
 fn refuse_others(desired: &Desired, seen: &Seen) -> Result<(), EngineError> {
@@ -142,17 +155,14 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Networks that are there with other addresses than they are to have.
+    /// Networks that are there with other addresses, or another name, than they are to have.
     fn changed_networks(&self) -> Result<BTreeSet<&'a str>, EngineError> {
         let mut changed = BTreeSet::new();
         for network in &self.desired.networks {
             let Some(seen) = self.seen.networks.iter().find(|seen| seen.key == network.key) else { continue };
-            let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) else {
-                continue;
-            };
+            let Some((found, wanted)) = unlike(network, seen) else { continue };
             if self.up.recreate == Recreate::Never {
-                let (key, found) = (network.key.clone(), seen.subnets.join(", "));
-                return Err(EngineError::OtherNetwork { key, found, wanted: wanted.clone() });
+                return Err(EngineError::OtherNetwork { key: network.key.clone(), found, wanted });
             }
             changed.insert(network.key.as_str());
         }

@@ -48,9 +48,10 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
             return Err(ProjectError::Alias(alias.to_owned()));
         }
         let project = service(plan)?.project().to_owned();
-        let own = || format!("{project}_{}", attachment.network);
+        let network = &attachment.network;
+        let own = || format!("{project}_{network}");
         Ok(NetworkWish {
-            name: attachment.network.external().map_or_else(own, str::to_owned),
+            name: network.external().or_else(|| network.called()).map_or_else(own, str::to_owned),
             project: attachment.network.external().is_none().then(|| project.clone()),
             aliases,
             address: attachment.address,

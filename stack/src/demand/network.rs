@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use perry_sandbox_compose::{Node, Span};
-use perry_sandbox_policy::{Attachment, HostName, Protocol, Publication, ServiceLink};
+use perry_sandbox_policy::{Attachment, HostName, NetworkName, Protocol, Publication, ServiceLink};
 
 use super::asker::Asker;
 use super::table::NOT_THE_HOSTS;
@@ -60,9 +60,13 @@ pub(super) fn networks(asker: &mut Asker<'_>, _: Span, _: &Node) {
         }
         let Some(address) = address(asker, &joined.value) else { continue };
         let Some(aliases) = aliases(asker, joined) else { continue };
-        let own = &joined.value.network;
-        let external = asker.stack.networks.get(own).filter(|network| network.external);
-        match external.map_or_else(|| own.clone(), |one| format!("external:{}", one.name)).parse() {
+        let key = &joined.value.network;
+        let network = asker.stack.networks.get(key);
+        let name = match network.filter(|network| network.external) {
+            Some(external) => format!("external:{}", external.name).parse(),
+            None => NetworkName::of_project(key, network.and_then(|one| one.called(&asker.stack.name, key))),
+        };
+        match name {
             Ok(network) => {
                 let links = links_in(asker, &joined.value);
                 asker.demand.project.networks.push(Attachment { network, aliases, address, links });

@@ -39,6 +39,7 @@ pub fn demand(stack: &Stack) -> Demands {
         stack.services.iter().map(|(name, service)| (name.clone(), ask(stack, service))).collect();
     let mut refused = Vec::new();
     resources(stack, &mut refused);
+    called_twice(stack, &mut refused);
     replicas(stack, &services, &mut refused);
     taken_twice(stack, &services, &mut refused);
     Demands { services, refused }
@@ -61,6 +62,23 @@ fn resources(stack: &Stack, refused: &mut Vec<RefusedField>) {
                 refusing: Refusing::NotYet,
                 why: "it is not done here yet".to_owned(),
                 instead,
+            });
+        }
+    }
+}
+
+/// Each network of the project is one of its own.
+fn called_twice(stack: &Stack, refused: &mut Vec<RefusedField>) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (key, network) in stack.networks.iter().filter(|(_, network)| !network.external) {
+        if let Some(other) = seen.insert(&network.name, key) {
+            refused.push(RefusedField {
+                span: network.span,
+                subject: format!("network `{key}`"),
+                attribute: format!("name: {}", network.name),
+                refusing: Refusing::Never,
+                why: format!("the network `{other}` is called so"),
+                instead: "write another name, or let services join that one".to_owned(),
             });
         }
     }

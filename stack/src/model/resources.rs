@@ -21,6 +21,14 @@ pub struct Network {
     pub others: Vec<(String, Span)>,
 }
 
+impl Network {
+    /// What one of the project's is called outside, if not by the project's name and its own.
+    pub fn called(&self, project: &str, key: &str) -> Option<&str> {
+        let usual = self.name.strip_prefix(project).and_then(|rest| rest.strip_prefix('_')) == Some(key);
+        (!self.external && !usual).then_some(self.name.as_str())
+    }
+}
+
 /// A volume of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {

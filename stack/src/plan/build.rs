@@ -53,10 +53,10 @@ impl<'a> Builder<'a> {
 
     fn networks(&mut self) -> Made {
         let demands = self.demands.services.values();
-        let used = demands.flat_map(|demand| &demand.project.networks).map(|one| one.network.to_string());
-        let used: BTreeSet<String> = used.collect();
+        let used = demands.flat_map(|demand| &demand.project.networks).map(|one| one.network.key());
+        let used: BTreeSet<&str> = used.collect();
         let mut made = Made::new();
-        for (key, network) in self.stack.networks.iter().filter(|(key, _)| used.contains(*key)) {
+        for (key, network) in self.stack.networks.iter().filter(|(key, _)| used.contains(key.as_str())) {
             let action = Action::CreateNetwork {
                 key: key.clone(),
                 name: network.name.clone(),
@@ -82,7 +82,7 @@ impl<'a> Builder<'a> {
 
     fn service(&mut self, service: &'a Service, networks: &Made, volumes: &Made) {
         let Some(demand) = self.demands.services.get(&service.name) else { return };
-        let joined = demand.project.networks.iter().filter_map(|one| networks.get(&one.network.to_string()));
+        let joined = demand.project.networks.iter().filter_map(|one| networks.get(one.network.key()));
         let mounted = demand.project.volumes.iter().filter_map(|one| volumes.get(&one.volume.to_string()));
         let mut after: Vec<After> =
             joined.chain(mounted).map(|step| After { step: *step, until: Until::Done }).collect();

@@ -57,9 +57,12 @@ impl NewNetwork {
     /// One of a project: nothing outside is reached from it.
     ///
     /// # Errors
-    /// Together, project and name are longer than an engine's name.
+    /// Together, project and name are longer than an engine's name, or it is another project's.
     pub fn of_project(project: &Project, key: &NetworkName) -> Result<Self, WordError> {
-        let name = StockName::in_project(project, key)?;
+        let name = match key.external() {
+            None => StockName::of_network(project, key)?,
+            Some(_) => return Err(WordError::Name(key.to_string())),
+        };
         Ok(Self { name, labels: Labels::default().of_project(project), internal: true, subnet: None })
     }
 }

@@ -111,7 +111,8 @@ impl StockName {
     /// # Errors
     /// Together they are longer than an engine's name.
     pub fn of_network(project: &Project, network: &NetworkName) -> Result<Self, WordError> {
-        network.external().map_or_else(|| Self::in_project(project, network), str::parse)
+        let name = network.external().or_else(|| network.called());
+        name.map_or_else(|| Self::in_project(project, network), str::parse)
     }
 
     /// What a volume of a plan is to an engine: of the project, or what it is called outside of it.

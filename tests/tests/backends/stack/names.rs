@@ -45,3 +45,40 @@ fn a_link_is_a_name_for_the_linker_alone_and_goes_before_the_names_of_all() {
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
 }
+
+/// How many networks there are by this name, where the backend keeps them.
+fn networks(shop: &Shop, name: &str) -> usize {
+    // Sandboxes have the project's name and no network's.
+    shop.left().iter().filter(|one| one.contains(name)).count()
+}
+
+#[test]
+fn a_network_is_called_as_its_file_says_and_never_a_strangers() {
+    let _turn = crate::life::turn();
+    for shop in shops("called") {
+        let name = format!("{}-own", shop.name);
+        let text = |network: &str| {
+            format!("{LINKED}networks: {{default: {network}}}\n")
+        };
+        shop.write(&text(&format!("{{name: {name}}}")));
+        let ran = shop.up(&["--wait"]);
+        assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
+        shop.until("database answers", || answer(&shop, "web", "database") == "rows\n");
+        assert_eq!((networks(&shop, &name), networks(&shop, "_default")), (1, 0), "{}: {:?}", shop.backend, shop.left());
+        // Another project that calls its own so gets none, and this one stays as it is.
+        let thief = shop.beside("b");
+        thief.write(&text(&format!("{{name: {name}}}")));
+        let ran = thief.up(&[]);
+        assert!(ran.code == 5 && ran.stderr.contains(&name), "{}: {ran:?}", shop.backend);
+        assert_eq!(answer(&shop, "web", "database"), "rows\n", "{}", shop.backend);
+        assert!(thief.ps().is_empty(), "{}: {:?}", shop.backend, thief.ps());
+        // The usual name again: it is replaced, with all that is in it.
+        shop.write(&text(""));
+        let ran = shop.up(&["--wait"]);
+        assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
+        shop.until("database answers again", || answer(&shop, "web", "database") == "rows\n");
+        assert_eq!((networks(&shop, &name), networks(&shop, "_default")), (0, 1), "{}: {:?}", shop.backend, shop.left());
+        assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
