@@ -51,7 +51,7 @@ impl Desired {
 }
 
 /// A network that is to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NetworkUnit {
     /// Its name in the project.
@@ -61,6 +61,12 @@ pub struct NetworkUnit {
     pub called: Option<String>,
     /// Its addresses; nothing: any that are free.
     pub subnet: Option<String>,
+    /// The one of them that no sandbox gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    /// Those of them that a sandbox gets that asks for none; nothing: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
 }
 
 /// A volume that is to be.

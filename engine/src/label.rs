@@ -11,6 +11,10 @@ pub(crate) const PROJECT: &str = "perry-compose.project";
 pub(crate) const ORIGIN: &str = "perry-compose.origin";
 /// What the project calls a network that is called otherwise outside.
 pub(crate) const NETWORK: &str = "perry-compose.network";
+/// The address of a network that no sandbox gets.
+pub(crate) const GATEWAY: &str = "perry-compose.gateway";
+/// The addresses of a network for who asks for none.
+pub(crate) const RANGE: &str = "perry-compose.ip-range";
 const SERVICE: &str = "perry-compose.service";
 const REPLICA: &str = "perry-compose.replica";
 /// The run that made it.

@@ -7,7 +7,7 @@ use std::thread;
 
 use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::stock::{
-    Labels, NewNetwork, NewVolume, Project as Owner, ProjectError, StockError, StockName,
+    Addresses, Labels, NewNetwork, NewVolume, Project as Owner, ProjectError, StockError, StockName,
 };
 use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
 use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
@@ -219,9 +219,16 @@ impl World for Machine<'_> {
         let called = network.called.as_deref();
         let key = NetworkName::of_project(&network.key, called).map_err(failed)?;
         let mut new = NewNetwork::of_project(&owner, &key).map_err(failed)?;
-        let key = called.map(|_| format!("{}={}", label::NETWORK, network.key));
-        new.labels = labels(project, run, key)?.of_project(&owner);
-        new.subnet = network.subnet.as_deref().map(str::parse).transpose().map_err(failed)?;
+        let more = [
+            (label::NETWORK, called.map(|_| &network.key)),
+            (label::GATEWAY, network.gateway.as_ref()),
+            (label::RANGE, network.range.as_ref()),
+        ];
+        let more = more.into_iter().filter_map(|(label, value)| Some(format!("{label}={}", value?)));
+        new.labels = labels(project, run, more)?.of_project(&owner);
+        let [subnet, gateway, range] =
+            [&network.subnet, &network.gateway, &network.range].map(Option::as_deref);
+        new.addresses = Addresses::read(subnet, gateway, range).map_err(failed)?;
         self.stock()?.create_network(&new).map(drop).map_err(failed)
     }
 
@@ -236,7 +243,7 @@ impl World for Machine<'_> {
         let owner = project.name.parse().map_err(failed)?;
         let key: VolumeName = volume.key.parse().map_err(failed)?;
         let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
-        new.labels = labels(project, run, None)?.of_project(&owner);
+        new.labels = labels(project, run, [])?.of_project(&owner);
         self.stock()?.create_volume(&new).map(drop).map_err(failed)
     }
 
@@ -335,10 +342,12 @@ fn resource(
         Some(key) => (key, Some(name.to_string())),
         None => (name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned(), None),
     };
-    Some(SeenResource { key, called, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets })
+    let (origin, run) = (label(label::ORIGIN)?, label(label::RUN)?);
+    let (gateway, range) = (label(label::GATEWAY), label(label::RANGE));
+    Some(SeenResource { key, called, origin, run, subnets, gateway, range })
 }
 
-fn labels(project: &Project, run: &str, more: Option<String>) -> Result<Labels, StepError> {
+fn labels(project: &Project, run: &str, more: impl IntoIterator<Item = String>) -> Result<Labels, StepError> {
     let all = label::of_resource(&project.name, &project.origin, run).into_iter().chain(more);
     Labels::parse(&all.collect::<Vec<_>>()).map_err(failed)
 }

@@ -88,7 +88,7 @@ impl Condition {
 }
 
 /// A network or volume of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenResource {
     /// Its name in the project.
     pub key: String,
@@ -100,6 +100,10 @@ pub struct SeenResource {
     pub run: String,
     /// Ranges of addresses of a network.
     pub subnets: Vec<String>,
+    /// The address of a network that no sandbox gets, where one was named.
+    pub gateway: Option<String>,
+    /// The addresses of a network for who asks for none, where they were named.
+    pub range: Option<String>,
 }
 
 /// Where steps are taken. Each call does one thing, and returns when it is done.

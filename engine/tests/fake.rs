@@ -127,8 +127,9 @@ impl World for Fake {
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
         self.change(format!("+network {}", network.key), |state| {
             let subnets = network.subnet.iter().cloned().collect();
-            let (key, called, origin) = (network.key.clone(), network.called.clone(), project.origin.clone());
-            state.seen.networks.push(SeenResource { key, called, origin, run: run.to_owned(), subnets });
+            let NetworkUnit { key, called, gateway, range, .. } = network.clone();
+            let (origin, run) = (project.origin.clone(), run.to_owned());
+            state.seen.networks.push(SeenResource { key, called, origin, run, subnets, gateway, range });
             Ok(())
         })
     }
@@ -143,8 +144,8 @@ impl World for Fake {
     fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError> {
         self.change(format!("+volume {}", volume.key), |state| {
             let (key, origin) = (volume.key.clone(), project.origin.clone());
-            let (called, run, subnets) = (None, run.to_owned(), Vec::new());
-            state.seen.volumes.push(SeenResource { key, called, origin, run, subnets });
+            let run = run.to_owned();
+            state.seen.volumes.push(SeenResource { key, origin, run, ..SeenResource::default() });
             Ok(())
         })
     }
@@ -256,7 +257,7 @@ pub(crate) fn shop() -> Desired {
     ];
     Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
-        networks: vec![NetworkUnit { key: "back".to_owned(), called: None, subnet: None }],
+        networks: vec![NetworkUnit { key: "back".to_owned(), ..NetworkUnit::default() }],
         external_networks: BTreeSet::new(),
         volumes: vec![VolumeUnit { key: "data".to_owned() }],
         external_volumes: BTreeSet::new(),

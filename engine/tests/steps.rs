@@ -187,9 +187,12 @@ fn a_network_that_gets_another_name_is_replaced_and_comes_back_where_that_fails(
     assert!(!next(&fake, &other, Up::default()).iter().any(|act| act.contains("network")), "it is there now");
     // It goes by the name that it has.
     let seen = fake.seen("shop").unwrap();
-    assert!(down(&seen, &Down::default()).tidy.iter().any(
-        |act| matches!(act, Act::RemoveNetwork { called: Some(name), .. } if name == "rows")
-    ));
+    assert!(
+        down(&seen, &Down::default())
+            .tidy
+            .iter()
+            .any(|act| matches!(act, Act::RemoveNetwork { called: Some(name), .. } if name == "rows"))
+    );
     up(&fake, &shop(), "r3").1.unwrap();
     assert_eq!(called(&fake), None);
 }

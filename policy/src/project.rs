@@ -316,7 +316,10 @@ mod tests {
     #[test]
     fn a_link_is_two_names() {
         let link: ServiceLink = "db:database".parse().unwrap();
-        assert_eq!((link.name.as_str(), link.alias.as_str(), link.to_string().as_str()), ("db", "database", "db:database"));
+        assert_eq!(
+            (link.name.as_str(), link.alias.as_str(), link.to_string().as_str()),
+            ("db", "database", "db:database")
+        );
         for text in ["db", "db:", ":database", "db:a:b", "db:a b", "d b:a"] {
             assert!(text.parse::<ServiceLink>().is_err(), "{text}");
         }

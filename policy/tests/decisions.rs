@@ -329,8 +329,7 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
     let policy = acme();
     let service = |name: &str| request(Target::Service(name.parse().unwrap()));
     let joining = |name: &str, networks: &[&str], publish: &str, volume: &str| {
-        let attachment =
-            |name: &&str| Attachment::to(name.parse().unwrap());
+        let attachment = |name: &&str| Attachment::to(name.parse().unwrap());
         let mut asked = service(name);
         asked.project = WantedProject {
             networks: networks.iter().map(attachment).collect(),

@@ -11,7 +11,7 @@ use perry_sandbox_runner::{HealthCheck as Check, Restart as Again};
 
 use crate::demand::{Demand, Demands};
 use crate::judge::{Judged, Judgement};
-use crate::model::{Condition, HealthCheck, Restart, Service, Stack};
+use crate::model::{At, Condition, HealthCheck, Ipam, Restart, Service, Stack};
 use crate::order::Order;
 
 /// Failures in a row where nobody says.
@@ -79,9 +79,12 @@ pub fn desire(
     let external_networks = networks.iter().filter_map(external).collect();
     let networks = networks.into_iter().filter(|key| external(key).is_none()).map(|key| {
         let network = stack.networks.get(&key);
-        let subnet = network.and_then(|network| network.subnets.first().cloned());
+        let text = |of: fn(&Ipam) -> &Option<At<String>>| {
+            network.and_then(|network| of(&network.ipam).as_ref()).map(|text| text.value.clone())
+        };
+        let (subnet, gateway, range) = (text(|it| &it.subnet), text(|it| &it.gateway), text(|it| &it.range));
         let called = network.and_then(|network| network.called(&stack.name, &key)).map(str::to_owned);
-        NetworkUnit { key, called, subnet }
+        NetworkUnit { key, called, subnet, gateway, range }
     });
     Ok(Desired {
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },

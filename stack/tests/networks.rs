@@ -20,7 +20,10 @@ fn a_link_is_another_name_in_the_networks_that_both_are_in() {
     let links = |service: &str| -> Vec<String> {
         let networks = &demands.services[service].project.networks;
         let said = |one: &perry_sandbox_policy::ServiceLink| one.to_string();
-        networks.iter().map(|one| format!("{} {:?}", one.network, one.links.iter().map(said).collect::<Vec<_>>())).collect()
+        networks
+            .iter()
+            .map(|one| format!("{} {:?}", one.network, one.links.iter().map(said).collect::<Vec<_>>()))
+            .collect()
     };
     assert_eq!(links("web"), [r#"back ["db:database", "db:rows"]"#, r#"front ["api:www"]"#]);
     assert_eq!(links("db"), ["back []"]);
@@ -35,7 +38,7 @@ fn a_link_that_nobody_would_follow_is_refused_at_its_line() {
     let [apart] = refused_of("['apart:other']").try_into().unwrap();
     assert!(apart.starts_with("links: apart:other: it is in no network with `apart`"), "{apart}");
     assert!(refused_of("[apart]").is_empty(), "an order of starts needs no network");
-    let [name] = refused_of("['db:a_b:c']").try_into().unwrap();
+    let [name] = refused_of("['db:a/b']").try_into().unwrap();
     assert!(name.contains("a name in a network"), "{name}");
     let alone = "name: shop\nservices: {a: {image: x, network_mode: none, links: ['b:c']}, b: {image: x}}\n";
     let demands = demand(&stack(alone));
@@ -45,7 +48,9 @@ fn a_link_that_nobody_would_follow_is_refused_at_its_line() {
 #[test]
 fn a_network_with_a_name_of_its_own_is_asked_for_by_both() {
     let text = |names: &str| {
-        format!("name: shop\nservices: {{web: {{image: x, networks: [front, back]}}}}\nnetworks: {{{names}}}\n")
+        format!(
+            "name: shop\nservices: {{web: {{image: x, networks: [front, back]}}}}\nnetworks: {{{names}}}\n"
+        )
     };
     let own = stack(&text("front: {name: site-front}, back: {name: shop_back}"));
     let demands = demand(&own);
@@ -61,5 +66,54 @@ fn a_network_with_a_name_of_its_own_is_asked_for_by_both() {
         let all = demand(&stack(&text(names)));
         let all: Vec<String> = all.all_refused().iter().map(|one| one.why.clone()).collect();
         assert!(all.len() == 1 && all[0].contains(why), "{names}: {all:?}");
+    }
+}
+
+#[test]
+fn a_network_has_one_row_of_addresses_and_the_rest_is_of_it() {
+    let refused_of = |ipam: &str, address: &str| -> Vec<String> {
+        let text = format!(
+            "name: shop\nservices: {{web: {{image: x, networks: {{back: {{{address}}}}}}}}}\nnetworks: {{back: {{ipam: {ipam}}}}}\n"
+        );
+        let demands = demand(&stack(&text));
+        demands.all_refused().iter().map(|one| format!("{}: {}", one.attribute, one.why)).collect()
+    };
+    let good = "{config: [{subnet: 10.1.2.0/24, gateway: 10.1.2.254, ip_range: 10.1.2.128/26}]}";
+    for address in ["", "ipv4_address: 10.1.2.9"] {
+        assert_eq!(refused_of(good, address), Vec::<String>::new());
+    }
+    let subnet = "subnet: 10.1.2.0/24";
+    for (ipam, address, why) in [
+        (good.to_owned(), "ipv4_address: 10.1.2.254", "ipv4_address: it is the gateway's"),
+        (
+            format!("{{config: [{{{subnet}}}, {{subnet: 10.1.3.0/24}}]}}"),
+            "",
+            "ipam.config: a sandbox has one address",
+        ),
+        (
+            format!("{{config: [{{{subnet}, gateway: 10.1.3.1}}]}}"),
+            "",
+            "ipam.config: `10.1.3.1` is not of 10.1.2.0/24",
+        ),
+        (
+            format!("{{config: [{{{subnet}, ip_range: 10.1.0.0/16}}]}}"),
+            "",
+            "ipam.config: `10.1.0.0/16` is not of",
+        ),
+        (
+            "{config: [{gateway: 10.1.3.1}]}".to_owned(),
+            "",
+            "ipam.config: `10.1.3.1` is an address of no subnet",
+        ),
+        ("{config: [{subnet: 10.1.2.1/24}]}".to_owned(), "", "ipam.config: `10.1.2.1/24` is no subnet"),
+        (
+            format!("{{config: [{{{subnet}, aux_addresses: {{a: 10.1.2.7}}}}]}}"),
+            "",
+            "ipam.config.aux_addresses: it is not done",
+        ),
+        (format!("{{driver: other, config: [{{{subnet}}}]}}"), "", "ipam.driver: it is not done"),
+    ] {
+        let all = refused_of(&ipam, address);
+        assert!(all.len() == 1 && all[0].starts_with(why), "{ipam}: {all:?}");
     }
 }

@@ -70,7 +70,7 @@ pub fn desire(
     let (networks, volumes) = (used(|unit| &unit.networks), used(|unit| &unit.volumes));
     Some(Desired {
         project: Project { name: graph.name().to_owned(), origin: origin(graph.name()) },
-        networks: networks.into_iter().map(|key| NetworkUnit { key, called: None, subnet: None }).collect(),
+        networks: networks.into_iter().map(|key| NetworkUnit { key, ..NetworkUnit::default() }).collect(),
         volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
         external_networks: BTreeSet::new(),
         external_volumes: BTreeSet::new(),

@@ -192,11 +192,10 @@ fn world(desired: &Desired) -> Seen {
         condition: Condition::Running(None),
     };
     let resource = |key: &String| SeenResource {
-        called: None,
         key: key.clone(),
         origin: desired.project.origin.clone(),
         run: "r0".to_owned(),
-        subnets: Vec::new(),
+        ..SeenResource::default()
     };
     Seen {
         replicas: desired.units.iter().enumerate().map(replica).collect(),

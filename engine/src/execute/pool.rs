@@ -238,6 +238,8 @@ fn undo_of(course: &Course<'_>, act: &Act) -> Option<Undo> {
             key: was.key.clone(),
             called: was.called.clone(),
             subnet: was.subnets.first().cloned(),
+            gateway: was.gateway.clone(),
+            range: was.range.clone(),
             origin: was.origin.clone(),
             run: was.run.clone(),
         },

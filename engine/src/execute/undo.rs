@@ -64,9 +64,11 @@ impl Undoing<'_> {
         match undo {
             Undo::RemoveNetwork { key } => {
                 let seen = self.world.seen(self.project)?.networks;
-                seen.iter().find(|one| one.key == *key && one.run == run).map_or(Ok(()), |one| self.remove(one))
+                seen.iter()
+                    .find(|one| one.key == *key && one.run == run)
+                    .map_or(Ok(()), |one| self.remove(one))
             }
-            Undo::NetworkAgain { key, called, subnet, origin, run: before } => {
+            Undo::NetworkAgain { key, called, subnet, gateway, range, origin, run: before } => {
                 let seen = self.world.seen(self.project)?.networks;
                 let there = seen.iter().find(|one| one.key == *key);
                 if there.is_some_and(|one| one.run != run) {
@@ -74,7 +76,9 @@ impl Undoing<'_> {
                 }
                 there.map_or(Ok(()), |one| self.remove(one))?;
                 let project = Project { name: self.project.to_owned(), origin: origin.clone() };
-                let network = NetworkUnit { key: key.clone(), called: called.clone(), subnet: subnet.clone() };
+                let (key, called, subnet) = (key.clone(), called.clone(), subnet.clone());
+                let (gateway, range) = (gateway.clone(), range.clone());
+                let network = NetworkUnit { key, called, subnet, gateway, range };
                 self.world.create_network(&project, before, &network)
             }
             Undo::RemoveVolume { key } => {

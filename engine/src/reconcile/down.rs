@@ -34,7 +34,8 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
     work.tidy.extend(going.iter().copied().map(up::remove));
     let all_go = going.len() == seen.replicas.len();
     if how.services.is_none() && all_go {
-        let remove = |one: &SeenResource| Act::RemoveNetwork { key: one.key.clone(), called: one.called.clone() };
+        let remove =
+            |one: &SeenResource| Act::RemoveNetwork { key: one.key.clone(), called: one.called.clone() };
         work.tidy.extend(seen.networks.iter().map(remove));
         if how.volumes {
             work.tidy.extend(seen.volumes.iter().map(|one| Act::RemoveVolume { key: one.key.clone() }));

@@ -66,8 +66,16 @@ fn unlike(network: &NetworkUnit, seen: &SeenResource) -> Option<(String, String)
         };
         return Some((name(&seen.called), name(&network.called)));
     }
-    let wanted = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one))?;
-    Some((format!("the addresses {}", seen.subnets.join(", ")), wanted.clone()))
+    if let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) {
+        return Some((format!("the addresses {}", seen.subnets.join(", ")), wanted.clone()));
+    }
+    let parts = [("gateway", &network.gateway, &seen.gateway), ("range", &network.range, &seen.range)];
+    let (part, wanted, found) = parts.into_iter().find(|(_, wanted, found)| wanted != found)?;
+    let words = |value: &Option<String>| match value {
+        Some(value) => format!("the {part} {value}"),
+        None => format!("no {part}"),
+    };
+    Some((words(found), words(wanted)))
 }
 
 fn refuse_others(desired: &Desired, seen: &Seen) -> Result<(), EngineError> {

@@ -101,7 +101,12 @@ impl FromStr for NetworkName {
         if let Some((key, name)) = text.split_once(CALLED) {
             name_of_project(key)?;
             let name = name_of_project(name)?;
-            let too_short = || PatternError::new(text, "a network: the name outside must have two letters or digits at least");
+            let too_short = || {
+                PatternError::new(
+                    text,
+                    "a network: the name outside must have two letters or digits at least",
+                )
+            };
             return (name.len() > 1).then(|| Self(text.to_owned())).ok_or_else(too_short);
         }
         name_of_project(text.strip_prefix(EXTERNAL).unwrap_or(text)).map(|_| Self(text.to_owned()))
@@ -205,7 +210,9 @@ mod tests {
         assert_eq!(parts("back=site-rows"), ("back".to_owned(), Some("site-rows".to_owned())));
         assert_eq!(parts("back"), ("back".to_owned(), None));
         assert_eq!(parts("external:edge_front"), ("external:edge_front".to_owned(), None));
-        for text in ["back=", "=rows", "back=host", "back=a b", "back=x", "a=b=c", "external:a=bb", "back=external:a"] {
+        for text in
+            ["back=", "=rows", "back=host", "back=a b", "back=x", "a=b=c", "external:a=bb", "back=external:a"]
+        {
             assert!(text.parse::<NetworkName>().is_err(), "{text}");
         }
         assert_eq!(NetworkName::of_project("back", Some("rows")).unwrap().to_string(), "back=rows");

@@ -104,8 +104,13 @@ mod tests {
         let all = [&web, &rows, &twin];
         assert!(text(&web, &all).contains("::1 localhost\n10.89.0.3 database\n10.89.0.2 web\n"));
         for other in [&web, &rows, &twin] {
-            assert_eq!(text(other, &all).matches("database").count(), usize::from(other.record == web.record));
-            assert!(!text(other, &all).contains("nobody") && !text(other, &all).contains("10.89.0.4 database"));
+            assert_eq!(
+                text(other, &all).matches("database").count(),
+                usize::from(other.record == web.record)
+            );
+            assert!(
+                !text(other, &all).contains("nobody") && !text(other, &all).contains("10.89.0.4 database")
+            );
         }
     }
 }

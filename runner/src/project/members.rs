@@ -17,7 +17,7 @@ use super::error::ProjectError;
 use super::hosts;
 use super::keeper;
 use super::links::{self, Link};
-use super::networks::{namespace, range, yard};
+use super::networks::{namespace, pool, yard};
 use super::yard::Yard;
 use crate::backends::stock::StockName;
 use crate::native::{Ids, NetworkWish, Slot, clone_host};
@@ -185,20 +185,20 @@ fn place(
     number: u8,
 ) -> Result<(Joined, Link), ProjectError> {
     let (name, label) = yard.named(wish.project.as_deref(), &wish.name)?;
-    let range = range(&name, &label)?;
+    let pool = pool(&name, &label)?;
     let all = others.iter().flat_map(|other| &other.joined).chain(own);
     let taken: Vec<Ipv4Addr> =
         all.filter(|joined| joined.network == name.as_str()).map(|joined| joined.address).collect();
     let address = match wish.address {
-        None => range.next(&taken).ok_or_else(|| ProjectError::NoAddress(name.to_string()))?,
-        Some(address) => range.wanted(address, &taken).map_err(|why| ProjectError::Address {
+        None => pool.next(&taken).ok_or_else(|| ProjectError::NoAddress(name.to_string()))?,
+        Some(address) => pool.wanted(address, &taken).map_err(|why| ProjectError::Address {
             name: name.to_string(),
             address: address.to_string(),
             why,
         })?,
     };
     let inner = format!("eth{number}");
-    let link = Link { network: number, inner, address, prefix: range.prefix() };
+    let link = Link { network: number, inner, address, prefix: pool.subnet.prefix() };
     let (names, links) = (wish.aliases.clone(), wish.links.clone());
     Ok((Joined { network: name.to_string(), address, names, links }, link))
 }

@@ -48,7 +48,7 @@ fn of(project: &str, key: &str) -> (StockName, Labels) {
 impl Yard {
     pub(super) fn network(&self, project: &str, key: &str) -> StockName {
         let (name, labels) = of(project, key);
-        let new = NewNetwork { name: name.clone(), labels, internal: true, subnet: None };
+        let new = NewNetwork { name: name.clone(), labels, internal: true, addresses: None };
         self.stock.create_network(&new).unwrap();
         name
     }

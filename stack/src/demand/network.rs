@@ -27,7 +27,8 @@ pub(super) fn links(asker: &mut Asker<'_>, _: Span, node: &Node) {
         if let Err(error) = alias.parse::<HostName>() {
             asker.never(link.span, &attribute, &error.to_string(), "write another name");
         } else if !asker.service.networks.iter().any(|joined| is_in(asker.stack, target, &joined.value)) {
-            let why = format!("it is in no network with `{target}`, which has names only in its own networks");
+            let why =
+                format!("it is in no network with `{target}`, which has names only in its own networks");
             asker.never(link.span, &attribute, &why, "let both join a network, in `networks`");
         }
     }
@@ -87,7 +88,15 @@ fn address(asker: &mut Asker<'_>, joined: &Joined) -> Option<Option<IpAddr>> {
         return None;
     }
     let Some(text) = joined.ipv4.as_ref().or(joined.ipv6.as_ref()) else { return Some(None) };
-    if let Ok(address) = text.value.parse() {
+    if let Ok(address) = text.value.parse::<IpAddr>() {
+        let network = asker.stack.networks.get(&joined.network);
+        let gateway =
+            network.and_then(|network| network.ipam.gateway.as_ref()).map(|text| text.value.parse());
+        if gateway == Some(Ok(address)) {
+            let why = "it is the gateway's of its network";
+            asker.never(text.span, "ipv4_address", why, "write another address of the network");
+            return None;
+        }
         return Some(Some(address));
     }
     asker.never(text.span, "ipv4_address", "it is not an address", "write an address of the network");

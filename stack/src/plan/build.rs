@@ -61,7 +61,7 @@ impl<'a> Builder<'a> {
                 key: key.clone(),
                 name: network.name.clone(),
                 internal: network.internal,
-                subnets: network.subnets.clone(),
+                subnets: network.ipam.subnet.iter().map(|subnet| subnet.value.clone()).collect(),
             };
             made.insert(key.clone(), self.add(action, Vec::new()));
         }

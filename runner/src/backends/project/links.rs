@@ -40,7 +40,10 @@ impl Links {
         network: &'a str,
         is_called: impl Fn(&str) -> bool + 'a,
     ) -> impl Iterator<Item = &'a str> {
-        let all = self.0.iter().filter(move |(here, link)| here.as_str() == network && is_called(link.name.as_str()));
+        let all = self
+            .0
+            .iter()
+            .filter(move |(here, link)| here.as_str() == network && is_called(link.name.as_str()));
         all.map(|(_, link)| link.alias.as_str())
     }
 }

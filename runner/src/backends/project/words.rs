@@ -90,7 +90,8 @@ pub(in super::super) fn podman(
 /// What the sandbox calls others in each of its networks.
 pub(in super::super) fn links(backend: &'static str, plan: &LaunchPlan) -> Result<Links, PlanError> {
     let networks = plan.networks.iter().zip(engine_names(backend, plan)?);
-    let each = networks.flat_map(|(one, name)| one.links.iter().map(move |link| (name.clone(), link.clone())));
+    let each =
+        networks.flat_map(|(one, name)| one.links.iter().map(move |link| (name.clone(), link.clone())));
     Ok(Links::new(each.collect()))
 }
 

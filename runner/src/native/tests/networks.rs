@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::settings::{NetworkWish, Settings};
 use super::rootfs::{busybox, settings};
 use super::*;
-use crate::backends::stock::{Labels, NewNetwork, OwnStock, StockName};
+use crate::backends::stock::{Addresses, Labels, NewNetwork, OwnStock, StockName};
 use crate::native::process::Process;
 
 /// A runtime folder with networks, which are gone with it.
@@ -35,8 +35,8 @@ impl Yard {
     fn try_make(&self, project: &str, key: &str, subnet: Option<&str>) -> Result<StockName, String> {
         let labels = Labels::default().of_project(&project.parse().unwrap());
         let name: StockName = format!("{project}_{key}").parse().unwrap();
-        let subnet = subnet.map(|subnet| subnet.parse().unwrap());
-        let new = NewNetwork { name: name.clone(), labels, internal: true, subnet };
+        let addresses = Addresses::read(subnet, None, None).unwrap();
+        let new = NewNetwork { name: name.clone(), labels, internal: true, addresses };
         self.stock.create_network(&new).map(|_| name).map_err(|error| error.to_string())
     }
 
