@@ -114,7 +114,7 @@ fn addresses_are_of_the_range_but_those_that_are_asked_for_and_never_the_gateway
     let _turn = crate::life::turn();
     for (shop, third) in shops("range").into_iter().zip(31..) {
         let own = |service: &str| {
-            let ask = "busybox ip -4 -o addr show dev eth0 | busybox sed 's/.* inet \\([0-9.]*\\).*/\\1/'";
+            let ask = "busybox grep -B 1 'host LOCAL' /proc/net/fib_trie | busybox grep -o '10[.]124[.0-9]*' | busybox sort -u";
             shop.exec(service, ask).stdout.trim().to_owned()
         };
         let inside = addressed(third, &format!(", gateway: 10.124.{third}.65"));
