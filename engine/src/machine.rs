@@ -325,6 +325,14 @@ impl World for Machine<'_> {
             Err(error) => Err(failed(error)),
         }
     }
+
+    fn bad_answer(&self, text: &str) -> Result<Option<String>, StepError> {
+        match self.sandboxes.inspect(&id(text)?) {
+            Ok(info) => Ok(info.bad_answer.as_ref().map(ToString::to_string)),
+            Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
 }
 
 /// One of the project's; nothing for anybody else's.

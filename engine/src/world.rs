@@ -173,4 +173,10 @@ pub trait World: Sync {
     /// # Errors
     /// It cannot be looked at.
     fn look(&self, id: &str) -> Result<Option<Condition>, StepError>;
+
+    /// What the health check of a sandbox said last, in words, if that was bad.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    fn bad_answer(&self, id: &str) -> Result<Option<String>, StepError>;
 }

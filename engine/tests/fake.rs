@@ -217,6 +217,11 @@ impl World for Fake {
         })
     }
 
+    fn bad_answer(&self, id: &str) -> Result<Option<String>, StepError> {
+        let sick = Condition::Running(Some(Health::Unhealthy));
+        Ok((self.look(id)? == Some(sick)).then(|| "ended with code 1 and said `no rows`".to_owned()))
+    }
+
     fn look(&self, id: &str) -> Result<Option<Condition>, StepError> {
         Ok(one(&mut self.state(), id).ok().map(|one| one.condition.clone()))
     }

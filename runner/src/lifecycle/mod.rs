@@ -26,7 +26,7 @@ mod tree;
 pub use copy::{CopyBounds, CopyError, SandboxFiles};
 pub use error::{FailureKind, LifecycleError};
 pub use exec::ExecSurroundings;
-pub use health::{Health, HealthCheck, HealthStart};
+pub use health::{BadAnswer, Health, HealthCheck, HealthStart, ProbeEnd};
 pub use id::{SandboxId, SandboxName};
 pub use labels::Labels;
 pub use log::{LogChunk, LogEnd, LogStream, Logs};

@@ -95,6 +95,7 @@ fn attend(
         shape: order.shape.clone(),
         restarts: 0,
         health,
+        bad_answer: None,
         published: Vec::new(),
         paused: false,
     };

@@ -267,7 +267,12 @@ fn nothing_is_left_after_the_end_and_after_a_kill() {
     let server = Server::start(&yard, "shop/back/db");
     yard.await_members(&back, 1);
     let of = Process::of(server.0.id()).unwrap();
-    assert!(rest(&yard, &back).0.contains(&"to0a590002".to_owned()));
+    // It is written down before it is connected.
+    let begun = Instant::now();
+    while !yard.links(&back).contains(&"to0a590002".to_owned()) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", yard.links(&back));
+        thread::sleep(Duration::from_millis(10));
+    }
     drop(server);
     assert!(!of.exists());
     // The next who comes gets its address, and sees nothing of it.
