@@ -128,7 +128,7 @@ fn replicas(
         config: asked.hashes.get(&service.name).cloned().unwrap_or_default(),
         plan: allowed.plan.to_string(),
         wish: wish.clone(),
-        upkeep: upkeep(service),
+        upkeep: upkeep(service, demand),
         secrets: !service.secrets.is_empty(),
         stop,
         after: waits(service),
@@ -180,13 +180,14 @@ pub fn waits(service: &Service) -> Vec<Wait> {
     depends.chain(needs).collect()
 }
 
-fn upkeep(service: &Service) -> Upkeep {
+fn upkeep(service: &Service, demand: &Demand) -> Upkeep {
     let restart = match service.restart.map_or(Restart::No, |restart| restart.value) {
         Restart::No => Again::No,
         Restart::OnFailure(most) => Again::OnFailure { most },
         Restart::Always | Restart::UnlessStopped => Again::Always,
     };
-    Upkeep { restart, health: service.health.as_ref().and_then(|health| probe(&health.value)) }
+    let health = service.health.as_ref().and_then(|health| probe(&health.value));
+    Upkeep { restart, health, log: demand.log }
 }
 
 fn probe(health: &HealthCheck) -> Option<Probe> {

@@ -368,3 +368,24 @@ fn an_image_that_is_to_be_no_older_than_some_time_is_asked_for_each_time() {
         assert!(demand.notes[0].contains("each time"), "{lines}");
     }
 }
+
+#[test]
+fn a_log_has_the_bounds_of_its_file_and_nothing_else_of_it() {
+    let log = |options: &str| {
+        let log = wants(&format!("logging: {{driver: local, options: {{{options}}}}}")).log;
+        (log.size(), log.files())
+    };
+    assert_eq!(log("max-size: 10m, max-file: '3'"), (10_000_000, 3));
+    assert_eq!(log("max-size: 500k"), (500_000, 4));
+    assert_eq!(log("max-size: '-1', max-file: 2"), (4 << 20, 2));
+    for (options, why) in [
+        ("max-size: 1.5m", "it is no size"),
+        ("max-file: many", "it is no number"),
+        ("max-size: 1g, max-file: '9'", "are no bounds of a log"),
+        ("max-file: '0'", "are no bounds of a log"),
+        ("tag: x", "logging.options.tag: x: it is not done here yet"),
+    ] {
+        let all = refused(&format!("logging: {{options: {{{options}}}}}"));
+        assert!(all.len() == 1 && all[0].contains(why), "{options}: {all:?}");
+    }
+}

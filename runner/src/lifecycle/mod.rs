@@ -29,7 +29,7 @@ pub use exec::ExecSurroundings;
 pub use health::{BadAnswer, Health, HealthCheck, HealthStart, ProbeEnd};
 pub use id::{SandboxId, SandboxName};
 pub use labels::Labels;
-pub use log::{LogChunk, LogEnd, LogStream, Logs};
+pub use log::{LogBounds, LogBoundsError, LogChunk, LogEnd, LogStream, Logs};
 pub use record::{Finish, SandboxInfo, SandboxStatus};
 pub use restart::{Restart, RestartError};
 pub use sandboxes::{Filter, NewSandbox, Sandboxes};

@@ -81,7 +81,7 @@ fn attend(
     let before = record.clone();
     let (remote, commands) = remote().map_err(channel)?;
     let listener = listen(&held.folder).map_err(channel)?;
-    let writer = LogWriter::open(&held.folder).map_err(channel)?;
+    let writer = LogWriter::open(&held.folder, order.log).map_err(channel)?;
     let (out, to_out) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| channel(errno.into()))?;
     let (err, to_err) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| channel(errno.into()))?;
     let own = Process::of(std::process::id());

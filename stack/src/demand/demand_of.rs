@@ -7,6 +7,7 @@ use perry_sandbox_policy::{
 };
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_reference::{Platform, Repository};
+use perry_sandbox_runner::LogBounds;
 
 use crate::model::At;
 
@@ -47,6 +48,8 @@ pub struct Demand {
     pub project: WantedProject,
     /// The program that says whether it is well.
     pub probe: Option<Vec<String>>,
+    /// How much of what it writes is kept.
+    pub log: LogBounds,
     /// Limits.
     pub limits: WantedLimits,
     /// Whether it wants a terminal.
@@ -98,6 +101,7 @@ impl Demand {
             grants: WantedGrants::default(),
             project: WantedProject::default(),
             probe: None,
+            log: LogBounds::default(),
             limits: WantedLimits::default(),
             terminal: Terminal::None,
             must: Must::default(),

@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{build, file, limits, mount, network, process, security, settings};
+use super::{build, file, limits, logging, mount, network, process, security, settings};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -63,7 +63,11 @@ pub const ATTRIBUTES: &[Row] = &[
     done("label_file", "read by the loader"),
     done("labels", "kept with the project's record"),
     honoured("links", "an order of starts, and other names for this service alone", network::links),
-    honoured("logging", "kept as `json-file` does, without options", settings::logging),
+    honoured(
+        "logging",
+        "kept in files, as many and as large as `max-size` and `max-file` say",
+        logging::logging,
+    ),
     not_yet("mac_address", "leave it out"),
     honoured("mem_limit", "limit `memory`", limits::memory),
     not_yet("mem_reservation", "write `mem_limit`"),
