@@ -70,11 +70,14 @@ pub struct NetworkUnit {
 }
 
 /// A volume that is to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VolumeUnit {
     /// Its name in the project.
     pub key: String,
+    /// Whose own it is: it goes with that service where volumes go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// A replica that is to run.

@@ -15,6 +15,8 @@ pub(crate) const NETWORK: &str = "perry-compose.network";
 pub(crate) const GATEWAY: &str = "perry-compose.gateway";
 /// The addresses of a network for who asks for none.
 pub(crate) const RANGE: &str = "perry-compose.ip-range";
+/// The service whose own a volume is.
+pub(crate) const VOLUME_OF: &str = "perry-compose.volume-of";
 const SERVICE: &str = "perry-compose.service";
 const REPLICA: &str = "perry-compose.replica";
 /// The run that made it.

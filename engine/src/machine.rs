@@ -243,7 +243,8 @@ impl World for Machine<'_> {
         let owner = project.name.parse().map_err(failed)?;
         let key: VolumeName = volume.key.parse().map_err(failed)?;
         let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
-        new.labels = labels(project, run, [])?.of_project(&owner);
+        let of = volume.service.as_ref().map(|service| format!("{}={service}", label::VOLUME_OF));
+        new.labels = labels(project, run, of)?.of_project(&owner);
         self.stock()?.create_volume(&new).map(drop).map_err(failed)
     }
 
@@ -352,7 +353,8 @@ fn resource(
     };
     let (origin, run) = (label(label::ORIGIN)?, label(label::RUN)?);
     let (gateway, range) = (label(label::GATEWAY), label(label::RANGE));
-    Some(SeenResource { key, called, origin, run, subnets, gateway, range })
+    let service = label(label::VOLUME_OF);
+    Some(SeenResource { key, called, origin, run, subnets, gateway, range, service })
 }
 
 fn labels(project: &Project, run: &str, more: impl IntoIterator<Item = String>) -> Result<Labels, StepError> {

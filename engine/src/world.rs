@@ -104,6 +104,8 @@ pub struct SeenResource {
     pub gateway: Option<String>,
     /// The addresses of a network for who asks for none, where they were named.
     pub range: Option<String>,
+    /// The service whose own a volume is.
+    pub service: Option<String>,
 }
 
 /// Where steps are taken. Each call does one thing, and returns when it is done.

@@ -129,7 +129,17 @@ impl World for Fake {
             let subnets = network.subnet.iter().cloned().collect();
             let NetworkUnit { key, called, gateway, range, .. } = network.clone();
             let (origin, run) = (project.origin.clone(), run.to_owned());
-            state.seen.networks.push(SeenResource { key, called, origin, run, subnets, gateway, range });
+            let service = None;
+            state.seen.networks.push(SeenResource {
+                key,
+                called,
+                origin,
+                run,
+                subnets,
+                gateway,
+                range,
+                service,
+            });
             Ok(())
         })
     }
@@ -143,9 +153,9 @@ impl World for Fake {
 
     fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError> {
         self.change(format!("+volume {}", volume.key), |state| {
-            let (key, origin) = (volume.key.clone(), project.origin.clone());
-            let run = run.to_owned();
-            state.seen.volumes.push(SeenResource { key, origin, run, ..SeenResource::default() });
+            let VolumeUnit { key, service } = volume.clone();
+            let (origin, run) = (project.origin.clone(), run.to_owned());
+            state.seen.volumes.push(SeenResource { key, origin, run, service, ..SeenResource::default() });
             Ok(())
         })
     }
@@ -264,7 +274,7 @@ pub(crate) fn shop() -> Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
         networks: vec![NetworkUnit { key: "back".to_owned(), ..NetworkUnit::default() }],
         external_networks: BTreeSet::new(),
-        volumes: vec![VolumeUnit { key: "data".to_owned() }],
+        volumes: vec![VolumeUnit { key: "data".to_owned(), service: None }],
         external_volumes: BTreeSet::new(),
         services: units.iter().map(|unit| unit.service.clone()).collect(),
         units,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Act, Down, EngineError, Recreate, Seen, Unit, Up, Work, World as _, down, end, reconcile,
+    Act, Down, EngineError, Recreate, Seen, SeenResource, Unit, Up, Work, World as _, down, end, reconcile,
 };
 use proptest::prelude::*;
 
@@ -52,7 +52,9 @@ fn what_has_changed_is_made_anew_and_the_old_goes_last() {
             "plan" => web.plan = "p2".to_owned(),
             _ => {
                 web.volumes.push("more".to_owned());
-                desired.volumes.push(perry_sandbox_engine::VolumeUnit { key: "more".to_owned() });
+                desired
+                    .volumes
+                    .push(perry_sandbox_engine::VolumeUnit { key: "more".to_owned(), service: None });
             }
         }
         let steps = next(&fake, &desired, Up::default());
@@ -224,6 +226,16 @@ fn down_ends_dependents_first_and_keeps_volumes() {
     assert!(!steps.iter().any(|step| step.contains("volume")));
     let all = acts(&down(&seen, &Down { volumes: true, ..Down::default() }));
     assert_eq!(all.last().unwrap(), "remove volume data");
+    let mut owned = seen.clone();
+    owned.volumes.push(SeenResource {
+        key: "own".to_owned(),
+        service: Some("web".to_owned()),
+        ..SeenResource::default()
+    });
+    let web = Down { services: Some(BTreeSet::from(["web".to_owned()])), volumes: true, ..Down::default() };
+    assert_eq!(acts(&down(&owned, &web)), ["stop shop-web-1", "remove shop-web-1", "remove volume own"]);
+    let db = Down { services: Some(BTreeSet::from(["db".to_owned()])), volumes: true, ..Down::default() };
+    assert!(!acts(&down(&owned, &db)).iter().any(|act| act.contains("volume")), "named ones stay");
     let web = Down { services: Some(BTreeSet::from(["web".to_owned()])), ..Down::default() };
     assert_eq!(acts(&down(&seen, &web)), ["stop shop-web-1", "remove shop-web-1"]);
 }

@@ -86,11 +86,15 @@ pub fn desire(
         let called = network.and_then(|network| network.called(&stack.name, &key)).map(str::to_owned);
         NetworkUnit { key, called, subnet, gateway, range }
     });
+    let owner = |key: &String| {
+        let owns = |demand: &Demand| demand.anonymous.contains(key);
+        demands.services.iter().find(|(_, demand)| owns(demand)).map(|(service, _)| service.clone())
+    };
     Ok(Desired {
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
         networks: networks.collect(),
         external_networks,
-        volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        volumes: volumes.into_iter().map(|key| VolumeUnit { service: owner(&key), key }).collect(),
         external_volumes: external_volumes(order, demands),
         units,
         services: stack.services.keys().cloned().collect(),

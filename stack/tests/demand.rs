@@ -107,11 +107,27 @@ fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
         ("/srv/here:/proc/here", "`/proc/here` is not"),
         ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));
         assert!(found.len() == 1 && found[0].contains(why), "{volume}: {found:?}");
     }
+}
+
+#[test]
+fn a_volume_without_a_name_is_the_services_own_by_its_place() {
+    let web = wants("volumes: [/data, {type: volume, target: /old, read_only: true}]");
+    let volumes: Vec<_> =
+        web.project.volumes.iter().map(|one| (one.volume.to_string(), one.path.as_str())).collect();
+    let [(data, "/data"), (old, "/old")] = volumes.as_slice() else { panic!("{volumes:?}") };
+    assert!(data.starts_with("web-anonymous-") && data.len() == 22 && data != old, "{volumes:?}");
+    assert_eq!(web.project.volumes[1].access, VolumeAccess::Read);
+    assert_eq!(web.anonymous, [data.clone(), old.clone()]);
+    assert_eq!(wants("volumes: [/data]").anonymous, std::slice::from_ref(data), "the same each time");
+    assert!(refused("scale: 2\nvolumes: [/data]")[0].contains("give the volume a name"));
+    let taken = format!(
+        "name: shop\nservices: {{web: {{image: x, volumes: [/data, '{data}:/other']}}}}\nvolumes: {{{data}: }}\n"
+    );
+    assert!(demand(&stack(&taken)).all_refused()[0].why.contains("would be the same"));
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub fn desire(
     Some(Desired {
         project: Project { name: graph.name().to_owned(), origin: origin(graph.name()) },
         networks: networks.into_iter().map(|key| NetworkUnit { key, ..NetworkUnit::default() }).collect(),
-        volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        volumes: volumes.into_iter().map(|key| VolumeUnit { key, service: None }).collect(),
         external_networks: BTreeSet::new(),
         external_volumes: BTreeSet::new(),
         services: graph.nodes().map(|(name, _)| name.to_owned()).collect(),

@@ -46,6 +46,8 @@ pub struct Demand {
     pub grants: WantedGrants,
     /// What it wants of its project.
     pub project: WantedProject,
+    /// Which of its volumes are its own: its files give them no name.
+    pub anonymous: Vec<String>,
     /// The program that says whether it is well.
     pub probe: Option<Vec<String>>,
     /// How much of what it writes is kept.
@@ -100,6 +102,7 @@ impl Demand {
             pull: Pull::default(),
             grants: WantedGrants::default(),
             project: WantedProject::default(),
+            anonymous: Vec::new(),
             probe: None,
             log: LogBounds::default(),
             limits: WantedLimits::default(),

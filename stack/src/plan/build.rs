@@ -77,6 +77,11 @@ impl<'a> Builder<'a> {
             let action = Action::CreateVolume { key: key.clone(), name: volume.name.clone() };
             made.insert(key.clone(), self.add(action, Vec::new()));
         }
+        for key in self.demands.services.values().flat_map(|demand| &demand.anonymous) {
+            let name = format!("{}_{key}", self.stack.name);
+            let action = Action::CreateVolume { key: key.clone(), name };
+            made.insert(key.clone(), self.add(action, Vec::new()));
+        }
         made
     }
 

@@ -1,5 +1,6 @@
 //! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
 
+mod anonymous;
 mod broken;
 mod build;
 mod copy;

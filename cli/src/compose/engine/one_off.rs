@@ -209,7 +209,7 @@ mod tests {
             project: Project { name: "shop".to_owned(), origin: "0".to_owned() },
             networks: vec![NetworkUnit { key: "back".to_owned(), ..NetworkUnit::default() }],
             external_networks: std::collections::BTreeSet::new(),
-            volumes: vec![VolumeUnit { key: "data".to_owned() }],
+            volumes: vec![VolumeUnit { key: "data".to_owned(), service: None }],
             external_volumes: std::collections::BTreeSet::new(),
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),
