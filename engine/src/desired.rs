@@ -103,6 +103,8 @@ pub struct Unit {
     pub stop: StopHow,
     /// What it waits for.
     pub after: Vec<Wait>,
+    /// The service whose network it shares: it is started again when that is, or it would be in one that is gone.
+    pub beside: Option<String>,
     /// Networks that it joins, by their names in the project.
     pub networks: Vec<String>,
     /// Volumes that it sees.

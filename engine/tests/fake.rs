@@ -246,6 +246,7 @@ pub(crate) fn unit(service: &str, after: &[(&str, Until)]) -> Unit {
         restart: false,
     };
     Unit {
+        beside: None,
         service: service.to_owned(),
         replica: 1,
         name: Some(format!("shop-{service}-1")),

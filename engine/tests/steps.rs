@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Act, Down, EngineError, Recreate, Seen, SeenResource, Unit, Up, Work, World as _, down, end, reconcile,
+    Act, Down, EngineError, Recreate, Seen, SeenResource, Unit, Until, Up, Work, World as _, down, end,
+    reconcile,
 };
 use proptest::prelude::*;
 
@@ -172,6 +173,35 @@ fn a_network_with_other_addresses_is_replaced_behind_the_end_of_all_in_it() {
 }
 
 #[test]
+fn who_shares_a_network_is_started_again_behind_the_one_whose_it_is() {
+    let fake = kind_world();
+    let mut desired = shop();
+    let after = vec![("db", Until::Started)];
+    desired.units.push(Unit { beside: Some("db".to_owned()), networks: Vec::new(), ..unit("probe", &after) });
+    up(&fake, &desired, "r1").1.unwrap();
+    assert!(next(&fake, &desired, Up::default()).contains(&"keep shop-probe-1".to_owned()));
+    desired.units.iter_mut().find(|unit| unit.service == "db").unwrap().config = "other".to_owned();
+    let text = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().to_string();
+    let line = |what: &str| {
+        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+    };
+    let order =
+        ["stop shop-probe-1", "stop shop-db-1", "start shop-db-1", "start shop-probe-1 again"].map(line);
+    assert!(order.is_sorted(), "{text}");
+    assert_eq!(text.matches("stop shop-probe-1").count(), 1, "{text}");
+    let behind = text.lines().nth(order[1]).unwrap();
+    assert!(behind.ends_with(&format!("stop shop-db-1  after {}", order[0] + 1)), "{text}");
+    desired.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    let text = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().to_string();
+    let line = |what: &str| {
+        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+    };
+    let order =
+        ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"].map(line);
+    assert!(order.is_sorted() && text.matches("stop shop-probe-1").count() == 1, "{text}");
+}
+
+#[test]
 fn a_network_that_gets_another_name_is_replaced_and_comes_back_where_that_fails() {
     let fake = kind_world();
     up(&fake, &shop(), "r1").1.unwrap();
@@ -260,8 +290,8 @@ proptest! {
         let mut desired = shop();
         desired.units = names.iter().enumerate().map(|(number, name)| {
             let needs = edges.iter().filter(|(to, from)| *to == number && from < to);
-            let needs: Vec<(&str, perry_sandbox_engine::Until)> = needs
-                .map(|(_, from)| (names[*from].as_str(), perry_sandbox_engine::Until::Started))
+            let needs: Vec<(&str, Until)> = needs
+                .map(|(_, from)| (names[*from].as_str(), Until::Started))
                 .collect();
             unit(name, &needs)
         }).collect();

@@ -136,7 +136,14 @@ fn replicas(
         secrets: !service.secrets.is_empty(),
         stop,
         after: waits(service),
-        networks: demand.project.networks.iter().map(|one| one.network.key().to_owned()).collect(),
+        beside: demand.project.networks.iter().find_map(|one| one.network.shared()).map(str::to_owned),
+        networks: demand
+            .project
+            .networks
+            .iter()
+            .filter(|one| one.network.shared().is_none())
+            .map(|one| one.network.key().to_owned())
+            .collect(),
         volumes: demand
             .project
             .volumes

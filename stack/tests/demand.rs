@@ -71,18 +71,6 @@ fn a_port_of_a_range_or_of_the_kernels_choice_is_published() {
 }
 
 #[test]
-fn a_service_is_found_by_its_names_in_each_network() {
-    let demand = wants(
-        "container_name: front\nhostname: edge\nnetworks: {default: {aliases: [www], ipv4_address: 10.0.0.2}}",
-    );
-    let [network] = demand.project.networks.as_slice() else { panic!("{demand:?}") };
-    let aliases: Vec<&str> = network.aliases.iter().map(perry_sandbox_policy::HostName::as_str).collect();
-    assert_eq!(aliases, ["web", "edge", "front", "www"]);
-    assert_eq!(network.address, Some("10.0.0.2".parse().unwrap()));
-    assert!(wants("network_mode: none").project.networks.is_empty());
-}
-
-#[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
         "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
@@ -278,16 +266,6 @@ fn what_there_is_once_is_had_once() {
     assert_eq!((two("80:1", "80:2"), two("80:1", "0.0.0.0:80:2"), two("0.0.0.0:80:1", "80:2")), (1, 1, 1));
     assert_eq!((two("80:1", "81:1"), two("80:1", "127.0.0.2:80:1"), two("80:1", "80:1/udp")), (0, 0, 0));
     assert_eq!((two("80-81:1", "80-81:1"), two("1", "2")), (0, 0), "of several each takes one");
-}
-
-#[test]
-fn a_network_of_another_project_is_asked_for_by_its_whole_name() {
-    let text = "name: shop\nservices: {a: {image: x, networks: {n: {aliases: [shop-a]}, m: , own: }}}\nnetworks: {n: {external: true, name: edge_front}, m: {external: true}, own: {external: false}}\n";
-    let demands = demand(&stack(text));
-    assert!(demands.all_refused().is_empty(), "{:?}", demands.all_refused());
-    let joined = demands.services["a"].project.networks.iter();
-    let joined: Vec<String> = joined.map(|one| one.network.to_string()).collect();
-    assert_eq!(joined, ["external:m", "external:edge_front", "own"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use perry_sandbox_stack::demand;
 
-use crate::support::stack;
+use crate::support::{stack, wants};
 
 /// A service that is in the networks `front` and `back` with these links, beside one in each.
 fn linked(links: &str) -> String {
@@ -116,4 +116,48 @@ fn a_network_has_one_row_of_addresses_and_the_rest_is_of_it() {
         let all = refused_of(&ipam, address);
         assert!(all.len() == 1 && all[0].starts_with(why), "{ipam}: {all:?}");
     }
+}
+
+#[test]
+fn the_network_of_another_service_is_asked_for_alone() {
+    let text = |probe: &str, db: &str| {
+        format!(
+            "name: shop\nservices:\n  probe: {{image: x, network_mode: 'service:db'{probe}}}\n  db: {{image: x{db}}}\n"
+        )
+    };
+    let demands = demand(&stack(&text("", "")));
+    assert!(demands.all_refused().is_empty(), "{:?}", demands.all_refused());
+    let [network] = demands.services["probe"].project.networks.as_slice() else { panic!("{demands:?}") };
+    assert_eq!(network.network.to_string(), "service:db");
+    for (probe, db, why) in [
+        (", x-perry-egress: ['a.example:443']", "", "it asks for egress, which would be `db`'s"),
+        ("", ", network_mode: none", "`db` is in no network of its own"),
+        ("", ", scale: 2", "there is not one of `db`"),
+    ] {
+        let demands = demand(&stack(&text(probe, db)));
+        let all: Vec<String> = demands.all_refused().iter().map(|one| one.why.clone()).collect();
+        assert!(all.len() == 1 && all[0] == why, "{probe}{db}: {all:?}");
+    }
+}
+
+#[test]
+fn a_service_is_found_by_its_names_in_each_network() {
+    let demand = wants(
+        "container_name: front\nhostname: edge\nnetworks: {default: {aliases: [www], ipv4_address: 10.0.0.2}}",
+    );
+    let [network] = demand.project.networks.as_slice() else { panic!("{demand:?}") };
+    let aliases: Vec<&str> = network.aliases.iter().map(perry_sandbox_policy::HostName::as_str).collect();
+    assert_eq!(aliases, ["web", "edge", "front", "www"]);
+    assert_eq!(network.address, Some("10.0.0.2".parse().unwrap()));
+    assert!(wants("network_mode: none").project.networks.is_empty());
+}
+
+#[test]
+fn a_network_of_another_project_is_asked_for_by_its_whole_name() {
+    let text = "name: shop\nservices: {a: {image: x, networks: {n: {aliases: [shop-a]}, m: , own: }}}\nnetworks: {n: {external: true, name: edge_front}, m: {external: true}, own: {external: false}}\n";
+    let demands = demand(&stack(text));
+    assert!(demands.all_refused().is_empty(), "{:?}", demands.all_refused());
+    let joined = demands.services["a"].project.networks.iter();
+    let joined: Vec<String> = joined.map(|one| one.network.to_string()).collect();
+    assert_eq!(joined, ["external:m", "external:edge_front", "own"]);
 }

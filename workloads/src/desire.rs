@@ -95,6 +95,7 @@ fn unit(
     let wish = demand.wish((&approved.image, None), asked.policy, asked.signer, asked.access)?;
     let full = format!("{}-{name}", graph.name());
     Some(Unit {
+        beside: None,
         service: name.to_owned(),
         replica: 1,
         name: full.parse::<SandboxName>().ok().map(|_| full),

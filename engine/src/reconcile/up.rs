@@ -50,6 +50,7 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
     builder.networks()?;
     builder.volumes();
     let renewed = builder.renewed();
+    builder.neighbours(&renewed);
     for (index, unit) in desired.units.iter().enumerate() {
         builder.unit(index, unit, &renewed);
     }
@@ -117,6 +118,10 @@ struct Builder<'a> {
     stopped: BTreeMap<&'a str, usize>,
     /// The steps behind which each service's replicas run.
     started: BTreeMap<&'a str, Vec<usize>>,
+    /// Services of which a replica is not kept as it is.
+    moved: BTreeSet<&'a str>,
+    /// The steps that end those who share a service's network.
+    left: BTreeMap<&'a str, Vec<usize>>,
     /// The sandboxes that stand for a unit.
     used: BTreeSet<&'a str>,
 }
@@ -133,6 +138,8 @@ impl<'a> Builder<'a> {
             volumes: BTreeMap::new(),
             stopped: BTreeMap::new(),
             started: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            left: BTreeMap::new(),
             used: BTreeSet::new(),
         }
     }
@@ -179,8 +186,13 @@ impl<'a> Builder<'a> {
 
     /// Ends whoever is in these networks: whoever needs another before that.
     fn empty(&mut self, networks: &BTreeSet<&str>) {
-        let units = self.desired.units.iter();
-        let inside = units.filter(|unit| unit.networks.iter().any(|key| networks.contains(key.as_str())));
+        let units = || self.desired.units.iter();
+        let joins = |unit: &Unit| unit.networks.iter().any(|key| networks.contains(key.as_str()));
+        let shares = |unit: &Unit| {
+            let other = unit.beside.as_ref();
+            other.is_some_and(|other| units().any(|one| one.service == *other && joins(one)))
+        };
+        let inside = units().filter(|unit| joins(unit) || shares(unit));
         let running = inside.filter_map(|unit| self.found(unit)).filter(|found| found.condition.is_running());
         let going = in_order(running.collect());
         self.work.steps.extend(stops(&going, None));
@@ -229,6 +241,26 @@ impl<'a> Builder<'a> {
         renewed.map(|unit| unit.service.as_str()).collect()
     }
 
+    /// Ends those who share the network of a sandbox that does not stay as it is.
+    fn neighbours(&mut self, renewed: &BTreeSet<&str>) {
+        for unit in &self.desired.units {
+            if !matches!(self.fate(unit, renewed), Fate::Keep(_)) {
+                self.moved.insert(&unit.service);
+            }
+        }
+        for unit in &self.desired.units {
+            let Some(other) = unit.beside.as_deref().filter(|other| self.moved.contains(other)) else {
+                continue;
+            };
+            let running = self.found(unit).filter(|found| found.condition.is_running());
+            if let Some(found) = running.filter(|found| !self.stopped.contains_key(found.id.as_str())) {
+                let step = self.add(stop(found, unit.stop), Vec::new());
+                self.stopped.insert(&found.id, step);
+                self.left.entry(other).or_default().push(step);
+            }
+        }
+    }
+
     fn fate(&self, unit: &Unit, renewed: &BTreeSet<&str>) -> Fate<'a> {
         let Some(found) = self.found(unit) else { return Fate::Make };
         if self.has_changed(unit, found) {
@@ -238,7 +270,8 @@ impl<'a> Builder<'a> {
             return Fate::StartAgain(found);
         }
         let follows = unit.after.iter().any(|wait| wait.restart && renewed.contains(wait.service.as_str()));
-        if follows { Fate::Restart(found) } else { Fate::Keep(found) }
+        let lost = unit.beside.as_ref().is_some_and(|other| self.moved.contains(other.as_str()));
+        if follows || lost { Fate::Restart(found) } else { Fate::Keep(found) }
     }
 
     fn unit(&mut self, index: usize, unit: &'a Unit, renewed: &BTreeSet<&str>) {
@@ -259,7 +292,8 @@ impl<'a> Builder<'a> {
             }
             Fate::Restart(found) => {
                 self.used.insert(&found.id);
-                let stopped = self.add(stop(found, unit.stop), Vec::new());
+                let stopped = self.stopped.get(found.id.as_str()).copied();
+                let stopped = stopped.unwrap_or_else(|| self.end(found, unit));
                 after.push(done(stopped));
                 self.add(again(found), after)
             }
@@ -276,11 +310,18 @@ impl<'a> Builder<'a> {
         self.started.entry(&unit.service).or_default().push(step);
     }
 
+    /// Ends a sandbox, behind those who share its network: where that is undone they come back after it.
+    fn end(&mut self, found: &Replica, unit: &Unit) -> usize {
+        let behind = self.left.get(unit.service.as_str()).into_iter().flatten();
+        let behind = behind.copied().map(done).collect();
+        self.add(stop(found, unit.stop), behind)
+    }
+
     /// What is behind the ending of an older sandbox, which keeps its ports and name until then.
     fn make_room(&mut self, found: &Replica, unit: &Unit) -> Option<usize> {
         let mut last = self.stopped.get(found.id.as_str()).copied();
         if last.is_none() && found.condition.is_running() {
-            last = Some(self.add(stop(found, unit.stop), Vec::new()));
+            last = Some(self.end(found, unit));
         }
         if unit.name.as_ref() == Some(&found.name) {
             let aside = Act::SetAside {

@@ -19,11 +19,13 @@ pub struct DevicePath(String);
 
 /// How a network or volume is written that is not the project's own.
 const EXTERNAL: &str = "external:";
+/// How the network of another service of the project is written, which is not joined but shared.
+const SHARED: &str = "service:";
 /// What is between a project's word for its network and another name that it has outside.
 const CALLED: char = '=';
 
 /// A network of a compose project; `KEY=NAME` is one that is called otherwise outside of it, and `external:NAME` one of another
-/// project, by its whole name.
+/// project, by its whole name. `service:NAME` is all that another service of the project has of networks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkName(String);
 
@@ -72,6 +74,11 @@ impl NetworkName {
         self.0.strip_prefix(EXTERNAL)
     }
 
+    /// The service whose network namespace is shared.
+    pub fn shared(&self) -> Option<&str> {
+        self.0.strip_prefix(SHARED)
+    }
+
     /// What the project calls it; of one that is not the project's own, all of the text.
     pub fn key(&self) -> &str {
         self.0.split_once(CALLED).map_or(&self.0, |(key, _)| key)
@@ -109,7 +116,8 @@ impl FromStr for NetworkName {
             };
             return (name.len() > 1).then(|| Self(text.to_owned())).ok_or_else(too_short);
         }
-        name_of_project(text.strip_prefix(EXTERNAL).unwrap_or(text)).map(|_| Self(text.to_owned()))
+        let name = text.strip_prefix(EXTERNAL).or_else(|| text.strip_prefix(SHARED)).unwrap_or(text);
+        name_of_project(name).map(|_| Self(text.to_owned()))
     }
 }
 
@@ -199,6 +207,16 @@ mod tests {
             (external("front"), external("external:edge_front")),
             (None, Some("edge_front".to_owned()))
         );
+    }
+
+    #[test]
+    fn the_network_of_a_service_is_no_network_of_that_name() {
+        let shared: NetworkName = "service:db".parse().unwrap();
+        assert_eq!((shared.shared(), shared.external(), shared.called()), (Some("db"), None, None));
+        assert!(!"db".parse::<NetworkName>().unwrap().includes(&shared));
+        for text in ["service:", "service:host", "service:external:a", "external:service:a", "service:a=bb"] {
+            assert!(text.parse::<NetworkName>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
     };
     // First of all: who has several threads stays where it is.
     if order.engine.is_none()
-        && let Err(error) = enter(&order.runtime, &order.settings.networks)
+        && let Err(error) = enter(&order.runtime, &order.settings.networks, order.settings.beside.as_ref())
     {
         return refuse(&error);
     }

@@ -81,7 +81,7 @@ mod tests {
             names: names.split_whitespace().map(str::to_owned).collect(),
             links: Vec::new(),
         });
-        Member { joined: joined.collect(), record: format!("{number}.json").into() }
+        Member::at(joined.collect(), format!("{number}.json").into())
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
     if !plan.networks.is_empty() && speaks_for_others {
         return Err(ProjectError::LinuxCap);
     }
-    let each = plan.networks.iter().map(|attachment| {
+    let own = plan.networks.iter().filter(|attachment| attachment.network.shared().is_none());
+    let each = own.map(|attachment| {
         let aliases: Vec<String> = attachment.aliases.iter().map(|alias| alias.as_str().to_owned()).collect();
         let linked = attachment.links.iter().map(|link| link.alias.as_str());
         let mut all = aliases.iter().map(String::as_str).chain(linked);
@@ -59,4 +60,14 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
         })
     });
     each.collect()
+}
+
+/// The service of the same project whose network a plan's sandbox shares.
+pub(crate) fn shared_by(plan: &LaunchPlan) -> Result<Option<ServiceName>, ProjectError> {
+    let Some(name) = plan.networks.iter().find_map(|attachment| attachment.network.shared()) else {
+        return Ok(None);
+    };
+    let project = service(plan)?.project();
+    let other = format!("{project}/{name}").parse().map_err(|_| ProjectError::Name(name.to_owned()))?;
+    Ok(Some(other))
 }

@@ -14,8 +14,40 @@ pub(super) fn mode(asker: &mut Asker<'_>, span: Span, node: &Node) {
     let instead = "join networks of the project, and publish ports";
     match mode {
         "none" => {}
+        mode if mode.starts_with("service:") => {
+            shared(asker, span, mode.strip_prefix("service:").unwrap_or_default());
+        }
         "host" => asker.never(span, &attribute, NOT_THE_HOSTS.0, instead),
         _ => asker.not_yet(span, &attribute, instead),
+    }
+}
+
+/// All that another service has of networks, and nothing beside it.
+fn shared(asker: &mut Asker<'_>, span: Span, other: &str) {
+    let attribute = format!("network_mode: service:{other}");
+    let own = [
+        (!asker.service.ports.is_empty(), "publishes a port"),
+        (asker.service.extensions.contains_key("x-perry-egress"), "asks for egress"),
+    ];
+    for (_, what) in own.iter().filter(|(is_so, _)| *is_so) {
+        let why = format!("it {what}, which would be `{other}`'s");
+        asker.never(span, &attribute, &why, &format!("let `{other}` have that"));
+    }
+    let found = asker.stack.services.get(other);
+    if found.is_some_and(|found| found.networks.is_empty()) {
+        let why = format!("`{other}` is in no network of its own");
+        return asker.never(span, &attribute, &why, "let it join a network of the project");
+    }
+    if found.is_some_and(|found| found.replicas != 1) {
+        let why = format!("there is not one of `{other}`");
+        return asker.never(span, &attribute, &why, "start one of it");
+    }
+    match format!("service:{other}").parse() {
+        Ok(network) => asker.demand.project.networks.push(Attachment::to(network)),
+        Err(error) => {
+            let why = format!("{error}");
+            asker.never(span, &attribute, &why, "give the other service another name");
+        }
     }
 }
 

@@ -74,7 +74,7 @@ pub const ATTRIBUTES: &[Row] = &[
     not_yet("mem_swappiness", "leave it out"),
     honoured("memswap_limit", "nothing is swapped: `mem_limit` and no more", limits::memswap),
     never("models", "a runner of models of the host would serve it", "run the model as a service"),
-    honoured("network_mode", "`none`", network::mode),
+    asked("network_mode", "`none`, or networks for `service:NAME`", network::mode),
     asked("networks", "networks", network::networks),
     never("oom_kill_disable", "a limit must hold", "leave it out"),
     not_yet("oom_score_adj", "leave it out"),

@@ -1,6 +1,7 @@
 //! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
 
 mod anonymous;
+mod beside;
 mod broken;
 mod build;
 mod copy;

@@ -37,6 +37,12 @@ pub(in super::super) fn engine_names(
         if matches!(address, Some(IpAddr::V6(_))) {
             return Err(refuse(format!("`{network}` has no IPv6, and an address of it is asked for")));
         }
+        if let Some(service) = network.shared() {
+            let why = format!(
+                "it does not share the network of the sandbox of `{service}`; use the backend `native`"
+            );
+            return Err(refuse(why));
+        }
         let name = StockName::of_network(&project, network).map_err(|error| refuse(error.to_string()))?;
         if !seen.insert(name.clone()) {
             return Err(refuse(format!("`{network}` is joined twice")));

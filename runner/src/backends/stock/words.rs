@@ -120,6 +120,9 @@ impl StockName {
     /// # Errors
     /// Together they are longer than an engine's name.
     pub fn of_network(project: &Project, network: &NetworkName) -> Result<Self, WordError> {
+        if network.shared().is_some() {
+            return Err(WordError::Name(network.to_string()));
+        }
         let name = network.external().or_else(|| network.called());
         name.map_or_else(|| Self::in_project(project, network), str::parse)
     }
