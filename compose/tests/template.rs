@@ -1,7 +1,7 @@
 //! Variables in values. The answers are those of docker compose 2.40.3, in an environment where `A` is `a`, `E` is empty,
 //! `N` is `$A`, and `U` is not set.
 
-use perry_sandbox_compose::{Reason, Value, variables};
+use perry_sandbox_compose::{Options, Project, Reason, Value, variables};
 
 use crate::support::{Memory, problems, project};
 
@@ -185,4 +185,22 @@ fn the_variables_of_a_tree_are_found_with_their_forms() {
     assert!(found["B"].required);
     assert_eq!(found["A"].default, "x${B:?m}");
     assert_eq!(found["D"].replacement, "$E");
+}
+
+#[test]
+fn a_value_of_an_env_file_that_is_not_what_is_written_is_told_of_once() {
+    let text = "name: p\nservices:\n  a: &a {image: x, env_file: [a.env]}\n  b: *a\n  c: {image: x, env_file: [{path: a.env, format: raw}]}\n";
+    let files = [
+        ("/p/compose.yaml", text),
+        ("/p/a.env", "KEPT='${A}'\nPLAIN=$A\nSAME=${B:-x}y\n\nPASSWORD=\"pa${ss}word\"\n"),
+    ];
+    let memory = Memory::new(&files).variables(&[("A", "1")]);
+    let project = Project::new(memory.load().unwrap(), Options::default(), &memory).unwrap();
+    let told: Vec<&str> = project.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    let [same, password] = told.as_slice() else { panic!("{told:?}") };
+    assert!(same.starts_with("/p/a.env:3: the value of `SAME`") && same.contains("`format: raw`"), "{same}");
+    assert!(
+        password.starts_with("/p/a.env:5: the value of `PASSWORD`") && !password.contains("word\""),
+        "{password}"
+    );
 }

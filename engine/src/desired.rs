@@ -51,21 +51,33 @@ impl Desired {
 }
 
 /// A network that is to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NetworkUnit {
     /// Its name in the project.
     pub key: String,
+    /// What it is called outside of the project; nothing: by the project's name and its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
     /// Its addresses; nothing: any that are free.
     pub subnet: Option<String>,
+    /// The one of them that no sandbox gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    /// Those of them that a sandbox gets that asks for none; nothing: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
 }
 
 /// A volume that is to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VolumeUnit {
     /// Its name in the project.
     pub key: String,
+    /// Whose own it is: it goes with that service where volumes go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// A replica that is to run.
@@ -91,6 +103,8 @@ pub struct Unit {
     pub stop: StopHow,
     /// What it waits for.
     pub after: Vec<Wait>,
+    /// The service whose network it shares: it is started again when that is, or it would be in one that is gone.
+    pub beside: Option<String>,
     /// Networks that it joins, by their names in the project.
     pub networks: Vec<String>,
     /// Volumes that it sees.

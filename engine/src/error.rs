@@ -132,12 +132,12 @@ pub enum EngineError {
     },
     /// A network that is not as the files say.
     #[error(
-        "the network `{key}` has the addresses {found}, and the files say {wanted}: to replace it, the sandboxes in it have to be made anew, so leave `--no-recreate` out"
+        "the network `{key}` has {found}, and the files say {wanted}: to replace it, the sandboxes in it have to be made anew, so leave `--no-recreate` out"
     )]
     OtherNetwork {
         /// The network.
         key: String,
-        /// Its addresses.
+        /// Its addresses, or its name.
         found: String,
         /// Those that it is to have.
         wanted: String,

@@ -26,8 +26,17 @@ pub enum Undo {
     NetworkAgain {
         /// Its name in the project.
         key: String,
+        /// What it is called outside, if not by the project's name and its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        called: Option<String>,
         /// Its addresses.
         subnet: Option<String>,
+        /// The one of them that no sandbox gets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gateway: Option<String>,
+        /// Those for who asks for none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<String>,
         /// A digest of where its project comes from.
         origin: String,
         /// The run that had made it.

@@ -9,6 +9,14 @@ use crate::desired::StopHow;
 pub(crate) const PROJECT: &str = "perry-compose.project";
 /// Where the project comes from, digested.
 pub(crate) const ORIGIN: &str = "perry-compose.origin";
+/// What the project calls a network that is called otherwise outside.
+pub(crate) const NETWORK: &str = "perry-compose.network";
+/// The address of a network that no sandbox gets.
+pub(crate) const GATEWAY: &str = "perry-compose.gateway";
+/// The addresses of a network for who asks for none.
+pub(crate) const RANGE: &str = "perry-compose.ip-range";
+/// The service whose own a volume is.
+pub(crate) const VOLUME_OF: &str = "perry-compose.volume-of";
 const SERVICE: &str = "perry-compose.service";
 const REPLICA: &str = "perry-compose.replica";
 /// The run that made it.

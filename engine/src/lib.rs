@@ -28,7 +28,7 @@ pub use journal::{Journal, Undo, Unfinished};
 pub use label::{Membership, Role};
 pub use machine::{Machine, SecretSource, condition, reasons};
 pub use project::{Held, Projects, Remembered};
-pub use reconcile::{Again, Down, Recreate, Up, down, reconcile, restart, start, stop};
+pub use reconcile::{Again, Down, Recreate, Up, down, own_volumes, reconcile, restart, start, stop};
 pub use shelf::Shelf;
 pub use site::{Anew, Ended, Look, Raise, RaiseError, Site, fetch, no_secrets, run_id, seen};
 pub use work::{Act, After, Begins, Step, Work};

@@ -7,7 +7,7 @@ use std::thread;
 
 use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::stock::{
-    Labels, NewNetwork, NewVolume, Project as Owner, ProjectError, StockError, StockName,
+    Addresses, Labels, NewNetwork, NewVolume, Project as Owner, ProjectError, StockError, StockName,
 };
 use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
 use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
@@ -216,15 +216,26 @@ impl World for Machine<'_> {
 
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
         let owner = project.name.parse().map_err(failed)?;
-        let key: NetworkName = network.key.parse().map_err(failed)?;
+        let called = network.called.as_deref();
+        let key = NetworkName::of_project(&network.key, called).map_err(failed)?;
         let mut new = NewNetwork::of_project(&owner, &key).map_err(failed)?;
-        new.labels = labels(project, run)?.of_project(&owner);
-        new.subnet = network.subnet.as_deref().map(str::parse).transpose().map_err(failed)?;
+        let more = [
+            (label::NETWORK, called.map(|_| &network.key)),
+            (label::GATEWAY, network.gateway.as_ref()),
+            (label::RANGE, network.range.as_ref()),
+        ];
+        let more = more.into_iter().filter_map(|(label, value)| Some(format!("{label}={}", value?)));
+        new.labels = labels(project, run, more)?.of_project(&owner);
+        let [subnet, gateway, range] =
+            [&network.subnet, &network.gateway, &network.range].map(Option::as_deref);
+        new.addresses = Addresses::read(subnet, gateway, range).map_err(failed)?;
         self.stock()?.create_network(&new).map(drop).map_err(failed)
     }
 
-    fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError> {
-        let (project, name) = in_project(project, key)?;
+    fn remove_network(&self, project: &str, key: &str, called: Option<&str>) -> Result<(), StepError> {
+        let project: Owner = project.parse().map_err(failed)?;
+        let key = NetworkName::of_project(key, called).map_err(failed)?;
+        let name = StockName::of_network(&project, &key).map_err(failed)?;
         self.stocks.iter().try_for_each(|stock| or_none(stock.remove_network_of(&project, &name)))
     }
 
@@ -232,12 +243,14 @@ impl World for Machine<'_> {
         let owner = project.name.parse().map_err(failed)?;
         let key: VolumeName = volume.key.parse().map_err(failed)?;
         let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
-        new.labels = labels(project, run)?.of_project(&owner);
+        let of = volume.service.as_ref().map(|service| format!("{}={service}", label::VOLUME_OF));
+        new.labels = labels(project, run, of)?.of_project(&owner);
         self.stock()?.create_volume(&new).map(drop).map_err(failed)
     }
 
     fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError> {
-        let (project, name) = in_project(project, key)?;
+        let project: Owner = project.parse().map_err(failed)?;
+        let name = StockName::in_project(&project, &key).map_err(failed)?;
         self.stocks.iter().try_for_each(|stock| or_none(stock.remove_volume_of(&project, &name)))
     }
 
@@ -313,6 +326,14 @@ impl World for Machine<'_> {
             Err(error) => Err(failed(error)),
         }
     }
+
+    fn bad_answer(&self, text: &str) -> Result<Option<String>, StepError> {
+        match self.sandboxes.inspect(&id(text)?) {
+            Ok(info) => Ok(info.bad_answer.as_ref().map(ToString::to_string)),
+            Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
 }
 
 /// One of the project's; nothing for anybody else's.
@@ -326,18 +347,19 @@ fn resource(
     if label(label::PROJECT).as_deref() != Some(project) {
         return None;
     }
-    let key = name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned();
-    Some(SeenResource { key, origin: label(label::ORIGIN)?, run: label(label::RUN)?, subnets })
+    let (key, called) = match label(label::NETWORK) {
+        Some(key) => (key, Some(name.to_string())),
+        None => (name.as_str().strip_prefix(project)?.strip_prefix('_')?.to_owned(), None),
+    };
+    let (origin, run) = (label(label::ORIGIN)?, label(label::RUN)?);
+    let (gateway, range) = (label(label::GATEWAY), label(label::RANGE));
+    let service = label(label::VOLUME_OF);
+    Some(SeenResource { key, called, origin, run, subnets, gateway, range, service })
 }
 
-fn labels(project: &Project, run: &str) -> Result<Labels, StepError> {
-    Labels::parse(&label::of_resource(&project.name, &project.origin, run)).map_err(failed)
-}
-
-fn in_project(project: &str, key: &str) -> Result<(Owner, StockName), StepError> {
-    let project: Owner = project.parse().map_err(failed)?;
-    let name = StockName::in_project(&project, &key).map_err(failed)?;
-    Ok((project, name))
+fn labels(project: &Project, run: &str, more: impl IntoIterator<Item = String>) -> Result<Labels, StepError> {
+    let all = label::of_resource(&project.name, &project.origin, run).into_iter().chain(more);
+    Labels::parse(&all.collect::<Vec<_>>()).map_err(failed)
 }
 
 /// What is not there, or somebody else's by the same name, is not ours to remove.

@@ -151,6 +151,9 @@ pub enum Act {
     RemoveNetwork {
         /// Its name in the project.
         key: String,
+        /// What it is called outside, if not by the project's name and its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        called: Option<String>,
     },
     /// A volume is removed, with all that is in it.
     RemoveVolume {
@@ -172,7 +175,7 @@ impl fmt::Display for Act {
             Self::Start { name, .. } => write!(f, "start {name}"),
             Self::StartAgain { name, .. } => write!(f, "start {name} again"),
             Self::Remove { name, .. } => write!(f, "remove {name}"),
-            Self::RemoveNetwork { key } => write!(f, "remove network {key}"),
+            Self::RemoveNetwork { key, .. } => write!(f, "remove network {key}"),
             Self::RemoveVolume { key } => write!(f, "remove volume {key}"),
         }
     }

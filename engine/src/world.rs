@@ -88,16 +88,24 @@ impl Condition {
 }
 
 /// A network or volume of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenResource {
     /// Its name in the project.
     pub key: String,
+    /// What it is called outside of the project, if not by the project's name and its own.
+    pub called: Option<String>,
     /// A digest of where its project comes from.
     pub origin: String,
     /// The run that made it.
     pub run: String,
     /// Ranges of addresses of a network.
     pub subnets: Vec<String>,
+    /// The address of a network that no sandbox gets, where one was named.
+    pub gateway: Option<String>,
+    /// The addresses of a network for who asks for none, where they were named.
+    pub range: Option<String>,
+    /// The service whose own a volume is.
+    pub service: Option<String>,
 }
 
 /// Where steps are taken. Each call does one thing, and returns when it is done.
@@ -114,11 +122,11 @@ pub trait World: Sync {
     /// There is one of this name, or it cannot be made.
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError>;
 
-    /// Removes a network.
+    /// Removes a network, by what it is called outside of the project if that is not the usual.
     ///
     /// # Errors
     /// Something uses it, or it cannot be removed. There is none: no error.
-    fn remove_network(&self, project: &str, key: &str) -> Result<(), StepError>;
+    fn remove_network(&self, project: &str, key: &str, called: Option<&str>) -> Result<(), StepError>;
 
     /// Makes a volume.
     ///
@@ -167,4 +175,10 @@ pub trait World: Sync {
     /// # Errors
     /// It cannot be looked at.
     fn look(&self, id: &str) -> Result<Option<Condition>, StepError>;
+
+    /// What the health check of a sandbox said last, in words, if that was bad.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    fn bad_answer(&self, id: &str) -> Result<Option<String>, StepError>;
 }

@@ -98,7 +98,10 @@ fn what_was_started_again_goes_back_to_its_end() {
 #[test]
 fn a_condition_that_fails_undoes_all_and_says_why() {
     for (natures, says) in [
-        ([("db", Nature::Sickens), ("job", Nature::Ends(0))], "is unhealthy, and it had to become healthy"),
+        (
+            [("db", Nature::Sickens), ("job", Nature::Ends(0))],
+            "is unhealthy, and it had to become healthy; its last check ended with code 1 and said `no rows`; see",
+        ),
         ([("db", Nature::Stays), ("job", Nature::Ends(0))], "has no health check"),
         (
             [("db", Nature::Ends(0)), ("job", Nature::Ends(0))],

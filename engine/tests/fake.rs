@@ -127,23 +127,35 @@ impl World for Fake {
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
         self.change(format!("+network {}", network.key), |state| {
             let subnets = network.subnet.iter().cloned().collect();
-            let (key, origin) = (network.key.clone(), project.origin.clone());
-            state.seen.networks.push(SeenResource { key, origin, run: run.to_owned(), subnets });
+            let NetworkUnit { key, called, gateway, range, .. } = network.clone();
+            let (origin, run) = (project.origin.clone(), run.to_owned());
+            let service = None;
+            state.seen.networks.push(SeenResource {
+                key,
+                called,
+                origin,
+                run,
+                subnets,
+                gateway,
+                range,
+                service,
+            });
             Ok(())
         })
     }
 
-    fn remove_network(&self, _: &str, key: &str) -> Result<(), StepError> {
+    fn remove_network(&self, _: &str, key: &str, called: Option<&str>) -> Result<(), StepError> {
         self.change(format!("-network {key}"), |state| {
-            state.seen.networks.retain(|one| one.key != key);
+            state.seen.networks.retain(|one| one.key != key || one.called.as_deref() != called);
             Ok(())
         })
     }
 
     fn create_volume(&self, project: &Project, run: &str, volume: &VolumeUnit) -> Result<(), StepError> {
         self.change(format!("+volume {}", volume.key), |state| {
-            let (key, origin) = (volume.key.clone(), project.origin.clone());
-            state.seen.volumes.push(SeenResource { key, origin, run: run.to_owned(), subnets: Vec::new() });
+            let VolumeUnit { key, service } = volume.clone();
+            let (origin, run) = (project.origin.clone(), run.to_owned());
+            state.seen.volumes.push(SeenResource { key, origin, run, service, ..SeenResource::default() });
             Ok(())
         })
     }
@@ -215,6 +227,11 @@ impl World for Fake {
         })
     }
 
+    fn bad_answer(&self, id: &str) -> Result<Option<String>, StepError> {
+        let sick = Condition::Running(Some(Health::Unhealthy));
+        Ok((self.look(id)? == Some(sick)).then(|| "ended with code 1 and said `no rows`".to_owned()))
+    }
+
     fn look(&self, id: &str) -> Result<Option<Condition>, StepError> {
         Ok(one(&mut self.state(), id).ok().map(|one| one.condition.clone()))
     }
@@ -229,6 +246,7 @@ pub(crate) fn unit(service: &str, after: &[(&str, Until)]) -> Unit {
         restart: false,
     };
     Unit {
+        beside: None,
         service: service.to_owned(),
         replica: 1,
         name: Some(format!("shop-{service}-1")),
@@ -255,9 +273,9 @@ pub(crate) fn shop() -> Desired {
     ];
     Desired {
         project: Project { name: "shop".to_owned(), origin: "here".to_owned() },
-        networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+        networks: vec![NetworkUnit { key: "back".to_owned(), ..NetworkUnit::default() }],
         external_networks: BTreeSet::new(),
-        volumes: vec![VolumeUnit { key: "data".to_owned() }],
+        volumes: vec![VolumeUnit { key: "data".to_owned(), service: None }],
         external_volumes: BTreeSet::new(),
         services: units.iter().map(|unit| unit.service.clone()).collect(),
         units,

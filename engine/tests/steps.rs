@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Down, EngineError, Recreate, Seen, Unit, Up, Work, World as _, down, end, reconcile,
+    Act, Down, EngineError, Recreate, Seen, SeenResource, Unit, Until, Up, Work, World as _, down, end,
+    reconcile,
 };
 use proptest::prelude::*;
 
@@ -52,7 +53,9 @@ fn what_has_changed_is_made_anew_and_the_old_goes_last() {
             "plan" => web.plan = "p2".to_owned(),
             _ => {
                 web.volumes.push("more".to_owned());
-                desired.volumes.push(perry_sandbox_engine::VolumeUnit { key: "more".to_owned() });
+                desired
+                    .volumes
+                    .push(perry_sandbox_engine::VolumeUnit { key: "more".to_owned(), service: None });
             }
         }
         let steps = next(&fake, &desired, Up::default());
@@ -170,6 +173,63 @@ fn a_network_with_other_addresses_is_replaced_behind_the_end_of_all_in_it() {
 }
 
 #[test]
+fn who_shares_a_network_is_started_again_behind_the_one_whose_it_is() {
+    let fake = kind_world();
+    let mut desired = shop();
+    let after = vec![("db", Until::Started)];
+    desired.units.push(Unit { beside: Some("db".to_owned()), networks: Vec::new(), ..unit("probe", &after) });
+    up(&fake, &desired, "r1").1.unwrap();
+    assert!(next(&fake, &desired, Up::default()).contains(&"keep shop-probe-1".to_owned()));
+    desired.units.iter_mut().find(|unit| unit.service == "db").unwrap().config = "other".to_owned();
+    let text = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().to_string();
+    let line = |what: &str| {
+        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+    };
+    let order =
+        ["stop shop-probe-1", "stop shop-db-1", "start shop-db-1", "start shop-probe-1 again"].map(line);
+    assert!(order.is_sorted(), "{text}");
+    assert_eq!(text.matches("stop shop-probe-1").count(), 1, "{text}");
+    let behind = text.lines().nth(order[1]).unwrap();
+    assert!(behind.ends_with(&format!("stop shop-db-1  after {}", order[0] + 1)), "{text}");
+    desired.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    let text = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().to_string();
+    let line = |what: &str| {
+        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+    };
+    let order =
+        ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"].map(line);
+    assert!(order.is_sorted() && text.matches("stop shop-probe-1").count() == 1, "{text}");
+}
+
+#[test]
+fn a_network_that_gets_another_name_is_replaced_and_comes_back_where_that_fails() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let mut other = shop();
+    other.networks.get_mut(0).unwrap().called = Some("rows".to_owned());
+    let seen = fake.seen("shop").unwrap();
+    let text = reconcile(&other, &seen, Up::default(), "r2").unwrap().to_string();
+    assert_eq!(text.matches("replace network back").count(), 1, "{text}");
+    let never = Up { recreate: Recreate::Never, ..Up::default() };
+    let error = reconcile(&other, &seen, never, "r2").unwrap_err().to_string();
+    assert!(error.contains("has no name of its own, and the files say the name `rows`"), "{error}");
+    up(&fake, &other, "r2").1.unwrap();
+    let called = |fake: &Fake| fake.seen("shop").unwrap().networks.remove(0).called;
+    assert_eq!(called(&fake).as_deref(), Some("rows"));
+    assert!(!next(&fake, &other, Up::default()).iter().any(|act| act.contains("network")), "it is there now");
+    // It goes by the name that it has.
+    let seen = fake.seen("shop").unwrap();
+    assert!(
+        down(&seen, &Down::default())
+            .tidy
+            .iter()
+            .any(|act| matches!(act, Act::RemoveNetwork { called: Some(name), .. } if name == "rows"))
+    );
+    up(&fake, &shop(), "r3").1.unwrap();
+    assert_eq!(called(&fake), None);
+}
+
+#[test]
 fn a_network_of_another_project_must_be_there_and_is_never_made_or_removed() {
     let fake = kind_world();
     let mut desired = shop();
@@ -196,6 +256,16 @@ fn down_ends_dependents_first_and_keeps_volumes() {
     assert!(!steps.iter().any(|step| step.contains("volume")));
     let all = acts(&down(&seen, &Down { volumes: true, ..Down::default() }));
     assert_eq!(all.last().unwrap(), "remove volume data");
+    let mut owned = seen.clone();
+    owned.volumes.push(SeenResource {
+        key: "own".to_owned(),
+        service: Some("web".to_owned()),
+        ..SeenResource::default()
+    });
+    let web = Down { services: Some(BTreeSet::from(["web".to_owned()])), volumes: true, ..Down::default() };
+    assert_eq!(acts(&down(&owned, &web)), ["stop shop-web-1", "remove shop-web-1", "remove volume own"]);
+    let db = Down { services: Some(BTreeSet::from(["db".to_owned()])), volumes: true, ..Down::default() };
+    assert!(!acts(&down(&owned, &db)).iter().any(|act| act.contains("volume")), "named ones stay");
     let web = Down { services: Some(BTreeSet::from(["web".to_owned()])), ..Down::default() };
     assert_eq!(acts(&down(&seen, &web)), ["stop shop-web-1", "remove shop-web-1"]);
 }
@@ -220,8 +290,8 @@ proptest! {
         let mut desired = shop();
         desired.units = names.iter().enumerate().map(|(number, name)| {
             let needs = edges.iter().filter(|(to, from)| *to == number && from < to);
-            let needs: Vec<(&str, perry_sandbox_engine::Until)> = needs
-                .map(|(_, from)| (names[*from].as_str(), perry_sandbox_engine::Until::Started))
+            let needs: Vec<(&str, Until)> = needs
+                .map(|(_, from)| (names[*from].as_str(), Until::Started))
                 .collect();
             unit(name, &needs)
         }).collect();

@@ -5,15 +5,14 @@ use perry_sandbox_image::{Progress, Rootfs};
 use perry_sandbox_policy::{AuditLog, LaunchPlan, Verdict};
 use perry_sandbox_profiles::Run;
 use perry_sandbox_runner::{
-    Commands, DryRun, Engines, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, Restart,
-    SandboxId, Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch,
-    record as record_calls,
+    Commands, DryRun, Engines, ExecSurroundings, HealthCheck, HealthStart, Launcher, Outcome, SandboxId,
+    Sandboxes, Secrets, StartOptions, Streams, Surroundings, Trail, dry_run, launch, record as record_calls,
 };
 
 use crate::ask::{Answer, Asked, Decided, Pipeline};
 use crate::error::{Class, PipelineError};
 use crate::record;
-use crate::sandboxes::Begin;
+use crate::sandboxes::{Begin, Upkeep};
 
 /// A wish that policy and verifier allow.
 #[derive(Debug)]
@@ -193,7 +192,7 @@ impl Admitted<'_> {
         id: &SandboxId,
         rootfs: &Rootfs,
         begin: Begin<'_>,
-        (restart, probe): (Restart, Option<(&Admitted<'_>, HealthCheck)>),
+        (upkeep, probe): (&Upkeep, Option<(&Admitted<'_>, HealthCheck)>),
     ) -> Result<(), PipelineError> {
         self.check_secrets(begin.secrets)?;
         self.approve()?;
@@ -203,8 +202,8 @@ impl Admitted<'_> {
         let health = probe.map(|(probe, check)| HealthStart { check, plan: probe.plan });
         let Begin { stdin, again, secrets, window } = begin;
         let trail = self.trail.as_ref();
-        let options =
-            StartOptions { stdin, trail, again, secrets, window, restart, health, engines: self.engines() };
+        let (restart, log, engines) = (upkeep.restart, upkeep.log, self.engines());
+        let options = StartOptions { stdin, trail, again, secrets, window, restart, log, health, engines };
         Ok(sandboxes.start(id, self.plan, &self.decided.verified, rootfs, options)?)
     }
 

@@ -129,8 +129,8 @@ pub use plan::{
 pub use policy::{CommandLineSigner, Policy, PolicyDigest, load};
 pub use predicate::{Condition, PredicateRule, SLSA_PREDICATES};
 pub use project::{
-    Attachment, HostName, InsidePath, Protocol, Publication, ServiceName, VolumeAccess, VolumeMount,
-    WantedProject,
+    Attachment, HostName, InsidePath, Protocol, Publication, ServiceLink, ServiceName, VolumeAccess,
+    VolumeMount, WantedProject,
 };
 pub use quantity::{ByteSize, Limits, MilliCpu, QuantityError, WallTime};
 pub use quorum::Quorum;

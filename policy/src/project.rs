@@ -111,6 +111,26 @@ pub struct Attachment {
     pub aliases: Vec<HostName>,
     /// The address that it has there; nothing: the network's choice.
     pub address: Option<IpAddr>,
+    /// What it calls others there, and nobody else does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<ServiceLink>,
+}
+
+impl Attachment {
+    /// One without names, at any address.
+    pub const fn to(network: NetworkName) -> Self {
+        Self { network, aliases: Vec::new(), address: None, links: Vec::new() }
+    }
+}
+
+/// Another name for whoever has this one in the network, for one sandbox alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServiceLink {
+    /// A name that the other has there.
+    pub name: HostName,
+    /// What this sandbox calls it as well.
+    pub alias: HostName,
 }
 
 /// A port of the sandbox that is reached at an address of the host.
@@ -228,6 +248,22 @@ impl FromStr for InsidePath {
     }
 }
 
+impl fmt::Display for ServiceLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.alias)
+    }
+}
+
+impl FromStr for ServiceLink {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let wrong = || PatternError::new(text, "a link: expected `NAME:ALIAS`");
+        let (name, alias) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Self { name: name.parse()?, alias: alias.parse()? })
+    }
+}
+
 macro_rules! text {
     ($($name:ident),+) => {$(
         impl $name {
@@ -274,6 +310,18 @@ mod tests {
         }
         for text in ["", "-a", "a,b", "a b", "a..b", "a:b", "ä", &"a".repeat(64), "_a"] {
             assert!(text.parse::<HostName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_two_names() {
+        let link: ServiceLink = "db:database".parse().unwrap();
+        assert_eq!(
+            (link.name.as_str(), link.alias.as_str(), link.to_string().as_str()),
+            ("db", "database", "db:database")
+        );
+        for text in ["db", "db:", ":database", "db:a:b", "db:a b", "d b:a"] {
+            assert!(text.parse::<ServiceLink>().is_err(), "{text}");
         }
     }
 

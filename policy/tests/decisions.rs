@@ -325,12 +325,44 @@ fn the_most_specific_image_rule_applies_by_whole_components() {
 }
 
 #[test]
+fn the_network_of_another_service_is_had_alone_and_the_plan_says_so() {
+    let policy =
+        loaded(&ACME.replace("networks = [\"front\", \"back\"]", "networks = [\"front\", \"service:db\"]"));
+    let to = |name: &str| Attachment::to(name.parse().unwrap());
+    let asked = |networks: Vec<Attachment>, publish: &[&str]| {
+        let mut asked = request(Target::Service("shop/web".parse().unwrap()));
+        let (port, protocol) = (NonZeroU16::new(80).unwrap(), Protocol::Tcp);
+        let publish = publish.iter().map(|on| Publication { on: on.parse().unwrap(), port, protocol });
+        asked.project = WantedProject { networks, publish: publish.collect(), ..WantedProject::default() };
+        run(&policy, &asked, &shell_tools(), &able_host())
+    };
+    let plan = allowed(asked(vec![to("service:db")], &[]));
+    let line = |control: Control| {
+        plan.lines.iter().find(|line| line.control == control).map(|line| line.value.as_str())
+    };
+    assert_eq!(line(Control::Namespaces), Some("user, pid, mount, ipc, uts, cgroup"));
+    assert_eq!((line(Control::ProjectNetworks), line(Control::NoNetwork)), (Some("service:db"), None));
+    let named = Attachment { aliases: vec!["db".parse().unwrap()], ..to("service:db") };
+    for (networks, publish) in [
+        (vec![to("service:db"), to("front")], &[][..]),
+        (vec![named], &[]),
+        (vec![to("service:db")], &["8080"]),
+        (vec![to("service:other")], &[]),
+    ] {
+        assert_eq!(
+            codes(&asked(networks.clone(), publish)),
+            [DenyCode::Networks],
+            "{networks:?} {publish:?}"
+        );
+    }
+}
+
+#[test]
 fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
     let policy = acme();
     let service = |name: &str| request(Target::Service(name.parse().unwrap()));
     let joining = |name: &str, networks: &[&str], publish: &str, volume: &str| {
-        let attachment =
-            |name: &&str| Attachment { network: name.parse().unwrap(), aliases: Vec::new(), address: None };
+        let attachment = |name: &&str| Attachment::to(name.parse().unwrap());
         let mut asked = service(name);
         asked.project = WantedProject {
             networks: networks.iter().map(attachment).collect(),

@@ -192,7 +192,7 @@ mod tests {
         plan.files = vec![GivenFile { source, path, owner, mode: FileMode::SECRET }];
         plan.devices = vec!["/dev/fuse".to_owned()];
         let network = "web".parse().unwrap();
-        plan.networks = vec![Attachment { network, aliases: Vec::new(), address: None }];
+        plan.networks = vec![Attachment::to(network)];
         let port = 80.try_into().unwrap();
         plan.publish = vec![Publication { on: "80".parse().unwrap(), port, protocol: Protocol::Tcp }];
         let (volume, path) = ("data".parse().unwrap(), "/data".parse().unwrap());

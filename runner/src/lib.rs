@@ -100,9 +100,10 @@ pub use launch::{DryRun, LaunchError, Outcome, Surroundings, dry_run, launch};
 #[doc(hidden)]
 pub use lifecycle::check_record;
 pub use lifecycle::{
-    CopyBounds, CopyError, ExecSurroundings, FailureKind, Filter, Finish, Health, HealthCheck, HealthStart,
-    Labels, LifecycleError, Load, LogChunk, LogEnd, LogStream, Logs, NewSandbox, Restart, RestartError,
-    SandboxFiles, SandboxId, SandboxInfo, SandboxName, SandboxStatus, Sandboxes, StartOptions, Stop,
+    BadAnswer, CopyBounds, CopyError, ExecSurroundings, FailureKind, Filter, Finish, Health, HealthCheck,
+    HealthStart, Labels, LifecycleError, Load, LogBounds, LogBoundsError, LogChunk, LogEnd, LogStream, Logs,
+    NewSandbox, ProbeEnd, Restart, RestartError, SandboxFiles, SandboxId, SandboxInfo, SandboxName,
+    SandboxStatus, Sandboxes, StartOptions, Stop,
 };
 #[cfg(feature = "measure")]
 pub use native::time_of_steps;

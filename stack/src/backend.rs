@@ -27,7 +27,7 @@ pub fn shared_backend(desired: &Desired, judged: &[Judged]) -> Result<String, Sp
     let shares: BTreeSet<&str> = desired
         .units
         .iter()
-        .filter(|unit| !unit.networks.is_empty() || !unit.volumes.is_empty())
+        .filter(|unit| !unit.networks.is_empty() || !unit.volumes.is_empty() || unit.beside.is_some())
         .map(|unit| unit.service.as_str())
         .collect();
     let of = |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<&str> {

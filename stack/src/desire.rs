@@ -11,7 +11,7 @@ use perry_sandbox_runner::{HealthCheck as Check, Restart as Again};
 
 use crate::demand::{Demand, Demands};
 use crate::judge::{Judged, Judgement};
-use crate::model::{Condition, HealthCheck, Restart, Service, Stack};
+use crate::model::{At, Condition, HealthCheck, Ipam, Restart, Service, Stack};
 use crate::order::Order;
 
 /// Failures in a row where nobody says.
@@ -78,14 +78,23 @@ pub fn desire(
     let external = |key: &String| key.parse::<NetworkName>().ok()?.external().map(str::to_owned);
     let external_networks = networks.iter().filter_map(external).collect();
     let networks = networks.into_iter().filter(|key| external(key).is_none()).map(|key| {
-        let subnet = stack.networks.get(&key).and_then(|network| network.subnets.first().cloned());
-        NetworkUnit { key, subnet }
+        let network = stack.networks.get(&key);
+        let text = |of: fn(&Ipam) -> &Option<At<String>>| {
+            network.and_then(|network| of(&network.ipam).as_ref()).map(|text| text.value.clone())
+        };
+        let (subnet, gateway, range) = (text(|it| &it.subnet), text(|it| &it.gateway), text(|it| &it.range));
+        let called = network.and_then(|network| network.called(&stack.name, &key)).map(str::to_owned);
+        NetworkUnit { key, called, subnet, gateway, range }
     });
+    let owner = |key: &String| {
+        let owns = |demand: &Demand| demand.anonymous.contains(key);
+        demands.services.iter().find(|(_, demand)| owns(demand)).map(|(service, _)| service.clone())
+    };
     Ok(Desired {
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
         networks: networks.collect(),
         external_networks,
-        volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        volumes: volumes.into_iter().map(|key| VolumeUnit { service: owner(&key), key }).collect(),
         external_volumes: external_volumes(order, demands),
         units,
         services: stack.services.keys().cloned().collect(),
@@ -123,11 +132,18 @@ fn replicas(
         config: asked.hashes.get(&service.name).cloned().unwrap_or_default(),
         plan: allowed.plan.to_string(),
         wish: wish.clone(),
-        upkeep: upkeep(service),
+        upkeep: upkeep(service, demand),
         secrets: !service.secrets.is_empty(),
         stop,
         after: waits(service),
-        networks: demand.project.networks.iter().map(|one| one.network.to_string()).collect(),
+        beside: demand.project.networks.iter().find_map(|one| one.network.shared()).map(str::to_owned),
+        networks: demand
+            .project
+            .networks
+            .iter()
+            .filter(|one| one.network.shared().is_none())
+            .map(|one| one.network.key().to_owned())
+            .collect(),
         volumes: demand
             .project
             .volumes
@@ -175,13 +191,14 @@ pub fn waits(service: &Service) -> Vec<Wait> {
     depends.chain(needs).collect()
 }
 
-fn upkeep(service: &Service) -> Upkeep {
+fn upkeep(service: &Service, demand: &Demand) -> Upkeep {
     let restart = match service.restart.map_or(Restart::No, |restart| restart.value) {
         Restart::No => Again::No,
         Restart::OnFailure(most) => Again::OnFailure { most },
         Restart::Always | Restart::UnlessStopped => Again::Always,
     };
-    Upkeep { restart, health: service.health.as_ref().and_then(|health| probe(&health.value)) }
+    let health = service.health.as_ref().and_then(|health| probe(&health.value));
+    Upkeep { restart, health, log: demand.log }
 }
 
 fn probe(health: &HealthCheck) -> Option<Probe> {

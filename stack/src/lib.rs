@@ -30,7 +30,7 @@ pub use disk::Disk;
 pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
 pub use model::{
-    At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Joined, Mount, MountKind,
+    At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Ipam, Joined, Mount, MountKind,
     Network, Port, PortProtocol, Restart, Service, ServiceLimits, Stack, ValueSource, Volume,
 };
 pub use order::{Cycle, Graph, Order};

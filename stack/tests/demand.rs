@@ -71,18 +71,6 @@ fn a_port_of_a_range_or_of_the_kernels_choice_is_published() {
 }
 
 #[test]
-fn a_service_is_found_by_its_names_in_each_network() {
-    let demand = wants(
-        "container_name: front\nhostname: edge\nnetworks: {default: {aliases: [www], ipv4_address: 10.0.0.2}}",
-    );
-    let [network] = demand.project.networks.as_slice() else { panic!("{demand:?}") };
-    let aliases: Vec<&str> = network.aliases.iter().map(perry_sandbox_policy::HostName::as_str).collect();
-    assert_eq!(aliases, ["web", "edge", "front", "www"]);
-    assert_eq!(network.address, Some("10.0.0.2".parse().unwrap()));
-    assert!(wants("network_mode: none").project.networks.is_empty());
-}
-
-#[test]
 fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
     let demands = demand(&stack(
         "name: shop\nservices: {web: {image: a/b, volumes: [data:/data, 'logs:/logs:ro', /srv:/elsewhere:ro, ./in:/var/in]}}\nvolumes: {data: , logs: }\n",
@@ -107,11 +95,27 @@ fn volumes_are_asked_of_the_project_and_folders_of_the_policy() {
         ("/srv/here:/proc/here", "`/proc/here` is not"),
         ("/srv/here:/run/secrets", "`/run/secrets` is not"),
         ("/proc:/proc", "`/proc` is not"),
-        ("/nameless", "give the volume a name"),
     ] {
         let found = refused(&format!("volumes: ['{volume}']"));
         assert!(found.len() == 1 && found[0].contains(why), "{volume}: {found:?}");
     }
+}
+
+#[test]
+fn a_volume_without_a_name_is_the_services_own_by_its_place() {
+    let web = wants("volumes: [/data, {type: volume, target: /old, read_only: true}]");
+    let volumes: Vec<_> =
+        web.project.volumes.iter().map(|one| (one.volume.to_string(), one.path.as_str())).collect();
+    let [(data, "/data"), (old, "/old")] = volumes.as_slice() else { panic!("{volumes:?}") };
+    assert!(data.starts_with("web-anonymous-") && data.len() == 22 && data != old, "{volumes:?}");
+    assert_eq!(web.project.volumes[1].access, VolumeAccess::Read);
+    assert_eq!(web.anonymous, [data.clone(), old.clone()]);
+    assert_eq!(wants("volumes: [/data]").anonymous, std::slice::from_ref(data), "the same each time");
+    assert!(refused("scale: 2\nvolumes: [/data]")[0].contains("give the volume a name"));
+    let taken = format!(
+        "name: shop\nservices: {{web: {{image: x, volumes: [/data, '{data}:/other']}}}}\nvolumes: {{{data}: }}\n"
+    );
+    assert!(demand(&stack(&taken)).all_refused()[0].why.contains("would be the same"));
 }
 
 #[test]
@@ -265,16 +269,6 @@ fn what_there_is_once_is_had_once() {
 }
 
 #[test]
-fn a_network_of_another_project_is_asked_for_by_its_whole_name() {
-    let text = "name: shop\nservices: {a: {image: x, networks: {n: {aliases: [shop-a]}, m: , own: }}}\nnetworks: {n: {external: true, name: edge_front}, m: {external: true}, own: {external: false}}\n";
-    let demands = demand(&stack(text));
-    assert!(demands.all_refused().is_empty(), "{:?}", demands.all_refused());
-    let joined = demands.services["a"].project.networks.iter();
-    let joined: Vec<String> = joined.map(|one| one.network.to_string()).collect();
-    assert_eq!(joined, ["external:m", "external:edge_front", "own"]);
-}
-
-#[test]
 fn volumes_of_others_are_not_touched() {
     let text = "name: shop\nservices: {a: {image: x, volumes: ['vol:/v']}}\nvolumes: {vol: {driver: nfs}}\n";
     let demands = demand(&stack(text));
@@ -366,5 +360,26 @@ fn an_image_that_is_to_be_no_older_than_some_time_is_asked_for_each_time() {
         let demand = wants(lines);
         assert_eq!(demand.pull, Pull::Always, "{lines}");
         assert!(demand.notes[0].contains("each time"), "{lines}");
+    }
+}
+
+#[test]
+fn a_log_has_the_bounds_of_its_file_and_nothing_else_of_it() {
+    let log = |options: &str| {
+        let log = wants(&format!("logging: {{driver: local, options: {{{options}}}}}")).log;
+        (log.size(), log.files())
+    };
+    assert_eq!(log("max-size: 10m, max-file: '3'"), (10_000_000, 3));
+    assert_eq!(log("max-size: 500k"), (500_000, 4));
+    assert_eq!(log("max-size: '-1', max-file: 2"), (4 << 20, 2));
+    for (options, why) in [
+        ("max-size: 1.5m", "it is no size"),
+        ("max-file: many", "it is no number"),
+        ("max-size: 1g, max-file: '9'", "are no bounds of a log"),
+        ("max-file: '0'", "are no bounds of a log"),
+        ("tag: x", "logging.options.tag: x: it is not done here yet"),
+    ] {
+        let all = refused(&format!("logging: {{options: {{{options}}}}}"));
+        assert!(all.len() == 1 && all[0].contains(why), "{options}: {all:?}");
     }
 }

@@ -10,6 +10,7 @@
 mod demand;
 mod files;
 mod model;
+mod networks;
 mod order;
 mod plan;
 mod suggest;

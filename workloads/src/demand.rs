@@ -77,7 +77,7 @@ fn must(node: &Node) -> Must {
 fn project(name: &str, node: &Node) -> WantedProject {
     let attachment = || {
         let alias: HostName = name.parse().ok()?;
-        Some(Attachment { network: NETWORK.parse().ok()?, aliases: vec![alias], address: None })
+        Some(Attachment { aliases: vec![alias], ..Attachment::to(NETWORK.parse().ok()?) })
     };
     let networks = match node.network {
         Network::OfTheGraph => attachment().into_iter().collect(),

@@ -70,8 +70,8 @@ pub fn desire(
     let (networks, volumes) = (used(|unit| &unit.networks), used(|unit| &unit.volumes));
     Some(Desired {
         project: Project { name: graph.name().to_owned(), origin: origin(graph.name()) },
-        networks: networks.into_iter().map(|key| NetworkUnit { key, subnet: None }).collect(),
-        volumes: volumes.into_iter().map(|key| VolumeUnit { key }).collect(),
+        networks: networks.into_iter().map(|key| NetworkUnit { key, ..NetworkUnit::default() }).collect(),
+        volumes: volumes.into_iter().map(|key| VolumeUnit { key, service: None }).collect(),
         external_networks: BTreeSet::new(),
         external_volumes: BTreeSet::new(),
         services: graph.nodes().map(|(name, _)| name.to_owned()).collect(),
@@ -95,6 +95,7 @@ fn unit(
     let wish = demand.wish((&approved.image, None), asked.policy, asked.signer, asked.access)?;
     let full = format!("{}-{name}", graph.name());
     Some(Unit {
+        beside: None,
         service: name.to_owned(),
         replica: 1,
         name: full.parse::<SandboxName>().ok().map(|_| full),

@@ -195,7 +195,7 @@ fn world(desired: &Desired) -> Seen {
         key: key.clone(),
         origin: desired.project.origin.clone(),
         run: "r0".to_owned(),
-        subnets: Vec::new(),
+        ..SeenResource::default()
     };
     Seen {
         replicas: desired.units.iter().enumerate().map(replica).collect(),

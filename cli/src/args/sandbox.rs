@@ -93,7 +93,8 @@ impl UpkeepArgs {
                 retries: self.health_retries,
             },
         };
-        Upkeep { restart: self.restart, health: self.health_cmd.as_ref().map(probe) }
+        let health = self.health_cmd.as_ref().map(probe);
+        Upkeep { restart: self.restart, health, ..Upkeep::default() }
     }
 }
 

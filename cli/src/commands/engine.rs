@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use perry_sandbox_pipeline::stock::{
-    EngineImage, Labels, Network, NewNetwork, NewVolume, Project, Stock, StockError, StockKind, StockName,
-    Volume,
+    Addresses, EngineImage, Labels, Network, NewNetwork, NewVolume, Project, Stock, StockError, StockKind,
+    StockName, Volume,
 };
 use perry_sandbox_pipeline::{Backends, Environment};
 use serde::Serialize;
@@ -164,7 +164,7 @@ fn networks(command: &NetworkCommand, report: &Report<'_>) -> anyhow::Result<Exi
         NetworkCommand::Create { labels, project, internal, subnet, name } => {
             let (name, labels) = named(project.as_ref(), name, labels)?;
             let internal = *internal || project.is_some();
-            let new = NewNetwork { name, labels, internal, subnet: subnet.clone() };
+            let new = NewNetwork { name, labels, internal, addresses: subnet.map(Addresses::of) };
             report.one("network", &stock.create_network(&new).map_err(stopped)?)
         }
         NetworkCommand::Rm { names } => {

@@ -277,6 +277,10 @@ pub(crate) struct PartArgs {
     /// Print the variables that are known
     #[arg(long)]
     pub(crate) environment: bool,
+
+    /// Print what each file changes of what those before it say
+    #[arg(long)]
+    pub(crate) diff: bool,
 }
 
 /// The form of an output.

@@ -4,6 +4,7 @@ use perry_sandbox_compose::{Loaded, Options, Project, Request, load};
 use perry_sandbox_stack::Disk;
 
 use crate::args::{Cli, ConfigArgs, Format};
+use crate::diff;
 use crate::list;
 use crate::origin;
 use crate::output::{self, Failure};
@@ -22,6 +23,9 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
         resolve_environment: whole || args.part.environment,
     };
     let request = request(cli, options)?;
+    if args.part.diff {
+        return diff::print(&request, args.format, args.reveal);
+    }
     let loaded = load(&request, &Disk::of(&request))?;
     if args.part.variables {
         return list::variables(&loaded, args.format);

@@ -8,6 +8,7 @@ mod args;
 mod audit;
 mod check;
 mod config;
+mod diff;
 mod engine;
 mod exit;
 mod list;

@@ -7,6 +7,7 @@ mod raw;
 
 pub use error::{EnvFileError, EnvFileFault};
 pub use parse::parse;
+pub(crate) use parse::parse_telling;
 pub use raw::parse_raw;
 
 /// Bytes of a file of variables.

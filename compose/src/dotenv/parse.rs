@@ -18,6 +18,19 @@ pub fn parse(
     lookup: &dyn Fn(&str) -> Option<String>,
     out: &mut BTreeMap<String, String>,
 ) -> Result<(), EnvFileError> {
+    parse_telling(text, lookup, out, &mut |_, _| ())
+}
+
+/// [`parse`], which tells the line and the name of each value with `${` that is not what is written.
+///
+/// # Errors
+/// The first line that cannot be read.
+pub(crate) fn parse_telling(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    out: &mut BTreeMap<String, String>,
+    changed: &mut dyn FnMut(usize, &str),
+) -> Result<(), EnvFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, rest: text, left: MOST_VALUES };
     while reader.skip_to_statement() {
@@ -28,7 +41,12 @@ pub fn parse(
                 }
             }
             Name::Valued(name) => {
-                let value = reader.value(&|name| lookup(name).or_else(|| out.get(name).cloned()))?;
+                let line = reader.line();
+                let (value, written) =
+                    reader.value(&|name| lookup(name).or_else(|| out.get(name).cloned()))?;
+                if written.is_some_and(|written| written.contains("${") && written != value) {
+                    changed(line, name);
+                }
                 out.insert(name.to_owned(), value);
             }
         }
@@ -94,12 +112,16 @@ impl<'a> Reader<'a> {
         Ok(Name::Valued(""))
     }
 
-    fn value(&mut self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, EnvFileError> {
+    /// The value, and what is written, where variables are put into that.
+    fn value(
+        &mut self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(String, Option<String>), EnvFileError> {
         let quote = self.rest.chars().next().filter(|first| matches!(first, '"' | '\''));
         let raw = if let Some(quote) = quote {
             let quoted = self.quoted(quote)?;
             if quote == '\'' {
-                return self.counted(quoted);
+                return Ok((self.counted(quoted)?, None));
             }
             expand(&quoted)
         } else {
@@ -109,7 +131,7 @@ impl<'a> Reader<'a> {
         };
         let value =
             substitute(&raw, lookup).map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?;
-        self.counted(value)
+        Ok((self.counted(value)?, Some(raw)))
     }
 
     /// The text between quotes, over several lines if need be; `\` before the quote makes it a character.
@@ -146,10 +168,13 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, fault: EnvFileFault) -> EnvFileError {
+        EnvFileError { line: self.line(), fault }
+    }
+
+    /// The line that is read, from one.
+    fn line(&self) -> usize {
         let read = self.text.len().saturating_sub(self.rest.len());
-        let before = self.text.get(..read).unwrap_or_default();
-        let line = before.split('\n').count();
-        EnvFileError { line, fault }
+        self.text.get(..read).unwrap_or_default().split('\n').count()
     }
 }
 

@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use super::Project;
-use crate::dotenv::{MOST_BYTES, parse, parse_raw};
+use crate::dotenv::{MOST_BYTES, parse, parse_raw, parse_telling};
 use crate::error::{Problem, Reason, Report, shown};
 use crate::files::{Environment, Files, Kind, absolute, read_text};
 use crate::node::{Mapping, Node, Value};
@@ -8,11 +10,15 @@ use crate::node::{Mapping, Node, Value};
 /// counted each time.
 const MOST_IN_ALL: usize = 32 << 20;
 
+/// Values of one file that are told of.
+const MOST_TOLD: usize = 20;
+
 impl Project {
     /// Puts the values of `env_file`s into the services' environments, and drops the names of those files.
     pub(super) fn resolve_variables(&mut self, files: &dyn Files, report: &mut Report) {
         let (environment, folder) = (self.environment.clone(), self.folder.clone());
         let mut left = MOST_IN_ALL;
+        let mut told = BTreeSet::new();
         for (_, service) in self.services_mut().into_iter().flat_map(Mapping::iter_mut) {
             let span = service.span;
             let Some(service) = service.mapping_mut() else { continue };
@@ -33,8 +39,16 @@ impl Project {
             let mut place = span;
             for file in service.remove("env_file").as_ref().and_then(Node::sequence).unwrap_or_default() {
                 place = file.span;
-                if let Err(problem) = read(file, (&folder, files, &mut left), &lookup, &mut found) {
+                let mut changed = Vec::new();
+                if let Err(problem) =
+                    read(file, (&folder, files, &mut left), &lookup, &mut found, &mut changed)
+                {
                     report.problem(problem);
+                }
+                // One file of several services is told of once.
+                changed.retain(|message| told.insert(message.clone()));
+                for message in changed {
+                    report.warn(Some(file.span), message);
                 }
             }
             let mut all = Mapping::default();
@@ -102,6 +116,7 @@ fn read(
     (folder, files, left): (&str, &dyn Files, &mut usize),
     lookup: &dyn Fn(&str) -> Option<String>,
     found: &mut Environment,
+    changed: &mut Vec<String>,
 ) -> Result<(), Problem> {
     let path = file.get("path").and_then(Node::text).unwrap_or_default();
     let required = file.get("required").is_some_and(|required| required.printed() == "true");
@@ -111,7 +126,18 @@ fn read(
     let text = at(file, path, "env file", (folder, files, &mut *left))?;
     let before = bytes(found);
     match file.get("format").and_then(Node::text) {
-        None => parse(&text, lookup, found).map_err(|error| fault(file, path, &error)),
+        None => {
+            let mut tell = |line: usize, name: &str| {
+                if changed.len() < MOST_TOLD {
+                    changed.push(format!(
+                        "{}:{line}: the value of `{}` is not what is written: `${{` in it is a variable; `format: raw` of the env file keeps it",
+                        shown(path),
+                        shown(name)
+                    ));
+                }
+            };
+            parse_telling(&text, lookup, found, &mut tell).map_err(|error| fault(file, path, &error))
+        }
         Some("raw") => parse_raw(&text, lookup, found).map_err(|error| fault(file, path, &error)),
         Some(other) => {
             let message = format!("`{}` is no format of an env file; the only one is `raw`", shown(other));

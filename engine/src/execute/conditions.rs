@@ -94,7 +94,10 @@ impl Conditions<'_> {
         let mut steady = (0, Instant::now());
         let failed = |found: String, hint: &str| {
             let (service, wanted) = (format!("`{service}`"), wanted.words());
-            StepError::Condition { service, wanted, found, hint: hint.to_owned() }
+            // Whoever cannot say it has nothing to say.
+            let answer = self.world.bad_answer(id).ok().flatten();
+            let said = answer.map(|said| format!("; its last check {said}")).unwrap_or_default();
+            StepError::Condition { service, wanted, found, hint: format!("{said}{hint}") }
         };
         loop {
             if self.interrupt.is_asked() || is_over() {

@@ -58,7 +58,7 @@ fn one(world: &dyn World, project: &str, act: &Act, events: &dyn Events) -> Opti
     let done = match act {
         Act::Stop { id, how, .. } => world.stop(id, *how),
         Act::Remove { id, .. } => world.remove(id),
-        Act::RemoveNetwork { key } => world.remove_network(project, key),
+        Act::RemoveNetwork { key, called } => world.remove_network(project, key, called.as_deref()),
         Act::RemoveVolume { key } => world.remove_volume(project, key),
         Act::CreateNetwork(_)
         | Act::ReplaceNetwork { .. }

@@ -226,7 +226,7 @@ pub(super) fn name(act: &Act) -> &str {
         | Act::Remove { name, .. } => name,
         Act::CreateNetwork(network) | Act::ReplaceNetwork { network, .. } => &network.key,
         Act::CreateVolume(volume) => &volume.key,
-        Act::RemoveNetwork { key } | Act::RemoveVolume { key } => key,
+        Act::RemoveNetwork { key, .. } | Act::RemoveVolume { key } => key,
     }
 }
 
@@ -236,7 +236,10 @@ fn undo_of(course: &Course<'_>, act: &Act) -> Option<Undo> {
         Act::CreateNetwork(network) => Undo::RemoveNetwork { key: network.key.clone() },
         Act::ReplaceNetwork { was, .. } => Undo::NetworkAgain {
             key: was.key.clone(),
+            called: was.called.clone(),
             subnet: was.subnets.first().cloned(),
+            gateway: was.gateway.clone(),
+            range: was.range.clone(),
             origin: was.origin.clone(),
             run: was.run.clone(),
         },
@@ -259,8 +262,8 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
     let (world, project, run) = (course.world, &course.desired.project, course.journal.run());
     match act {
         Act::CreateNetwork(network) => world.create_network(project, run, network)?,
-        Act::ReplaceNetwork { network, .. } => {
-            world.remove_network(&project.name, &network.key)?;
+        Act::ReplaceNetwork { network, was } => {
+            world.remove_network(&project.name, &was.key, was.called.as_deref())?;
             world.create_network(project, run, network)?;
         }
         Act::CreateVolume(volume) => world.create_volume(project, run, volume)?,
@@ -277,7 +280,7 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
             return Ok(Some(id.clone()));
         }
         Act::Remove { id, .. } => world.remove(id)?,
-        Act::RemoveNetwork { key } => world.remove_network(&project.name, key)?,
+        Act::RemoveNetwork { key, called } => world.remove_network(&project.name, key, called.as_deref())?,
         Act::RemoveVolume { key } => world.remove_volume(&project.name, key)?,
     }
     Ok(None)

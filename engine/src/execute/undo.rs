@@ -7,7 +7,7 @@ use crate::desired::{NetworkUnit, Project};
 use crate::error::{Left, StepError};
 use crate::interrupt::Interrupt;
 use crate::journal::{Undo, Unfinished};
-use crate::world::{Condition, Replica, World};
+use crate::world::{Condition, Replica, SeenResource, World};
 
 /// Undoes a run that failed.
 pub(super) fn all(course: &Course<'_>) -> Vec<Left> {
@@ -64,20 +64,21 @@ impl Undoing<'_> {
         match undo {
             Undo::RemoveNetwork { key } => {
                 let seen = self.world.seen(self.project)?.networks;
-                let made = seen.iter().any(|one| one.key == *key && one.run == run);
-                if made { self.world.remove_network(self.project, key) } else { Ok(()) }
+                seen.iter()
+                    .find(|one| one.key == *key && one.run == run)
+                    .map_or(Ok(()), |one| self.remove(one))
             }
-            Undo::NetworkAgain { key, subnet, origin, run: before } => {
+            Undo::NetworkAgain { key, called, subnet, gateway, range, origin, run: before } => {
                 let seen = self.world.seen(self.project)?.networks;
                 let there = seen.iter().find(|one| one.key == *key);
                 if there.is_some_and(|one| one.run != run) {
                     return Ok(());
                 }
-                if there.is_some() {
-                    self.world.remove_network(self.project, key)?;
-                }
+                there.map_or(Ok(()), |one| self.remove(one))?;
                 let project = Project { name: self.project.to_owned(), origin: origin.clone() };
-                let network = NetworkUnit { key: key.clone(), subnet: subnet.clone() };
+                let (key, called, subnet) = (key.clone(), called.clone(), subnet.clone());
+                let (gateway, range) = (gateway.clone(), range.clone());
+                let network = NetworkUnit { key, called, subnet, gateway, range };
                 self.world.create_network(&project, before, &network)
             }
             Undo::RemoveVolume { key } => {
@@ -108,6 +109,10 @@ impl Undoing<'_> {
             }
             Undo::NameBack { id, name } => self.world.rename(id, name),
         }
+    }
+
+    fn remove(&self, network: &SeenResource) -> Result<(), StepError> {
+        self.world.remove_network(self.project, &network.key, network.called.as_deref())
     }
 
     fn end(&self, one: &Replica) -> Result<(), StepError> {

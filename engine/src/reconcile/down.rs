@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::up::remove;
+use super::up;
 use crate::desired::{StopHow, Until};
 use crate::label::Role;
 use crate::work::{Act, After, Step, Work};
-use crate::world::{Replica, Seen};
+use crate::world::{Replica, Seen, SeenResource};
 
 /// How a project is brought down.
 #[derive(Debug, Clone, Default)]
@@ -31,15 +31,38 @@ pub fn down(seen: &Seen, how: &Down) -> Work {
     };
     let going: Vec<&Replica> = in_order(seen.replicas.iter().filter(goes).collect());
     let mut work = Work { steps: stops(&going, how.grace), ..Work::default() };
-    work.tidy.extend(going.iter().copied().map(remove));
+    work.tidy.extend(going.iter().copied().map(up::remove));
     let all_go = going.len() == seen.replicas.len();
     if how.services.is_none() && all_go {
-        work.tidy.extend(seen.networks.iter().map(|one| Act::RemoveNetwork { key: one.key.clone() }));
+        let remove =
+            |one: &SeenResource| Act::RemoveNetwork { key: one.key.clone(), called: one.called.clone() };
+        work.tidy.extend(seen.networks.iter().map(remove));
         if how.volumes {
-            work.tidy.extend(seen.volumes.iter().map(|one| Act::RemoveVolume { key: one.key.clone() }));
+            work.tidy.extend(seen.volumes.iter().map(remove_volume));
         }
+    } else if how.volumes {
+        work.tidy.extend(own_volumes(seen, &going).map(remove_volume));
     }
     work
+}
+
+fn remove_volume(volume: &SeenResource) -> Act {
+    Act::RemoveVolume { key: volume.key.clone() }
+}
+
+/// The volumes that are the own of services of which nobody is left when these are gone.
+pub fn own_volumes<'a>(
+    seen: &'a Seen,
+    going: &[&'a Replica],
+) -> impl Iterator<Item = &'a SeenResource> + use<'a> {
+    let stays = |one: &&Replica| !going.iter().any(|other| other.id == one.id);
+    let staying: BTreeSet<&str> =
+        seen.replicas.iter().filter(stays).map(|one| one.member.service.as_str()).collect();
+    let goes: BTreeSet<&str> = going.iter().map(|one| one.member.service.as_str()).collect();
+    seen.volumes.iter().filter(move |volume| {
+        let service = volume.service.as_deref();
+        service.is_some_and(|service| goes.contains(service) && !staying.contains(service))
+    })
 }
 
 /// The steps that end what runs of a project, and remove nothing: whoever needs another ends before it.

@@ -5,5 +5,5 @@ mod down;
 mod up;
 
 pub use again::{Again, restart, start};
-pub use down::{Down, down, stop};
+pub use down::{Down, down, own_volumes, stop};
 pub use up::{Recreate, Up, reconcile};

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::down::{in_order, stops};
-use crate::desired::{Desired, Project, StopHow, Unit, Until};
+use crate::desired::{Desired, NetworkUnit, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
 use crate::label::Role;
 use crate::work::{Act, After, Begins, Step, Work};
-use crate::world::{Replica, Seen};
+use crate::world::{Replica, Seen, SeenResource};
 
 /// What is in the name of a sandbox that makes room for a newer one.
 const ASIDE: &str = ".old-";
@@ -50,11 +50,33 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
     builder.networks()?;
     builder.volumes();
     let renewed = builder.renewed();
+    builder.neighbours(&renewed);
     for (index, unit) in desired.units.iter().enumerate() {
         builder.unit(index, unit, &renewed);
     }
     builder.leftovers();
     Ok(builder.work)
+}
+
+/// What of a network is not as it is to be, and what it is to be.
+fn unlike(network: &NetworkUnit, seen: &SeenResource) -> Option<(String, String)> {
+    if network.called != seen.called {
+        let name = |called: &Option<String>| match called {
+            Some(name) => format!("the name `{name}`"),
+            None => "no name of its own".to_owned(),
+        };
+        return Some((name(&seen.called), name(&network.called)));
+    }
+    if let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) {
+        return Some((format!("the addresses {}", seen.subnets.join(", ")), wanted.clone()));
+    }
+    let parts = [("gateway", &network.gateway, &seen.gateway), ("range", &network.range, &seen.range)];
+    let (part, wanted, found) = parts.into_iter().find(|(_, wanted, found)| wanted != found)?;
+    let words = |value: &Option<String>| match value {
+        Some(value) => format!("the {part} {value}"),
+        None => format!("no {part}"),
+    };
+    Some((words(found), words(wanted)))
 }
 
 fn refuse_others(desired: &Desired, seen: &Seen) -> Result<(), EngineError> {
@@ -96,6 +118,10 @@ struct Builder<'a> {
     stopped: BTreeMap<&'a str, usize>,
     /// The steps behind which each service's replicas run.
     started: BTreeMap<&'a str, Vec<usize>>,
+    /// Services of which a replica is not kept as it is.
+    moved: BTreeSet<&'a str>,
+    /// The steps that end those who share a service's network.
+    left: BTreeMap<&'a str, Vec<usize>>,
     /// The sandboxes that stand for a unit.
     used: BTreeSet<&'a str>,
 }
@@ -112,6 +138,8 @@ impl<'a> Builder<'a> {
             volumes: BTreeMap::new(),
             stopped: BTreeMap::new(),
             started: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            left: BTreeMap::new(),
             used: BTreeSet::new(),
         }
     }
@@ -142,17 +170,14 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Networks that are there with other addresses than they are to have.
+    /// Networks that are there with other addresses, or another name, than they are to have.
     fn changed_networks(&self) -> Result<BTreeSet<&'a str>, EngineError> {
         let mut changed = BTreeSet::new();
         for network in &self.desired.networks {
             let Some(seen) = self.seen.networks.iter().find(|seen| seen.key == network.key) else { continue };
-            let Some(wanted) = network.subnet.as_ref().filter(|one| !seen.subnets.contains(*one)) else {
-                continue;
-            };
+            let Some((found, wanted)) = unlike(network, seen) else { continue };
             if self.up.recreate == Recreate::Never {
-                let (key, found) = (network.key.clone(), seen.subnets.join(", "));
-                return Err(EngineError::OtherNetwork { key, found, wanted: wanted.clone() });
+                return Err(EngineError::OtherNetwork { key: network.key.clone(), found, wanted });
             }
             changed.insert(network.key.as_str());
         }
@@ -161,8 +186,13 @@ impl<'a> Builder<'a> {
 
     /// Ends whoever is in these networks: whoever needs another before that.
     fn empty(&mut self, networks: &BTreeSet<&str>) {
-        let units = self.desired.units.iter();
-        let inside = units.filter(|unit| unit.networks.iter().any(|key| networks.contains(key.as_str())));
+        let units = || self.desired.units.iter();
+        let joins = |unit: &Unit| unit.networks.iter().any(|key| networks.contains(key.as_str()));
+        let shares = |unit: &Unit| {
+            let other = unit.beside.as_ref();
+            other.is_some_and(|other| units().any(|one| one.service == *other && joins(one)))
+        };
+        let inside = units().filter(|unit| joins(unit) || shares(unit));
         let running = inside.filter_map(|unit| self.found(unit)).filter(|found| found.condition.is_running());
         let going = in_order(running.collect());
         self.work.steps.extend(stops(&going, None));
@@ -211,6 +241,26 @@ impl<'a> Builder<'a> {
         renewed.map(|unit| unit.service.as_str()).collect()
     }
 
+    /// Ends those who share the network of a sandbox that does not stay as it is.
+    fn neighbours(&mut self, renewed: &BTreeSet<&str>) {
+        for unit in &self.desired.units {
+            if !matches!(self.fate(unit, renewed), Fate::Keep(_)) {
+                self.moved.insert(&unit.service);
+            }
+        }
+        for unit in &self.desired.units {
+            let Some(other) = unit.beside.as_deref().filter(|other| self.moved.contains(other)) else {
+                continue;
+            };
+            let running = self.found(unit).filter(|found| found.condition.is_running());
+            if let Some(found) = running.filter(|found| !self.stopped.contains_key(found.id.as_str())) {
+                let step = self.add(stop(found, unit.stop), Vec::new());
+                self.stopped.insert(&found.id, step);
+                self.left.entry(other).or_default().push(step);
+            }
+        }
+    }
+
     fn fate(&self, unit: &Unit, renewed: &BTreeSet<&str>) -> Fate<'a> {
         let Some(found) = self.found(unit) else { return Fate::Make };
         if self.has_changed(unit, found) {
@@ -220,7 +270,8 @@ impl<'a> Builder<'a> {
             return Fate::StartAgain(found);
         }
         let follows = unit.after.iter().any(|wait| wait.restart && renewed.contains(wait.service.as_str()));
-        if follows { Fate::Restart(found) } else { Fate::Keep(found) }
+        let lost = unit.beside.as_ref().is_some_and(|other| self.moved.contains(other.as_str()));
+        if follows || lost { Fate::Restart(found) } else { Fate::Keep(found) }
     }
 
     fn unit(&mut self, index: usize, unit: &'a Unit, renewed: &BTreeSet<&str>) {
@@ -241,7 +292,8 @@ impl<'a> Builder<'a> {
             }
             Fate::Restart(found) => {
                 self.used.insert(&found.id);
-                let stopped = self.add(stop(found, unit.stop), Vec::new());
+                let stopped = self.stopped.get(found.id.as_str()).copied();
+                let stopped = stopped.unwrap_or_else(|| self.end(found, unit));
                 after.push(done(stopped));
                 self.add(again(found), after)
             }
@@ -258,11 +310,18 @@ impl<'a> Builder<'a> {
         self.started.entry(&unit.service).or_default().push(step);
     }
 
+    /// Ends a sandbox, behind those who share its network: where that is undone they come back after it.
+    fn end(&mut self, found: &Replica, unit: &Unit) -> usize {
+        let behind = self.left.get(unit.service.as_str()).into_iter().flatten();
+        let behind = behind.copied().map(done).collect();
+        self.add(stop(found, unit.stop), behind)
+    }
+
     /// What is behind the ending of an older sandbox, which keeps its ports and name until then.
     fn make_room(&mut self, found: &Replica, unit: &Unit) -> Option<usize> {
         let mut last = self.stopped.get(found.id.as_str()).copied();
         if last.is_none() && found.condition.is_running() {
-            last = Some(self.add(stop(found, unit.stop), Vec::new()));
+            last = Some(self.end(found, unit));
         }
         if unit.name.as_ref() == Some(&found.name) {
             let aside = Act::SetAside {

@@ -91,7 +91,7 @@ mod tests {
             "command": ["/bin/check"], "check": { "interval": "1s", "timeout": "2s", "start-period": null, "retries": 3 },
         });
         let health = Some(serde_json::from_value(health).unwrap());
-        let upkeep = Upkeep { restart: "on-failure:3".parse().unwrap(), health };
+        let upkeep = Upkeep { restart: "on-failure:3".parse().unwrap(), health, ..Upkeep::default() };
         Kept::of(&wish, &Digest::of(b"image"), &upkeep).unwrap()
     }
 

@@ -96,7 +96,7 @@ impl<'p> LongRunning<'p> {
                 let reached = self.with_probe(about, |probe| {
                     let rootfs = admitted.rootfs(progress)?;
                     let id = self.record(&admitted, wish, named)?;
-                    let upkeep = (named.upkeep.restart, probe);
+                    let upkeep = (&named.upkeep, probe);
                     if let Err(error) = admitted.start(&self.sandboxes, &id, &rootfs, begin, upkeep) {
                         // The reason why it did not start is worth more than one why its record stays.
                         self.sandboxes.remove(&id, true).ok();
@@ -132,7 +132,7 @@ impl<'p> LongRunning<'p> {
             Some(admitted) => {
                 let reached = self.with_probe((&kept.wish, &kept.image, &kept.upkeep), |probe| {
                     let rootfs = admitted.rootfs(progress)?;
-                    admitted.start(&self.sandboxes, id, &rootfs, begin, (kept.upkeep.restart, probe))?;
+                    admitted.start(&self.sandboxes, id, &rootfs, begin, (&kept.upkeep, probe))?;
                     self.made(id, &admitted)
                 })?;
                 match reached {

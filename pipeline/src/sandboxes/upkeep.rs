@@ -2,7 +2,7 @@
 
 use perry_sandbox_policy::Terminal;
 use perry_sandbox_reference::Digest;
-use perry_sandbox_runner::{HealthCheck, Restart};
+use perry_sandbox_runner::{HealthCheck, LogBounds, Restart};
 use serde::{Deserialize, Serialize};
 
 use super::long_running::{LongRunning, reply};
@@ -20,6 +20,9 @@ pub struct Upkeep {
     pub restart: Restart,
     /// Who says whether it is well.
     pub health: Option<Probe>,
+    /// How much of what it writes is kept.
+    #[serde(default)]
+    pub log: LogBounds,
 }
 
 /// A program that joins the sandbox from time to time and says by its exit code whether it is well.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::denial::{DenyCode, DenyReason, Reasons};
 use crate::pattern::{Pattern, PatternSet, PublishAddress, PublishOn};
-use crate::project::{Publication, WantedProject};
+use crate::project::{Attachment, Publication, WantedProject};
 use crate::request::Request;
 use crate::require::Entry;
 use crate::source::Span;
@@ -27,6 +27,7 @@ pub(crate) fn of_project<'a>(request: &'a Request, entry: &Entry<'_>, reasons: &
     let mut asker = Asker { entry: entry.span, reasons };
     let networks = wanted.networks.iter().map(|one| &one.network);
     asker.inside(networks, &granted.networks, DenyCode::Networks, "networks");
+    asker.shared(request);
     asker.publish(&wanted.publish, &granted.publish);
     asker.inside(
         wanted.volumes.iter().map(|one| &one.volume),
@@ -61,6 +62,30 @@ impl Asker<'_> {
     ) {
         for item in wanted.filter(|item| !granted.includes(item)) {
             self.refuse(code, row, item, (listed(granted), place(granted)));
+        }
+    }
+
+    /// Who has the network of another service has nothing of its own beside it: that would be the other's as well.
+    fn shared(&mut self, request: &Request) {
+        let wanted = &request.project;
+        let Some(shared) = wanted.networks.iter().find(|one| one.network.shared().is_some()) else { return };
+        let plain = Attachment::to(shared.network.clone());
+        let own = [
+            (wanted.networks.len() > 1, "another network"),
+            (*shared != plain, "a name or address in it"),
+            (!wanted.publish.is_empty(), "a published port"),
+            (!request.grants.egress.is_empty(), "egress"),
+        ];
+        for (_, what) in own.iter().filter(|(is_wanted, _)| *is_wanted) {
+            let found = format!("{what} is wanted beside it");
+            let reason = DenyReason::new(
+                DenyCode::Networks,
+                "networks",
+                shared.network.to_string(),
+                found,
+                [self.entry],
+            );
+            self.reasons.add(reason.remedy("let the service whose network it is have that".to_owned()));
         }
     }
 

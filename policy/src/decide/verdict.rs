@@ -359,7 +359,7 @@ impl Wanted<'_> {
         let calls = arch.map_or_else(String::new, |arch| format!(", {} calls", seccomp.call_count(arch)));
         let user = self.process.user;
         lines.extend([
-            (Control::Namespaces, "user, pid, mount, ipc, uts, cgroup, net".to_owned()),
+            (Control::Namespaces, self.namespaces().to_owned()),
             (Control::LinuxCaps, linux_caps(self.grants).to_string()),
             (Control::NoNewPrivileges, "none can be gained".to_owned()),
             (Control::Seccomp, format!("{}{calls}", seccomp.name())),
@@ -390,6 +390,12 @@ impl Wanted<'_> {
             (Control::OpenFiles, ceiling.limits.open_files.span),
         ]);
         demands
+    }
+
+    /// The namespaces that are the sandbox's own.
+    fn namespaces(&self) -> &'static str {
+        let shares = self.project.wanted.networks.iter().any(|one| one.network.shared().is_some());
+        if shares { "user, pid, mount, ipc, uts, cgroup" } else { "user, pid, mount, ipc, uts, cgroup, net" }
     }
 
     /// Lines that are there only if something is granted.

@@ -19,8 +19,13 @@ pub struct DevicePath(String);
 
 /// How a network or volume is written that is not the project's own.
 const EXTERNAL: &str = "external:";
+/// How the network of another service of the project is written, which is not joined but shared.
+const SHARED: &str = "service:";
+/// What is between a project's word for its network and another name that it has outside.
+const CALLED: char = '=';
 
-/// A network of a compose project; `external:NAME` is one of another project, by its whole name.
+/// A network of a compose project; `KEY=NAME` is one that is called otherwise outside of it, and `external:NAME` one of another
+/// project, by its whole name. `service:NAME` is all that another service of the project has of networks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkName(String);
 
@@ -68,13 +73,51 @@ impl NetworkName {
     pub fn external(&self) -> Option<&str> {
         self.0.strip_prefix(EXTERNAL)
     }
+
+    /// The service whose network namespace is shared.
+    pub fn shared(&self) -> Option<&str> {
+        self.0.strip_prefix(SHARED)
+    }
+
+    /// What the project calls it; of one that is not the project's own, all of the text.
+    pub fn key(&self) -> &str {
+        self.0.split_once(CALLED).map_or(&self.0, |(key, _)| key)
+    }
+
+    /// What one of the project's is called outside, if not by the project's name and its own.
+    pub fn called(&self) -> Option<&str> {
+        self.0.split_once(CALLED).map(|(_, name)| name)
+    }
+
+    /// One of the project's, which may be called otherwise outside.
+    ///
+    /// # Errors
+    /// One of them is no name.
+    pub fn of_project(key: &str, called: Option<&str>) -> Result<Self, PatternError> {
+        match called {
+            Some(name) => format!("{key}{CALLED}{name}").parse(),
+            None => name_of_project(key).map(Self),
+        }
+    }
 }
 
 impl FromStr for NetworkName {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        name_of_project(text.strip_prefix(EXTERNAL).unwrap_or(text)).map(|_| Self(text.to_owned()))
+        if let Some((key, name)) = text.split_once(CALLED) {
+            name_of_project(key)?;
+            let name = name_of_project(name)?;
+            let too_short = || {
+                PatternError::new(
+                    text,
+                    "a network: the name outside must have two letters or digits at least",
+                )
+            };
+            return (name.len() > 1).then(|| Self(text.to_owned())).ok_or_else(too_short);
+        }
+        let name = text.strip_prefix(EXTERNAL).or_else(|| text.strip_prefix(SHARED)).unwrap_or(text);
+        name_of_project(name).map(|_| Self(text.to_owned()))
     }
 }
 
@@ -164,6 +207,35 @@ mod tests {
             (external("front"), external("external:edge_front")),
             (None, Some("edge_front".to_owned()))
         );
+    }
+
+    #[test]
+    fn the_network_of_a_service_is_no_network_of_that_name() {
+        let shared: NetworkName = "service:db".parse().unwrap();
+        assert_eq!((shared.shared(), shared.external(), shared.called()), (Some("db"), None, None));
+        assert!(!"db".parse::<NetworkName>().unwrap().includes(&shared));
+        for text in ["service:", "service:host", "service:external:a", "external:service:a", "service:a=bb"] {
+            assert!(text.parse::<NetworkName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_with_a_name_of_its_own_has_both() {
+        let parts = |text: &str| {
+            let name: NetworkName = text.parse().unwrap();
+            (name.key().to_owned(), name.called().map(str::to_owned))
+        };
+        assert_eq!(parts("back=site-rows"), ("back".to_owned(), Some("site-rows".to_owned())));
+        assert_eq!(parts("back"), ("back".to_owned(), None));
+        assert_eq!(parts("external:edge_front"), ("external:edge_front".to_owned(), None));
+        for text in
+            ["back=", "=rows", "back=host", "back=a b", "back=x", "a=b=c", "external:a=bb", "back=external:a"]
+        {
+            assert!(text.parse::<NetworkName>().is_err(), "{text}");
+        }
+        assert_eq!(NetworkName::of_project("back", Some("rows")).unwrap().to_string(), "back=rows");
+        assert!(NetworkName::of_project("external:a", None).is_err());
+        assert!(!"back".parse::<NetworkName>().unwrap().includes(&"back=rows".parse().unwrap()));
     }
 
     #[test]

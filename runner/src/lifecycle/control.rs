@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::error::FailureKind;
 use super::health::HealthOrder;
 use super::id::SandboxId;
+use super::log::LogBounds;
 use super::restart::Restart;
 use super::tree::Load;
 use crate::backends::Work;
@@ -45,6 +46,7 @@ pub(super) struct Order {
     pub(super) window: (u16, u16),
     pub(super) input: bool,
     pub(super) restart: Restart,
+    pub(super) log: LogBounds,
     pub(super) health: Option<HealthOrder>,
 }
 

@@ -15,8 +15,8 @@ use super::control::AskedJoin;
 use super::exec::host_guest;
 use super::post::Post;
 use crate::io::{Input, Output, Streams};
-use crate::native::{Bounds, Settings, run_guest};
-use crate::outcome::End;
+use crate::native::{Bounds, Finished, Settings, run_guest};
+use crate::outcome::{End, Limit};
 
 /// How often to ask, and what to make of the answers; the words are docker's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,72 @@ impl fmt::Display for Health {
     }
 }
 
+/// The last answer of a sandbox that is not well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BadAnswer {
+    /// How the program that was to answer ended.
+    pub end: ProbeEnd,
+    /// The end of what it said, as one line without control characters.
+    pub said: String,
+}
+
+/// How a program ended that was to say whether a sandbox is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeEnd {
+    /// By itself, with this code, which is not 0.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+    /// It had this limit.
+    Limit(Limit),
+    /// It could not join.
+    NotStarted,
+}
+
+impl BadAnswer {
+    /// The longest text of one that is kept.
+    const LONGEST: usize = 1000;
+
+    fn new(end: ProbeEnd, said: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(said);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // The last words say best what is wrong.
+        let first = words.chars().count().saturating_sub(Self::LONGEST);
+        let last = words.chars().skip(first);
+        let said = last.map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
+        Self { end, said }
+    }
+
+    /// Nothing of a program that ended well.
+    fn of(finished: &Finished) -> Option<Self> {
+        let end = match (finished.limit, finished.end) {
+            (Some(limit), _) => ProbeEnd::Limit(limit),
+            (None, End::Exited(0)) => return None,
+            (None, End::Exited(code)) => ProbeEnd::Exited(code),
+            (None, End::Killed(signal)) => ProbeEnd::Killed(signal),
+        };
+        Some(Self::new(end, &[&finished.stdout[..], &finished.stderr[..]].join(&b'\n')))
+    }
+}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.end {
+            ProbeEnd::Exited(code) => write!(f, "ended with code {code}")?,
+            ProbeEnd::Killed(signal) => write!(f, "was killed by signal {signal}")?,
+            ProbeEnd::Limit(limit) => write!(f, "was ended at its limit of {limit}")?,
+            ProbeEnd::NotStarted => f.write_str("could not join the sandbox")?,
+        }
+        if self.said.is_empty() {
+            f.write_str(" and said nothing")
+        } else {
+            write!(f, " and said `{}`", self.said)
+        }
+    }
+}
+
 /// What a supervisor has to ask.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct HealthOrder {
@@ -84,19 +150,17 @@ impl Pulse {
         Self { health: Health::Starting, failures: 0 }
     }
 
-    /// Counts an answer, so long after the start; answers whether the health changed.
-    fn beat(&mut self, good: bool, age: Duration, check: &HealthCheck) -> bool {
-        let before = self.health;
+    /// Counts an answer, so long after the start.
+    fn beat(&mut self, good: bool, age: Duration, check: &HealthCheck) {
         let early = check.start_period.is_some_and(|period| age < period.duration());
         if good {
             *self = Self { health: Health::Healthy, failures: 0 };
-        } else if before != Health::Starting || !early {
+        } else if self.health != Health::Starting || !early {
             self.failures = self.failures.saturating_add(1);
             if self.failures >= check.retries.get() {
                 self.health = Health::Unhealthy;
             }
         }
-        self.health != before
     }
 }
 
@@ -107,17 +171,16 @@ pub(super) fn watch(post: &Post, order: &HealthOrder) {
         if post.restarts() != run {
             (pulse, since, run) = (Pulse::new(), Instant::now(), post.restarts());
         }
-        if let Some(good) = ask(post, order)
-            && pulse.beat(good, since.elapsed(), &order.check)
-        {
-            post.note_health(run, pulse.health);
+        if let Some(answer) = ask(post, order) {
+            pulse.beat(answer.is_ok(), since.elapsed(), &order.check);
+            post.note_health(run, pulse.health, answer.err());
         }
     }
 }
 
 /// Lets the program join; nothing when there is nobody to join.
-fn ask(post: &Post, order: &HealthOrder) -> Option<bool> {
-    /// What it may write; nobody reads it.
+fn ask(post: &Post, order: &HealthOrder) -> Option<Result<(), BadAnswer>> {
+    /// What it may write.
     const OUTPUT: u64 = 64 << 10;
     if !post.is_running() || post.is_paused() {
         return None;
@@ -146,8 +209,11 @@ fn ask(post: &Post, order: &HealthOrder) -> Option<bool> {
         answer
     });
     match answer {
-        Ok(finished) => Some(finished.end == End::Exited(0) && finished.limit.is_none()),
-        Err(_) => post.is_running().then_some(false),
+        Ok(finished) => Some(BadAnswer::of(&finished).map_or(Ok(()), Err)),
+        Err(error) => {
+            let bad = || Err(BadAnswer::new(ProbeEnd::NotStarted, error.to_string().as_bytes()));
+            post.is_running().then(bad)
+        }
     }
 }
 
@@ -166,10 +232,13 @@ mod tests {
 
     fn after(answers: &str, check: &HealthCheck) -> (Health, usize) {
         let mut pulse = Pulse::new();
+        let mut has_changed = |second, answer| {
+            let before = pulse.health;
+            pulse.beat(answer == '+', Duration::from_secs(second), check);
+            pulse.health != before
+        };
         let beats = (0..).zip(answers.chars());
-        let changes = beats
-            .filter(|(second, answer)| pulse.beat(*answer == '+', Duration::from_secs(*second), check))
-            .count();
+        let changes = beats.filter(|(second, answer)| has_changed(*second, *answer)).count();
         (pulse.health, changes)
     }
 
@@ -181,6 +250,16 @@ mod tests {
         assert_eq!(after("---", &three), (Health::Unhealthy, 1));
         assert_eq!(after("--+--", &three), (Health::Healthy, 1));
         assert_eq!(after("---+---", &three), (Health::Unhealthy, 3));
+    }
+
+    #[test]
+    fn a_bad_answer_is_one_line_of_its_last_words() {
+        let bad = BadAnswer::new(ProbeEnd::Exited(1), b"no\n rows \x1b[2Jyet\n");
+        assert_eq!(bad.to_string(), "ended with code 1 and said `no rows \u{fffd}[2Jyet`");
+        let quiet = BadAnswer::new(ProbeEnd::Limit(Limit::Wall), b" \n");
+        assert_eq!(quiet.to_string(), format!("was ended at its limit of {} and said nothing", Limit::Wall));
+        let long = BadAnswer::new(ProbeEnd::Killed(9), format!("{}end", "x ".repeat(5000)).as_bytes());
+        assert!(long.said.ends_with(" x end") && long.said.chars().count() == BadAnswer::LONGEST);
     }
 
     #[test]

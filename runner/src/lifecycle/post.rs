@@ -15,7 +15,7 @@ use perry_sandbox_policy::Publication;
 use super::control::{Answer, Order, Pause};
 use super::error::LifecycleError;
 use super::folder::Held;
-use super::health::Health;
+use super::health::{BadAnswer, Health};
 use super::record::{Record, State};
 use super::tree::{self, Load};
 use crate::io::Remote;
@@ -53,6 +53,7 @@ pub(super) struct Post {
 struct Now {
     restarts: u32,
     health: Option<Health>,
+    bad_answer: Option<BadAnswer>,
     published: Vec<Publication>,
 }
 
@@ -257,7 +258,7 @@ impl Post {
         if self.order.health.is_none() {
             return Ok(());
         }
-        self.change_running(|now| now.health = Some(Health::Starting))
+        self.change_running(|now| (now.health, now.bad_answer) = (Some(Health::Starting), None))
     }
 
     /// Another run begins, as this line of the trail says.
@@ -271,11 +272,11 @@ impl Post {
     }
 
     /// Writes down what the answers came to, unless they are about a run that is over.
-    pub(super) fn note_health(&self, run: u32, found: Health) {
+    pub(super) fn note_health(&self, run: u32, found: Health, bad: Option<BadAnswer>) {
         // Asked with the record in hand: a pause that begins now comes after it. The next change is written anew.
         self.change_running(|now| {
             if self.is_running() && self.restarts() == run {
-                now.health = Some(found);
+                (now.health, now.bad_answer) = (Some(found), bad);
             }
         })
         .ok();
@@ -283,14 +284,21 @@ impl Post {
 
     fn change_running(&self, change: impl FnOnce(&mut Now)) -> Result<(), LifecycleError> {
         let mut record = lock(&self.record);
-        let State::Running { restarts, health, published, .. } = &mut record.state else { return Ok(()) };
-        let before = Now { restarts: *restarts, health: *health, published: published.clone() };
+        let State::Running { restarts, health, bad_answer, published, .. } = &mut record.state else {
+            return Ok(());
+        };
+        let before = Now {
+            restarts: *restarts,
+            health: *health,
+            bad_answer: bad_answer.clone(),
+            published: published.clone(),
+        };
         let mut now = before.clone();
         change(&mut now);
         if now == before {
             return Ok(());
         }
-        Now { restarts: *restarts, health: *health, published: *published } = now;
+        Now { restarts: *restarts, health: *health, bad_answer: *bad_answer, published: *published } = now;
         self.held.write(&record)
     }
 

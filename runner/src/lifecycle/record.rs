@@ -8,7 +8,7 @@ use perry_sandbox_policy::Publication;
 use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::health::Health;
+use super::health::{BadAnswer, Health};
 use super::id::{SandboxId, SandboxName};
 use super::labels::Labels;
 use crate::egress::EgressUse;
@@ -57,6 +57,8 @@ pub(super) enum State {
         restarts: u32,
         #[serde(default)]
         health: Option<Health>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bad_answer: Option<BadAnswer>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         published: Vec<Publication>,
         #[serde(default, skip_serializing_if = "is_false")]
@@ -152,6 +154,9 @@ pub struct SandboxInfo {
     pub restarts: u32,
     /// What its health check says, while it runs and if it has one.
     pub health: Option<Health>,
+    /// The last answer of its health check, while it runs and if that was a bad one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad_answer: Option<BadAnswer>,
     /// Its published ports, with those that were chosen, while it runs.
     pub published: Vec<Publication>,
     /// Whether its processes are stopped until they are let go on.
@@ -190,12 +195,14 @@ impl Record {
 
     /// What may be seen. `held` says whether the supervisor that the record names lives and holds the lock.
     pub(super) fn info(self, held: bool) -> SandboxInfo {
-        let (restarts, health, published) = match &self.state {
-            State::Created {} => (0, None, Vec::new()),
-            State::Running { restarts, health, published, .. } if held => {
-                (*restarts, *health, published.clone())
+        let (restarts, health, bad_answer, published) = match &self.state {
+            State::Created {} => (0, None, None, Vec::new()),
+            State::Running { restarts, health, bad_answer, published, .. } if held => {
+                (*restarts, *health, bad_answer.clone(), published.clone())
             }
-            State::Running { restarts, .. } | State::Ended { restarts, .. } => (*restarts, None, Vec::new()),
+            State::Running { restarts, .. } | State::Ended { restarts, .. } => {
+                (*restarts, None, None, Vec::new())
+            }
         };
         let paused = held && matches!(self.state, State::Running { paused: true, .. });
         let (status, started, finished, finish, supervisor) = match self.state {
@@ -223,6 +230,7 @@ impl Record {
             finish,
             restarts,
             health,
+            bad_answer,
             published,
             paused,
             supervisor,
@@ -262,6 +270,7 @@ pub(super) fn settled<E>(
 mod tests {
     use super::*;
     use crate::egress::{EgressReason, EgressRefusal};
+    use crate::lifecycle::health::ProbeEnd;
 
     fn record(state: State) -> Record {
         Record {
@@ -298,7 +307,8 @@ mod tests {
                 started: now,
                 shape: Digest::of(b"s"),
                 restarts: 2,
-                health: Some(Health::Healthy),
+                health: Some(Health::Unhealthy),
+                bad_answer: Some(BadAnswer { end: ProbeEnd::Exited(1), said: "no \"rows\"".to_owned() }),
                 published: vec![web_port()],
                 paused: true,
             },
@@ -320,6 +330,7 @@ mod tests {
             shape,
             restarts,
             health,
+            bad_answer: None,
             published: Vec::new(),
             paused: false,
         });
@@ -361,6 +372,7 @@ mod tests {
             shape: Digest::of(b"s"),
             restarts: 0,
             health,
+            bad_answer: None,
             published: vec![web_port()],
             paused: false,
         };

@@ -18,7 +18,7 @@ use super::exec::check_joined;
 use super::folder::{Held, failed};
 use super::health::{HealthOrder, HealthStart};
 use super::id::SandboxId;
-use super::log::Logs;
+use super::log::{LogBounds, Logs};
 use super::record::{Record, SandboxInfo, SandboxStatus, State};
 use super::restart::Restart;
 use super::sandboxes::{SETTLING, Sandboxes};
@@ -50,6 +50,8 @@ pub struct StartOptions<'a> {
     pub window: (u16, u16),
     /// Which ends its supervisor does not take for the last.
     pub restart: Restart,
+    /// How much of what it writes is kept.
+    pub log: LogBounds,
     /// Backends beside the embedded one, as for [`launch`](crate::launch).
     pub engines: Option<Engines<'a>>,
     /// Who says whether it is well.
@@ -65,6 +67,7 @@ impl Default for StartOptions<'_> {
             secrets: None,
             window: (24, 80),
             restart: Restart::No,
+            log: LogBounds::default(),
             engines: None,
             health: None,
         }
@@ -153,6 +156,7 @@ impl Sandboxes {
             window: options.window,
             input: !matches!(options.stdin, Input::Null),
             restart: options.restart,
+            log: options.log,
             health,
         };
         let with = (options.stdin, options.secrets);

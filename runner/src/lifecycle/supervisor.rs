@@ -43,7 +43,7 @@ pub(crate) fn supervise_detached(control: &UnixStream) -> io::Result<()> {
     };
     // First of all: who has several threads stays where it is.
     if order.engine.is_none()
-        && let Err(error) = enter(&order.runtime, &order.settings.networks)
+        && let Err(error) = enter(&order.runtime, &order.settings.networks, order.settings.beside.as_ref())
     {
         return refuse(&error);
     }
@@ -81,7 +81,7 @@ fn attend(
     let before = record.clone();
     let (remote, commands) = remote().map_err(channel)?;
     let listener = listen(&held.folder).map_err(channel)?;
-    let writer = LogWriter::open(&held.folder).map_err(channel)?;
+    let writer = LogWriter::open(&held.folder, order.log).map_err(channel)?;
     let (out, to_out) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| channel(errno.into()))?;
     let (err, to_err) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| channel(errno.into()))?;
     let own = Process::of(std::process::id());
@@ -95,6 +95,7 @@ fn attend(
         shape: order.shape.clone(),
         restarts: 0,
         health,
+        bad_answer: None,
         published: Vec::new(),
         paused: false,
     };

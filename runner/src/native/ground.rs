@@ -136,7 +136,7 @@ fn single_files(settings: &Settings) -> Result<BTreeSet<String>, RootError> {
     let given = files::elsewhere(settings).into_iter();
     let mut files: BTreeSet<String> =
         given.map(|(_, file)| file.path.as_str().trim_start_matches('/').to_owned()).collect();
-    if !settings.networks.is_empty() {
+    if shared::sees_hosts(settings) {
         files.insert(shared::HOSTS.to_owned());
     }
     for mount in &settings.mounts {

@@ -40,6 +40,8 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
         // where they are seen.
         volumes: plan.volumes.iter().map(seen_volume).collect(),
         networks: Vec::new(),
+        service: plan.service.clone(),
+        beside: None,
         devices: devices(plan)?,
         secrets: plan.secrets.clone(),
         files: plan.files.iter().cloned().map(Into::into).collect(),

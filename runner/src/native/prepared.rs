@@ -21,7 +21,7 @@ use super::warm::Warmth;
 use crate::demands::PlanError;
 use crate::io::Streams;
 use crate::launch::Surroundings;
-use crate::project::{networks_of, volumes_of};
+use crate::project::{networks_of, shared_by, volumes_of};
 
 /// A plan that has been checked against this host.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Prepared {
         let mut settings = settings(plan, table)?;
         settings.volumes = volumes_of(plan, rootfs.store())?;
         settings.networks = networks_of(plan)?;
+        settings.beside = shared_by(plan)?;
         let unreadable = |error: io::Error| PlanError::RootFolder(error.to_string());
         let root = RootFolder::of(rootfs).map_err(unreadable)?;
         let count = plan.warm.and_then(|warm| usize::try_from(warm.get()).ok());
@@ -97,14 +98,23 @@ impl Prepared {
 impl Prepared {
     /// What the parent does about networks while the child waits to be let go.
     fn networks(&self) -> impl Iterator<Item = String> {
-        self.settings.networks.iter().zip(0_u8..).map(|(wish, number)| {
-            let NetworkWish { name, aliases, address, .. } = wish;
+        let beside = self.settings.beside.iter();
+        let beside = beside.map(|service| {
+            format!(
+                "it is made in the network namespace of {service}, which must run, and sees its /etc/hosts"
+            )
+        });
+        let joined = self.settings.networks.iter().zip(0_u8..).map(|(wish, number)| {
+            let NetworkWish { name, aliases, address, links, .. } = wish;
             let address = address.map_or_else(|| "a free address".to_owned(), |address| address.to_string());
             let names = if aliases.is_empty() { "no name".to_owned() } else { aliases.join(", ") };
+            let links = links.iter().map(|link| format!(", and {} for {}", link.alias, link.name));
+            let links = links.collect::<Vec<_>>().concat();
             format!(
-                "eth{number} is connected to the network {name}, with {address} and {names} in /etc/hosts"
+                "eth{number} is connected to the network {name}, with {address} and {names}{links} in /etc/hosts"
             )
-        })
+        });
+        beside.chain(joined)
     }
 }
 

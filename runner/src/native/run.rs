@@ -29,7 +29,7 @@ use super::warm::{self, Warmth};
 use crate::egress::EgressUse;
 use crate::io::{Commands, Input, Streams};
 use crate::outcome::{End, Limit, Measured, Usage};
-use crate::project::{hold, join};
+use crate::project::{Neighbour, hold, join, neighbour};
 use crate::publish::Publisher;
 use crate::secret::Secrets;
 
@@ -113,7 +113,8 @@ fn run_in(
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
     // Until the sandbox is gone: what is bound here is dropped after its supervision.
     let _volumes = hold(&settings.volumes, (settings.uid, settings.gid))?;
-    let mut membership = join(place.live, &settings.networks)?;
+    let mut membership = join(place.live, &settings.networks, settings.service.as_ref())?;
+    let beside = settings.beside.as_ref().map(|service| neighbour(place.live, service)).transpose()?;
     let links = membership.as_ref().map(|membership| membership.links.clone()).unwrap_or_default();
     let spec = Spec { links, ..spec };
     let spec = place.recorder.into_iter().fold(spec, |spec, recorder| spec.recorded(&recorder.filter));
@@ -122,6 +123,7 @@ fn run_in(
     let mut given = given.join(group).map_err(RunError::Limits)?;
     given.others = others(settings, place.secrets)?;
     given.others.extend(membership.iter_mut().flat_map(|membership| membership.given.drain(..)));
+    given.others.extend(beside.into_iter().flat_map(Neighbour::into_given));
     if let Some(launcher) = place.launcher {
         // The launcher process lets it go by itself.
         before(place)?;
@@ -131,7 +133,9 @@ fn run_in(
         running.note = Some(note);
     } else {
         let child = start(&spec, given, |pid| {
-            note.started(pid).and_then(|()| place.before.map_or(Ok(()), |before| before()))
+            note.started(pid)?;
+            membership.as_ref().map_or(Ok(()), |membership| membership.started(pid))?;
+            place.before.map_or(Ok(()), |before| before())
         })?;
         if let Some(observer) = place.observer {
             observer.started(child.pid, child.pidfd.as_fd(), group);

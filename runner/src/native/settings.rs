@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, WantedFile};
+use perry_sandbox_policy::{
+    Mount, MountAccess, Publication, SecretName, ServiceLink, ServiceName, WantedFile,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
@@ -43,6 +45,12 @@ pub(crate) struct Settings {
     pub(crate) volumes: Vec<VolumeFolder>,
     /// Networks of its project.
     pub(crate) networks: Vec<NetworkWish>,
+    /// The service of its project that it is, for those who share its network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<ServiceName>,
+    /// The service whose network it shares; nothing: it has a network namespace of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) beside: Option<ServiceName>,
     /// Devices of the host.
     pub(crate) devices: Vec<HostDevice>,
     /// Secrets, which are files below `/run/secrets` where `files` does not have them.
@@ -105,6 +113,9 @@ pub(crate) struct NetworkWish {
     pub(crate) aliases: Vec<String>,
     /// Its address there; nothing: any that is free.
     pub(crate) address: Option<IpAddr>,
+    /// What it calls others there, and nobody else does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) links: Vec<ServiceLink>,
 }
 
 /// A device of the host that was looked at.

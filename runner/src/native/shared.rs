@@ -11,6 +11,11 @@ use super::sys::MountAttributes;
 /// Where programs look for addresses by name, relative to the root.
 pub(super) const HOSTS: &str = "etc/hosts";
 
+/// Whether it sees a file of names: its own, or that of the sandbox that it is beside.
+pub(super) fn sees_hosts(settings: &Settings) -> bool {
+    !settings.networks.is_empty() || settings.beside.is_some()
+}
+
 /// Where something that is not of the image is seen inside, and what.
 pub(super) fn places(settings: &Settings) -> impl Iterator<Item = (String, Slot)> {
     let mounts = (0_u8..).zip(&settings.mounts).map(|(number, one)| (one.inside.clone(), Slot::Host(number)));
@@ -53,7 +58,7 @@ pub(super) fn volumes(settings: &Settings, given: bool) -> Steps {
 
 /// The file of names at its place, where there are networks.
 pub(super) fn hosts(settings: &Settings) -> Steps {
-    if settings.networks.is_empty() {
+    if !sees_hosts(settings) {
         return Ok(Vec::new());
     }
     let mount = Slot::Hosts;

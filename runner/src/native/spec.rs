@@ -49,6 +49,9 @@ pub(crate) struct Spec {
     pub(crate) env: Vec<Text>,
     /// What the parent connects the sandbox to before it lets it go.
     pub(crate) links: Vec<Link>,
+    /// Whether it is made in the first of the given networks, which is another sandbox's, and has none of its own.
+    #[serde(default)]
+    pub(crate) beside: bool,
 }
 
 /// What this host and this image say; found before the steps are made.
@@ -166,6 +169,7 @@ impl Spec {
             argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
             env: env.collect::<Result<_, _>>()?,
             links: Vec::new(),
+            beside: settings.beside.is_some(),
         })
     }
 
@@ -207,7 +211,9 @@ impl Spec {
         steps.extend(all_places(settings, ground)?);
         steps.extend(shared::hosts(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
-        steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
+        steps.push(Step::HostName { name: text("sandbox")? });
+        // Where it is another's, that has done it.
+        steps.extend(settings.beside.is_none().then_some(Step::LoopbackUp));
         steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
         for (protocol, count) in [(Protocol::Tcp, CONNECTIONS), (Protocol::Udp, CALLERS)] {
             let is_wanted = settings.publish.iter().any(|one| one.protocol == protocol);

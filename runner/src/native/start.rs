@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
+use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use thiserror::Error;
 
@@ -117,6 +118,7 @@ pub(crate) fn start_in(
         .map_err(channel)?;
     let waits = spec.steps.contains(&Step::AwaitCall);
     let pointers = if waits { Pointers::to_come() } else { Pointers::new(&spec.argv, &spec.env) };
+    let namespaces = if spec.beside { namespaces & !libc::CLONE_NEWNET } else { namespaces };
     let request = CloneRequest {
         namespaces: u64::try_from(namespaces).unwrap_or(0),
         cgroup: given.cgroup.as_ref().map(AsFd::as_fd),
@@ -124,13 +126,48 @@ pub(crate) fn start_in(
         pointers: &pointers,
         descriptors: descriptors(&given, inner.as_raw_fd()),
     };
-    let child = clone_into(&request).map_err(|errno| StartError::Clone(errno.to_string(), errno.0))?;
+    let child = match spec.beside.then(|| network_beside(&given)).transpose()? {
+        None => clone_into(&request).map_err(|errno| StartError::Clone(errno.to_string(), errno.0))?,
+        Some(network) => clone_beside(&request, network, spec.ids)?,
+    };
     drop(inner);
     match release(spec, &given, &child, note, gate.as_fd()) {
         Ok(()) => Ok(child),
         Err(error) => {
             abandon(&child);
             Err(error)
+        }
+    }
+}
+
+/// The network namespace of the sandbox that another is to be beside.
+fn network_beside(given: &Given) -> Result<BorrowedFd<'_>, StartError> {
+    let network = given.others.iter().find(|(slot, _)| *slot == Slot::Network(0));
+    let missing = || StartError::Networks(io::ErrorKind::NotFound.into());
+    network.map(|(_, network)| network.as_fd()).ok_or_else(missing)
+}
+
+/// Clones the child in that network namespace. Root's thread is there only for the call. An ordinary user's cannot come back,
+/// as the host's network is not below the user namespace that it has entered: it is its sandbox's supervisor and nothing
+/// else, which uses no network, and stays.
+///
+/// SECURITY: the namespace is below the other sandbox's users, of whom the child is none: no Linux cap of the child's own
+/// users has power there.
+fn clone_beside(request: &CloneRequest<'_>, network: BorrowedFd<'_>, ids: Ids) -> Result<Cloned, StartError> {
+    let failed = |errno: nix::errno::Errno| StartError::Networks(errno.into());
+    let own = match ids {
+        Ids::Range => Some(File::open("/proc/thread-self/ns/net").map_err(StartError::Networks)?),
+        Ids::Single { .. } => None,
+    };
+    setns(network, CloneFlags::CLONE_NEWNET).map_err(failed)?;
+    let cloned = clone_into(request);
+    let back = own.map_or(Ok(()), |own| setns(own, CloneFlags::CLONE_NEWNET));
+    let child = cloned.map_err(|errno| StartError::Clone(errno.to_string(), errno.0))?;
+    match back {
+        Ok(()) => Ok(child),
+        Err(errno) => {
+            abandon(&child);
+            Err(failed(errno))
         }
     }
 }

@@ -118,6 +118,11 @@ pub enum ProjectError {
     /// A name in a network that is somebody else's everywhere.
     #[error("`{0}` cannot be a name in a network, as it is every sandbox's name for itself: choose another")]
     Alias(String),
+    /// A sandbox whose network another is to share.
+    #[error(
+        "no sandbox of {0} runs in a network of its project, and its network is to be shared: start it first"
+    )]
+    NoNeighbour(String),
     /// A Linux cap by which a sandbox could speak for others.
     #[error(
         "the plan gives NET_ADMIN or NET_RAW and networks of a project: with both it could answer for others; take the Linux cap away"

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::fs::{OpenOptions, Permissions};
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+
+use perry_sandbox_policy::{HostName, ServiceLink};
 
 use super::error::ProjectError;
 use super::members::Member;
@@ -33,10 +36,27 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))
 }
 
+/// What one member calls another beside the names that all have for it.
+fn linked<'a>(own: &'a Member, other: &'a Member) -> impl Iterator<Item = (Ipv4Addr, &'a HostName)> {
+    own.joined.iter().flat_map(move |mine| {
+        let there = other.joined.iter().filter(|joined| joined.network == mine.network);
+        there.flat_map(|joined| {
+            let called = |link: &&ServiceLink| joined.names.iter().any(|name| name == link.name.as_str());
+            mine.links.iter().filter(called).map(|link| (joined.address, &link.alias))
+        })
+    })
+}
+
 /// Who can be reached by one member, itself first.
 fn text(own: &Member, all: &[&Member]) -> String {
     let mut text = format!("127.0.0.1 {SELF}\n::1 {SELF}\n");
     let others = all.iter().copied().filter(|other| other.record != own.record);
+    // Before the names of all: whoever looks takes the first.
+    for other in others.clone() {
+        for (address, alias) in linked(own, other) {
+            let _ = writeln!(text, "{address} {alias}");
+        }
+    }
     for member in [own].into_iter().chain(others) {
         let shared = member.joined.iter().filter(|joined| {
             !joined.names.is_empty() && own.joined.iter().any(|mine| mine.network == joined.network)
@@ -59,8 +79,9 @@ mod tests {
             network: (*network).to_owned(),
             address: [10, 89, 0, number].into(),
             names: names.split_whitespace().map(str::to_owned).collect(),
+            links: Vec::new(),
         });
-        Member { joined: joined.collect(), record: format!("{number}.json").into() }
+        Member::at(joined.collect(), format!("{number}.json").into())
     }
 
     #[test]
@@ -73,5 +94,23 @@ mod tests {
         assert_eq!(text(&web, &all), format!("{head}{of_web}"));
         assert_eq!(text(&rows, &all), format!("{head}10.89.0.3 db\n10.89.0.2 web\n"));
         assert_eq!(text(&other, &all), format!("{head}10.89.0.4 db\n"));
+    }
+
+    #[test]
+    fn a_link_is_the_linkers_own_and_of_the_network_that_it_is_in() {
+        let mut web = member(2, &[("front", "web"), ("back", "web")]);
+        web.joined[1].links = vec!["db:database".parse().unwrap(), "gone:nobody".parse().unwrap()];
+        let (rows, twin) = (member(3, &[("back", "db")]), member(4, &[("front", "db")]));
+        let all = [&web, &rows, &twin];
+        assert!(text(&web, &all).contains("::1 localhost\n10.89.0.3 database\n10.89.0.2 web\n"));
+        for other in [&web, &rows, &twin] {
+            assert_eq!(
+                text(other, &all).matches("database").count(),
+                usize::from(other.record == web.record)
+            );
+            assert!(
+                !text(other, &all).contains("nobody") && !text(other, &all).contains("10.89.0.4 database")
+            );
+        }
     }
 }

@@ -14,9 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use perry_sandbox_policy::ServiceName;
 
 use super::error::ProjectError;
 use super::links::furnish;
+use super::members;
 use super::networks::yard;
 use super::yard::Yard;
 use crate::native::{
@@ -156,11 +158,25 @@ pub(super) fn is_inside(folder: &Path) -> bool {
 
 /// Goes into the user namespace of the networks that a sandbox is to join, for the rest of this process; it must have one
 /// thread. Root needs that not.
-pub(crate) fn enter(runtime: &Path, wishes: &[NetworkWish]) -> Result<(), ProjectError> {
-    let Some(wish) = wishes.first().filter(|_| Ids::of_this_process() != Ids::Range) else { return Ok(()) };
+pub(crate) fn enter(
+    runtime: &Path,
+    wishes: &[NetworkWish],
+    beside: Option<&ServiceName>,
+) -> Result<(), ProjectError> {
+    if Ids::of_this_process() == Ids::Range || wishes.is_empty() && beside.is_none() {
+        return Ok(());
+    }
     let yard = yard(runtime);
-    let _lock = yard.lock()?;
-    let (name, _) = yard.named(wish.project.as_deref(), &wish.name)?;
+    let lock = yard.lock()?;
+    let name = match (wishes.first(), beside) {
+        (Some(wish), _) => yard.named(wish.project.as_deref(), &wish.name)?.0,
+        (None, Some(service)) => {
+            let joined = members::find(&members::collect(&yard, &lock)?, service)?.joined;
+            let network = joined.first().map(|joined| joined.network.clone()).unwrap_or_default();
+            yard.named(None, &network)?.0
+        }
+        (None, None) => return Ok(()),
+    };
     let users =
         open(&yard.folder(&name), Kind::User).map_err(|_| ProjectError::NoKeeper(name.to_string()))?;
     // What is mounted for the sandbox is mounted by whoever may do that there.

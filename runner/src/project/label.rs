@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
+use super::subnet::{Pool, Range};
 use crate::backends::stock::PROJECT;
 
 /// The file, and its name before it is whole.
@@ -27,9 +29,37 @@ pub(super) struct Label {
     /// A network's addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subnet: Option<String>,
+    /// The one of them that no sandbox gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<Ipv4Addr>,
+    /// Those of them that a sandbox gets that asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    range: Option<String>,
 }
 
 impl Label {
+    /// A new one of something without addresses.
+    pub(super) fn new(labels: BTreeMap<String, String>) -> Self {
+        Self { labels, created: Timestamp::now(), subnet: None, gateway: None, range: None }
+    }
+
+    /// A new one of a network.
+    pub(super) fn of_network(labels: BTreeMap<String, String>, pool: &Pool) -> Self {
+        let subnet = Some(pool.subnet.to_string());
+        let range = pool.range.map(|range| range.to_string());
+        Self { subnet, gateway: pool.gateway, range, ..Self::new(labels) }
+    }
+
+    /// A network's addresses; nothing where it has none, or what is written is none.
+    pub(super) fn pool(&self) -> Option<Pool> {
+        let subnet = Range::read(self.subnet.as_deref()?)?;
+        let range = match &self.range {
+            Some(text) => Some(Range::read(text)?),
+            None => None,
+        };
+        Some(Pool { subnet, gateway: self.gateway, range })
+    }
+
     /// Whether it says that it is of this project.
     pub(super) fn is_of(&self, project: &str) -> bool {
         self.labels.get(PROJECT).is_some_and(|named| named == project)

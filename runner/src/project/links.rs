@@ -123,7 +123,7 @@ fn lay(link: &Link, sandbox: BorrowedFd<'_>) -> io::Result<()> {
     let (route, outer) = (Route::open()?, outer(link.address));
     // Of one that was killed a moment ago, whose namespace the kernel has not taken down yet.
     route.remove(&outer)?;
-    route.make_pair((&outer, if_nametoindex(BRIDGE)?), (&link.inner, sandbox))?;
+    route.make_pair((&outer, if_nametoindex(BRIDGE)?), (&link.inner, sandbox, link.address))?;
     let index = if_nametoindex(outer.as_str())?;
     route.quiet(index)?;
     route.up(index)

@@ -4,22 +4,23 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_policy::{ServiceLink, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
 use super::hosts;
 use super::keeper;
 use super::links::{self, Link};
-use super::networks::{namespace, range, yard};
+use super::networks::{namespace, pool, yard};
 use super::yard::Yard;
 use crate::backends::stock::StockName;
-use crate::native::{Ids, NetworkWish, Slot, clone_host};
+use crate::native::{Ids, NetworkWish, Process, Slot, clone_host};
 
 /// Begins like no name of a network.
 const FOLDER: &str = ".members";
@@ -32,17 +33,31 @@ pub(super) struct Joined {
     pub(super) network: String,
     pub(super) address: Ipv4Addr,
     pub(super) names: Vec<String>,
+    /// What it calls others there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) links: Vec<ServiceLink>,
 }
 
 /// A sandbox that is in networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Member {
     pub(super) joined: Vec<Joined>,
+    /// The service that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<ServiceName>,
+    /// Its first process, once it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process: Option<Process>,
     #[serde(skip)]
     pub(super) record: PathBuf,
 }
 
 impl Member {
+    #[cfg(test)]
+    pub(super) const fn at(joined: Vec<Joined>, record: PathBuf) -> Self {
+        Self { joined, service: None, process: None, record }
+    }
+
     pub(super) fn joined_in(&self, network: &StockName) -> impl Iterator<Item = &Joined> {
         self.joined.iter().filter(move |joined| joined.network == network.as_str())
     }
@@ -71,7 +86,7 @@ impl Member {
         }
         for path in [self.hosts(), self.record.clone()] {
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(ProjectError::io("remove", &path)(error));
                 }
                 _ => {}
@@ -86,14 +101,14 @@ fn can_connect(folder: &Path) -> bool {
     Ids::of_this_process() == Ids::Range || keeper::is_inside(folder)
 }
 
-fn no_namespace(network: &str, error: &std::io::Error) -> ProjectError {
+fn no_namespace(network: &str, error: &io::Error) -> ProjectError {
     match Ids::of_this_process() {
         Ids::Range => kernel(network, error),
         Ids::Single { .. } => ProjectError::NoKeeper(network.to_owned()),
     }
 }
 
-fn kernel(network: &str, error: &std::io::Error) -> ProjectError {
+fn kernel(network: &str, error: &io::Error) -> ProjectError {
     ProjectError::Kernel { name: network.to_owned(), why: error.to_string() }
 }
 
@@ -101,7 +116,7 @@ fn kernel(network: &str, error: &std::io::Error) -> ProjectError {
 pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectError> {
     let folder = yard.root().join(FOLDER);
     let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(ProjectError::io("list", &folder))?,
     };
     let (mut all, mut is_changed) = (Vec::new(), false);
@@ -141,11 +156,15 @@ pub(crate) struct Membership {
     /// What the child and its parent get for that: the networks, and the file of names as a detached mount.
     pub(crate) given: Vec<(Slot, OwnedFd)>,
     /// Holds the lock of the record.
-    _file: File,
+    file: File,
 }
 
 /// Takes an address in each of these networks; nothing where there are none.
-pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Membership>, ProjectError> {
+pub(crate) fn join(
+    runtime: &Path,
+    wishes: &[NetworkWish],
+    service: Option<&ServiceName>,
+) -> Result<Option<Membership>, ProjectError> {
     if wishes.is_empty() {
         return Ok(None);
     }
@@ -164,13 +183,60 @@ pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Memb
         joined.push(own);
         links.push(link);
     }
-    let (file, member) = note(&yard, joined)?;
+    let (file, member) = note(&yard, joined, service)?;
     // From here on dropping it takes back what is made.
-    let mut membership = Membership { yard, member, links, given, _file: file };
+    let mut membership = Membership { yard, member, links, given, file };
     let shown = membership.show_names(&others);
     // Before the membership can go: leaving takes the lock itself.
     drop(lock);
     shown.map(|()| Some(membership))
+}
+
+/// The network of a sandbox that another is to share.
+#[derive(Debug)]
+pub(crate) struct Neighbour {
+    namespace: OwnedFd,
+    hosts: OwnedFd,
+}
+
+impl Neighbour {
+    /// What a sandbox beside it is given.
+    pub(crate) fn into_given(self) -> [(Slot, OwnedFd); 2] {
+        [(Slot::Network(0), self.namespace), (Slot::Hosts, self.hosts)]
+    }
+}
+
+/// The sandbox of this service, which runs and is in networks; what is run once beside it has no names there.
+pub(crate) fn neighbour(runtime: &Path, service: &ServiceName) -> Result<Neighbour, ProjectError> {
+    let yard = yard(runtime);
+    let lock = yard.lock()?;
+    let member = find(&collect(&yard, &lock)?, service)?;
+    let gone = || ProjectError::NoNeighbour(service.to_string());
+    let process = member.process.ok_or_else(gone)?;
+    let namespace = File::open(format!("/proc/{}/ns/net", process.pid)).map_err(|_| gone())?;
+    // Asked with the namespace in hand: the number is not another's.
+    if !process.is_alive() {
+        return Err(gone());
+    }
+    let hosts = shown(&member.hosts())?;
+    Ok(Neighbour { namespace: namespace.into(), hosts })
+}
+
+/// One of these that is a replica of the service.
+pub(super) fn find(all: &[Member], service: &ServiceName) -> Result<Member, ProjectError> {
+    let is_replica = |member: &&Member| {
+        member.service.as_ref() == Some(service)
+            && member.joined.iter().any(|joined| !joined.names.is_empty())
+    };
+    all.iter().find(is_replica).cloned().ok_or_else(|| ProjectError::NoNeighbour(service.to_string()))
+}
+
+/// A file of names as a detached mount.
+fn shown(path: &Path) -> Result<OwnedFd, ProjectError> {
+    // Nothing is on the way but folders of ours.
+    let found = path.canonicalize().map_err(ProjectError::io("find", path))?;
+    let shown = clone_host(&found.to_string_lossy());
+    shown.map_err(|errno| ProjectError::io("show", path)(errno.into()))
 }
 
 /// An address in one network, and the cable that leads to it.
@@ -181,25 +247,30 @@ fn place(
     number: u8,
 ) -> Result<(Joined, Link), ProjectError> {
     let (name, label) = yard.named(wish.project.as_deref(), &wish.name)?;
-    let range = range(&name, &label)?;
+    let pool = pool(&name, &label)?;
     let all = others.iter().flat_map(|other| &other.joined).chain(own);
     let taken: Vec<Ipv4Addr> =
         all.filter(|joined| joined.network == name.as_str()).map(|joined| joined.address).collect();
     let address = match wish.address {
-        None => range.next(&taken).ok_or_else(|| ProjectError::NoAddress(name.to_string()))?,
-        Some(address) => range.wanted(address, &taken).map_err(|why| ProjectError::Address {
+        None => pool.next(&taken).ok_or_else(|| ProjectError::NoAddress(name.to_string()))?,
+        Some(address) => pool.wanted(address, &taken).map_err(|why| ProjectError::Address {
             name: name.to_string(),
             address: address.to_string(),
             why,
         })?,
     };
     let inner = format!("eth{number}");
-    let link = Link { network: number, inner, address, prefix: range.prefix() };
-    Ok((Joined { network: name.to_string(), address, names: wish.aliases.clone() }, link))
+    let link = Link { network: number, inner, address, prefix: pool.subnet.prefix() };
+    let (names, links) = (wish.aliases.clone(), wish.links.clone());
+    Ok((Joined { network: name.to_string(), address, names, links }, link))
 }
 
 /// Writes the record, under the smallest number that nobody has.
-fn note(yard: &Yard, joined: Vec<Joined>) -> Result<(File, Member), ProjectError> {
+fn note(
+    yard: &Yard,
+    joined: Vec<Joined>,
+    service: Option<&ServiceName>,
+) -> Result<(File, Member), ProjectError> {
     let folder = yard.root().join(FOLDER);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(ProjectError::io("make", &folder))?;
@@ -207,13 +278,13 @@ fn note(yard: &Yard, joined: Vec<Joined>) -> Result<(File, Member), ProjectError
     let (record, mut file) = loop {
         let path = paths.next().unwrap_or_default();
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(ProjectError::io("make", &path)(error)),
             Ok(file) => break (path, file),
         }
     };
-    let member = Member { joined, record };
-    let text = serde_json::to_vec(&member).map_err(std::io::Error::from);
+    let member = Member { joined, service: service.cloned(), process: None, record };
+    let text = serde_json::to_vec(&member).map_err(io::Error::from);
     let written = file.lock().and_then(|()| file.write_all(&text?));
     written.map_err(ProjectError::io("write", &member.record))?;
     Ok((file, member))
@@ -226,12 +297,18 @@ impl Membership {
         hosts::make(&path).map_err(ProjectError::io("make", &path))?;
         let all: Vec<&Member> = others.iter().chain([&self.member]).collect();
         hosts::write_all(&all)?;
-        // Nothing is on the way but folders of ours.
-        let shown = path.canonicalize().map_err(ProjectError::io("find", &path))?;
-        let shown = clone_host(&shown.to_string_lossy());
-        let shown = shown.map_err(|errno| ProjectError::io("show", &path)(errno.into()))?;
-        self.given.push((Slot::Hosts, shown));
+        self.given.push((Slot::Hosts, shown(&path)?));
         Ok(())
+    }
+
+    /// Writes down the sandbox's first process: from then on others may share its network.
+    pub(crate) fn started(&self, pid: i32) -> io::Result<()> {
+        let process = u32::try_from(pid).ok().and_then(Process::of);
+        let member = Member { process: Some(process.ok_or(io::ErrorKind::NotFound)?), ..self.member.clone() };
+        let text = serde_json::to_vec(&member)?;
+        let _lock = self.yard.lock().map_err(io::Error::other)?;
+        self.file.write_all_at(&text, 0)?;
+        self.file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))
     }
 
     fn leave(&self) -> Result<(), ProjectError> {

@@ -20,6 +20,7 @@ const DELETE_LINK: u16 = 17;
 const NEW_ADDRESS: u16 = 20;
 
 /// Attributes: `IFLA_*`, `VETH_INFO_PEER` and `IFA_*`.
+const HARDWARE: u16 = 1;
 const NAME: u16 = 3;
 const MASTER: u16 = 10;
 const LINK_INFO: u16 = 18;
@@ -63,11 +64,11 @@ impl Route {
         self.ask(message)
     }
 
-    /// Makes two links that are one cable: `outer` here at the bridge, `inner` in another network namespace.
+    /// Makes two links that are one cable: `outer` here at the bridge, `inner` in another network namespace, for this address.
     pub(super) fn make_pair(
         &self,
         (outer, bridge): (&str, u32),
-        (inner, namespace): (&str, BorrowedFd<'_>),
+        (inner, namespace, address): (&str, BorrowedFd<'_>, Ipv4Addr),
     ) -> io::Result<()> {
         let mut message = Message::new(NEW_LINK, NEW);
         message.link(0, 0);
@@ -79,6 +80,7 @@ impl Route {
                 data.nest(PEER, |peer| {
                     peer.link(0, 0);
                     peer.text(NAME, inner);
+                    peer.attribute(HARDWARE, &hardware(address));
                     peer.attribute(NAMESPACE, &namespace.as_raw_fd().to_ne_bytes());
                 });
             });
@@ -140,6 +142,14 @@ impl Route {
         };
         error_in(answer.get(..length).unwrap_or_default())
     }
+}
+
+/// The hardware address of whoever has that address. Others remember it for a minute: one that comes after another, by the same
+/// address, is reached at once.
+const fn hardware(address: Ipv4Addr) -> [u8; 6] {
+    let [a, b, c, d] = address.octets();
+    // Given by nobody to a card.
+    [0x02, 0x50, a, b, c, d]
 }
 
 /// The error number that an answer brings; 0 is a success.

@@ -2,18 +2,17 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
-
-use jiff::Timestamp;
 
 use super::error::ProjectError;
 use super::keeper;
 use super::label::{FILE, Label};
 use super::links;
 use super::members;
-use super::subnet::Range;
+use super::subnet::{Pool, Range};
 use super::yard::Yard;
-use crate::backends::stock::{Network, NewNetwork, StockKind, StockName};
+use crate::backends::stock::{Network, NewNetwork, StockKind, StockName, Subnet};
 use crate::native::Ids;
 
 /// What keeps the namespace, where root has made it.
@@ -46,10 +45,10 @@ pub(super) fn namespace(folder: &Path) -> io::Result<File> {
 }
 
 /// The addresses that a label says.
-pub(super) fn range(name: &StockName, label: &Label) -> Result<Range, ProjectError> {
-    label.subnet.as_deref().and_then(Range::read).ok_or_else(|| ProjectError::Unreadable {
+pub(super) fn pool(name: &StockName, label: &Label) -> Result<Pool, ProjectError> {
+    label.pool().ok_or_else(|| ProjectError::Unreadable {
         path: FILE.into(),
-        why: format!("the network {name} has no subnet"),
+        why: format!("the network {name} has no subnet, or a gateway or range that is none"),
     })
 }
 
@@ -60,7 +59,7 @@ pub(super) fn create(yard: &Yard, new: &NewNetwork) -> Result<Network, ProjectEr
         return Err(ProjectError::NotInternal(name()));
     }
     let _lock = yard.lock()?;
-    let subnet = choose(yard, new)?;
+    let pool = choose(yard, new)?;
     let folder = yard.begin(&new.name, clear)?;
     let made = match Ids::of_this_process() {
         Ids::Range => links::make(&folder.join(NAMESPACE)),
@@ -71,27 +70,36 @@ pub(super) fn create(yard: &Yard, new: &NewNetwork) -> Result<Network, ProjectEr
         return Err(ProjectError::Kernel { name: name(), why: error.to_string() });
     }
     let labels = new.labels.with_ours(StockKind::Network, &new.name);
-    let label = Label { labels, created: Timestamp::now(), subnet: Some(subnet.to_string()) };
+    let label = Label::of_network(labels, &pool);
     label.write(&folder)?;
     Ok(shown(new.name.clone(), label))
 }
 
-fn choose(yard: &Yard, new: &NewNetwork) -> Result<Range, ProjectError> {
+fn choose(yard: &Yard, new: &NewNetwork) -> Result<Pool, ProjectError> {
     let mut taken = Vec::new();
     for (name, label) in yard.all()? {
-        taken.push(range(&name, &label)?);
+        taken.push(pool(&name, &label)?.subnet);
     }
-    let Some(subnet) = &new.subnet else { return Range::free(&taken).ok_or(ProjectError::NoSubnet) };
+    let Some(addresses) = &new.addresses else {
+        return Range::free(&taken).map(Pool::of).ok_or(ProjectError::NoSubnet);
+    };
     let refuse = |why| {
-        let (name, subnet) = (new.name.to_string(), subnet.to_string());
+        let (name, subnet) = (new.name.to_string(), addresses.subnet().to_string());
         ProjectError::Subnet { name, subnet, why }
     };
-    let wanted =
-        Range::read(&subnet.to_string()).ok_or_else(|| refuse("IPv4 with 8 to 30 bits is expected here"))?;
-    if taken.iter().any(|other| other.meets(wanted)) {
+    let range = |subnet: Subnet| {
+        Range::read(&subnet.to_string()).ok_or_else(|| refuse("IPv4 with 8 to 30 bits is expected here"))
+    };
+    let subnet = range(addresses.subnet())?;
+    if taken.iter().any(|other| other.meets(subnet)) {
         return Err(refuse("another network has some of its addresses: choose another"));
     }
-    Ok(wanted)
+    let gateway = match addresses.gateway() {
+        Some(IpAddr::V4(gateway)) => Some(gateway),
+        // Of an IPv4 subnet none is another.
+        Some(IpAddr::V6(_)) | None => None,
+    };
+    Ok(Pool { subnet, gateway, range: addresses.range().map(range).transpose()? })
 }
 
 /// Removes a folder that has no label, or none any more.

@@ -40,19 +40,34 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
     if !plan.networks.is_empty() && speaks_for_others {
         return Err(ProjectError::LinuxCap);
     }
-    let each = plan.networks.iter().map(|attachment| {
+    let own = plan.networks.iter().filter(|attachment| attachment.network.shared().is_none());
+    let each = own.map(|attachment| {
         let aliases: Vec<String> = attachment.aliases.iter().map(|alias| alias.as_str().to_owned()).collect();
-        if let Some(alias) = aliases.iter().find(|alias| alias.eq_ignore_ascii_case(SELF)) {
-            return Err(ProjectError::Alias(alias.clone()));
+        let linked = attachment.links.iter().map(|link| link.alias.as_str());
+        let mut all = aliases.iter().map(String::as_str).chain(linked);
+        if let Some(alias) = all.find(|alias| alias.eq_ignore_ascii_case(SELF)) {
+            return Err(ProjectError::Alias(alias.to_owned()));
         }
         let project = service(plan)?.project().to_owned();
-        let own = || format!("{project}_{}", attachment.network);
+        let network = &attachment.network;
+        let own = || format!("{project}_{network}");
         Ok(NetworkWish {
-            name: attachment.network.external().map_or_else(own, str::to_owned),
+            name: network.external().or_else(|| network.called()).map_or_else(own, str::to_owned),
             project: attachment.network.external().is_none().then(|| project.clone()),
             aliases,
             address: attachment.address,
+            links: attachment.links.clone(),
         })
     });
     each.collect()
+}
+
+/// The service of the same project whose network a plan's sandbox shares.
+pub(crate) fn shared_by(plan: &LaunchPlan) -> Result<Option<ServiceName>, ProjectError> {
+    let Some(name) = plan.networks.iter().find_map(|attachment| attachment.network.shared()) else {
+        return Ok(None);
+    };
+    let project = service(plan)?.project();
+    let other = format!("{project}/{name}").parse().map_err(|_| ProjectError::Name(name.to_owned()))?;
+    Ok(Some(other))
 }

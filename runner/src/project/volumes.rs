@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use perry_sandbox_policy::VolumeName;
 
 use super::error::ProjectError;
@@ -45,7 +44,7 @@ pub(super) fn create(yard: &Yard, new: &NewVolume) -> Result<Volume, ProjectErro
     let made = made.and_then(|()| fs::set_permissions(&data, Permissions::from_mode(0o755)));
     made.map_err(ProjectError::io("make", &data))?;
     let labels = new.labels.with_ours(StockKind::Volume, &new.name);
-    let label = Label { labels, created: Timestamp::now(), subnet: None };
+    let label = Label::new(labels);
     label.write(&folder)?;
     Ok(shown(yard, new.name.clone(), label))
 }

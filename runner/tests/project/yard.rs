@@ -43,7 +43,7 @@ fn of(project: &str, key: &str) -> (StockName, Labels) {
 impl Yard {
     pub(super) fn network(&self, project: &str, key: &str) -> StockName {
         let (name, labels) = of(project, key);
-        let new = NewNetwork { name: name.clone(), labels, internal: true, subnet: None };
+        let new = NewNetwork { name: name.clone(), labels, internal: true, addresses: None };
         self.stock.create_network(&new).unwrap();
         name
     }
@@ -60,9 +60,8 @@ impl Yard {
         plan.service = Some(service.parse().unwrap());
         plan.process.argv = ["/bin/busybox", "sh", "-c", line].map(str::to_owned).to_vec();
         let attachment = |(network, alias): &(&str, &str)| Attachment {
-            network: network.parse().unwrap(),
             aliases: vec![alias.parse().unwrap()],
-            address: None,
+            ..Attachment::to(network.parse().unwrap())
         };
         plan.networks = gives.networks.iter().map(attachment).collect();
         let mount = |(volume, access): (&str, VolumeAccess)| VolumeMount {

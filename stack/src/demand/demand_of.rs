@@ -7,6 +7,7 @@ use perry_sandbox_policy::{
 };
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_reference::{Platform, Repository};
+use perry_sandbox_runner::LogBounds;
 
 use crate::model::At;
 
@@ -45,8 +46,12 @@ pub struct Demand {
     pub grants: WantedGrants,
     /// What it wants of its project.
     pub project: WantedProject,
+    /// Which of its volumes are its own: its files give them no name.
+    pub anonymous: Vec<String>,
     /// The program that says whether it is well.
     pub probe: Option<Vec<String>>,
+    /// How much of what it writes is kept.
+    pub log: LogBounds,
     /// Limits.
     pub limits: WantedLimits,
     /// Whether it wants a terminal.
@@ -97,7 +102,9 @@ impl Demand {
             pull: Pull::default(),
             grants: WantedGrants::default(),
             project: WantedProject::default(),
+            anonymous: Vec::new(),
             probe: None,
+            log: LogBounds::default(),
             limits: WantedLimits::default(),
             terminal: Terminal::None,
             must: Must::default(),

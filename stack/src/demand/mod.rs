@@ -8,6 +8,7 @@ mod fate;
 mod file;
 mod host;
 mod limits;
+mod logging;
 mod mount;
 mod network;
 mod process;

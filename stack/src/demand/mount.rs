@@ -1,5 +1,6 @@
 use perry_sandbox_compose::{Node, Span};
 use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount, VolumeName, WantedMount};
+use perry_sandbox_reference::Digest;
 
 use super::asker::Asker;
 use crate::model::{At, Mount, MountKind};
@@ -14,6 +15,9 @@ const CONTROL_SOCKETS: [&str; 7] = [
     "dockershim.sock",
     "io.podman",
 ];
+
+/// What is in the name of a volume that has none in the files.
+const ANONYMOUS: &str = "-anonymous-";
 
 pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
     for part in node.sequence().unwrap_or_default() {
@@ -30,10 +34,7 @@ pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
         match &mount.value.kind {
             MountKind::Bind(source) => bind(asker, mount, source),
             MountKind::Named(name) => named(asker, mount, name),
-            MountKind::Anonymous => {
-                let attribute = format!("volumes: {}", mount.value.target);
-                asker.not_yet(mount.span, &attribute, "give the volume a name: nobody would find it again");
-            }
+            MountKind::Anonymous => anonymous(asker, mount),
             MountKind::Other(kind) if matches!(kind.as_str(), "npipe" | "cluster") => {
                 let why = "it is about another system";
                 asker.never(mount.span, &format!("volumes.type: {kind}"), why, "use a named volume");
@@ -47,6 +48,28 @@ pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
             }
             MountKind::Memory => {}
         }
+    }
+}
+
+/// A volume without a name is the service's own, by a name of ours: of the service and of the place, so that the service
+/// that is made anew has it again.
+fn anonymous(asker: &mut Asker<'_>, mount: &At<Mount>) {
+    let target = &mount.value.target;
+    let attribute = format!("volumes: {target}");
+    let service = &asker.service.name;
+    let place: String = Digest::of(target.as_bytes()).hex().chars().take(8).collect();
+    let name = format!("{service}{ANONYMOUS}{place}");
+    if asker.service.replicas > 1 {
+        let instead = "start one of it, or give the volume a name and let all of them have it";
+        return asker.not_yet(mount.span, &attribute, instead);
+    }
+    if asker.stack.volumes.contains_key(&name) {
+        let why = format!("the volume `{name}` of the project would be the same");
+        return asker.never(mount.span, &attribute, &why, "give it a name");
+    }
+    named(asker, mount, &name);
+    if asker.demand.project.volumes.iter().any(|one| one.volume.to_string() == name) {
+        asker.demand.anonymous.push(name);
     }
 }
 

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use perry_sandbox_compose::Problems;
+use perry_sandbox_compose::{Problems, Span};
+use perry_sandbox_pipeline::stock::Addresses;
 use perry_sandbox_policy::{Protocol, Publication};
 
 use super::asker::ask;
@@ -39,6 +40,8 @@ pub fn demand(stack: &Stack) -> Demands {
         stack.services.iter().map(|(name, service)| (name.clone(), ask(stack, service))).collect();
     let mut refused = Vec::new();
     resources(stack, &mut refused);
+    called_twice(stack, &mut refused);
+    addresses(stack, &mut refused);
     replicas(stack, &services, &mut refused);
     taken_twice(stack, &services, &mut refused);
     Demands { services, refused }
@@ -61,6 +64,49 @@ fn resources(stack: &Stack, refused: &mut Vec<RefusedField>) {
                 refusing: Refusing::NotYet,
                 why: "it is not done here yet".to_owned(),
                 instead,
+            });
+        }
+    }
+}
+
+/// A network has one row of addresses, and its gateway and range are of that.
+fn addresses(stack: &Stack, refused: &mut Vec<RefusedField>) {
+    for (key, network) in &stack.networks {
+        let subject = format!("network `{key}`");
+        let mut refuse = |span: Span, attribute: &str, refusing: Refusing, why: &str, instead: &str| {
+            let [subject, attribute, why, instead] = [&subject, attribute, why, instead].map(str::to_owned);
+            refused.push(RefusedField { span, subject, attribute, refusing, why, instead });
+        };
+        let ipam = &network.ipam;
+        for (attribute, span) in &ipam.others {
+            refuse(*span, attribute, Refusing::NotYet, "it is not done here yet", "leave it out");
+        }
+        if let Some(span) = ipam.further.first() {
+            let why = "a sandbox has one address in a network, of one subnet";
+            refuse(*span, "ipam.config", Refusing::Never, why, "make a network of each subnet");
+        }
+        let [subnet, gateway, range] = [&ipam.subnet, &ipam.gateway, &ipam.range]
+            .map(|one| one.as_ref().map(|text| text.value.as_str()));
+        let written = [&ipam.subnet, &ipam.gateway, &ipam.range].into_iter().flatten();
+        if let Err(error) = Addresses::read(subnet, gateway, range) {
+            let span = written.map(|text| text.span).max().unwrap_or(network.span);
+            refuse(span, "ipam.config", Refusing::Never, &error.to_string(), "write addresses of the subnet");
+        }
+    }
+}
+
+/// Each network of the project is one of its own.
+fn called_twice(stack: &Stack, refused: &mut Vec<RefusedField>) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (key, network) in stack.networks.iter().filter(|(_, network)| !network.external) {
+        if let Some(other) = seen.insert(&network.name, key) {
+            refused.push(RefusedField {
+                span: network.span,
+                subject: format!("network `{key}`"),
+                attribute: format!("name: {}", network.name),
+                refusing: Refusing::Never,
+                why: format!("the network `{other}` is called so"),
+                instead: "write another name, or let services join that one".to_owned(),
             });
         }
     }

@@ -70,23 +70,6 @@ pub(super) fn isolation(asker: &mut Asker<'_>, span: Span, node: &Node) {
     }
 }
 
-pub(super) fn logging(asker: &mut Asker<'_>, span: Span, node: &Node) {
-    let driver = node.get("driver").and_then(Node::text).unwrap_or("json-file");
-    if !matches!(driver, "json-file" | "local") {
-        asker.not_yet(
-            span,
-            &format!("logging.driver: {driver}"),
-            "leave it out: output is kept, and shown by `logs`",
-        );
-    } else if let Some(options) = node.get("options") {
-        asker.not_yet(
-            options.span,
-            "logging.options",
-            "leave them out: the tier's limit `output` bounds what is kept",
-        );
-    }
-}
-
 pub(super) fn platform(asker: &mut Asker<'_>, span: Span, node: &Node) {
     let text = node.text().unwrap_or_default();
     match text.parse() {

@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{build, file, limits, mount, network, process, security, settings};
+use super::{build, file, limits, logging, mount, network, process, security, settings};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -62,15 +62,19 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("isolation", "`default` only", settings::isolation),
     done("label_file", "read by the loader"),
     done("labels", "kept with the project's record"),
-    honoured("links", "an order of starts; other names are refused", network::links),
-    honoured("logging", "kept as `json-file` does, without options", settings::logging),
+    honoured("links", "an order of starts, and other names for this service alone", network::links),
+    honoured(
+        "logging",
+        "kept in files, as many and as large as `max-size` and `max-file` say",
+        logging::logging,
+    ),
     not_yet("mac_address", "leave it out"),
     honoured("mem_limit", "limit `memory`", limits::memory),
     not_yet("mem_reservation", "write `mem_limit`"),
     not_yet("mem_swappiness", "leave it out"),
     honoured("memswap_limit", "nothing is swapped: `mem_limit` and no more", limits::memswap),
     never("models", "a runner of models of the host would serve it", "run the model as a service"),
-    honoured("network_mode", "`none`", network::mode),
+    asked("network_mode", "`none`, or networks for `service:NAME`", network::mode),
     asked("networks", "networks", network::networks),
     never("oom_kill_disable", "a limit must hold", "leave it out"),
     not_yet("oom_score_adj", "leave it out"),

@@ -22,7 +22,7 @@ pub use mount::{FileMount, Mount, MountKind};
 pub use network::Joined;
 pub use port::{Port, PortProtocol};
 pub use relation::{Condition, Dependency};
-pub use resources::{Network, ValueSource, Volume};
+pub use resources::{Ipam, Network, ValueSource, Volume};
 pub use restart::Restart;
 pub use service::Service;
 pub use stack::Stack;

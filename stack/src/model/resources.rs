@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use perry_sandbox_compose::{Key, Mapping, Node, Project, Span, Value};
 
-use super::read;
+use super::{At, read};
 
 /// A network of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,31 @@ pub struct Network {
     pub external: bool,
     /// Whether nothing outside is reached from it.
     pub internal: bool,
-    /// Ranges of addresses, as written.
-    pub subnets: Vec<String>,
+    /// Its addresses.
+    pub ipam: Ipam,
+    /// Attributes that are not done here.
+    pub others: Vec<(String, Span)>,
+}
+
+impl Network {
+    /// What one of the project's is called outside, if not by the project's name and its own.
+    pub fn called(&self, project: &str, key: &str) -> Option<&str> {
+        let usual = self.name.strip_prefix(project).and_then(|rest| rest.strip_prefix('_')) == Some(key);
+        (!self.external && !usual).then_some(self.name.as_str())
+    }
+}
+
+/// The addresses of a network, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ipam {
+    /// All of them.
+    pub subnet: Option<At<String>>,
+    /// The one that no sandbox gets.
+    pub gateway: Option<At<String>>,
+    /// Those for who asks for none.
+    pub range: Option<At<String>>,
+    /// Further rows of addresses: where.
+    pub further: Vec<Span>,
     /// Attributes that are not done here.
     pub others: Vec<(String, Span)>,
 }
@@ -50,20 +73,18 @@ pub enum ValueSource {
 pub(super) fn networks(project: &Project) -> BTreeMap<String, Network> {
     section(project, "networks", |key, node| {
         let own = |key: &str, node: &Node| match key {
-            "name" | "internal" | "labels" | "attachable" => true,
+            "name" | "internal" | "labels" | "attachable" | "ipam" => true,
             "driver" => matches!(node.text(), Some("bridge" | "default")),
             "external" => matches!(node.value, Value::Bool(_)),
             "enable_ipv4" => matches!(node.value, Value::Bool(true)),
-            "ipam" => ipam_is_plain(node),
             _ => false,
         };
-        let configs = node.get("ipam").and_then(|ipam| ipam.get("config"));
         Network {
             name: read::text(node, "name").unwrap_or_else(|| key.name.clone()),
             span: key.span,
             external: read::is_true(node, "external"),
             internal: read::is_true(node, "internal"),
-            subnets: read::items(configs).iter().filter_map(|config| read::text(config, "subnet")).collect(),
+            ipam: node.get("ipam").map(ipam).unwrap_or_default(),
             others: unlike(node, own),
         }
     })
@@ -115,12 +136,23 @@ fn unlike(node: &Node, own: impl Fn(&str, &Node) -> bool) -> Vec<(String, Span)>
     unlike.map(|(key, _)| (key.name.clone(), key.span)).collect()
 }
 
-fn ipam_is_plain(node: &Node) -> bool {
-    let configs = read::items(node.get("config"));
-    let plain = |key: &str| matches!(key, "subnet");
-    read::entries(Some(node)).iter().all(|(key, node)| match key.name.as_str() {
-        "config" => true,
-        "driver" => node.text() == Some("default"),
-        _ => false,
-    }) && configs.iter().all(|config| read::entries(Some(config)).iter().all(|(key, _)| plain(&key.name)))
+fn ipam(node: &Node) -> Ipam {
+    let mut configs = read::items(node.get("config")).iter();
+    let first = configs.next();
+    let text = |key: &str| first.and_then(|config| read::text_at(config, key));
+    let prefixed = |node: &Node, own: fn(&str, &Node) -> bool, before: &str| -> Vec<(String, Span)> {
+        unlike(node, own).into_iter().map(|(key, span)| (format!("{before}.{key}"), span)).collect()
+    };
+    let of_all =
+        |key: &str, node: &Node| key == "config" || key == "driver" && node.text() == Some("default");
+    let of_one = |key: &str, _: &Node| matches!(key, "subnet" | "gateway" | "ip_range");
+    let mut others = prefixed(node, of_all, "ipam");
+    others.extend(first.into_iter().flat_map(|config| prefixed(config, of_one, "ipam.config")));
+    Ipam {
+        subnet: text("subnet"),
+        gateway: text("gateway"),
+        range: text("ip_range"),
+        further: configs.map(|config| config.span).collect(),
+        others,
+    }
 }

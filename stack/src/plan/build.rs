@@ -53,15 +53,15 @@ impl<'a> Builder<'a> {
 
     fn networks(&mut self) -> Made {
         let demands = self.demands.services.values();
-        let used = demands.flat_map(|demand| &demand.project.networks).map(|one| one.network.to_string());
-        let used: BTreeSet<String> = used.collect();
+        let used = demands.flat_map(|demand| &demand.project.networks).map(|one| one.network.key());
+        let used: BTreeSet<&str> = used.collect();
         let mut made = Made::new();
-        for (key, network) in self.stack.networks.iter().filter(|(key, _)| used.contains(*key)) {
+        for (key, network) in self.stack.networks.iter().filter(|(key, _)| used.contains(key.as_str())) {
             let action = Action::CreateNetwork {
                 key: key.clone(),
                 name: network.name.clone(),
                 internal: network.internal,
-                subnets: network.subnets.clone(),
+                subnets: network.ipam.subnet.iter().map(|subnet| subnet.value.clone()).collect(),
             };
             made.insert(key.clone(), self.add(action, Vec::new()));
         }
@@ -77,12 +77,17 @@ impl<'a> Builder<'a> {
             let action = Action::CreateVolume { key: key.clone(), name: volume.name.clone() };
             made.insert(key.clone(), self.add(action, Vec::new()));
         }
+        for key in self.demands.services.values().flat_map(|demand| &demand.anonymous) {
+            let name = format!("{}_{key}", self.stack.name);
+            let action = Action::CreateVolume { key: key.clone(), name };
+            made.insert(key.clone(), self.add(action, Vec::new()));
+        }
         made
     }
 
     fn service(&mut self, service: &'a Service, networks: &Made, volumes: &Made) {
         let Some(demand) = self.demands.services.get(&service.name) else { return };
-        let joined = demand.project.networks.iter().filter_map(|one| networks.get(&one.network.to_string()));
+        let joined = demand.project.networks.iter().filter_map(|one| networks.get(one.network.key()));
         let mounted = demand.project.volumes.iter().filter_map(|one| volumes.get(&one.volume.to_string()));
         let mut after: Vec<After> =
             joined.chain(mounted).map(|step| After { step: *step, until: Until::Done }).collect();

@@ -145,7 +145,7 @@ impl Drop for Project {
 
 fn network(name: &str, aliases: &[&str]) -> Attachment {
     let aliases = aliases.iter().map(|alias| alias.parse().expect("an alias")).collect();
-    Attachment { network: name.parse().expect("a name"), aliases, address: None }
+    Attachment { aliases, ..Attachment::to(name.parse().expect("a name")) }
 }
 
 fn networks<const COUNT: usize>(all: [Attachment; COUNT]) -> WantedProject {

@@ -1,5 +1,7 @@
 //! Compose projects, brought up for real: used, changed, broken in every way that leaves something behind elsewhere, and gone.
 
+mod anonymous;
+mod beside;
 mod broken;
 mod build;
 mod copy;
@@ -8,5 +10,6 @@ mod faults;
 mod files;
 mod forgejo;
 mod life;
+mod names;
 mod pause;
 mod shop;

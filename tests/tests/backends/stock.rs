@@ -254,7 +254,8 @@ fn what_is_of_another_project_is_not_removed_for_this_one() {
         let name: StockName = own("a_b_c").parse().expect("a name");
         let [short, long]: [Project; 2] = ["a", "a_b"].map(|text| text.parse().expect("a project"));
         let labels = Labels::default().of_project(&long);
-        let network = NewNetwork { name: name.clone(), labels: labels.clone(), internal: true, subnet: None };
+        let network =
+            NewNetwork { name: name.clone(), labels: labels.clone(), internal: true, addresses: None };
         stock.create_network(&network).expect("it is made");
         let refused = stock.remove_network_of(&short, &name);
         let removed = stock.remove_network_of(&long, &name);

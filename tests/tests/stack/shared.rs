@@ -67,6 +67,20 @@ fn a_program_that_is_run_once_reaches_its_project() {
 }
 
 #[test]
+fn a_service_has_the_network_of_another() {
+    let shared = Shared::new(
+        "  probe:\n    image: oci:examples/hello/image\n    command: [/bin/busybox, sleep, '300']\n    network_mode: 'service:web'\n",
+    );
+    let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    let reached = shared.run(&["exec", "-T", "probe", "/bin/busybox", "nc", "127.0.0.1", "8080"]);
+    assert_eq!((reached.code, reached.stdout.as_str()), (0, "from-web\n"), "{reached:?}");
+    let down = ["exec", "-T", "probe", "/bin/busybox", "ifconfig", "eth0", "down"];
+    let down = shared.run(&down);
+    assert!(down.code != 0 && down.stderr.contains("not permitted"), "{down:?}");
+}
+
+#[test]
 fn a_program_that_is_run_once_takes_no_port_of_its_service() {
     let shared = Shared::new("    ports: ['18099:8080']\n");
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);

@@ -65,3 +65,29 @@ fn images_are_named_by_the_digests_of_the_lock_and_no_others() {
     let merged = compose(&home, &["-f", "compose.yaml", "-f", "over.yaml", "config"]);
     assert_eq!(merged.stdout, whole.stdout);
 }
+
+#[test]
+fn what_each_of_several_files_changes_is_told_without_secrets() {
+    let home =
+        home("services: {web: {image: 'x:1', command: [a, b], environment: {A: '1', DB_PASSWORD: one}}}\n");
+    home.give(
+        "more.yaml",
+        b"services:\n  web:\n    image: x:2\n    environment: {DB_PASSWORD: two}\n  db: {image: 'y'}\n",
+    );
+    home.give("less.yaml", b"services: {web: {command: !reset []}}\n");
+    let files = ["-f", "compose.yaml", "-f", "more.yaml", "-f", "less.yaml", "config", "--diff"];
+    let told = compose(&home, &files);
+    assert_eq!(told.code, 0, "{told:?}");
+    let folder = home.path().display();
+    let wanted = format!(
+        "{folder}/more.yaml\n  + services.db: {{\"command\":null,\"entrypoint\":null,\"image\":\"y\",\"networks\":{{\"default\":null}}}}\n  \
+         ~ services.web.environment.DB_PASSWORD: \"********\" -> \"********\"\n  ~ services.web.image: \"x:1\" -> \"x:2\"\n\
+         {folder}/less.yaml\n  ~ services.web.command: [\"a\",\"b\"] -> null\n"
+    );
+    assert_eq!(told.stdout, wanted);
+    let shown = compose(&home, &[&files[..], &["--reveal", "--format", "json"]].concat());
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
+    assert_eq!(shown[0]["changes"][1]["after"], "two", "{shown}");
+    let one = compose(&home, &["config", "--diff"]);
+    assert!(one.code == 0 && one.stdout.ends_with("compose.yaml is the only file\n"), "{one:?}");
+}

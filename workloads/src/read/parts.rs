@@ -142,7 +142,7 @@ pub(super) fn upkeep(object: &mut Object<'_>, found: &mut Found) -> Upkeep {
         inner.finish(found);
         probe
     });
-    Upkeep { restart, health }
+    Upkeep { restart, health, ..Upkeep::default() }
 }
 
 /// `{command, intervalMs?, timeoutMs?, startPeriodMs?, retries?}`.

@@ -99,6 +99,7 @@ pub(super) fn report(info: &SandboxInfo) -> Value {
         "egress": finish.and_then(|finish| finish.egress.as_ref()),
         "restarts": info.restarts,
         "health": info.health,
+        "health-answer": info.bad_answer,
         "supervisor": info.supervisor,
     })
 }

@@ -3,7 +3,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, Event, Events as _, Happened, Held, Machine, Role, Seen, StopHow, Work, end, stop as steps,
+    Act, Event, Events as _, Happened, Held, Look, Machine, Replica, Role, Seen, StopHow, Work, end,
+    own_volumes, stop as steps,
 };
 use perry_sandbox_pipeline::signal_number;
 
@@ -21,7 +22,7 @@ const KILL: i32 = 9;
 /// Ends services, and removes nothing.
 pub(crate) fn stop(cli: &Cli, args: &StopArgs) -> Result<Exit, Failure> {
     let there = There::open(cli, &args.store)?;
-    work_on(cli, &there, "stop", |_, seen| {
+    work_on(cli, &there, ("stop", &there.site.own()), |_, seen| {
         let services = there.meant(seen, &args.services)?;
         Ok(steps(seen, services.as_ref(), args.timeout.map(Duration::from_secs)))
     })
@@ -43,9 +44,9 @@ pub(crate) fn kill(cli: &Cli, args: &KillArgs) -> Result<Exit, Failure> {
         Ok(work)
     };
     if signal == KILL {
-        return work_on(cli, &there, "kill", |_, seen| plan(seen));
+        return work_on(cli, &there, ("kill", &there.site.own()), |_, seen| plan(seen));
     }
-    held(&there, "kill", |_, machine, seen| {
+    held(&there, ("kill", &there.site.own()), |_, machine, seen| {
         Ok(signal_all(machine, &plan(seen)?, signal, &Lines::new(cli.progress)))
     })
 }
@@ -70,11 +71,13 @@ fn signal_all(machine: &Machine<'_>, work: &Work, signal: i32, lines: &Lines) ->
 /// Removes sandboxes that do not run.
 pub(crate) fn rm(cli: &Cli, args: &RmArgs) -> Result<Exit, Failure> {
     let there = There::open(cli, &args.store)?;
-    work_on(cli, &there, "rm", |held, seen| {
+    // Volumes are wherever the project has them; sandboxes are found without asking there.
+    let look = if args.volumes { there.site.backends_of(there.name())? } else { there.site.own() };
+    work_on(cli, &there, ("rm", &look), |held, seen| {
         // What a run that was killed had set aside is needed to undo it.
         held.refuse_unfinished()?;
         let services = there.meant(seen, &args.services)?;
-        let work = removal(seen, services.as_ref(), args.stop);
+        let work = removal(seen, services.as_ref(), (args.stop, args.volumes));
         if work.tidy.is_empty() {
             output::note("no sandboxes that do not run: `--stop` ends them first");
         } else if !args.force && !agreed(&work)? {
@@ -84,15 +87,18 @@ pub(crate) fn rm(cli: &Cli, args: &RmArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// The steps that remove what does not run, or all of it with `ends`.
-fn removal(seen: &Seen, services: Option<&BTreeSet<String>>, ends: bool) -> Work {
+/// The steps that remove what does not run, or all of it with `ends`; with `volumes` the services' own volumes too.
+fn removal(seen: &Seen, services: Option<&BTreeSet<String>>, (ends, volumes): (bool, bool)) -> Work {
     let mut work = if ends { steps(seen, services, None) } else { Work::default() };
-    let goes = seen.replicas.iter().filter(|one| {
+    let goes = |one: &&Replica| {
         one.member.role == Role::Replica
             && services.is_none_or(|services| services.contains(&one.member.service))
             && (ends || !one.condition.is_running())
-    });
-    work.tidy.extend(goes.map(|one| Act::Remove { id: one.id.clone(), name: one.name.clone() }));
+    };
+    let going: Vec<&Replica> = seen.replicas.iter().filter(goes).collect();
+    work.tidy.extend(going.iter().map(|one| Act::Remove { id: one.id.clone(), name: one.name.clone() }));
+    let own = own_volumes(seen, &going).filter(|_| volumes);
+    work.tidy.extend(own.map(|one| Act::RemoveVolume { key: one.key.clone() }));
     work
 }
 
@@ -113,10 +119,10 @@ fn agreed(work: &Work) -> Result<bool, Failure> {
 fn work_on(
     cli: &Cli,
     there: &There,
-    doing: &str,
+    (doing, look): (&str, &Look),
     plan: impl FnOnce(&Held, &Seen) -> Result<Work, Failure>,
 ) -> Result<Exit, Failure> {
-    held(there, doing, |held, machine, seen| {
+    held(there, (doing, look), |held, machine, seen| {
         let left = end(machine, there.name(), &plan(held, seen)?, &Lines::new(cli.progress));
         Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
     })
@@ -125,12 +131,11 @@ fn work_on(
 /// Does something with what there is of a project, which nobody else works on meanwhile.
 fn held(
     there: &There,
-    doing: &str,
+    (doing, look): (&str, &Look),
     act: impl FnOnce(&Held, &Machine<'_>, &Seen) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
-    let look = there.site.own();
     let secrets = site::no_secrets;
-    let machine = there.site.machine(&look, &secrets)?;
+    let machine = there.site.machine(look, &secrets)?;
     let held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
     let seen = site::seen(&machine, there.name())?;
     there.whose.check(&seen)?;
@@ -139,7 +144,7 @@ fn held(
 
 #[cfg(test)]
 mod tests {
-    use perry_sandbox_engine::Condition;
+    use perry_sandbox_engine::{Condition, SeenResource};
 
     use super::super::made_up::replica;
     use super::*;
@@ -152,9 +157,20 @@ mod tests {
             replica("job", Role::OneOff, Condition::Exited(0)),
         ];
         let seen = Seen { replicas, ..Seen::default() };
-        assert_eq!(removal(&seen, None, false).to_string(), "-  remove db\n");
-        assert_eq!(removal(&seen, None, true).to_string(), "1  stop web\n-  remove web\n-  remove db\n");
+        assert_eq!(removal(&seen, None, (false, false)).to_string(), "-  remove db\n");
+        assert_eq!(
+            removal(&seen, None, (true, false)).to_string(),
+            "1  stop web\n-  remove web\n-  remove db\n"
+        );
+        let volume = |service: &str| SeenResource {
+            key: format!("{service}-own"),
+            service: Some(service.to_owned()),
+            ..SeenResource::default()
+        };
+        let seen = Seen { volumes: vec![volume("web"), volume("db")], ..seen };
+        let with = removal(&seen, None, (false, true)).to_string();
+        assert_eq!(with, "-  remove db\n-  remove volume db-own\n", "those of the services that go");
         let web = BTreeSet::from(["web".to_owned()]);
-        assert_eq!(removal(&seen, Some(&web), false), Work::default());
+        assert_eq!(removal(&seen, Some(&web), (false, true)), Work::default());
     }
 }

@@ -85,6 +85,10 @@ pub(crate) struct RmArgs {
     #[arg(short, long)]
     pub(crate) force: bool,
 
+    /// Remove the services' volumes without a name too, with all that is in them
+    #[arg(short, long)]
+    pub(crate) volumes: bool,
+
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

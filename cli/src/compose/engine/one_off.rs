@@ -207,9 +207,9 @@ mod tests {
     fn a_program_waits_for_what_its_service_waits_for() {
         let wanted = Desired {
             project: Project { name: "shop".to_owned(), origin: "0".to_owned() },
-            networks: vec![NetworkUnit { key: "back".to_owned(), subnet: None }],
+            networks: vec![NetworkUnit { key: "back".to_owned(), ..NetworkUnit::default() }],
             external_networks: std::collections::BTreeSet::new(),
-            volumes: vec![VolumeUnit { key: "data".to_owned() }],
+            volumes: vec![VolumeUnit { key: "data".to_owned(), service: None }],
             external_volumes: std::collections::BTreeSet::new(),
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),

@@ -43,7 +43,11 @@ fn recreate(cli: &Cli, args: &RecreateArgs) -> Result<Exit, Failure> {
         .remove_volume(&project.name, &args.volume)
         .map_err(|source| Failure::VolumeStays { volume: volume(), source })?;
     machine
-        .create_volume(&project, &site::run_id()?, &VolumeUnit { key: volume() })
+        .create_volume(
+            &project,
+            &site::run_id()?,
+            &VolumeUnit { key: volume(), service: found.service.clone() },
+        )
         .map_err(|source| Failure::VolumeGone { volume: volume(), source })?;
     output::note(&format!("recreate volume {}", args.volume));
     Ok(Exit::Done)

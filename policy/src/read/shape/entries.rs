@@ -89,7 +89,7 @@ static GRANTS: Shape = Shape {
         key(
             "networks",
             List(&Text(Grammar::Free)),
-            "Networks of the project, and `external:NAME` for one of another project; services only.",
+            "Networks of the project, `KEY=NAME` for one that is called otherwise outside of it, `external:NAME` for one of another project, and `service:NAME` for all that another service has of them; services only.",
         ),
         key(
             "publish",

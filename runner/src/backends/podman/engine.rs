@@ -140,13 +140,14 @@ impl Podman {
         let (owner, given) = (on_host(plan.process.user), Given::of(plan, on_host));
         let networks = project::engine_names(Backend::Podman.name(), plan)?;
         let is_joining = !networks.is_empty();
+        let here = (networks, project::links(Backend::Podman.name(), plan)?);
         Ok(Script {
             backend: Backend::Podman,
             name: name.to_owned(),
             files: [(SECCOMP.to_owned(), profile)].into(),
             given,
             required: Required::of(plan, Engine::Podman(self, runtime), Backend::Podman, owner)?,
-            names: is_joining.then(|| Names::of(networks, |words| self.call(runtime, words))),
+            names: is_joining.then(|| Names::of(here, |words| self.call(runtime, words))),
             connect: Vec::new(),
             terminal: plan.process.terminal == Terminal::Own,
             create: None,

@@ -19,6 +19,7 @@ use super::super::place::{self, REMOVAL};
 use super::super::script::Script;
 use super::super::stock::{PROJECT, StockName};
 use super::super::tool::{Call, ToolError};
+use super::links::{LINKS, Links};
 
 /// The file, in a sandbox's folder.
 pub(in super::super) const HOSTS: &str = "hosts";
@@ -40,11 +41,21 @@ pub(in super::super) struct Names {
     inspect: Call,
     /// The networks of this one.
     networks: Vec<StockName>,
+    /// What it calls others there.
+    #[serde(default)]
+    links: Links,
 }
 
-/// A sandbox that runs, as podman says it.
+/// A sandbox that runs, as podman says it: its id, its name, where it is, and its labels.
 #[derive(Debug, Deserialize)]
-struct Member(String, String, BTreeMap<String, Endpoint>);
+struct Member(String, String, BTreeMap<String, Endpoint>, Option<BTreeMap<String, String>>);
+
+impl Member {
+    fn links(&self) -> Links {
+        let label = self.3.as_ref().and_then(|labels| labels.get(LINKS));
+        label.map(|text| Links::read(text)).unwrap_or_default()
+    }
+}
 
 /// Where it is in one network.
 #[derive(Debug, Deserialize)]
@@ -63,11 +74,14 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ipv4Addr>, D::Er
 
 impl Names {
     /// By these questions of podman's; `call` makes one of its words. Services of several projects may be in one network.
-    pub(in super::super) fn of(networks: Vec<StockName>, call: impl Fn(&[&str]) -> Call) -> Self {
+    pub(in super::super) fn of(
+        (networks, links): (Vec<StockName>, Links),
+        call: impl Fn(&[&str]) -> Call,
+    ) -> Self {
         let ours = format!("--filter=label={PROJECT}");
         let list = call(&["ps", "--noheading", "--filter=status=running", &ours, "--format={{.Names}}"]);
-        let format = "--format=[{{json .ID}},{{json .Name}},{{json .NetworkSettings.Networks}}]";
-        Self { list, inspect: call(&["inspect", "--type=container", format, "--"]), networks }
+        let format = "--format=[{{json .ID}},{{json .Name}},{{json .NetworkSettings.Networks}},{{json .Config.Labels}}]";
+        Self { list, inspect: call(&["inspect", "--type=container", format, "--"]), networks, links }
     }
 
     /// Makes the file of a sandbox that is not there yet.
@@ -88,10 +102,12 @@ impl Names {
         turn.lock().map_err(failed)?;
         let members = self.members()?;
         let own: Vec<&str> = self.networks.iter().map(StockName::as_str).collect();
-        write(&script.folder, &text(&own, &members)).map_err(failed)?;
-        for Member(_, name, networks) in members.iter().filter(|member| is_ours(&member.1)) {
+        write(&script.folder, &text(&own, &self.links, &members)).map_err(failed)?;
+        for member in members.iter().filter(|member| is_ours(&member.1)) {
+            let Member(_, name, networks, _) = member;
             let folder: PathBuf = place::folder(runtime, name);
-            let text = text(&networks.keys().map(String::as_str).collect::<Vec<_>>(), &members);
+            let networks: Vec<&str> = networks.keys().map(String::as_str).collect();
+            let text = text(&networks, &member.links(), &members);
             write(&folder, &text).map_err(failed)?;
         }
         Ok(())
@@ -127,21 +143,26 @@ fn is_ours(name: &str) -> bool {
     (1..=64).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// What one in these networks reads of these.
-fn text(networks: &[&str], members: &[Member]) -> String {
-    let mut text = LOOPBACK.to_owned();
-    for Member(id, _, endpoints) in members {
-        for (_, endpoint) in endpoints.iter().filter(|(name, _)| networks.contains(&name.as_str())) {
-            let Some(address) = endpoint.address else { continue };
+/// What one in these networks, with these links, reads of these.
+fn text(networks: &[&str], links: &Links, members: &[Member]) -> String {
+    let (mut linked, mut called) = (String::new(), String::new());
+    for Member(id, _, endpoints, _) in members {
+        for (network, endpoint) in endpoints.iter().filter(|(name, _)| networks.contains(&name.as_str())) {
+            let Some(address) = endpoint.address.map(|address| address.to_string()) else { continue };
             let aliases = endpoint.aliases.iter().flatten();
             // podman adds the start of its own id.
             let aliases = aliases.filter(|alias| !id.starts_with(alias.as_str()));
-            for alias in aliases.filter_map(|alias| alias.parse::<HostName>().ok()) {
-                text.extend([&address.to_string(), " ", alias.as_str(), "\n"]);
+            let aliases: Vec<HostName> = aliases.filter_map(|alias| alias.parse().ok()).collect();
+            for alias in links.of(network, |name| aliases.iter().any(|alias| alias.as_str() == name)) {
+                linked.extend([&address, " ", alias, "\n"]);
+            }
+            for alias in &aliases {
+                called.extend([&address, " ", alias.as_str(), "\n"]);
             }
         }
     }
-    text
+    // Whoever looks takes the first.
+    [LOOPBACK, &linked, &called].concat()
 }
 
 /// With empty lines after it, so that it covers what was there before.
@@ -167,8 +188,8 @@ fn write(folder: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    const SAID: &str = r#"["4b14aa","perry-sandbox-1-2",{"shop_back":{"IPAddress":"10.89.1.4","Aliases":["db","4b14","a b","x\ny"]}}]
-        ["77","perry-sandbox-1-3",{"shop_front":{"IPAddress":"10.89.2.4","Aliases":["web"]},"shop_back":{"IPAddress":"10.89.1.5","Aliases":null}}]"#;
+    const SAID: &str = r#"["4b14aa","perry-sandbox-1-2",{"shop_back":{"IPAddress":"10.89.1.4","Aliases":["db","4b14","a b","x\ny"]}},{}]
+        ["77","perry-sandbox-1-3",{"shop_front":{"IPAddress":"10.89.2.4","Aliases":["web"]},"shop_back":{"IPAddress":"10.89.1.5","Aliases":null}},null]"#;
 
     fn members() -> Vec<Member> {
         serde_json::Deserializer::from_str(SAID).into_iter().map(Result::unwrap).collect()
@@ -177,21 +198,31 @@ mod tests {
     #[test]
     fn one_reads_the_aliases_of_its_own_networks_and_no_others() {
         let members = members();
-        assert_eq!(text(&["shop_back"], &members), "127.0.0.1 localhost\n10.89.1.4 db\n");
+        let none = Links::default();
+        assert_eq!(text(&["shop_back"], &none, &members), "127.0.0.1 localhost\n10.89.1.4 db\n");
         let both = "127.0.0.1 localhost\n10.89.1.4 db\n10.89.2.4 web\n";
-        assert_eq!(text(&["shop_back", "shop_front"], &members), both);
-        assert_eq!(text(&[], &members), LOOPBACK);
+        assert_eq!(text(&["shop_back", "shop_front"], &none, &members), both);
+        assert_eq!(text(&[], &none, &members), LOOPBACK);
+    }
+
+    #[test]
+    fn a_link_is_of_one_network_and_goes_before_the_names_of_all() {
+        let label = r#"{"perry-sandbox.links":"shop_back:db:web shop_front:db:no shop_back:gone:no"}"#;
+        let member: Member = serde_json::from_str(&format!(r#"["1","x",{{}},{label}]"#)).unwrap();
+        let read = text(&["shop_back", "shop_front"], &member.links(), &members());
+        assert_eq!(read, "127.0.0.1 localhost\n10.89.1.4 web\n10.89.1.4 db\n10.89.2.4 web\n");
     }
 
     #[test]
     fn one_without_an_address_has_no_names_and_is_in_nobodys_way() {
         let read = |address: &str| {
             let text =
-                format!(r#"["77","perry-sandbox-1-4",{{"shop_back":{{{address}"Aliases":["web"]}}}}]"#);
+                format!(r#"["77","perry-sandbox-1-4",{{"shop_back":{{{address}"Aliases":["web"]}}}},{{}}]"#);
             serde_json::from_str::<Member>(&text)
         };
         for without in ["", r#""IPAddress":"","#, r#""IPAddress":null,"#] {
-            assert_eq!(text(&["shop_back"], &[read(without).unwrap()]), LOOPBACK, "{without}");
+            let members = [read(without).unwrap()];
+            assert_eq!(text(&["shop_back"], &Links::default(), &members), LOOPBACK, "{without}");
         }
         assert!(read(r#""IPAddress":"10.89.1","#).is_err());
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::docker::{DRIVER, Volumes, bound};
 use super::super::stock::{PROJECT, Project, StockName};
+use super::links::{LINKS, Links};
 use super::names::HOSTS;
 use crate::demands::PlanError;
 
@@ -35,6 +36,12 @@ pub(in super::super) fn engine_names(
         let refuse = |why: String| refused(backend, Control::ProjectNetworks, why);
         if matches!(address, Some(IpAddr::V6(_))) {
             return Err(refuse(format!("`{network}` has no IPv6, and an address of it is asked for")));
+        }
+        if let Some(service) = network.shared() {
+            let why = format!(
+                "it does not share the network of the sandbox of `{service}`; use the backend `native`"
+            );
+            return Err(refuse(why));
         }
         let name = StockName::of_network(&project, network).map_err(|error| refuse(error.to_string()))?;
         if !seen.insert(name.clone()) {
@@ -70,6 +77,10 @@ pub(in super::super) fn podman(
         flags.push(("mount", format!("type=bind,src={source},{rest}")));
         let project = project("podman", plan, Control::ProjectNetworks)?;
         flags.push(("label", format!("{PROJECT}={project}")));
+        let links = links("podman", plan)?;
+        if !links.is_empty() {
+            flags.push(("label", format!("{LINKS}={links}")));
+        }
     }
     for one in &plan.volumes {
         let project = project("podman", plan, Control::Volumes)?;
@@ -80,6 +91,14 @@ pub(in super::super) fn podman(
         flags.push(("mount", format!("type=volume,src={name},dst={path}{read_only},nosuid,nodev,noexec")));
     }
     Ok(flags)
+}
+
+/// What the sandbox calls others in each of its networks.
+pub(in super::super) fn links(backend: &'static str, plan: &LaunchPlan) -> Result<Links, PlanError> {
+    let networks = plan.networks.iter().zip(engine_names(backend, plan)?);
+    let each =
+        networks.flat_map(|(one, name)| one.links.iter().map(move |link| (name.clone(), link.clone())));
+    Ok(Links::new(each.collect()))
 }
 
 /// The part of a container's body about networks, and what joins it to the further ones: of a body the engine takes one.
@@ -93,7 +112,12 @@ pub(in super::super) fn docker(
         .zip(&plan.networks)
         .map(|(name, one)| {
             let address = one.address.map(|address| json!({ "IPv4Address": address }));
-            (name, json!({ "Aliases": one.aliases, "IPAMConfig": address }))
+            let mut endpoint = json!({ "Aliases": one.aliases, "IPAMConfig": address });
+            if !one.links.is_empty() {
+                let links: Vec<String> = one.links.iter().map(ToString::to_string).collect();
+                set(&mut endpoint, "Links", links.into());
+            }
+            (name, endpoint)
         })
         .collect();
     let Some((first, endpoint)) = (!endpoints.is_empty()).then(|| endpoints.remove(0)) else {

@@ -1,11 +1,12 @@
 //! The Docker Engine API's exchanges, which docker and all that speak as it does take.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::docker::{DRIVER, Docker};
 use super::super::http::Exchange;
 use super::super::images::REPOSITORY;
 use super::super::project::VIEW;
+use super::new::Addresses;
 use super::question::{Kept, Question, image_name};
 use super::words::{StockKind, StockName};
 
@@ -27,10 +28,7 @@ pub(super) fn exchange(engine: &Docker, question: &Question<'_>) -> Exchange {
             ask("GET", &format!("{}?filters={}", path(kept), encoded(&json!({ "name": names }))))
         }
         Question::CreateNetwork(new) => {
-            let ipam = new
-                .subnet
-                .as_ref()
-                .map(|subnet| json!({ "Driver": "default", "Config": [{ "Subnet": subnet }] }));
+            let ipam = new.addresses.as_ref().map(ipam);
             let options = if new.labels.are_of_a_project() { json!({ NO_HOST: "true" }) } else { json!({}) };
             let body = json!({
                 "Name": new.name,
@@ -39,7 +37,7 @@ pub(super) fn exchange(engine: &Docker, question: &Question<'_>) -> Exchange {
                 "Internal": new.internal,
                 "Attachable": false,
                 "Ingress": false,
-                "EnableIPv6": new.subnet.as_ref().is_some_and(|subnet| subnet.to_string().contains(':')),
+                "EnableIPv6": new.addresses.as_ref().is_some_and(|all| all.subnet().is_v6()),
                 "IPAM": ipam,
                 "Options": options,
                 "Labels": new.labels.with_ours(StockKind::Network, &new.name),
@@ -54,6 +52,13 @@ pub(super) fn exchange(engine: &Docker, question: &Question<'_>) -> Exchange {
         }
         Question::Remove(kept, id) => ask("DELETE", &format!("{}/{id}", path(kept))),
     }
+}
+
+fn ipam(addresses: &Addresses) -> Value {
+    let mut config = Map::from_iter([("Subnet".to_owned(), json!(addresses.subnet()))]);
+    config.extend(addresses.gateway().map(|gateway| ("Gateway".to_owned(), json!(gateway))));
+    config.extend(addresses.range().map(|range| ("IPRange".to_owned(), json!(range))));
+    json!({ "Driver": "default", "Config": [config] })
 }
 
 /// Asks which sandboxes see a volume without being able to write to it: the engine does not know that they do.

@@ -92,6 +92,16 @@ pub enum StockError {
         /// The project that asks for it.
         project: String,
     },
+    /// Addresses of a network that the engine cannot keep.
+    #[error("{backend} cannot make the network `{name}`: {why}")]
+    Addresses {
+        /// Which engine.
+        backend: &'static str,
+        /// Its name.
+        name: String,
+        /// What it does not hold, and what helps.
+        why: &'static str,
+    },
     /// A network from which more than its sandboxes can be reached.
     #[error(
         "no sandbox joins the network `{name}` of {backend}: {why}, so more than the project could be reached; remove it and make it by `perry-sandbox engine network create --project`"

@@ -19,7 +19,7 @@ mod words;
 
 pub use crate::project::{OwnStock, ProjectError};
 pub use error::StockError;
-pub use new::{NewNetwork, NewVolume, Subnet};
+pub use new::{Addresses, NewNetwork, NewVolume, Subnet};
 pub(super) use read::understands;
 pub use read::{EngineImage, ListedImage, Network, Volume};
 pub use shelf::Stock;

@@ -12,7 +12,7 @@ use super::super::nerdctl::Nerdctl;
 use super::super::podman::Podman;
 use super::super::script::Action;
 use super::super::survey::Means;
-use super::new::{NewNetwork, NewVolume};
+use super::new::{Addresses, NewNetwork, NewVolume};
 use super::read::Form;
 use super::words::{StockKind, StockName};
 use super::{apple, docker, nerdctl, podman};
@@ -140,8 +140,10 @@ pub(in super::super) fn network_flags(new: &NewNetwork) -> Vec<String> {
     let labels = new.labels.with_ours(StockKind::Network, &new.name);
     let labels = labels.iter().map(|(name, value)| format!("--label={name}={value}"));
     let internal = new.internal.then(|| "--internal".to_owned());
-    let subnet = new.subnet.iter().map(|subnet| format!("--subnet={subnet}"));
-    labels.chain(internal).chain(subnet).collect()
+    let addresses = new.addresses.as_ref();
+    let subnet = addresses.map(|all| format!("--subnet={}", all.subnet()));
+    let range = addresses.and_then(Addresses::range).map(|range| format!("--ip-range={range}"));
+    labels.chain(internal).chain(subnet).chain(range).collect()
 }
 
 /// The flags of a `volume create` of clients that take each label as it is.

@@ -136,6 +136,7 @@ impl<'a> Stock<'a> {
     /// # Errors
     /// There is one of this name, the engine fails, or makes something else.
     pub fn create_network(&self, new: &NewNetwork) -> Result<Network, StockError> {
+        self.refuse_addresses(new)?;
         self.refuse_existing(Kept::Networks, &new.name)?;
         self.ask(&format!("create the network {}", new.name), &Question::CreateNetwork(new))?;
         let made = self.network(&new.name)?;
@@ -145,7 +146,8 @@ impl<'a> Stock<'a> {
             return Err(self.other(StockKind::Network, &new.name, "label"));
         } else if made.internal.is_some_and(|internal| internal != new.internal) {
             "reach"
-        } else if new.subnet.as_ref().is_some_and(|subnet| !made.subnets.contains(&subnet.to_string())) {
+        } else if new.addresses.as_ref().is_some_and(|all| !made.subnets.contains(&all.subnet().to_string()))
+        {
             "subnet"
         } else {
             return Ok(made);
@@ -305,6 +307,23 @@ impl<'a> Stock<'a> {
                 Err(StockError::Exists { backend: self.backend, kind: kept.kind(), name: name.to_string() })
             }
         }
+    }
+
+    /// Refuses what the engine would not keep to.
+    fn refuse_addresses(&self, new: &NewNetwork) -> Result<(), StockError> {
+        let Some(addresses) = &new.addresses else { return Ok(()) };
+        let why = match self.engine.form() {
+            Form::Docker => return Ok(()),
+            // With a gateway, podman gives the host that address in the network, though nothing leads out of it.
+            Form::Podman | Form::Nerdctl if addresses.are_beside_gateway() => return Ok(()),
+            Form::Podman | Form::Nerdctl => {
+                "it would give a sandbox the gateway's address; name an `ip_range` in which the gateway is not, or leave the gateway out"
+            }
+            Form::Apple if addresses.gateway().is_none() && addresses.range().is_none() => return Ok(()),
+            Form::Apple => "it takes neither a gateway nor a range of addresses; leave them out",
+        };
+        let (backend, name) = (self.backend, new.name.to_string());
+        Err(StockError::Addresses { backend, name, why })
     }
 
     /// Networks or volumes, of which some may be neither ours nor of this name.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::super::tool::plain;
+use super::new::Subnet;
 
 /// The longest name.
 const LONGEST_NAME: usize = 128;
@@ -89,6 +90,14 @@ pub enum WordError {
         "`{0}` is no subnet: an address and the length of its prefix are expected, with no bits after the prefix, as `10.89.7.0/24`"
     )]
     Subnet(String),
+    /// An address that is not of its network.
+    #[error(
+        "`{0}` is not of {1}: an address for one host is expected, or a smaller subnet, of the network's own"
+    )]
+    Outside(String, Subnet),
+    /// An address of a network that has no subnet.
+    #[error("`{0}` is an address of no subnet: say which subnet the network has")]
+    NoSubnet(String),
 }
 
 /// What an engine calls a network or volume.
@@ -111,7 +120,11 @@ impl StockName {
     /// # Errors
     /// Together they are longer than an engine's name.
     pub fn of_network(project: &Project, network: &NetworkName) -> Result<Self, WordError> {
-        network.external().map_or_else(|| Self::in_project(project, network), str::parse)
+        if network.shared().is_some() {
+            return Err(WordError::Name(network.to_string()));
+        }
+        let name = network.external().or_else(|| network.called());
+        name.map_or_else(|| Self::in_project(project, network), str::parse)
     }
 
     /// What a volume of a plan is to an engine: of the project, or what it is called outside of it.

@@ -12,7 +12,7 @@ use super::super::order::System;
 use super::super::podman::Podman;
 use super::super::script::{Action, Backend};
 use super::super::stock::question::{Engine, Kept, Question};
-use super::super::stock::{Labels, NewNetwork, NewVolume, StockName};
+use super::super::stock::{Addresses, Labels, NewNetwork, NewVolume, StockName};
 use super::fake::{Expected, Stage, docker_info, nerdctl_info};
 
 const OURS: &str = "--namespace=perry-sandbox";
@@ -29,7 +29,7 @@ fn network() -> NewNetwork {
         name: name("back"),
         labels: Labels::parse(&["project=shop, \"x\""]).unwrap(),
         internal: true,
-        subnet: Some("10.98.7.0/24".parse().unwrap()),
+        addresses: Some(Addresses::of("10.98.7.0/24".parse().unwrap())),
     }
 }
 

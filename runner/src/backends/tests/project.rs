@@ -26,14 +26,22 @@ fn plan() -> LaunchPlan {
     let aliases = ["db", "rows"].map(|alias| alias.parse().unwrap()).to_vec();
     let address = Some("10.98.7.9".parse().unwrap());
     plan.networks = vec![
-        Attachment { network: "back".parse().unwrap(), aliases, address },
-        Attachment { network: "front".parse().unwrap(), aliases: Vec::new(), address: None },
+        Attachment { aliases, address, ..Attachment::to("back".parse().unwrap()) },
+        Attachment::to("front".parse().unwrap()),
     ];
     let volume = |path: &str, access| {
         let (volume, path) = ("data".parse().unwrap(), path.parse().unwrap());
         VolumeMount { volume, path, access }
     };
     plan.volumes = vec![volume("/data", VolumeAccess::Write), volume("/old", VolumeAccess::Read)];
+    plan
+}
+
+fn with_links() -> LaunchPlan {
+    let mut plan = plan();
+    for (network, link) in plan.networks.iter_mut().zip(["rows:database", "api:www"]) {
+        network.links = vec![link.parse().unwrap()];
+    }
     plan
 }
 
@@ -56,6 +64,8 @@ fn podman_joins_the_plans_networks_and_mounts_its_volumes_by_these_words() {
     ];
     assert_eq!(podman(&plan()).unwrap(), wanted);
     assert_eq!(podman(&planned().plan).unwrap(), ["--network=none"]);
+    let linked = "--label=perry-sandbox.links=shop_back:rows:database shop_front:api:www";
+    assert!(podman(&with_links()).unwrap().contains(&linked.to_owned()));
 }
 
 #[test]
@@ -79,6 +89,9 @@ fn docker_joins_the_first_network_by_its_body_and_each_other_one_by_a_question()
     let further: Vec<String> =
         further.into_iter().map(|(name, endpoint)| format!("{name} {endpoint}")).collect();
     assert_eq!(further, ["shop_front {\"Aliases\":[],\"IPAMConfig\":null}"]);
+    let further = project::docker("docker", &with_links(), &mut body).unwrap();
+    assert_eq!(body["NetworkingConfig"]["EndpointsConfig"]["shop_back"]["Links"], json!(["rows:database"]));
+    assert_eq!(further[0].1["Links"], json!(["api:www"]));
     let mut alone = bare.clone();
     assert!(project::docker("docker", &planned().plan, &mut alone).unwrap().is_empty());
     assert_eq!(alone, bare);

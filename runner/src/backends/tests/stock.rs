@@ -7,7 +7,7 @@ use perry_sandbox_reference::Digest;
 use super::super::order::System;
 use super::super::stock::question::Kept;
 use super::super::stock::read::{Form, Seen, found, image, images, names};
-use super::super::stock::{Labels, NewNetwork, Project, StockError, StockName};
+use super::super::stock::{Addresses, Labels, NewNetwork, Project, StockError, StockName};
 use super::super::survey::Backends;
 use super::fake::{Expected, Stage, nerdctl_info};
 
@@ -228,7 +228,7 @@ fn a_network_is_made_once_confirmed_and_removed_by_what_no_other_has() {
     let backends = nerdctl(&stage, &calls);
     let stock = backends.stock("nerdctl", stage.home()).unwrap();
     let labels = Labels::parse(&["project=shop"]).unwrap();
-    let new = NewNetwork { name: name("back"), labels, internal: true, subnet: None };
+    let new = NewNetwork { name: name("back"), labels, internal: true, addresses: None };
     assert_eq!(stock.create_network(&new).unwrap().id.as_deref(), Some(id));
     assert!(matches!(stock.create_network(&new), Err(StockError::Exists { .. })));
     let error = stock.remove_network(&new.name).unwrap_err().to_string();
@@ -263,8 +263,8 @@ fn what_an_engine_made_otherwise_than_it_was_asked_is_removed_again() {
     ];
     let backends = nerdctl(&stage, &calls);
     let stock = backends.stock("nerdctl", stage.home()).unwrap();
-    let subnet = Some("10.98.7.0/24".parse().unwrap());
-    let new = NewNetwork { name: name("back"), labels: Labels::default(), internal: false, subnet };
+    let addresses = Addresses::read(Some("10.98.7.0/24"), None, None).unwrap();
+    let new = NewNetwork { name: name("back"), labels: Labels::default(), internal: false, addresses };
     let error = stock.create_network(&new).unwrap_err();
     assert!(matches!(error, StockError::Other { part: "subnet", .. }), "{error}");
     assert_eq!(stage.calls("nerdctl"), calls.len() + 1);

@@ -11,12 +11,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::read;
 
+use super::bounds::LogBounds;
 use super::frame::{HEADER, LONGEST, LogStream, encode};
-
-/// When a new file is begun.
-const FULL: u64 = 4 << 20;
-/// How many files are kept.
-const MOST: usize = 4;
 
 /// Writes chunks.
 #[derive(Debug)]
@@ -25,7 +21,7 @@ pub(in crate::lifecycle) struct LogWriter {
     file: File,
     number: u64,
     size: u64,
-    full: u64,
+    bounds: LogBounds,
 }
 
 /// The folder of a sandbox's logs.
@@ -48,23 +44,20 @@ pub(super) fn name(number: u64) -> String {
 
 impl LogWriter {
     /// Begins a new file behind those that are there.
-    pub(in crate::lifecycle) fn open(sandbox: &Path) -> io::Result<Self> {
-        Self::with_size(sandbox, FULL)
-    }
-
-    fn with_size(sandbox: &Path, full: u64) -> io::Result<Self> {
+    pub(in crate::lifecycle) fn open(sandbox: &Path, bounds: LogBounds) -> io::Result<Self> {
         let folder = folder_of(sandbox);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let number = numbers(&folder).last().map_or(0, |last| last.saturating_add(1));
         let file = begin(&folder, number)?;
-        let writer = Self { folder, file, number, size: 0, full };
+        let writer = Self { folder, file, number, size: 0, bounds };
         writer.forget_old();
         Ok(writer)
     }
 
     fn forget_old(&self) {
         let numbers = numbers(&self.folder);
-        let old = numbers.len().saturating_sub(MOST);
+        let most = usize::try_from(self.bounds.files()).unwrap_or(usize::MAX);
+        let old = numbers.len().saturating_sub(most);
         for number in numbers.into_iter().take(old) {
             // Tried again with the next file.
             fs::remove_file(self.folder.join(name(number))).ok();
@@ -74,7 +67,7 @@ impl LogWriter {
     fn write(&mut self, time: Timestamp, stream: LogStream, bytes: &[u8]) -> io::Result<()> {
         let frame = encode(time, stream, bytes);
         let length = u64::try_from(frame.len()).unwrap_or(u64::MAX);
-        if self.size > 0 && self.size.saturating_add(length) > self.full {
+        if self.size > 0 && self.size.saturating_add(length) > self.bounds.size() {
             let next = self.number.saturating_add(1);
             self.file = begin(&self.folder, next)?;
             (self.number, self.size) = (next, 0);
@@ -94,7 +87,9 @@ impl LogWriter {
     ) -> io::Result<()> {
         let mut open: Vec<(LogStream, OwnedFd)> = pipes.into();
         let mut answer = Ok(());
-        let mut chunk = vec![0; LONGEST.saturating_sub(HEADER)];
+        // One that fills a file is no longer than that.
+        let most = usize::try_from(self.bounds.size()).unwrap_or(usize::MAX).min(LONGEST);
+        let mut chunk = vec![0; most.saturating_sub(HEADER)];
         while !open.is_empty() {
             let ready: Vec<bool> = {
                 let mut entries: Vec<_> =
@@ -139,19 +134,38 @@ mod tests {
     #[test]
     fn only_the_newest_files_are_kept() {
         let sandbox = tempfile::tempdir().unwrap();
-        let mut writer = LogWriter::with_size(sandbox.path(), 100).unwrap();
+        let kept = || numbers(&folder_of(sandbox.path()));
+        let mut writer = LogWriter::open(sandbox.path(), LogBounds::new(1024, 4).unwrap()).unwrap();
         for _ in 0..30 {
-            writer.write(Timestamp::UNIX_EPOCH, LogStream::Stdout, &[b'x'; 60]).unwrap();
+            writer.write(Timestamp::UNIX_EPOCH, LogStream::Stdout, &[b'x'; 600]).unwrap();
         }
-        assert_eq!(numbers(&folder_of(sandbox.path())), [26, 27, 28, 29]);
-        LogWriter::open(sandbox.path()).unwrap();
-        assert_eq!(numbers(&folder_of(sandbox.path())), [27, 28, 29, 30], "the next run goes on");
+        assert_eq!(kept(), [26, 27, 28, 29]);
+        LogWriter::open(sandbox.path(), LogBounds::default()).unwrap();
+        assert_eq!(kept(), [27, 28, 29, 30], "the next run goes on");
+        LogWriter::open(sandbox.path(), LogBounds::new(1024, 1).unwrap()).unwrap();
+        assert_eq!(kept(), [31], "fewer from now on");
+    }
+
+    #[test]
+    fn no_file_is_longer_than_it_may_be() {
+        let sandbox = tempfile::tempdir().unwrap();
+        let writer = LogWriter::open(sandbox.path(), LogBounds::new(2048, 3).unwrap()).unwrap();
+        let (out, to_out) = nix::unistd::pipe().unwrap();
+        let (err, _) = nix::unistd::pipe().unwrap();
+        nix::unistd::write(&to_out, &[b'x'; 10_000]).unwrap();
+        drop(to_out);
+        writer.copy([(LogStream::Stdout, out), (LogStream::Stderr, err)], || Timestamp::UNIX_EPOCH).unwrap();
+        let folder = folder_of(sandbox.path());
+        let lengths =
+            numbers(&folder).into_iter().map(|number| fs::metadata(folder.join(name(number))).unwrap().len());
+        let lengths: Vec<u64> = lengths.collect();
+        assert!(lengths.len() == 3 && lengths.iter().all(|length| *length <= 2048), "{lengths:?}");
     }
 
     #[test]
     fn both_pipes_are_written_until_both_are_closed() {
         let sandbox = tempfile::tempdir().unwrap();
-        let writer = LogWriter::open(sandbox.path()).unwrap();
+        let writer = LogWriter::open(sandbox.path(), LogBounds::default()).unwrap();
         let (out, to_out) = nix::unistd::pipe().unwrap();
         let (err, to_err) = nix::unistd::pipe().unwrap();
         nix::unistd::write(&to_out, b"one").unwrap();

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::settings::{NetworkWish, Settings};
 use super::rootfs::{busybox, settings};
 use super::*;
-use crate::backends::stock::{Labels, NewNetwork, OwnStock, StockName};
+use crate::backends::stock::{Addresses, Labels, NewNetwork, OwnStock, StockName};
 use crate::native::process::Process;
 
 /// A runtime folder with networks, which are gone with it.
@@ -35,8 +35,8 @@ impl Yard {
     fn try_make(&self, project: &str, key: &str, subnet: Option<&str>) -> Result<StockName, String> {
         let labels = Labels::default().of_project(&project.parse().unwrap());
         let name: StockName = format!("{project}_{key}").parse().unwrap();
-        let subnet = subnet.map(|subnet| subnet.parse().unwrap());
-        let new = NewNetwork { name: name.clone(), labels, internal: true, subnet };
+        let addresses = Addresses::read(subnet, None, None).unwrap();
+        let new = NewNetwork { name: name.clone(), labels, internal: true, addresses };
         self.stock.create_network(&new).map(|_| name).map_err(|error| error.to_string())
     }
 
@@ -88,7 +88,7 @@ fn wish(project: &str, key: &str, names: &[&str]) -> NetworkWish {
     let aliases = names.iter().map(|name| (*name).to_owned()).collect();
     let name = format!("{project}_{key}");
     let project = Some(project.to_owned());
-    NetworkWish { name, project, aliases, address: None }
+    NetworkWish { name, project, aliases, address: None, links: Vec::new() }
 }
 
 fn joins(networks: Vec<NetworkWish>, line: &str) -> Settings {
@@ -158,10 +158,10 @@ fn two_of_a_project_talk_by_name_and_others_do_not() {
     assert_eq!((address.as_str(), names), ("10.89.0.2", vec!["db".to_owned()]));
     thread::sleep(Duration::from_millis(300));
 
-    let line = format!("cat /etc/hosts; {}", ask("db"));
+    let line = format!("cat /etc/hosts; {}; busybox grep -c ' 02:50:0a:59:00:02 ' /proc/net/arp", ask("db"));
     let text = yard.said(&joins(vec![wish("shop", "back", &["web"])], &line));
     let hosts = "127.0.0.1 localhost\n::1 localhost\n10.89.0.3 web\n10.89.0.2 db\n";
-    assert_eq!(text, format!("{hosts}rows\n"));
+    assert_eq!(text, format!("{hosts}rows\n1\n"), "whoever gets the address next is reached at once");
     // In two networks it is reached as well; in another, or with another project's of that name, it is not.
     let both = vec![wish("shop", "front", &["web"]), wish("shop", "back", &["web"])];
     assert_eq!(yard.said(&joins(both, &ask("db"))), "rows\n");
@@ -236,10 +236,11 @@ fn nothing_is_left_after_the_end_and_after_a_kill() {
     let server = Server::start(&yard, "shop/back/db");
     yard.await_members(&back, 1);
     let of = Process::of(server.0.id()).unwrap();
+    // It is written down before it is connected.
     let begun = Instant::now();
-    while !rest(&yard, &back).0.contains(&"to0a590002".to_owned()) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", rest(&yard, &back));
-        thread::sleep(Duration::from_millis(20));
+    while !yard.links(&back).contains(&"to0a590002".to_owned()) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", yard.links(&back));
+        thread::sleep(Duration::from_millis(10));
     }
     drop(server);
     assert!(!of.exists());

@@ -88,6 +88,8 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         mounts: Vec::new(),
         volumes: Vec::new(),
         networks: Vec::new(),
+        service: None,
+        beside: None,
         devices: Vec::new(),
         secrets: Vec::new(),
         files: Vec::new(),

@@ -63,8 +63,8 @@ fn take(pool: &Pool, (key, call): (&Key, &Call), place: &Place<'_>) -> Result<Op
 /// Whether a sandbox can be made before its call is known. Values of secrets come with the call; folders, devices and
 /// terminals of the host are looked at when a program starts that is to see them.
 fn can_wait(settings: &Settings) -> bool {
-    let Settings { mounts, volumes, networks, devices, secrets, files, terminal, .. } = settings;
-    let shares_nothing = volumes.is_empty() && networks.is_empty();
+    let Settings { mounts, volumes, networks, beside, devices, secrets, files, terminal, .. } = settings;
+    let shares_nothing = volumes.is_empty() && networks.is_empty() && beside.is_none();
     shares_nothing
         && mounts.is_empty()
         && devices.is_empty()

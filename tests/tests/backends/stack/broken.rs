@@ -51,9 +51,14 @@ fn a_program_that_is_not_there_leaves_nothing() {
 fn a_dependency_that_is_never_well_leaves_nothing() {
     let _turn = crate::life::turn();
     for shop in shops("unwell") {
-        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, retries: 2}";
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, sh, -c, 'echo no rows; exit 3'], interval: 200ms, retries: 2}";
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
-        nothing_is_left(&shop, &[], 5, "is unhealthy, and it had to become healthy");
+        nothing_is_left(
+            &shop,
+            &[],
+            5,
+            "is unhealthy, and it had to become healthy; its last check ended with code 3 and said `no rows`",
+        );
     }
 }
 
@@ -61,9 +66,14 @@ fn a_dependency_that_is_never_well_leaves_nothing() {
 fn a_dependency_that_takes_too_long_leaves_nothing() {
     let _turn = crate::life::turn();
     for shop in shops("slow") {
-        let check = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
+        let check = ", healthcheck: {test: [CMD, /bin/busybox, sh, -c, 'echo no rows; exit 3'], interval: 200ms, start_period: 60s}";
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
-        nothing_is_left(&shop, &["--wait-timeout", "2"], 5, "was not so far after 2 s");
+        nothing_is_left(
+            &shop,
+            &["--wait-timeout", "2"],
+            5,
+            "was not so far after 2 s, and it had to become healthy; its last check ended with code 3 and said `no rows`",
+        );
     }
 }
 

@@ -1,0 +1,80 @@
+//! A service that has the network of another: `network_mode: service:NAME`.
+
+use super::shop::{Shop, shops};
+
+const SERVICES: &str = "\
+services:
+  web:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, sleep, '600']
+  db:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, nc, -ll, -p, '7000', -e, /bin/busybox, echo, rows]
+  probe:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, nc, -ll, -p, '7001', -e, /bin/busybox, echo, probed]
+    network_mode: 'service:db'
+    healthcheck: {test: [CMD, /bin/busybox, sh, -c, 'busybox nc -w 2 127.0.0.1 7000 </dev/null | busybox grep rows'], interval: 300ms}
+";
+
+fn answer(shop: &Shop, service: &str, place: &str) -> String {
+    let ask = format!("busybox nc -w 2 {place} </dev/null >/tmp/answer; busybox cat /tmp/answer");
+    shop.exec(service, &ask).stdout
+}
+
+/// They are in one network namespace, which the probe has no power over.
+fn are_one(shop: &Shop) {
+    shop.until("the database answers on the probe's loopback", || {
+        answer(shop, "probe", "127.0.0.1 7000") == "rows\n"
+    });
+    shop.until("the probe answers on the database's", || answer(shop, "db", "127.0.0.1 7001") == "probed\n");
+    // Others find both by the one name.
+    shop.until("both answer by name", || {
+        answer(shop, "web", "db 7000") == "rows\n" && answer(shop, "web", "db 7001") == "probed\n"
+    });
+    let hosts = shop.exec("probe", "busybox cat /etc/hosts").stdout;
+    assert!(hosts.contains(" db\n") && hosts.contains(" web\n") && !hosts.contains("probe"), "{hosts}");
+    let down = shop.exec(
+        "probe",
+        "busybox ifconfig lo down; busybox ifconfig eth0 down; busybox route add default eth0",
+    );
+    assert_eq!(answer(shop, "probe", "127.0.0.1 7000"), "rows\n", "{down:?}");
+    assert_eq!(answer(shop, "web", "db 7000"), "rows\n", "{down:?}");
+}
+
+#[test]
+fn who_shares_a_network_is_where_the_other_is_and_goes_with_it() {
+    let _turn = crate::life::turn();
+    for shop in shops("beside") {
+        shop.write(SERVICES);
+        let ran = shop.up(&["--wait"]);
+        if shop.backend != "native" {
+            assert_ne!(ran.code, 0, "{ran:?}");
+            assert!(ran.stderr.contains("does not share the network of the sandbox of `db`"), "{ran:?}");
+            assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+            continue;
+        }
+        assert_eq!(ran.code, 0, "{ran:?}");
+        are_one(&shop);
+        let (db, probe) = (shop.id("db"), shop.id("probe"));
+        assert_eq!(shop.up(&["--wait"]).code, 0);
+        assert_eq!(
+            (shop.id("db"), shop.id("probe")),
+            (db.clone(), probe.clone()),
+            "what is as it is to be is left alone"
+        );
+        // The one whose network it is is made anew: so it is started again, in the new one.
+        shop.rewrite(&SERVICES.replace("  db:\n", "  db:\n    restart: always\n"));
+        let ran = shop.up(&["--wait"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(shop.id("db") != db && shop.id("probe") == probe, "{ran:?}");
+        are_one(&shop);
+        // Alone it does not start: there is nothing to share.
+        assert_eq!(shop.compose(&["rm", "-fs", "db"]).code, 0);
+        let id = shop.id("probe");
+        let ran = shop.compose(&["restart", "--no-deps", "-t", "0", "probe"]);
+        assert!(ran.code != 0 && ran.stderr.contains("start it first"), "{id}: {ran:?}");
+        assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0);
+        assert_eq!(shop.left(), Vec::<String>::new());
+    }
+}
