@@ -76,11 +76,15 @@ pub enum Control {
     OpenFiles,
     /// A terminal of its own.
     Terminal,
+    /// A host name of its own.
+    HostName,
+    /// A domain name of its own.
+    DomainName,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -113,6 +117,8 @@ impl Control {
         Self::Disk,
         Self::OpenFiles,
         Self::Terminal,
+        Self::HostName,
+        Self::DomainName,
     ];
 }
 
@@ -151,6 +157,8 @@ impl fmt::Display for Control {
             Self::Disk => "disk",
             Self::OpenFiles => "open-files",
             Self::Terminal => "terminal",
+            Self::HostName => "host-name",
+            Self::DomainName => "domain-name",
         })
     }
 }

@@ -83,6 +83,7 @@ mod resolve;
 mod schema;
 mod seccomp;
 mod source;
+mod system;
 mod trust_folder;
 mod window;
 
@@ -143,5 +144,6 @@ pub use requirement::{
 pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};
+pub use system::{System, UtsName};
 pub use trust_folder::{MAX_DOCUMENTS, TrustDocument, TrustFolderError, check_document_name};
 pub use window::{Moment, MomentError, OutsideWindow, SigningWindow};

@@ -16,6 +16,7 @@ use crate::names::{BackendName, CapabilityName, SecretName, TierName};
 use crate::project::{Attachment, InsidePath, Publication, ServiceName, VolumeMount};
 use crate::quantity::{ByteSize, Limits};
 use crate::seccomp::SharedProfile;
+use crate::system::System;
 
 /// Complete, backend-neutral description of one run. Only [`decide`](crate::decide()) makes one.
 ///
@@ -78,6 +79,9 @@ pub struct LaunchPlan {
     pub publish: Vec<Publication>,
     /// Named volumes of the project.
     pub volumes: Vec<VolumeMount>,
+    /// What it has of a system of its own.
+    #[serde(skip_serializing_if = "System::is_default")]
+    pub system: System,
     /// All limits.
     pub limits: Limits,
     /// How the memory limit is held.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file::WantedFile;
 use crate::pattern::{NetworkName, PatternError, PublishOn, VolumeName, is_at_or_below, is_normal};
+use crate::system::System;
 
 /// A compose service or workload node of a project, written `project/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +90,9 @@ pub struct WantedProject {
     /// Secrets at places of their own, and configs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<WantedFile>,
+    /// What it wants of a system of its own.
+    #[serde(default, skip_serializing_if = "System::is_default")]
+    pub system: System,
 }
 
 impl WantedProject {
@@ -98,6 +102,7 @@ impl WantedProject {
             && self.publish.is_empty()
             && self.volumes.is_empty()
             && self.files.is_empty()
+            && self.system.is_default()
     }
 }
 

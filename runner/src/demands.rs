@@ -144,6 +144,8 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.files.iter().any(|file| file.owner != plan.process.user), Control::FileOwners),
         (!plan.devices.is_empty(), Control::Devices),
         (plan.process.terminal == Terminal::Own, Control::Terminal),
+        (plan.system.host_name.is_some(), Control::HostName),
+        (plan.system.domain_name.is_some(), Control::DomainName),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -169,7 +171,7 @@ mod tests {
     use super::*;
     use crate::spine::{request, spine};
     use perry_sandbox_policy::{
-        Attachment, Enforcement, FileMode, FileSource, GivenFile, Mount, Protocol, Publication, User,
+        Attachment, Enforcement, FileMode, FileSource, GivenFile, Mount, Protocol, Publication, System, User,
         VolumeAccess, VolumeMount,
     };
 
@@ -200,6 +202,8 @@ mod tests {
         plan.network = Network::Egress(vec!["a.example:443".to_owned()]);
         plan.rootfs = RootfsMode::Ephemeral;
         plan.process.terminal = Terminal::Own;
+        let name = Some("edge".parse().unwrap());
+        plan.system = System { host_name: name.clone(), domain_name: name };
         plan.memory_enforcement = MemoryEnforcement::Exact;
         plan
     }

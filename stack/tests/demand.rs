@@ -46,6 +46,31 @@ fn command_and_entry_point_are_those_of_docker() {
 }
 
 #[test]
+fn what_a_service_calls_itself_is_a_name_of_it() {
+    let names = |lines: &str| {
+        let project = wants(lines).project;
+        let system = project.system;
+        let own = system.domain_name.map(|name| name.to_string()).unwrap_or_default();
+        let aliases: Vec<String> =
+            project.networks.iter().flat_map(|one| &one.aliases).map(ToString::to_string).collect();
+        (system.host_name.map(|name| name.to_string()), own, aliases.join(" "))
+    };
+    let all = |host: &str, domain: &str, aliases: &str| {
+        (Some(host.to_owned()), domain.to_owned(), aliases.to_owned())
+    };
+    assert_eq!(names("hostname: edge"), all("edge", "", "web edge"));
+    let both = "hostname: edge\ndomainname: shop.example";
+    assert_eq!(names(both), all("edge", "shop.example", "web edge edge.shop.example"));
+    let alone = format!("{both}\nnetwork_mode: none");
+    assert_eq!(names(&alone), all("edge", "shop.example", ""));
+    assert_eq!(names("hostname: ''"), (None, String::new(), "web".to_owned()));
+    for line in ["hostname: 'a b'", "domainname: -x", &format!("hostname: {}", "a.b".repeat(22))] {
+        let found = refused(line);
+        assert!(found.len() == 1 && found[0].contains("a name of a host"), "{line}: {found:?}");
+    }
+}
+
+#[test]
 fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let demand = wants("ports: ['8080:80', '0.0.0.0:53:53/udp', '[::1]:90:90']");
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();

@@ -9,6 +9,7 @@ mod grants;
 mod mounts;
 mod process;
 mod project;
+mod system;
 mod verdict;
 
 pub(crate) use backend::row_of;

@@ -14,6 +14,7 @@ use super::files::{given, refuse_shared_places};
 use super::grants::{granted, limited, listed};
 use super::process::{process, through_proxy};
 use super::project::{Project, in_words, of_project};
+use super::system::{lines, system};
 use crate::control::{Control, HostFacts};
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::evidence::Evidence;
@@ -29,6 +30,7 @@ use crate::request::{ImageDefaults, Request, Target};
 use crate::require::{entry_of, rule_for};
 use crate::seccomp::SharedProfile;
 use crate::source::Span;
+use crate::system::System;
 
 /// The answer to a request: a plan that every line of is held, or every reason why not.
 ///
@@ -201,6 +203,7 @@ impl Facts<'_> {
         }
         let limits = limited(request, &entry, ceiling, reasons);
         let project = of_project(request, &entry, reasons);
+        let system = system(request, reasons);
         refuse_shared_places(&mounts, &project, &files, reasons);
         let wanted = Wanted {
             process: &process,
@@ -208,6 +211,7 @@ impl Facts<'_> {
             mounts: &mounts,
             files: &files,
             project: &project,
+            system: &system,
             limits: &limits,
             evidence,
         };
@@ -235,7 +239,7 @@ impl Facts<'_> {
             request,
             &applied,
             choice,
-            Parts { process, grants, mounts, files, project, limits, warm, evidence, notes },
+            Parts { process, grants, mounts, files, project, system, limits, warm, evidence, notes },
         ))
     }
 }
@@ -261,6 +265,7 @@ struct Parts<'a> {
     mounts: Vec<Mount>,
     files: Vec<GivenFile>,
     project: Project<'a>,
+    system: System,
     limits: Limits,
     warm: Option<NonZeroU32>,
     evidence: &'a Evidence,
@@ -274,7 +279,7 @@ fn assemble(
     choice: Choice<'_>,
     parts: Parts<'_>,
 ) -> LaunchPlan {
-    let Parts { process, grants, mounts, files, project, limits, warm, evidence, notes } = parts;
+    let Parts { process, grants, mounts, files, project, system, limits, warm, evidence, notes } = parts;
     LaunchPlan {
         capability: match &request.target {
             Target::Capability(name) => Some(name.clone()),
@@ -314,6 +319,7 @@ fn assemble(
         networks: project.wanted.networks.clone(),
         publish: project.wanted.publish.clone(),
         volumes: project.wanted.volumes.clone(),
+        system,
         limits,
         memory_enforcement: choice.memory,
         warm,
@@ -341,6 +347,7 @@ struct Wanted<'a> {
     mounts: &'a [Mount],
     files: &'a [GivenFile],
     project: &'a Project<'a>,
+    system: &'a System,
     limits: &'a Limits,
     evidence: &'a Evidence,
 }
@@ -447,6 +454,9 @@ impl Wanted<'_> {
         }
         if self.process.terminal == Terminal::Own {
             add(Control::Terminal, "its own".to_owned(), None);
+        }
+        for (control, value) in lines(self.system) {
+            add(control, value, None);
         }
     }
 }

@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 30] = [
+pub(crate) const CONTROLS: [Control; 32] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -202,6 +202,8 @@ pub(crate) const CONTROLS: [Control; 30] = [
     Control::Disk,
     Control::OpenFiles,
     Control::Terminal,
+    Control::HostName,
+    Control::DomainName,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

@@ -132,7 +132,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 25] = [
+const HELD: [(Control, &str); 27] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -167,6 +167,8 @@ const HELD: [(Control, &str); 25] = [
     ),
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (Control::Terminal, "devpts of its own"),
+    (Control::HostName, "uts namespace"),
+    (Control::DomainName, "uts namespace"),
 ];
 
 /// How root holds networks of projects.

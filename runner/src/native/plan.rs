@@ -48,6 +48,7 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
             Network::Egress(patterns) => Grants::try_from(patterns.clone())?,
         },
         publish: plan.publish.clone(),
+        system: plan.system.clone(),
         limits: bounds(plan),
     })
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, WantedFile};
+use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, System, WantedFile};
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) egress: Grants,
     /// Ports that are reached from the host.
     pub(crate) publish: Vec<Publication>,
+    /// What it has of a system of its own.
+    pub(crate) system: System,
     /// All limits.
     pub(crate) limits: Bounds,
 }

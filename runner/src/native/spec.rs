@@ -192,7 +192,8 @@ impl Spec {
         steps.extend(all_places(settings, ground)?);
         steps.extend(shared::hosts(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
-        steps.extend([Step::HostName { name: text("sandbox")? }, Step::LoopbackUp]);
+        steps.extend(names(settings)?);
+        steps.push(Step::LoopbackUp);
         steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
         for (protocol, count) in [(Protocol::Tcp, CONNECTIONS), (Protocol::Udp, CALLERS)] {
             let is_wanted = settings.publish.iter().any(|one| one.protocol == protocol);
@@ -229,6 +230,15 @@ impl Spec {
         }
         self
     }
+}
+
+/// What the sandbox is called.
+fn names(settings: &Settings) -> Steps {
+    let mut steps = vec![Step::HostName { name: text(settings.system.host_name())? }];
+    if let Some(name) = &settings.system.domain_name {
+        steps.push(Step::DomainName { name: text(name.as_str())? });
+    }
+    Ok(steps)
 }
 
 /// The plan's host folders, volumes and files at their places, the shallow ones first: one may lie inside another.

@@ -202,6 +202,8 @@ pub(crate) enum Step {
     Pivot,
     /// Name the host.
     HostName { name: Text },
+    /// Name the host's domain.
+    DomainName { name: Text },
     /// Bring the loopback up.
     LoopbackUp,
     /// Bind the sockets of the egress proxy, send them to the runner, and close them.
@@ -306,6 +308,7 @@ impl fmt::Display for Step {
             Self::WriteProc { path, value } => write!(f, "write {value} to /proc/{path}"),
             Self::Pivot => f.write_str("pivot_root, and detach the old root"),
             Self::HostName { name } => write!(f, "set the host name {name}"),
+            Self::DomainName { name } => write!(f, "set the domain name {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback up"),
             Self::MakeSockets { protocol, count } => {
                 write!(f, "hand {count} sockets for what comes to published {protocol} ports to the runner")

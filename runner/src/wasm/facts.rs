@@ -140,7 +140,7 @@ const HELD: [(Control, &str); 22] = [
 ];
 
 /// What is held by others or not at all, and why.
-const MISSING: [(Control, &str, Option<&str>); 9] = [
+const MISSING: [(Control, &str, Option<&str>); 11] = [
     (
         Control::Egress,
         "WASI preview 1 has no call that opens a connection",
@@ -162,6 +162,8 @@ const MISSING: [(Control, &str, Option<&str>); 9] = [
     (Control::Volumes, "the wasm backend cannot do this yet", Some("grant a mount")),
     (Control::Devices, "WASI has no devices", Some("run a native image")),
     (Control::Terminal, "WASI preview 1 has no terminals", Some("run it without one: its streams are pipes")),
+    (Control::HostName, "WASI tells no name of a host", Some("run a native image")),
+    (Control::DomainName, "WASI tells no name of a host", Some("run a native image")),
 ];
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod project;
 mod refused;
 mod security;
 mod settings;
+mod system;
 mod table;
 
 pub use build::BuildDemand;

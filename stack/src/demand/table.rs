@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{build, file, limits, mount, network, process, security, settings};
+use super::{build, file, limits, mount, network, process, security, settings, system};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -44,7 +44,7 @@ pub const ATTRIBUTES: &[Row] = &[
     not_yet("dns", "leave it out: names of the project are found, others by the egress that is granted"),
     not_yet("dns_opt", "leave it out"),
     not_yet("dns_search", "leave it out"),
-    not_yet("domainname", "leave it out"),
+    honoured("domainname", "the name of the sandbox's domain", system::domain_name),
     honoured("entrypoint", "the program, in place of the image's", process::entrypoint),
     done("env_file", "read by the loader"),
     asked("environment", "env", process::environment),
@@ -55,7 +55,11 @@ pub const ATTRIBUTES: &[Row] = &[
     not_yet("gpus", "leave it out"),
     not_yet("group_add", "write the group into `user`"),
     done("healthcheck", "asked inside, and waited for where `depends_on` says so"),
-    honoured("hostname", "a name of the service in its networks", settings::nothing_more),
+    honoured(
+        "hostname",
+        "what the sandbox calls itself, and a name of it in its networks",
+        system::host_name,
+    ),
     honoured("image", "verified, and run by digest", process::image),
     not_yet("init", "leave it out, or let the image bring one"),
     honoured("ipc", "always `private`", security::ipc),

@@ -10,3 +10,4 @@ mod forgejo;
 mod life;
 mod pause;
 mod shop;
+mod system;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::LaunchPlan;
+use perry_sandbox_policy::{LaunchPlan, UtsName};
 use perry_sandbox_profiles::{
     Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
     to_oci_json,
@@ -39,8 +39,8 @@ pub(super) fn body(
         "Entrypoint": process.argv,
         "Cmd": [],
         "WorkingDir": process.cwd,
-        "Hostname": "sandbox",
-        "Domainname": "",
+        "Hostname": plan.system.host_name(),
+        "Domainname": plan.system.domain_name.as_ref().map_or("", UtsName::as_str),
         "Tty": false,
         "OpenStdin": true,
         "StdinOnce": true,

@@ -98,6 +98,11 @@ impl Podman {
             let remedy = "install netavark, and write `network_backend = \"netavark\"` below `[network]` in containers.conf";
             table.set(Control::ProjectNetworks, nobody(why, Some(remedy)));
         }
+        let why = "podman has no word for a domain's name";
+        table.set(
+            Control::DomainName,
+            nobody(why, Some("write the whole name as the host's, or use the backend `native`")),
+        );
         table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
@@ -179,7 +184,7 @@ fn is_called(program: &Path, name: &str) -> bool {
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 24] = [
+const HELD: [(Control, &str); 25] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -208,6 +213,7 @@ const HELD: [(Control, &str); 24] = [
     ),
     (Control::FileOwners, "user namespace (ids of its own, and no others)"),
     (Control::User, "podman's runtime"),
+    (Control::HostName, "uts namespace"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),

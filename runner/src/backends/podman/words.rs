@@ -16,7 +16,7 @@ pub(super) const SECCOMP: &str = "seccomp.json";
 /// What is the same for every plan. A flag and its value are one word: then neither is taken for something else.
 const FIXED: &str = "run --rm --pull=never --read-only --read-only-tmpfs=false --image-volume=ignore \
     --cap-drop=ALL --security-opt=no-new-privileges --http-proxy=false --unsetenv-all --ipc=private --pid=private \
-    --uts=private --cgroupns=private --hostname=sandbox --no-hosts --passwd=false --umask=0022 \
+    --uts=private --cgroupns=private --no-hosts --passwd=false --umask=0022 \
     --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --init=false --systemd=false \
     --no-healthcheck --stop-signal=SIGKILL --stop-timeout=0 --interactive";
 
@@ -40,6 +40,7 @@ pub(super) fn words(
         flag(name, value);
     }
     flag("name", name.to_owned());
+    flag("hostname", plan.system.host_name().to_owned());
     flag("pidfile", folder.join(PID_FILE).display().to_string());
     flag("label", format!("perry-sandbox.run={name}"));
     flag("security-opt", format!("seccomp={}", folder.join(SECCOMP).display()));
@@ -54,7 +55,7 @@ pub(super) fn words(
     flag("user", format!("{}:{}", process.user.uid, process.user.gid));
     flag("workdir", process.cwd.clone());
     // podman sets these two where nobody does, and nothing else.
-    for (variable, value) in [("HOME", "/"), ("HOSTNAME", "sandbox")] {
+    for (variable, value) in [("HOME", "/"), ("HOSTNAME", plan.system.host_name())] {
         if process.env.get(variable).is_none_or(String::is_empty) {
             flag("env", format!("{variable}={value}"));
         }

@@ -191,6 +191,13 @@ pub(super) fn set_hostname(name: &CStr) -> Result<()> {
     unsafe { sys(libc::SYS_sethostname, [text(name), int(length), NONE, NONE, NONE]) }.map(drop)
 }
 
+pub(super) fn set_domainname(name: &CStr) -> Result<()> {
+    let length = name.count_bytes() as i64;
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the kernel reads `length` bytes, all inside `name`.
+    unsafe { sys(libc::SYS_setdomainname, [text(name), int(length), NONE, NONE, NONE]) }.map(drop)
+}
+
 pub(super) fn new_session_keyring() -> Result<()> {
     /// `KEYCTL_JOIN_SESSION_KEYRING`.
     const JOIN: i64 = 1;

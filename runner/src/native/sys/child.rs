@@ -192,6 +192,7 @@ impl Child<'_> {
             Step::CheckProgram { candidates } => program::check(candidates),
             Step::Execute { candidates } => Err(self.execute(candidates)),
             Step::HostName { .. }
+            | Step::DomainName { .. }
             | Step::LoopbackUp
             | Step::Limit { .. }
             | Step::NewKeyring
@@ -518,6 +519,7 @@ fn make_filesystem(
 pub(crate) fn restrict_self(step: &Step) -> Result<()> {
     match step {
         Step::HostName { name } => call::set_hostname(name.as_c()),
+        Step::DomainName { name } => call::set_domainname(name.as_c()),
         Step::LoopbackUp => call::loopback_up(),
         Step::Limit { resource, soft, hard } => call::set_limit(*resource, *soft, *hard),
         Step::NewKeyring => call::new_session_keyring(),

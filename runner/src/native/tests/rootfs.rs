@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use perry_sandbox_image::{Layout, Silent, Store, Wanted, resolve};
+use perry_sandbox_policy::System;
 use perry_sandbox_profiles::{Arch, SeccompProfile, bpf, masked_paths, read_only_paths};
 use perry_sandbox_reference::Platform;
 use tempfile::TempDir;
@@ -93,6 +94,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         files: Vec::new(),
         egress: Grants::default(),
         publish: Vec::new(),
+        system: System::default(),
         limits: bounds(),
     }
 }

@@ -1,0 +1,77 @@
+//! What a compose service has of a system of its own: how it is called there.
+//!
+//! Nothing of it reaches anybody outside of the sandbox, so no policy grants it. A backend that cannot hold one of these lines
+//! refuses the plan.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pattern::PatternError;
+use crate::project::{HostName, text};
+
+/// The most bytes that a kernel takes for its host's name, and for its domain's.
+const LONGEST: usize = 64;
+
+/// What a sandbox calls itself, or its domain: a name in a network, of 64 bytes at most.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UtsName(String);
+
+text!(UtsName);
+
+impl FromStr for UtsName {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        if text.len() <= LONGEST && text.parse::<HostName>().is_ok() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PatternError::new(
+                text,
+                "a name of a host: expected letters, digits, `.`, `_` and `-`, 64 of them at most",
+            ))
+        }
+    }
+}
+
+/// What of a system of its own a service wants, and has by its plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct System {
+    /// The name that the sandbox's kernel gives for the host; nothing: `sandbox`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<UtsName>,
+    /// The name that it gives for the host's domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_name: Option<UtsName>,
+}
+
+impl System {
+    /// What the sandbox is called.
+    pub fn host_name(&self) -> &str {
+        self.host_name.as_ref().map_or("sandbox", UtsName::as_str)
+    }
+
+    /// Whether nothing is wanted.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_host_is_one_that_a_kernel_takes() {
+        let longest = format!("{}.{}", "a".repeat(31), "b".repeat(32));
+        for text in ["edge", "edge.example.org", "shop_web-1", &longest] {
+            assert!(text.parse::<UtsName>().is_ok(), "{text}");
+        }
+        for text in ["", "-a", "a b", "a=b", "a,b", "a..b", "ä", &format!("{longest}c")] {
+            assert!(text.parse::<UtsName>().is_err(), "{text}");
+        }
+    }
+}

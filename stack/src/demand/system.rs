@@ -1,0 +1,33 @@
+use perry_sandbox_compose::{Node, Span};
+use perry_sandbox_policy::UtsName;
+
+use super::asker::Asker;
+use crate::model::{At, Service};
+
+pub(super) fn host_name(asker: &mut Asker<'_>, span: Span, node: &Node) {
+    asker.demand.project.system.host_name = name(asker, "hostname", span, node);
+}
+
+pub(super) fn domain_name(asker: &mut Asker<'_>, span: Span, node: &Node) {
+    asker.demand.project.system.domain_name = name(asker, "domainname", span, node);
+}
+
+/// Nothing where it is empty, or refused.
+fn name(asker: &mut Asker<'_>, attribute: &str, span: Span, node: &Node) -> Option<UtsName> {
+    let text = node.text().filter(|text| !text.is_empty())?;
+    let name = text.parse();
+    if let Err(error) = &name {
+        asker.never(span, &format!("{attribute}: {text}"), &format!("{error}"), "write another name");
+    }
+    name.ok()
+}
+
+/// By what a service calls itself others find it as well: its host's name, and with its domain's where there is one.
+pub(super) fn names(service: &Service) -> Vec<At<String>> {
+    let usable = |name: &&At<String>| name.value.parse::<UtsName>().is_ok();
+    let Some(host) = service.hostname.as_ref().filter(usable) else { return Vec::new() };
+    let domain = service.attributes.get("domainname").and_then(|(_, node)| node.text());
+    let whole = domain.filter(|domain| domain.parse::<UtsName>().is_ok());
+    let whole = whole.map(|domain| At::new(format!("{}.{domain}", host.value), host.span));
+    [host.clone()].into_iter().chain(whole).collect()
+}

@@ -1,0 +1,58 @@
+//! What a service has of a system of its own: the same lines of a file, asked inside of every backend.
+
+use super::shop::{Shop, shops};
+
+/// One service that waits, with these lines.
+fn service(lines: &[&str]) -> String {
+    let lines: String = lines.iter().flat_map(|line| ["    ", line, "\n"]).collect();
+    format!(
+        "services:\n  web:\n    image: oci:examples/hello/image\n    command: [/bin/busybox, sleep, '600']\n{lines}"
+    )
+}
+
+fn comes_up(shop: &Shop) {
+    let ran = shop.up(&["--wait"]);
+    assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
+}
+
+/// What a line of shell says in the service.
+fn said(shop: &Shop, line: &str) -> String {
+    let ran = shop.exec("web", &format!("cd /bin; {{ {line}; }} 2>&1"));
+    assert_eq!(ran.stderr, "", "{}: {ran:?}", shop.backend);
+    ran.stdout
+}
+
+/// That the service is refused for this reason, and nothing is made.
+fn is_refused(shop: &Shop, why: &str) {
+    let ran = shop.up(&[]);
+    assert!(ran.code != 0 && ran.stderr.contains(why), "{}: {ran:?}", shop.backend);
+    assert_eq!(shop.left(), Vec::<String>::new());
+}
+
+#[test]
+fn a_service_is_called_what_its_file_says() {
+    let _turn = crate::life::turn();
+    for shop in shops("named") {
+        let alone = ["hostname: edge", "network_mode: none"];
+        shop.write(&service(&alone));
+        comes_up(&shop);
+        assert_eq!(said(&shop, "busybox hostname"), "edge\n", "{}", shop.backend);
+        let plan = shop.compose(&["explain", "--policy", "policy.toml", "web"]);
+        assert!(plan.stdout.contains("host name edge"), "{}: {plan:?}", shop.backend);
+        // Another name makes another sandbox.
+        let id = shop.id("web");
+        shop.rewrite(&service(&["hostname: edge.two", "network_mode: none"]));
+        comes_up(&shop);
+        assert_eq!(said(&shop, "busybox hostname"), "edge.two\n", "{}", shop.backend);
+        assert_ne!(shop.id("web"), id, "{}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0, "{}", shop.backend);
+        shop.write(&service(&["hostname: edge", "domainname: shop.example"]));
+        if shop.backend == "podman" {
+            is_refused(&shop, "podman has no word for a domain's name");
+            continue;
+        }
+        comes_up(&shop);
+        let text = said(&shop, "busybox hostname; busybox cat /proc/sys/kernel/domainname");
+        assert_eq!(text, "edge\nshop.example\n", "{}", shop.backend);
+    }
+}
