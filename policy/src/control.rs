@@ -80,11 +80,13 @@ pub enum Control {
     HostName,
     /// A domain name of its own.
     DomainName,
+    /// Lines of its own in `/etc/hosts`.
+    KnownHosts,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -119,6 +121,7 @@ impl Control {
         Self::Terminal,
         Self::HostName,
         Self::DomainName,
+        Self::KnownHosts,
     ];
 }
 
@@ -159,6 +162,7 @@ impl fmt::Display for Control {
             Self::Terminal => "terminal",
             Self::HostName => "host-name",
             Self::DomainName => "domain-name",
+            Self::KnownHosts => "known-hosts",
         })
     }
 }

@@ -146,6 +146,7 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.process.terminal == Terminal::Own, Control::Terminal),
         (plan.system.host_name.is_some(), Control::HostName),
         (plan.system.domain_name.is_some(), Control::DomainName),
+        (!plan.system.hosts.is_empty(), Control::KnownHosts),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -203,7 +204,11 @@ mod tests {
         plan.rootfs = RootfsMode::Ephemeral;
         plan.process.terminal = Terminal::Own;
         let name = Some("edge".parse().unwrap());
-        plan.system = System { host_name: name.clone(), domain_name: name };
+        plan.system = System {
+            host_name: name.clone(),
+            domain_name: name,
+            hosts: vec!["db=10.0.0.7".parse().unwrap()],
+        };
         plan.memory_enforcement = MemoryEnforcement::Exact;
         plan
     }

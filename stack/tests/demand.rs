@@ -71,6 +71,22 @@ fn what_a_service_calls_itself_is_a_name_of_it() {
 }
 
 #[test]
+fn a_service_knows_whom_its_file_names_and_not_the_host() {
+    let known = |lines: &str| {
+        let hosts = wants(lines).project.system.hosts;
+        hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(known("extra_hosts: ['db:10.0.0.7', 'six=[::1]']"), ["db=10.0.0.7", "six=::1"]);
+    assert_eq!(known("extra_hosts: {db: [10.0.0.7, 10.0.0.8]}"), ["db=10.0.0.7", "db=10.0.0.8"]);
+    let gateway = refused("extra_hosts: ['host.docker.internal:host-gateway']");
+    assert!(gateway.len() == 1 && gateway[0].contains("nothing leads to the host"), "{gateway:?}");
+    for line in ["extra_hosts: ['localhost:10.0.0.7']", "extra_hosts: ['db:somewhere']"] {
+        let found = refused(line);
+        assert!(found.len() == 1 && found[0].contains("a known host"), "{line}: {found:?}");
+    }
+}
+
+#[test]
 fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let demand = wants("ports: ['8080:80', '0.0.0.0:53:53/udp', '[::1]:90:90']");
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
@@ -243,7 +259,6 @@ fn walls_are_never_taken_away() {
 fn what_is_not_done_yet_says_so() {
     for line in [
         "sysctls: {net.core.somaxconn: 9}",
-        "extra_hosts: ['a:1.2.3.4']",
         "shm_size: 1m",
         "gpus: all",
         "runtime: mine",

@@ -169,7 +169,8 @@ impl Facts<'_> {
         let mut notes = Vec::new();
         let mut process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
         let (grants, mounts) = granted(request, &entry, ceiling, reasons);
-        let files = given(request, process.user, reasons);
+        let system = system(request, reasons);
+        let files = given(request, process.user, &system, reasons);
         refuse_covered_programs(&process, &mounts, &files, reasons);
         if !grants.egress.is_empty() {
             through_proxy(&mut process, request);
@@ -203,7 +204,6 @@ impl Facts<'_> {
         }
         let limits = limited(request, &entry, ceiling, reasons);
         let project = of_project(request, &entry, reasons);
-        let system = system(request, reasons);
         refuse_shared_places(&mounts, &project, &files, reasons);
         let wanted = Wanted {
             process: &process,

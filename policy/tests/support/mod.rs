@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 32] = [
+pub(crate) const CONTROLS: [Control; 33] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -204,6 +204,7 @@ pub(crate) const CONTROLS: [Control; 32] = [
     Control::Terminal,
     Control::HostName,
     Control::DomainName,
+    Control::KnownHosts,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

@@ -132,7 +132,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 27] = [
+const HELD: [(Control, &str); 28] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -169,6 +169,7 @@ const HELD: [(Control, &str); 27] = [
     (Control::Terminal, "devpts of its own"),
     (Control::HostName, "uts namespace"),
     (Control::DomainName, "uts namespace"),
+    (Control::KnownHosts, "/etc/hosts of its own (read-only)"),
 ];
 
 /// How root holds networks of projects.

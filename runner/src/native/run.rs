@@ -113,7 +113,7 @@ fn run_in(
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
     // Until the sandbox is gone: what is bound here is dropped after its supervision.
     let _volumes = hold(&settings.volumes, (settings.uid, settings.gid))?;
-    let mut membership = join(place.live, &settings.networks)?;
+    let mut membership = join(place.live, &settings.networks, &settings.system.hosts)?;
     let links = membership.as_ref().map(|membership| membership.links.clone()).unwrap_or_default();
     let spec = Spec { links, ..spec };
     let spec = place.recorder.into_iter().fold(spec, |spec, recorder| spec.recorded(&recorder.filter));

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use perry_sandbox_policy::KnownHost;
+
 use super::error::ProjectError;
 use super::members::Member;
 
@@ -35,7 +37,9 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 
 /// Who can be reached by one member, itself first.
 fn text(own: &Member, all: &[&Member]) -> String {
+    // Its own lines first: the first that has a name is found.
     let mut text = format!("127.0.0.1 {SELF}\n::1 {SELF}\n");
+    text.extend(own.hosts.iter().map(KnownHost::line));
     let others = all.iter().copied().filter(|other| other.record != own.record);
     for member in [own].into_iter().chain(others) {
         let shared = member.joined.iter().filter(|joined| {
@@ -60,7 +64,7 @@ mod tests {
             address: [10, 89, 0, number].into(),
             names: names.split_whitespace().map(str::to_owned).collect(),
         });
-        Member { joined: joined.collect(), record: format!("{number}.json").into() }
+        Member { joined: joined.collect(), hosts: Vec::new(), record: format!("{number}.json").into() }
     }
 
     #[test]
@@ -73,5 +77,8 @@ mod tests {
         assert_eq!(text(&web, &all), format!("{head}{of_web}"));
         assert_eq!(text(&rows, &all), format!("{head}10.89.0.3 db\n10.89.0.2 web\n"));
         assert_eq!(text(&other, &all), format!("{head}10.89.0.4 db\n"));
+        let knowing = Member { hosts: vec!["db=192.0.2.7".parse().unwrap()], ..other.clone() };
+        assert_eq!(text(&knowing, &all), format!("{head}192.0.2.7 db\n10.89.0.4 db\n"));
+        assert_eq!(text(&web, &[&web, &rows, &knowing]), format!("{head}{of_web}"), "nobody else's");
     }
 }

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use perry_sandbox_policy::KnownHost;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
@@ -38,6 +39,9 @@ pub(super) struct Joined {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Member {
     pub(super) joined: Vec<Joined>,
+    /// Whom it knows besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) hosts: Vec<KnownHost>,
     #[serde(skip)]
     pub(super) record: PathBuf,
 }
@@ -145,7 +149,11 @@ pub(crate) struct Membership {
 }
 
 /// Takes an address in each of these networks; nothing where there are none.
-pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Membership>, ProjectError> {
+pub(crate) fn join(
+    runtime: &Path,
+    wishes: &[NetworkWish],
+    hosts: &[KnownHost],
+) -> Result<Option<Membership>, ProjectError> {
     if wishes.is_empty() {
         return Ok(None);
     }
@@ -164,7 +172,7 @@ pub(crate) fn join(runtime: &Path, wishes: &[NetworkWish]) -> Result<Option<Memb
         joined.push(own);
         links.push(link);
     }
-    let (file, member) = note(&yard, joined)?;
+    let (file, member) = note(&yard, joined, hosts.to_vec())?;
     // From here on dropping it takes back what is made.
     let mut membership = Membership { yard, member, links, given, _file: file };
     let shown = membership.show_names(&others);
@@ -199,7 +207,7 @@ fn place(
 }
 
 /// Writes the record, under the smallest number that nobody has.
-fn note(yard: &Yard, joined: Vec<Joined>) -> Result<(File, Member), ProjectError> {
+fn note(yard: &Yard, joined: Vec<Joined>, hosts: Vec<KnownHost>) -> Result<(File, Member), ProjectError> {
     let folder = yard.root().join(FOLDER);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(ProjectError::io("make", &folder))?;
@@ -212,7 +220,7 @@ fn note(yard: &Yard, joined: Vec<Joined>) -> Result<(File, Member), ProjectError
             Ok(file) => break (path, file),
         }
     };
-    let member = Member { joined, record };
+    let member = Member { joined, hosts, record };
     let text = serde_json::to_vec(&member).map_err(std::io::Error::from);
     let written = file.lock().and_then(|()| file.write_all(&text?));
     written.map_err(ProjectError::io("write", &member.record))?;

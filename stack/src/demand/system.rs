@@ -22,6 +22,22 @@ fn name(asker: &mut Asker<'_>, attribute: &str, span: Span, node: &Node) -> Opti
     name.ok()
 }
 
+pub(super) fn hosts(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    for host in node.sequence().unwrap_or_default() {
+        let text = host.text().unwrap_or_default();
+        let attribute = format!("extra_hosts: {text}");
+        match text.parse() {
+            Ok(known) => asker.demand.project.system.hosts.push(known),
+            Err(_) if text.ends_with("=host-gateway") => {
+                let why = "nothing leads to the host";
+                let instead = "run what it asks as a service, or grant egress to it";
+                asker.never(host.span, &attribute, why, instead);
+            }
+            Err(error) => asker.never(host.span, &attribute, &format!("{error}"), "write `name=address`"),
+        }
+    }
+}
+
 /// By what a service calls itself others find it as well: its host's name, and with its domain's where there is one.
 pub(super) fn names(service: &Service) -> Vec<At<String>> {
     let usable = |name: &&At<String>| name.value.parse::<UtsName>().is_ok();

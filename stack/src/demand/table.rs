@@ -51,7 +51,7 @@ pub const ATTRIBUTES: &[Row] = &[
     done("expose", "services of one network reach all ports of each other"),
     done("extends", "read by the loader"),
     not_yet("external_links", "join a network of the project"),
-    not_yet("extra_hosts", "name the service, or grant egress to the host"),
+    honoured("extra_hosts", "lines of its own `/etc/hosts`", system::hosts),
     not_yet("gpus", "leave it out"),
     not_yet("group_add", "write the group into `user`"),
     done("healthcheck", "asked inside, and waited for where `depends_on` says so"),

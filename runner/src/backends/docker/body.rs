@@ -86,6 +86,9 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
             "BindOptions": { "Propagation": "rprivate", "NonRecursive": true },
         })
     });
+    // Without a network the file is ours.
+    let known = plan.system.hosts.iter().filter(|_| !plan.networks.is_empty());
+    let known = known.map(|host| format!("{}:{}", host.name(), host.address()));
     json!({
         "NetworkMode": "none",
         "ReadonlyRootfs": true,
@@ -122,7 +125,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "GroupAdd": [],
         "VolumesFrom": [],
         "Links": [],
-        "ExtraHosts": [],
+        "ExtraHosts": known.collect::<Vec<_>>(),
         "Dns": [],
         "PortBindings": {},
         "Sysctls": {},

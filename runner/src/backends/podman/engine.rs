@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal, User};
+use perry_sandbox_policy::{
+    BackendFacts, Control, ControlTable, IsolationLevel, KnownHost, LaunchPlan, Terminal, User,
+};
 use perry_sandbox_profiles::{Arch, Runtime, to_oci_json};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use super::super::client::Client;
 use super::super::host::HostTools;
 use super::super::images::engine_id;
 use super::super::place;
-use super::super::project::{self, Names};
+use super::super::project::{self, Names, OWN_HOSTS};
 use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::stock::question::Engine;
 use super::super::stock::required::Required;
@@ -85,7 +87,7 @@ impl Podman {
         }
         if self.info.rootless {
             let why = "the file of a secret would belong to root inside, and its user could not read it";
-            for control in [Control::Secrets, Control::Files, Control::FileOwners] {
+            for control in [Control::Secrets, Control::Files, Control::FileOwners, Control::KnownHosts] {
                 table.set(control, nobody(why, Some("run as root, or use the backend `native`")));
             }
         }
@@ -148,7 +150,7 @@ impl Podman {
         Ok(Script {
             backend: Backend::Podman,
             name: name.to_owned(),
-            files: [(SECCOMP.to_owned(), profile)].into(),
+            files: [(SECCOMP.to_owned(), profile)].into_iter().chain(own_hosts(plan)).collect(),
             given,
             required: Required::of(plan, Engine::Podman(self, runtime), Backend::Podman, owner)?,
             names: is_joining.then(|| Names::of(networks, |words| self.call(runtime, words))),
@@ -179,12 +181,18 @@ impl Podman {
     }
 }
 
+/// Lines of its own in the file of names.
+fn own_hosts(plan: &LaunchPlan) -> Option<(String, String)> {
+    let is_there = !plan.networks.is_empty() && !plan.system.hosts.is_empty();
+    is_there.then(|| (OWN_HOSTS.to_owned(), plan.system.hosts.iter().map(KnownHost::line).collect()))
+}
+
 fn is_called(program: &Path, name: &str) -> bool {
     program.file_name().is_some_and(|found| found == name)
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 25] = [
+const HELD: [(Control, &str); 26] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -214,6 +222,7 @@ const HELD: [(Control, &str); 25] = [
     (Control::FileOwners, "user namespace (ids of its own, and no others)"),
     (Control::User, "podman's runtime"),
     (Control::HostName, "uts namespace"),
+    (Control::KnownHosts, "/etc/hosts, a file of ours (read-only)"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),

@@ -16,6 +16,6 @@ fn said(system: System, line: &str) -> String {
 fn a_sandbox_is_called_what_it_is_to_be_called() {
     let line = "hostname; cat /proc/sys/kernel/domainname";
     let (host_name, domain_name) = ("edge".parse().ok(), "shop.example".parse().ok());
-    assert_eq!(said(System { host_name, domain_name }, line), "edge\nshop.example\n");
+    assert_eq!(said(System { host_name, domain_name, ..System::default() }, line), "edge\nshop.example\n");
     assert_eq!(said(System::default(), "hostname"), "sandbox\n");
 }

@@ -56,3 +56,25 @@ fn a_service_is_called_what_its_file_says() {
         assert_eq!(text, "edge\nshop.example\n", "{}", shop.backend);
     }
 }
+
+#[test]
+fn a_service_knows_whom_its_file_names_whether_it_is_in_a_network_or_not() {
+    let _turn = crate::life::turn();
+    for shop in shops("known") {
+        for network in ["network_mode: none", "networks: [default]"] {
+            shop.write(&service(&["extra_hosts: ['db:192.0.2.7', 'six:2001:db8::7']", network]));
+            comes_up(&shop);
+            let text = said(&shop, "busybox cat /etc/hosts; echo x >>/etc/hosts && echo changed");
+            for line in ["192.0.2.7\tdb", "2001:db8::7\tsix", "127.0.0.1\tlocalhost"] {
+                let is_there = text.lines().any(|one| one.split_whitespace().eq(line.split('\t')));
+                assert!(is_there, "{} {network}, {line}: {text}", shop.backend);
+            }
+            assert!(!text.contains("changed"), "{}: {text}", shop.backend);
+            let plan = shop.compose(&["explain", "--policy", "policy.toml", "web"]);
+            assert!(plan.stdout.contains("known hosts db=192.0.2.7"), "{}: {plan:?}", shop.backend);
+            assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0, "{}", shop.backend);
+        }
+        shop.rewrite(&service(&["extra_hosts: ['host.docker.internal:host-gateway']"]));
+        is_refused(&shop, "nothing leads to the host");
+    }
+}
