@@ -82,11 +82,15 @@ pub enum Control {
     DomainName,
     /// Lines of its own in `/etc/hosts`.
     KnownHosts,
+    /// Bounded folders of memory.
+    MemoryFolders,
+    /// A `/dev/shm` of a size of its own.
+    SharedMemory,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -122,6 +126,8 @@ impl Control {
         Self::HostName,
         Self::DomainName,
         Self::KnownHosts,
+        Self::MemoryFolders,
+        Self::SharedMemory,
     ];
 }
 
@@ -163,6 +169,8 @@ impl fmt::Display for Control {
             Self::HostName => "host-name",
             Self::DomainName => "domain-name",
             Self::KnownHosts => "known-hosts",
+            Self::MemoryFolders => "memory-folders",
+            Self::SharedMemory => "shared-memory",
         })
     }
 }

@@ -65,6 +65,7 @@ mod init;
 mod isolation;
 mod key;
 mod limits;
+mod memory;
 mod names;
 mod pattern;
 mod plan;
@@ -115,6 +116,7 @@ pub use identity::{IssuerPattern, SubjectPattern};
 pub use init::init;
 pub use isolation::{IsolationLevel, IsolationLevelError};
 pub use limits::{EntryLimits, LimitCeiling};
+pub use memory::{MemoryFolder, MemoryPath, WantedMemory};
 pub use names::{
     BackendName, CapabilityName, ImageRuleName, NameError, PolicyName, SecretName, SignerName, TierName,
     TrustRootName,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pattern::PatternError;
 use crate::project::{HostName, text};
+use crate::quantity::ByteSize;
 
 /// The most bytes that a kernel takes for its host's name, and for its domain's.
 const LONGEST: usize = 64;
@@ -114,6 +115,9 @@ pub struct System {
     /// Whom it knows by name beside those of its networks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<KnownHost>,
+    /// The size of its `/dev/shm`; nothing: a share of what `/tmp` has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shm: Option<ByteSize>,
 }
 
 impl System {

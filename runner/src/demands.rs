@@ -147,6 +147,8 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.system.host_name.is_some(), Control::HostName),
         (plan.system.domain_name.is_some(), Control::DomainName),
         (!plan.system.hosts.is_empty(), Control::KnownHosts),
+        (!plan.memory.is_empty(), Control::MemoryFolders),
+        (plan.system.shm.is_some(), Control::SharedMemory),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -172,8 +174,8 @@ mod tests {
     use super::*;
     use crate::spine::{request, spine};
     use perry_sandbox_policy::{
-        Attachment, Enforcement, FileMode, FileSource, GivenFile, Mount, Protocol, Publication, System, User,
-        VolumeAccess, VolumeMount,
+        Attachment, Enforcement, FileMode, FileSource, GivenFile, MemoryFolder, Mount, Protocol, Publication,
+        System, User, VolumeAccess, VolumeMount,
     };
 
     /// A plan without lines: what counts is what its fields say.
@@ -208,7 +210,9 @@ mod tests {
             host_name: name.clone(),
             domain_name: name,
             hosts: vec!["db=10.0.0.7".parse().unwrap()],
+            shm: Some(plan.tmp),
         };
+        plan.memory = vec![MemoryFolder { path: "/run".parse().unwrap(), size: plan.tmp }];
         plan.memory_enforcement = MemoryEnforcement::Exact;
         plan
     }

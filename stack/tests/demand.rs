@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_pipeline::Pull;
-use perry_sandbox_policy::{BuildNetwork, IsolationLevel, Terminal, VolumeAccess, WantedMount};
+use perry_sandbox_policy::{BuildNetwork, ByteSize, IsolationLevel, Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -179,11 +179,35 @@ fn a_volume_that_is_made_elsewhere_is_asked_for_by_the_name_that_it_has_there() 
 }
 
 #[test]
-fn memory_outside_of_tmp_needs_a_root_that_can_be_written() {
-    assert!(wants("tmpfs: /tmp").must.ephemeral.is_none());
-    assert!(wants("tmpfs: [/tmp, /run]").must.ephemeral.is_some());
-    assert!(wants("volumes: [{type: tmpfs, target: /run}]").must.ephemeral.is_some());
-    assert!(refused("tmpfs: /run\nread_only: true")[0].starts_with("tmpfs: /run"));
+fn folders_of_memory_are_wished_for_with_their_sizes() {
+    let wished = |lines: &str| {
+        let project = wants(lines).project;
+        let size = |size: Option<ByteSize>| size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+        let folders = project.memory.iter().map(|one| format!("{} {}", one.path, size(one.size)));
+        folders.chain(project.system.shm.map(|shm| format!("shm {shm}"))).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(wished("tmpfs: /tmp"), "");
+    assert_eq!(
+        wished("tmpfs: [/tmp, /run, '/c:size=64m,mode=1777,noexec']\nread_only: true"),
+        "/run -, /c 64MiB"
+    );
+    assert_eq!(wished("volumes: [{type: tmpfs, target: /c, tmpfs: {size: 3k, mode: 01777}}]"), "/c 3KiB");
+    assert_eq!(wished("tmpfs: '/dev/shm:size=5m'"), "shm 5MiB");
+    assert_eq!(wished("shm_size: 1gb"), "shm 1GiB");
+    assert!(wants("tmpfs: '/tmp:size=64m'").notes[0].starts_with("/tmp has what"));
+    for (lines, why) in [
+        ("tmpfs: '/run:exec'", "never executed"),
+        ("tmpfs: '/run:size=50%'", "a number of bytes"),
+        ("tmpfs: '/run:size=0'", "a number of bytes"),
+        ("tmpfs: '/run:mode=755'", "everybody inside may write"),
+        ("tmpfs: '/run:uid=7'", "leave it out"),
+        ("tmpfs: /dev/x", "a place for memory"),
+        ("tmpfs: /etc", "a place for memory"),
+        ("volumes: [{type: tmpfs, target: /c, read_only: true}]", "leave `read_only` out"),
+    ] {
+        let found = refused(lines);
+        assert!(found.len() == 1 && found[0].contains(why), "{lines}: {found:?}");
+    }
 }
 
 #[test]
@@ -259,7 +283,6 @@ fn walls_are_never_taken_away() {
 fn what_is_not_done_yet_says_so() {
     for line in [
         "sysctls: {net.core.somaxconn: 9}",
-        "shm_size: 1m",
         "gpus: all",
         "runtime: mine",
         "dns: 1.1.1.1",

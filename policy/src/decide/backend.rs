@@ -192,7 +192,7 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::ProjectNetworks => "networks",
         Control::Publish => "publish",
         Control::ReadOnlyRoot | Control::EphemeralRoot => "rootfs",
-        Control::Tmp => "tmp",
+        Control::Tmp | Control::MemoryFolders | Control::SharedMemory => "tmp",
         Control::MountsRead | Control::MountsWrite | Control::MountsExec => "mounts",
         Control::Volumes => "volumes",
         Control::Devices => "devices",

@@ -6,6 +6,7 @@ mod cover;
 mod evidence;
 mod files;
 mod grants;
+mod memory;
 mod mounts;
 mod process;
 mod project;

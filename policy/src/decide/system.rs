@@ -43,10 +43,11 @@ pub(crate) fn file_of_hosts(system: &System, user: User) -> Option<GivenFile> {
 
 /// A line for each part that is there.
 pub(crate) fn lines(system: &System) -> Vec<(Control, String)> {
-    let System { host_name, domain_name, hosts } = system;
+    let System { host_name, domain_name, hosts, shm } = system;
     let host = host_name.iter().map(|name| (Control::HostName, format!("host name {name}")));
     let domain = domain_name.iter().map(|name| (Control::DomainName, format!("domain name {name}")));
     let hosts =
         (!hosts.is_empty()).then(|| (Control::KnownHosts, format!("known hosts {}", in_words(hosts))));
-    host.chain(domain).chain(hosts).collect()
+    let shm = shm.map(|size| (Control::SharedMemory, format!("/dev/shm {size}")));
+    host.chain(domain).chain(hosts).chain(shm).collect()
 }

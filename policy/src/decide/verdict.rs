@@ -12,6 +12,7 @@ use super::cover::refuse_covered_programs;
 use super::evidence::check;
 use super::files::{given, refuse_shared_places};
 use super::grants::{granted, limited, listed};
+use super::memory::{Room, refuse_nested, room};
 use super::process::{process, through_proxy};
 use super::project::{Project, in_words, of_project};
 use super::system::{lines, system};
@@ -204,6 +205,8 @@ impl Facts<'_> {
         }
         let limits = limited(request, &entry, ceiling, reasons);
         let project = of_project(request, &entry, reasons);
+        let room = room(request, &system, &limits, reasons);
+        refuse_nested(request, &mounts, reasons);
         refuse_shared_places(&mounts, &project, &files, reasons);
         let wanted = Wanted {
             process: &process,
@@ -212,6 +215,7 @@ impl Facts<'_> {
             files: &files,
             project: &project,
             system: &system,
+            room: &room,
             limits: &limits,
             evidence,
         };
@@ -239,7 +243,7 @@ impl Facts<'_> {
             request,
             &applied,
             choice,
-            Parts { process, grants, mounts, files, project, system, limits, warm, evidence, notes },
+            Parts { process, grants, mounts, files, project, system, room, limits, warm, evidence, notes },
         ))
     }
 }
@@ -266,6 +270,7 @@ struct Parts<'a> {
     files: Vec<GivenFile>,
     project: Project<'a>,
     system: System,
+    room: Room,
     limits: Limits,
     warm: Option<NonZeroU32>,
     evidence: &'a Evidence,
@@ -279,7 +284,8 @@ fn assemble(
     choice: Choice<'_>,
     parts: Parts<'_>,
 ) -> LaunchPlan {
-    let Parts { process, grants, mounts, files, project, system, limits, warm, evidence, notes } = parts;
+    let Parts { process, grants, mounts, files, project, system, room, limits, warm, evidence, notes } =
+        parts;
     LaunchPlan {
         capability: match &request.target {
             Target::Capability(name) => Some(name.clone()),
@@ -304,7 +310,8 @@ fn assemble(
         }),
         process,
         rootfs: choice.rootfs,
-        tmp: limits.disk,
+        tmp: room.tmp,
+        memory: room.folders,
         seccomp: applied.ceiling.seccomp.value.clone(),
         linux_caps: linux_caps(&grants),
         mounts,
@@ -348,6 +355,7 @@ struct Wanted<'a> {
     files: &'a [GivenFile],
     project: &'a Project<'a>,
     system: &'a System,
+    room: &'a Room,
     limits: &'a Limits,
     evidence: &'a Evidence,
 }
@@ -372,7 +380,7 @@ impl Wanted<'_> {
             (Control::Seccomp, format!("{}{calls}", seccomp.name())),
             (Control::MaskedPaths, "/proc and /sys".to_owned()),
             (Control::RemovedAtExit, "nothing is left".to_owned()),
-            (Control::Tmp, self.limits.disk.to_string()),
+            (Control::Tmp, self.room.tmp.to_string()),
             (Control::Env, format!("{} variables", self.process.env.len())),
             (Control::User, format!("{}:{}", user.uid, user.gid)),
             // Stands for watched memory too, until the backend is known.
@@ -454,6 +462,9 @@ impl Wanted<'_> {
         }
         if self.process.terminal == Terminal::Own {
             add(Control::Terminal, "its own".to_owned(), None);
+        }
+        if !self.room.folders.is_empty() {
+            add(Control::MemoryFolders, in_words(&self.room.folders), None);
         }
         for (control, value) in lines(self.system) {
             add(control, value, None);

@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 33] = [
+pub(crate) const CONTROLS: [Control; 35] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -205,6 +205,8 @@ pub(crate) const CONTROLS: [Control; 33] = [
     Control::HostName,
     Control::DomainName,
     Control::KnownHosts,
+    Control::MemoryFolders,
+    Control::SharedMemory,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

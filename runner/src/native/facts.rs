@@ -132,7 +132,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 28] = [
+const HELD: [(Control, &str); 30] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -170,6 +170,8 @@ const HELD: [(Control, &str); 28] = [
     (Control::HostName, "uts namespace"),
     (Control::DomainName, "uts namespace"),
     (Control::KnownHosts, "/etc/hosts of its own (read-only)"),
+    (Control::MemoryFolders, "tmpfs each (nosuid, nodev, noexec) with size and inode limits"),
+    (Control::SharedMemory, "tmpfs of its own with size and inode limits"),
 ];
 
 /// How root holds networks of projects.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perry_sandbox_policy::{Mount, MountAccess, Publication, SecretName, System, WantedFile};
+use perry_sandbox_policy::{MemoryFolder, Mount, MountAccess, Publication, SecretName, System, WantedFile};
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) ephemeral: Option<u64>,
     /// Room in `/tmp` and `/dev/shm` together.
     pub(crate) tmp: u64,
+    /// Further folders of memory.
+    pub(crate) memory: Vec<MemoryFolder>,
     /// The seccomp filter, one word per instruction.
     pub(crate) filter: Vec<u64>,
     /// Linux caps that are kept, one bit each.

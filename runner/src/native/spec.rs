@@ -10,6 +10,7 @@ use super::devices::{self, MAX_DEVICES};
 use super::files;
 use super::ids::{Ids, Users};
 use super::landlock;
+use super::rooms;
 use super::settings::{HostFolder, Settings};
 use super::shared;
 use super::steps::{MAX_FILES, MAX_MOUNTS, MAX_NETWORKS, MAX_VOLUMES, Slot, Step};
@@ -91,6 +92,11 @@ pub enum SpecError {
     /// Two things at one place.
     #[error("two folders or volumes are to be seen at `{0}`: only one of them would be")]
     SamePlace(String),
+    /// Too many folders of memory.
+    #[error(
+        "{0} folders of memory are more than the 8 that one sandbox can have: name one that holds several"
+    )]
+    TooMuchMemory(usize),
     /// Too many files.
     #[error(
         "{0} secrets and configs are more than the {MAX_FILES} files that one sandbox can be given: put several into one"
@@ -162,7 +168,9 @@ impl Spec {
         check_folder(&settings.cwd)?;
         check_write_or_execute(settings)?;
         shared::check(settings)?;
-        for (path, _) in shared::places(settings) {
+        rooms::check(settings)?;
+        let memory = settings.memory.iter().map(|folder| folder.path.to_string());
+        for path in shared::places(settings).map(|(path, _)| path).chain(memory) {
             check_folder(&path)?;
             if path == "/" {
                 return Err(SpecError::Folder(path));
@@ -188,6 +196,7 @@ impl Spec {
             steps.push(own_resolver()?);
         }
         steps.extend(files::fill(settings)?);
+        steps.extend(rooms::show(settings)?);
         steps.extend(files::show_secrets(settings)?);
         steps.extend(all_places(settings, ground)?);
         steps.extend(shared::hosts(settings)?);
@@ -317,26 +326,19 @@ fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
             &[size(4096), ("nr_inodes", "2".to_owned()), mode("555")],
         )?,
     ];
-    for (slot, room) in [(Slot::Scratch, Some(settings.tmp)), (Slot::Stage, own_room(settings))] {
-        if let Some(room) = room {
-            // The kernel's memory for files is not limited by the size.
-            let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
-            steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
-            steps.push(Step::ShowRoom { mount: slot });
-        }
+    for (slot, room) in rooms::all(settings) {
+        // The kernel's memory for files is not limited by the size.
+        let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
+        steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
+        steps.push(Step::ShowRoom { mount: slot });
     }
     Ok(steps)
-}
-
-/// How much a writable root has for itself, beside what /tmp has.
-pub(super) fn own_room(settings: &Settings) -> Option<u64> {
-    settings.ephemeral.filter(|room| *room > 0)
 }
 
 /// Where the layers of the root are put together. Without room of its own a writable root shares that of /tmp and
 /// /dev/shm, so that the sum of all is bounded.
 pub(super) fn stage(settings: &Settings) -> Slot {
-    if own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
+    if rooms::own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
 }
 
 /// The host's folders as detached mounts, restricted. As root they come from the parent.
@@ -475,7 +477,6 @@ fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
         },
         attach(Slot::Proc, "proc")?,
         folder(scratch, "tmp", 0o1777)?,
-        folder(scratch, "shm", 0o1777)?,
         part(scratch, "tmp", Slot::Root, "tmp", MountAttributes::Data)?,
         part(Slot::Empty, "", Slot::Root, "sys", MountAttributes::ReadOnlyData)?,
         attach(Slot::Dev, "dev")?,
@@ -486,8 +487,7 @@ fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
     for (path, target) in LINKS {
         steps.push(Step::MakeLink { beneath: Slot::Dev, path: text(path)?, target: text(target)? });
     }
-    steps.push(folder(Slot::Dev, "shm", 0o1777)?);
-    steps.push(part(scratch, "shm", Slot::Dev, "shm", MountAttributes::Data)?);
+    steps.extend(rooms::show_shm(settings)?);
     if settings.terminal {
         let options = [("ptmxmode", "0666"), ("mode", "0620")];
         let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(*value)?))));

@@ -69,16 +69,19 @@ pub(crate) enum Slot {
     Network(u8),
     /// Who is in these networks, as a file.
     Hosts,
+    /// The n-th folder of memory of the plan; the last is `/dev/shm`.
+    Memory(u8),
 }
 
 /// How many places there are; the last ones are those of which there are many, and [`Slot::Hosts`].
-pub(crate) const SLOTS: usize = HOSTS + 1;
+pub(crate) const SLOTS: usize = FIRST_MEMORY + MAX_MEMORY;
 
 const FIRST_HOST: usize = 24;
 const FIRST_FILE: usize = FIRST_HOST + MAX_MOUNTS;
 const FIRST_VOLUME: usize = FIRST_FILE + MAX_FILES;
 const FIRST_NETWORK: usize = FIRST_VOLUME + MAX_VOLUMES;
 const HOSTS: usize = FIRST_NETWORK + MAX_NETWORKS;
+const FIRST_MEMORY: usize = HOSTS + 1;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
@@ -91,6 +94,9 @@ pub(crate) const MAX_VOLUMES: usize = 32;
 
 /// How many networks one sandbox can be in.
 pub(crate) const MAX_NETWORKS: usize = 16;
+
+/// How many folders of memory one sandbox can have, `/dev/shm` among them.
+pub(crate) const MAX_MEMORY: usize = 9;
 
 impl Slot {
     /// Position in the child's table.
@@ -125,6 +131,7 @@ impl Slot {
             Self::Volume(n) => nth(FIRST_VOLUME, n, MAX_VOLUMES),
             Self::Network(n) => nth(FIRST_NETWORK, n, MAX_NETWORKS),
             Self::Hosts => HOSTS,
+            Self::Memory(n) => nth(FIRST_MEMORY, n, MAX_MEMORY),
         }
     }
 }
@@ -415,6 +422,8 @@ mod tests {
             Slot::Network(0),
             Slot::Network(last(MAX_NETWORKS)),
             Slot::Hosts,
+            Slot::Memory(0),
+            Slot::Memory(last(MAX_MEMORY)),
         ];
         let mut places: Vec<_> = all.iter().map(|slot| slot.index()).collect();
         places.dedup();

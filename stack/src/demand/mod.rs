@@ -8,6 +8,7 @@ mod fate;
 mod file;
 mod host;
 mod limits;
+mod memory;
 mod mount;
 mod network;
 mod process;

@@ -1,7 +1,7 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{build, file, limits, mount, network, process, security, settings, system};
+use super::{build, file, limits, memory, mount, network, process, security, settings, system};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
@@ -99,13 +99,13 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("scale", "so many are started", settings::nothing_more),
     asked("secrets", "secrets", file::secrets),
     honoured("security_opt", "`no-new-privileges`, which always holds", security::security_opt),
-    not_yet("shm_size", "leave it out"),
+    honoured("shm_size", "the size of `/dev/shm`, of what the limit `disk` gives", memory::shm_size),
     done("stdin_open", "standard input stays open"),
     done("stop_grace_period", "waited for before the kill"),
     done("stop_signal", "sent first"),
     never("storage_opt", "it is about an engine's own store", "set a limit `disk` in the policy"),
     not_yet("sysctls", "leave it out"),
-    honoured("tmpfs", "`/tmp` is memory always; other places ask for an ephemeral root", mount::tmpfs),
+    honoured("tmpfs", "folders of memory, of what the limit `disk` gives", memory::tmpfs),
     honoured("tty", "a terminal of its own", process::tty),
     honoured("ulimits", "limits `open-files` and `pids`; no core dumps", limits::ulimits),
     never("use_api_socket", "it hands over the engine, and with it the host", "leave it out"),

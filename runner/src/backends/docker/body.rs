@@ -9,7 +9,7 @@ use perry_sandbox_profiles::{
     Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
     to_oci_json,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::brought::refuse_volumes;
 use super::super::images::engine_id;
@@ -75,7 +75,11 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
     let user = plan.process.user;
     // The folder keeps the mode that it has in the image; it is the user's own all the same.
     let owned = format!("mode=1777,uid={},gid={},nr_inodes={FILES}", user.uid, user.gid);
-    let tmpfs = |size: u64| format!("rw,nosuid,nodev,noexec,size={size},{owned}");
+    let folders = plan.memory.iter().map(|folder| (folder.path.as_str(), folder.size.bytes()));
+    let tmpfs = [("/tmp", tmp), ("/dev/shm", shm)].into_iter().chain(folders);
+    let tmpfs = tmpfs
+        .map(|(path, size)| (path.to_owned(), format!("rw,nosuid,nodev,noexec,size={size},{owned}").into()))
+        .chain([("/dev".to_owned(), "ro,nosuid,noexec,dev,size=65536,mode=755".into())]);
     let masked: Vec<&str> = masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
     let read_only: Vec<&str> = read_only_paths().iter().map(ReadOnlyPath::path).collect();
     let ulimits = ulimits(plan, PROCESSES_OF_A_HOST_USER)
@@ -104,11 +108,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "UsernsMode": "",
         "CgroupnsMode": "private",
         "ShmSize": shm,
-        "Tmpfs": {
-            "/tmp": tmpfs(tmp),
-            "/dev/shm": tmpfs(shm),
-            "/dev": "ro,nosuid,noexec,dev,size=65536,mode=755",
-        },
+        "Tmpfs": tmpfs.collect::<Map<_, _>>(),
         "Ulimits": ulimits,
         "Memory": memory,
         "MemorySwap": memory,

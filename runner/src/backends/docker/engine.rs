@@ -252,7 +252,7 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 21] = [
+const HELD: [(Control, &str); 23] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
     (Control::LinuxCaps, "docker's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "docker's runtime (no_new_privs)"),
@@ -279,6 +279,8 @@ const HELD: [(Control, &str); 21] = [
     (Control::HostName, "uts namespace"),
     (Control::DomainName, "uts namespace"),
     (Control::KnownHosts, "/etc/hosts, a file of docker's or of ours"),
+    (Control::MemoryFolders, "tmpfs each (nosuid, nodev, noexec) with size and inode limits"),
+    (Control::SharedMemory, "tmpfs with size and inode limits"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),

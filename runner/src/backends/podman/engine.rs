@@ -192,7 +192,7 @@ fn is_called(program: &Path, name: &str) -> bool {
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 26] = [
+const HELD: [(Control, &str); 28] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -223,6 +223,11 @@ const HELD: [(Control, &str); 26] = [
     (Control::User, "podman's runtime"),
     (Control::HostName, "uts namespace"),
     (Control::KnownHosts, "/etc/hosts, a file of ours (read-only)"),
+    (
+        Control::MemoryFolders,
+        "tmpfs each (nosuid, nodev, noexec) with a size; the memory limit bounds the number of files",
+    ),
+    (Control::SharedMemory, "tmpfs with a size"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),

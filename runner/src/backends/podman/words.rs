@@ -64,8 +64,11 @@ pub(super) fn words(
         flag("env", format!("{variable}={value}"));
     }
     // The folder keeps the mode that it has in the image; it is the user's own all the same.
-    let size = Writable::of(plan).tmp;
-    flag("tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
+    let mut memory = |path: &str, size: u64| {
+        flag("tmpfs", format!("{path}:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
+    };
+    memory("/tmp", Writable::of(plan).tmp);
+    plan.memory.iter().for_each(|folder| memory(folder.path.as_str(), folder.size.bytes()));
     for (name, value) in limits::flags(plan) {
         flag(name, value);
     }

@@ -82,6 +82,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         terminal: false,
         ephemeral: None,
         tmp: 16 << 20,
+        memory: Vec::new(),
         filter: filter(),
         linux_caps: 0,
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),

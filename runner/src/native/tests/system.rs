@@ -1,10 +1,51 @@
 //! What a sandbox has of a system of its own.
 
-use perry_sandbox_policy::System;
+use perry_sandbox_policy::{MemoryFolder, SecretName, System};
 
-use super::super::settings::Settings;
 use super::rootfs::settings;
-use super::sandbox;
+use super::*;
+use crate::secret::{Secret, Secrets};
+
+#[test]
+fn memory_is_where_it_is_wanted_with_a_bound_of_its_own() {
+    let size = |text: &str| text.parse().unwrap();
+    let folder = |path: &str, text: &str| MemoryFolder { path: path.parse().unwrap(), size: size(text) };
+    let line = "df -k /run /srv/cache /dev/shm /tmp | awk '{print $2}' | grep -v K; \
+        grep -c -E ' /(run|srv/cache|dev/shm|tmp) rw,nosuid,nodev,noexec' /proc/self/mountinfo; \
+        for at in /run /srv/cache /dev/shm /tmp; do echo x >$at/own && stat -c %a $at; done; \
+        head -c 70000 /dev/zero >/run/full || echo full; echo x >/srv/no || echo kept";
+    let system = System { shm: Some(size("1MiB")), ..System::default() };
+    let memory = vec![folder("/run", "64KiB"), folder("/srv/cache", "2MiB")];
+    let settings = Settings {
+        system,
+        memory,
+        tmp: 4 << 20,
+        ..settings(&["/bin/sh", "-c", &format!("{{ {line}; }} 2>/dev/null")])
+    };
+    let text = String::from_utf8(sandbox(&settings).unwrap().stdout).unwrap();
+    let rooms = "64\n2048\n1024\n3072\n4\n";
+    assert_eq!(text, format!("{rooms}{}full\nkept\n", "1777\n".repeat(4)));
+}
+
+#[test]
+fn secrets_are_seen_in_memory_at_run() {
+    let folder = MemoryFolder { path: "/run".parse().unwrap(), size: "64KiB".parse().unwrap() };
+    let name = "token".parse::<SecretName>().unwrap();
+    let line =
+        "cat /run/secrets/token; echo x >/run/secrets/other || echo kept; echo x >/run/own && echo own";
+    let settings = Settings {
+        memory: vec![folder],
+        secrets: vec![name.clone()],
+        ..settings(&["/bin/sh", "-c", &format!("{{ {line}; }} 2>/dev/null")])
+    };
+    let mut secrets = Secrets::default();
+    secrets.insert(name.clone(), Secret::of_bytes(&name, b"hush".to_vec()).unwrap()).unwrap();
+    let (image, scratch) = (busybox(), tempfile::tempdir().unwrap());
+    let nowhere = without_cgroups();
+    let place = Place { secrets: Some(&secrets), ..place(&nowhere, scratch.path()) };
+    let finished = run(&settings, &root_folder(image.path()), Streams::captured(), None, &place).unwrap();
+    assert_eq!(String::from_utf8(finished.stdout).unwrap(), "hushkept\nown\n");
+}
 
 /// What a line of shell says.
 fn said(system: System, line: &str) -> String {

@@ -78,3 +78,36 @@ fn a_service_knows_whom_its_file_names_whether_it_is_in_a_network_or_not() {
         is_refused(&shop, "nothing leads to the host");
     }
 }
+
+#[test]
+fn memory_is_where_the_file_wants_it_under_a_read_only_root() {
+    let _turn = crate::life::turn();
+    for shop in shops("memory") {
+        let sizes = "tmpfs: [/run, '/var/cache/app:size=64k', /tmp]";
+        let lines = ["read_only: true", "network_mode: none", "shm_size: 3m", "user: '1000:1000'", sizes];
+        let secret = "secrets: [token]";
+        let all = [&lines[..], &[secret]].concat();
+        shop.give("token-file", "hush");
+        shop.write(&(service(&all) + "secrets: {token: {file: ./token-file}}\n"));
+        comes_up(&shop);
+        let line = "for at in /run /var/cache/app /dev/shm /tmp; do echo x >$at/own && busybox cat $at/own; done; \
+            busybox grep -c -E ' /(run|var/cache/app|dev/shm|tmp) rw,nosuid,nodev,noexec' /proc/self/mountinfo; \
+            busybox df -k /var/cache/app /dev/shm | busybox awk 'NR > 1 {print $2}'; \
+            busybox head -c 70000 /dev/zero >/var/cache/app/full || echo full; \
+            echo x >/var/cache/no || echo kept; busybox cat /run/secrets/token";
+        let text = said(&shop, line);
+        assert!(text.starts_with("x\nx\nx\nx\n4\n64\n3072\n"), "{}: {text}", shop.backend);
+        assert!(text.contains("full\n") && text.ends_with("kept\nhush"), "{}: {text}", shop.backend);
+        let plan = shop.compose(&["explain", "--policy", "policy.toml", "web"]);
+        let said = plan.stdout.contains("/var/cache/app 64KiB") && plan.stdout.contains("/dev/shm 3MiB");
+        assert!(said, "{}: {plan:?}", shop.backend);
+        // More than the policy's disk limit gives is denied.
+        shop.rewrite(&service(&["network_mode: none", "tmpfs: '/run:size=1g'"]));
+        let denied = shop.up(&[]);
+        assert!(
+            denied.code == 3 && denied.stderr.contains("the disk limit is"),
+            "{}: {denied:?}",
+            shop.backend
+        );
+    }
+}
