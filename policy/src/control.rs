@@ -86,11 +86,13 @@ pub enum Control {
     MemoryFolders,
     /// A `/dev/shm` of a size of its own.
     SharedMemory,
+    /// A small init as the first process.
+    Init,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -128,6 +130,7 @@ impl Control {
         Self::KnownHosts,
         Self::MemoryFolders,
         Self::SharedMemory,
+        Self::Init,
     ];
 }
 
@@ -171,6 +174,7 @@ impl fmt::Display for Control {
             Self::KnownHosts => "known-hosts",
             Self::MemoryFolders => "memory-folders",
             Self::SharedMemory => "shared-memory",
+            Self::Init => "init",
         })
     }
 }

@@ -102,6 +102,24 @@ impl From<KnownHost> for String {
     }
 }
 
+/// Who is process 1 of a sandbox. It gets the signals, and the processes whose parents have ended are its to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstProcess {
+    /// The program itself.
+    #[default]
+    Program,
+    /// A small init, with the program as its child.
+    Init,
+}
+
+impl FirstProcess {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_program(&self) -> bool {
+        matches!(self, Self::Program)
+    }
+}
+
 /// What of a system of its own a service wants, and has by its plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -118,6 +136,9 @@ pub struct System {
     /// The size of its `/dev/shm`; nothing: a share of what `/tmp` has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shm: Option<ByteSize>,
+    /// Who is the first process.
+    #[serde(default, skip_serializing_if = "FirstProcess::is_program")]
+    pub first: FirstProcess,
 }
 
 impl System {

@@ -1,8 +1,8 @@
 //! What a plan demands of a backend, and whether that backend holds all of it: asked before anything starts.
 
 use perry_sandbox_policy::{
-    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, RootfsMode,
-    Terminal,
+    Control, ControlTable, FirstProcess, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError,
+    RootfsMode, Terminal,
 };
 use thiserror::Error;
 
@@ -149,6 +149,7 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (!plan.system.hosts.is_empty(), Control::KnownHosts),
         (!plan.memory.is_empty(), Control::MemoryFolders),
         (plan.system.shm.is_some(), Control::SharedMemory),
+        (plan.system.first == FirstProcess::Init, Control::Init),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -211,6 +212,7 @@ mod tests {
             domain_name: name,
             hosts: vec!["db=10.0.0.7".parse().unwrap()],
             shm: Some(plan.tmp),
+            first: FirstProcess::Init,
         };
         plan.memory = vec![MemoryFolder { path: "/run".parse().unwrap(), size: plan.tmp }];
         plan.memory_enforcement = MemoryEnforcement::Exact;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_pipeline::Pull;
-use perry_sandbox_policy::{BuildNetwork, ByteSize, IsolationLevel, Terminal, VolumeAccess, WantedMount};
+use perry_sandbox_policy::{
+    BuildNetwork, ByteSize, FirstProcess, IsolationLevel, Terminal, VolumeAccess, WantedMount,
+};
 use perry_sandbox_profiles::LinuxCap;
 use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
 
@@ -84,6 +86,12 @@ fn a_service_knows_whom_its_file_names_and_not_the_host() {
         let found = refused(line);
         assert!(found.len() == 1 && found[0].contains("a known host"), "{line}: {found:?}");
     }
+}
+
+#[test]
+fn an_init_is_asked_for_where_the_file_says_so() {
+    let first = |lines: &str| wants(lines).project.system.first;
+    assert_eq!((first("init: true"), first("init: false")), (FirstProcess::Init, FirstProcess::Program));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::denial::{DenyCode, DenyReason, Reasons};
 use crate::file::{ConfigContent, FileMode, FileSource, GivenFile};
 use crate::plan::User;
 use crate::request::{Request, Target};
-use crate::system::{KnownHost, System};
+use crate::system::{FirstProcess, KnownHost, System};
 
 use super::project::in_words;
 
@@ -43,11 +43,12 @@ pub(crate) fn file_of_hosts(system: &System, user: User) -> Option<GivenFile> {
 
 /// A line for each part that is there.
 pub(crate) fn lines(system: &System) -> Vec<(Control, String)> {
-    let System { host_name, domain_name, hosts, shm } = system;
+    let System { host_name, domain_name, hosts, shm, first } = system;
     let host = host_name.iter().map(|name| (Control::HostName, format!("host name {name}")));
     let domain = domain_name.iter().map(|name| (Control::DomainName, format!("domain name {name}")));
     let hosts =
         (!hosts.is_empty()).then(|| (Control::KnownHosts, format!("known hosts {}", in_words(hosts))));
     let shm = shm.map(|size| (Control::SharedMemory, format!("/dev/shm {size}")));
-    host.chain(domain).chain(hosts).chain(shm).collect()
+    let init = (*first == FirstProcess::Init).then(|| (Control::Init, "an init as process 1".to_owned()));
+    host.chain(domain).chain(hosts).chain(shm).chain(init).collect()
 }

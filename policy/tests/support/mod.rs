@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 35] = [
+pub(crate) const CONTROLS: [Control; 36] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -207,6 +207,7 @@ pub(crate) const CONTROLS: [Control; 35] = [
     Control::KnownHosts,
     Control::MemoryFolders,
     Control::SharedMemory,
+    Control::Init,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

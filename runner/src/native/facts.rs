@@ -92,6 +92,14 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         nobody(why, Some("leave `uid` and `gid` out, or run it as root"))
     };
     table.set(Control::FileOwners, owners);
+    let why = "the program itself is process 1, and what it does not catch is done for it; a small init would be a program of the host inside the sandbox";
+    table.set(
+        Control::Init,
+        nobody(
+            why,
+            Some("leave `init` out, let the image bring one, or use the backend `docker` or `podman`"),
+        ),
+    );
     second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
@@ -206,7 +214,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 7);
+        assert_eq!(table.iter().count(), HELD.len() + 8);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

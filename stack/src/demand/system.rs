@@ -1,5 +1,5 @@
-use perry_sandbox_compose::{Node, Span};
-use perry_sandbox_policy::UtsName;
+use perry_sandbox_compose::{Node, Span, Value};
+use perry_sandbox_policy::{FirstProcess, UtsName};
 
 use super::asker::Asker;
 use crate::model::{At, Service};
@@ -35,6 +35,12 @@ pub(super) fn hosts(asker: &mut Asker<'_>, _: Span, node: &Node) {
             }
             Err(error) => asker.never(host.span, &attribute, &format!("{error}"), "write `name=address`"),
         }
+    }
+}
+
+pub(super) fn init(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    if matches!(node.value, Value::Bool(true)) {
+        asker.demand.project.system.first = FirstProcess::Init;
     }
 }
 

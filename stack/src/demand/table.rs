@@ -61,7 +61,7 @@ pub const ATTRIBUTES: &[Row] = &[
         system::host_name,
     ),
     honoured("image", "verified, and run by digest", process::image),
-    not_yet("init", "leave it out, or let the image bring one"),
+    honoured("init", "a small init as process 1, by docker and podman", system::init),
     honoured("ipc", "always `private`", security::ipc),
     honoured("isolation", "`default` only", settings::isolation),
     done("label_file", "read by the loader"),

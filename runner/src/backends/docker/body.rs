@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::{LaunchPlan, UtsName};
+use perry_sandbox_policy::{FirstProcess, LaunchPlan, UtsName};
 use perry_sandbox_profiles::{
     Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
     to_oci_json,
@@ -115,7 +115,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "NanoCpus": u64::from(limits.cpu.0.get()).saturating_mul(1_000_000),
         "PidsLimit": limits.pids.get(),
         "LogConfig": { "Type": "none", "Config": {} },
-        "Init": false,
+        "Init": plan.system.first == FirstProcess::Init,
         "AutoRemove": false,
         "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
         "Binds": [],

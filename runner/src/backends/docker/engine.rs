@@ -166,6 +166,10 @@ impl Docker {
         let refused =
             nobody(why, Some("run as root with an engine of this host, or use the backend `podman`"));
         table.set(Control::Volumes, if self.volumes().is_some() { held } else { refused });
+        let why = "the engine has no docker-init, which it would start first";
+        let refused = nobody(why, Some("install it, or leave `init` out"));
+        let held = by("docker-init of the host, as process 1");
+        table.set(Control::Init, if self.info.traits.contains(&Trait::Init) { held } else { refused });
         let here = if self.is_in_a_machine() { self.backend } else { Backend::Docker };
         table.set(Control::Publish, table::published(here));
         let why = "docker has no place for terminals below a /dev that cannot be written";
@@ -306,7 +310,8 @@ mod tests {
     #[test]
     fn what_the_engine_cannot_hold_is_not_promised() {
         type Change = fn(&mut Value);
-        let changes: [(Change, Control); 8] = [
+        let changes: [(Change, Control); 9] = [
+            (|info| info["InitCommit"]["ID"] = "N/A".into(), Control::Init),
             (|info| drop(info.as_object_mut().unwrap().remove("KernelVersion")), Control::Secrets),
             (|info| info["MemoryLimit"] = false.into(), Control::MemoryExact),
             (|info| info["CpuCfsQuota"] = false.into(), Control::Cpu),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_policy::{
-    BackendFacts, Control, ControlTable, IsolationLevel, KnownHost, LaunchPlan, Terminal, User,
+    BackendFacts, Control, ControlTable, FirstProcess, IsolationLevel, KnownHost, LaunchPlan, Terminal, User,
 };
 use perry_sandbox_profiles::{Arch, Runtime, to_oci_json};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub(in super::super) struct Podman {
     pub(super) program: PathBuf,
     pub(super) env: BTreeMap<String, String>,
     pub(super) info: Info,
+    /// What can be the first process of a sandbox, before its program.
+    #[serde(default)]
+    pub(super) init: Option<PathBuf>,
 }
 
 impl Podman {
@@ -55,7 +58,7 @@ impl Podman {
             let why = "its runtime crun refuses a machine with both kinds of cgroups";
             info.runtime = find("runc", tools.folders()).map_err(|_| Absence::dead(&why, Some(remedy)))?;
         }
-        Ok(Self { program, env, info })
+        Ok(Self { program, env, info, init: init(tools) })
     }
 
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
@@ -105,6 +108,13 @@ impl Podman {
             Control::DomainName,
             nobody(why, Some("write the whole name as the host's, or use the backend `native`")),
         );
+        let held =
+            self.init.as_ref().map(|path| by(&format!("{} of the host, as process 1", path.display())));
+        let why = "there is neither catatonit nor docker-init here, which podman would start first";
+        table.set(
+            Control::Init,
+            held.unwrap_or_else(|| nobody(why, Some("install catatonit, or leave `init` out"))),
+        );
         table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
@@ -128,7 +138,8 @@ impl Podman {
         let arch = Arch::host().ok_or(PlanError::Arch)?;
         self.check_runtime(plan, arch)?;
         let profile = to_oci_json(&plan.seccomp, arch).to_string();
-        let mut words = words(plan, self.info.rootless, &folder, name)?;
+        let init = self.init.as_deref().filter(|_| plan.system.first == FirstProcess::Init);
+        let mut words = words(plan, self.info.rootless, init, &folder, name)?;
         words.extend(["--".to_owned(), engine_id(plan)?]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let of = |words: &[&str]| Action::Call(self.call(runtime, words));
@@ -179,6 +190,13 @@ impl Podman {
         let calls: Vec<&str> = missing.iter().map(|call| call.name()).collect();
         Err(PlanError::Runtime { runtime: name.into_owned(), calls: calls.join(", ") })
     }
+}
+
+/// A program of the host that needs no library: images need not have one.
+fn init(tools: &HostTools) -> Option<PathBuf> {
+    let own = Path::new("/usr/libexec/podman/catatonit");
+    let found = || ["catatonit", "docker-init"].into_iter().find_map(|name| find(name, tools.folders()).ok());
+    if own.exists() { Some(own.to_owned()) } else { found() }
 }
 
 /// Lines of its own in the file of names.
@@ -247,7 +265,7 @@ mod tests {
     fn podman(change: impl FnOnce(&mut Info)) -> Podman {
         let mut info = read_info(INFO).unwrap();
         change(&mut info);
-        Podman { program: "/usr/bin/podman".into(), env: BTreeMap::new(), info }
+        Podman { program: "/usr/bin/podman".into(), env: BTreeMap::new(), info, init: None }
     }
 
     #[test]

@@ -17,13 +17,14 @@ pub(super) const SECCOMP: &str = "seccomp.json";
 const FIXED: &str = "run --rm --pull=never --read-only --read-only-tmpfs=false --image-volume=ignore \
     --cap-drop=ALL --security-opt=no-new-privileges --http-proxy=false --unsetenv-all --ipc=private --pid=private \
     --uts=private --cgroupns=private --no-hosts --passwd=false --umask=0022 \
-    --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --init=false --systemd=false \
+    --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --systemd=false \
     --no-healthcheck --stop-signal=SIGKILL --stop-timeout=0 --interactive";
 
 /// What a plan becomes, up to the image.
 pub(super) fn words(
     plan: &LaunchPlan,
     rootless: bool,
+    init: Option<&Path>,
     folder: &Path,
     name: &str,
 ) -> Result<Vec<String>, PlanError> {
@@ -38,6 +39,10 @@ pub(super) fn words(
     let mut flag = |name: &str, value: String| words.push(format!("--{name}={value}"));
     for (name, value) in project::podman(plan, folder)? {
         flag(name, value);
+    }
+    flag("init", init.is_some().to_string());
+    if let Some(path) = init {
+        flag("init-path", path.display().to_string());
     }
     flag("name", name.to_owned());
     flag("hostname", plan.system.host_name().to_owned());

@@ -111,3 +111,24 @@ fn memory_is_where_the_file_wants_it_under_a_read_only_root() {
         );
     }
 }
+
+#[test]
+fn an_init_waits_for_processes_whose_parents_have_ended() {
+    let _turn = crate::life::turn();
+    for shop in shops("init") {
+        shop.write(&service(&["init: true", "network_mode: none", "stop_grace_period: 20s"]));
+        if shop.backend == "native" {
+            is_refused(&shop, "the program itself is process 1");
+            continue;
+        }
+        comes_up(&shop);
+        let line = "(busybox sleep 0 &); busybox sleep 1; busybox cat /proc/1/cmdline; echo; \
+            busybox cat /proc/[0-9]*/stat | busybox grep -c ') Z '";
+        let text = said(&shop, line);
+        assert!(text.contains("init") && text.ends_with("\n0\n"), "{}: {text:?}", shop.backend);
+        // It passes signals on, which a program that is process 1 would have to catch.
+        let begun = std::time::Instant::now();
+        assert_eq!(shop.compose(&["stop"]).code, 0, "{}", shop.backend);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(15), "{}: it was waited for", shop.backend);
+    }
+}
