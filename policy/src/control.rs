@@ -88,11 +88,13 @@ pub enum Control {
     SharedMemory,
     /// A small init as the first process.
     Init,
+    /// Settings of the kernel that belong to namespaces of its own.
+    Sysctls,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -131,6 +133,7 @@ impl Control {
         Self::MemoryFolders,
         Self::SharedMemory,
         Self::Init,
+        Self::Sysctls,
     ];
 }
 
@@ -175,6 +178,7 @@ impl fmt::Display for Control {
             Self::MemoryFolders => "memory-folders",
             Self::SharedMemory => "shared-memory",
             Self::Init => "init",
+            Self::Sysctls => "sysctls",
         })
     }
 }

@@ -84,6 +84,7 @@ mod resolve;
 mod schema;
 mod seccomp;
 mod source;
+mod sysctl;
 mod system;
 mod trust_folder;
 mod window;
@@ -146,6 +147,7 @@ pub use requirement::{
 pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};
+pub use sysctl::{Sysctl, SysctlError};
 pub use system::{FirstProcess, KnownHost, System, UtsName};
 pub use trust_folder::{MAX_DOCUMENTS, TrustDocument, TrustFolderError, check_document_name};
 pub use window::{Moment, MomentError, OutsideWindow, SigningWindow};

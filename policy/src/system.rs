@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::pattern::PatternError;
 use crate::project::{HostName, text};
 use crate::quantity::ByteSize;
+use crate::sysctl::Sysctl;
 
 /// The most bytes that a kernel takes for its host's name, and for its domain's.
 const LONGEST: usize = 64;
@@ -139,6 +140,9 @@ pub struct System {
     /// Who is the first process.
     #[serde(default, skip_serializing_if = "FirstProcess::is_program")]
     pub first: FirstProcess,
+    /// Settings of its own namespaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sysctls: Vec<Sysctl>,
 }
 
 impl System {

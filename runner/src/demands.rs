@@ -150,6 +150,7 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (!plan.memory.is_empty(), Control::MemoryFolders),
         (plan.system.shm.is_some(), Control::SharedMemory),
         (plan.system.first == FirstProcess::Init, Control::Init),
+        (!plan.system.sysctls.is_empty(), Control::Sysctls),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -213,6 +214,7 @@ mod tests {
             hosts: vec!["db=10.0.0.7".parse().unwrap()],
             shm: Some(plan.tmp),
             first: FirstProcess::Init,
+            sysctls: vec!["net.core.somaxconn=9".parse().unwrap()],
         };
         plan.memory = vec![MemoryFolder { path: "/run".parse().unwrap(), size: plan.tmp }];
         plan.memory_enforcement = MemoryEnforcement::Exact;

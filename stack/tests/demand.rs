@@ -95,6 +95,25 @@ fn an_init_is_asked_for_where_the_file_says_so() {
 }
 
 #[test]
+fn settings_of_the_kernel_are_those_of_its_own_namespaces() {
+    let set = |lines: &str| {
+        let sysctls = wants(lines).project.system.sysctls;
+        sysctls.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let both = ["kernel.sem=250 32000 100 128", "net.core.somaxconn=1024"];
+    assert_eq!(set("sysctls: {net.core.somaxconn: 1024, kernel.sem: 250 32000 100 128}"), both);
+    assert_eq!(set("sysctls: [net.core.somaxconn=1024]"), both[1..]);
+    for (line, why) in [
+        ("sysctls: {net.ipv4.ip_forward: 1}", "expected one of kernel.msgmax"),
+        ("sysctls: {vm.max_map_count: 262144}", "expected one of kernel.msgmax"),
+        ("sysctls: {net.core.somaxconn: 100000}", "expected 1 to 65535"),
+    ] {
+        let found = refused(line);
+        assert!(found.len() == 1 && found[0].contains(why), "{line}: {found:?}");
+    }
+}
+
+#[test]
 fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let demand = wants("ports: ['8080:80', '0.0.0.0:53:53/udp', '[::1]:90:90']");
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
@@ -290,7 +309,6 @@ fn walls_are_never_taken_away() {
 #[test]
 fn what_is_not_done_yet_says_so() {
     for line in [
-        "sysctls: {net.core.somaxconn: 9}",
         "gpus: all",
         "runtime: mine",
         "dns: 1.1.1.1",

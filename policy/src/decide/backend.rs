@@ -208,7 +208,9 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::Disk => "disk",
         Control::OpenFiles => "open-files",
         Control::Terminal => "terminal",
-        Control::HostName | Control::DomainName | Control::KnownHosts | Control::Init => "system",
+        Control::HostName | Control::DomainName | Control::KnownHosts | Control::Init | Control::Sysctls => {
+            "system"
+        }
     }
 }
 

@@ -43,12 +43,13 @@ pub(crate) fn file_of_hosts(system: &System, user: User) -> Option<GivenFile> {
 
 /// A line for each part that is there.
 pub(crate) fn lines(system: &System) -> Vec<(Control, String)> {
-    let System { host_name, domain_name, hosts, shm, first } = system;
+    let System { host_name, domain_name, hosts, shm, first, sysctls } = system;
     let host = host_name.iter().map(|name| (Control::HostName, format!("host name {name}")));
     let domain = domain_name.iter().map(|name| (Control::DomainName, format!("domain name {name}")));
     let hosts =
         (!hosts.is_empty()).then(|| (Control::KnownHosts, format!("known hosts {}", in_words(hosts))));
     let shm = shm.map(|size| (Control::SharedMemory, format!("/dev/shm {size}")));
     let init = (*first == FirstProcess::Init).then(|| (Control::Init, "an init as process 1".to_owned()));
-    host.chain(domain).chain(hosts).chain(shm).chain(init).collect()
+    let sysctls = (!sysctls.is_empty()).then(|| (Control::Sysctls, in_words(sysctls)));
+    host.chain(domain).chain(hosts).chain(shm).chain(init).chain(sysctls).collect()
 }

@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 36] = [
+pub(crate) const CONTROLS: [Control; 37] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -208,6 +208,7 @@ pub(crate) const CONTROLS: [Control; 36] = [
     Control::MemoryFolders,
     Control::SharedMemory,
     Control::Init,
+    Control::Sysctls,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

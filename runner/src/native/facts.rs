@@ -100,6 +100,15 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
             Some("leave `init` out, let the image bring one, or use the backend `docker` or `podman`"),
         ),
     );
+    let sysctls = if Ids::of_this_process() == Ids::Range {
+        by("network and ipc namespaces, whose settings nobody inside can change")
+    } else {
+        nobody(
+            "the kernel lets only root of a namespace set these, and the sandbox has this user alone",
+            Some("run it as root"),
+        )
+    };
+    table.set(Control::Sysctls, sysctls);
     second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
@@ -214,7 +223,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 8);
+        assert_eq!(table.iter().count(), HELD.len() + 9);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

@@ -519,7 +519,12 @@ fn masks(settings: &Settings) -> Steps {
     for path in &settings.masked {
         steps.push(Step::Mask { path: text(path)? });
     }
-    // Before /proc/sys is read-only. seccomp refuses new user namespaces as well; this holds if it is ever wrong.
+    // Before /proc/sys is read-only.
+    for sysctl in &settings.system.sysctls {
+        let path = text(format!("sys/{}", sysctl.name().replace('.', "/")))?;
+        steps.push(Step::WriteProc { path, value: text(sysctl.value())? });
+    }
+    // seccomp refuses new user namespaces as well; this holds if it is ever wrong.
     let path = text("sys/user/max_user_namespaces")?;
     steps.push(Step::WriteProc { path, value: text("0")? });
     for path in &settings.read_only {

@@ -1,4 +1,4 @@
-use perry_sandbox_compose::{Node, Span, Value};
+use perry_sandbox_compose::{Mapping, Node, Span, Value};
 use perry_sandbox_policy::{FirstProcess, UtsName};
 
 use super::asker::Asker;
@@ -42,6 +42,19 @@ pub(super) fn init(asker: &mut Asker<'_>, _: Span, node: &Node) {
     if matches!(node.value, Value::Bool(true)) {
         asker.demand.project.system.first = FirstProcess::Init;
     }
+}
+
+pub(super) fn sysctls(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    for (key, value) in node.mapping().into_iter().flat_map(Mapping::iter) {
+        let text = format!("{}={}", key.name, value.text().unwrap_or_default());
+        match text.parse() {
+            Ok(sysctl) => asker.demand.project.system.sysctls.push(sysctl),
+            Err(error) => {
+                asker.never(key.span, &format!("sysctls: {text}"), &format!("{error}"), "leave it out");
+            }
+        }
+    }
+    asker.demand.project.system.sysctls.sort();
 }
 
 /// By what a service calls itself others find it as well: its host's name, and with its domain's where there is one.

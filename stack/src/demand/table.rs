@@ -104,7 +104,7 @@ pub const ATTRIBUTES: &[Row] = &[
     done("stop_grace_period", "waited for before the kill"),
     done("stop_signal", "sent first"),
     never("storage_opt", "it is about an engine's own store", "set a limit `disk` in the policy"),
-    not_yet("sysctls", "leave it out"),
+    honoured("sysctls", "settings of its own network and ipc namespaces, within bounds", system::sysctls),
     honoured("tmpfs", "folders of memory, of what the limit `disk` gives", memory::tmpfs),
     honoured("tty", "a terminal of its own", process::tty),
     honoured("ulimits", "limits `open-files` and `pids`; no core dumps", limits::ulimits),

@@ -93,6 +93,8 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
     // Without a network the file is ours.
     let known = plan.system.hosts.iter().filter(|_| !plan.networks.is_empty());
     let known = known.map(|host| format!("{}:{}", host.name(), host.address()));
+    let sysctls = plan.system.sysctls.iter();
+    let sysctls = sysctls.map(|one| (one.name().to_owned(), one.value().into()));
     json!({
         "NetworkMode": "none",
         "ReadonlyRootfs": true,
@@ -128,7 +130,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "ExtraHosts": known.collect::<Vec<_>>(),
         "Dns": [],
         "PortBindings": {},
-        "Sysctls": {},
+        "Sysctls": sysctls.collect::<Map<_, _>>(),
         "Mounts": given.collect::<Vec<_>>(),
         "PublishAllPorts": false,
         "OomKillDisable": false,

@@ -256,7 +256,7 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 23] = [
+const HELD: [(Control, &str); 24] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
     (Control::LinuxCaps, "docker's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "docker's runtime (no_new_privs)"),
@@ -281,6 +281,7 @@ const HELD: [(Control, &str); 23] = [
     ),
     (Control::User, "docker's runtime"),
     (Control::HostName, "uts namespace"),
+    (Control::Sysctls, "docker's runtime (network and ipc namespaces)"),
     (Control::DomainName, "uts namespace"),
     (Control::KnownHosts, "/etc/hosts, a file of docker's or of ours"),
     (Control::MemoryFolders, "tmpfs each (nosuid, nodev, noexec) with size and inode limits"),

@@ -210,7 +210,7 @@ fn is_called(program: &Path, name: &str) -> bool {
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 28] = [
+const HELD: [(Control, &str); 29] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -240,6 +240,7 @@ const HELD: [(Control, &str); 28] = [
     (Control::FileOwners, "user namespace (ids of its own, and no others)"),
     (Control::User, "podman's runtime"),
     (Control::HostName, "uts namespace"),
+    (Control::Sysctls, "podman's runtime (network and ipc namespaces)"),
     (Control::KnownHosts, "/etc/hosts, a file of ours (read-only)"),
     (
         Control::MemoryFolders,

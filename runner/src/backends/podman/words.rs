@@ -40,6 +40,9 @@ pub(super) fn words(
     for (name, value) in project::podman(plan, folder)? {
         flag(name, value);
     }
+    for sysctl in &plan.system.sysctls {
+        flag("sysctl", sysctl.to_string());
+    }
     flag("init", init.is_some().to_string());
     if let Some(path) = init {
         flag("init-path", path.display().to_string());

@@ -2,9 +2,26 @@
 
 use perry_sandbox_policy::{MemoryFolder, SecretName, System};
 
+use super::super::ids::Ids;
 use super::rootfs::settings;
 use super::*;
 use crate::secret::{Secret, Secrets};
+
+#[test]
+fn settings_of_its_own_namespaces_are_set_and_cannot_be_changed_inside() {
+    if Ids::of_this_process() != Ids::Range {
+        return perry_sandbox_testkit::skip("settings of namespaces need root");
+    }
+    let all =
+        ["net.core.somaxconn=99", "kernel.sem=250 32000 100 128", "net.ipv4.ip_local_port_range=2000 3000"];
+    let sysctls = all.iter().map(|text| text.parse().unwrap()).collect();
+    let line = "cd /proc/sys; for at in net/core/somaxconn kernel/sem net/ipv4/ip_local_port_range; do \
+        cat $at; echo 7 >$at || echo kept; done 2>/dev/null";
+    let text = said(System { sysctls, ..System::default() }, line);
+    assert_eq!(text, "99\nkept\n250\t32000\t100\t128\nkept\n2000\t3000\nkept\n");
+    let own = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    assert_ne!(own, "99\n", "the host's own is another");
+}
 
 #[test]
 fn memory_is_where_it_is_wanted_with_a_bound_of_its_own() {

@@ -132,3 +132,25 @@ fn an_init_waits_for_processes_whose_parents_have_ended() {
         assert!(begun.elapsed() < std::time::Duration::from_secs(15), "{}: it was waited for", shop.backend);
     }
 }
+
+#[test]
+fn settings_of_its_own_namespaces_are_those_of_the_file() {
+    let _turn = crate::life::turn();
+    let sysctls =
+        "sysctls: {net.core.somaxconn: 1024, kernel.shmmni: 128, net.ipv4.ip_unprivileged_port_start: 80}";
+    for shop in shops("sysctls") {
+        for network in ["network_mode: none", "networks: [default]"] {
+            shop.write(&service(&[sysctls, network]));
+            comes_up(&shop);
+            let line = "for at in net/core/somaxconn kernel/shmmni net/ipv4/ip_unprivileged_port_start; do \
+                busybox cat /proc/sys/$at; echo 7 >/proc/sys/$at && echo changed; done";
+            let text = said(&shop, line);
+            let values: Vec<&str> = text.lines().filter(|line| line.parse::<u32>().is_ok()).collect();
+            assert_eq!(values, ["1024", "128", "80"], "{}: {text}", shop.backend);
+            assert!(!text.contains("changed"), "{}: {text}", shop.backend);
+            assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0, "{}", shop.backend);
+        }
+        shop.rewrite(&service(&["sysctls: {net.ipv4.ip_forward: 1}"]));
+        is_refused(&shop, "not a setting of a sandbox's own");
+    }
+}
