@@ -90,11 +90,15 @@ pub enum Control {
     Init,
     /// Settings of the kernel that belong to namespaces of its own.
     Sysctls,
+    /// Groups that its user is in besides.
+    Groups,
+    /// A raised score where the host has no memory left.
+    OomScore,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -134,6 +138,8 @@ impl Control {
         Self::SharedMemory,
         Self::Init,
         Self::Sysctls,
+        Self::Groups,
+        Self::OomScore,
     ];
 }
 
@@ -179,6 +185,8 @@ impl fmt::Display for Control {
             Self::SharedMemory => "shared-memory",
             Self::Init => "init",
             Self::Sysctls => "sysctls",
+            Self::Groups => "groups",
+            Self::OomScore => "oom-score",
         })
     }
 }

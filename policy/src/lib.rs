@@ -148,6 +148,6 @@ pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};
 pub use sysctl::{Sysctl, SysctlError};
-pub use system::{FirstProcess, KnownHost, System, UtsName};
+pub use system::{FirstProcess, GroupId, KnownHost, NumberError, OomScore, System, UtsName};
 pub use trust_folder::{MAX_DOCUMENTS, TrustDocument, TrustFolderError, check_document_name};
 pub use window::{Moment, MomentError, OutsideWindow, SigningWindow};

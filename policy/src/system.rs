@@ -3,11 +3,14 @@
 //! Nothing of it reaches anybody outside of the sandbox, so no policy grants it. A backend that cannot hold one of these lines
 //! refuses the plan.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::pattern::PatternError;
 use crate::project::{HostName, text};
@@ -103,6 +106,82 @@ impl From<KnownHost> for String {
     }
 }
 
+/// A group inside: never root's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct GroupId(NonZeroU16);
+
+impl GroupId {
+    /// Its number.
+    pub const fn number(self) -> u32 {
+        // Widening; `From` is no constant.
+        #[expect(clippy::as_conversions, reason = "widening in a constant function")]
+        {
+            self.0.get() as u32
+        }
+    }
+}
+
+/// Why a number is no group, or no score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NumberError {
+    /// It is root's, or above what a sandbox has.
+    #[error("`{0}` is no group of a sandbox: expected a number from 1 to 65535")]
+    Group(u32),
+    /// It would end others before the sandbox, or is none.
+    #[error("`{0}` is no score: expected a number from 1 to 1000, as others are never ended in its place")]
+    OomScore(i64),
+}
+
+impl TryFrom<u32> for GroupId {
+    type Error = NumberError;
+
+    fn try_from(number: u32) -> Result<Self, NumberError> {
+        let group = u16::try_from(number).ok().and_then(NonZeroU16::new);
+        group.map(Self).ok_or(NumberError::Group(number))
+    }
+}
+
+impl From<GroupId> for u32 {
+    fn from(group: GroupId) -> Self {
+        group.number()
+    }
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How much sooner than others the kernel ends a process where it has no memory left. It can only be raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct OomScore(NonZeroU16);
+
+impl OomScore {
+    /// The number that is added to a process's own score.
+    pub const fn number(self) -> u16 {
+        self.0.get()
+    }
+}
+
+impl TryFrom<i64> for OomScore {
+    type Error = NumberError;
+
+    fn try_from(number: i64) -> Result<Self, NumberError> {
+        let score = u16::try_from(number).ok().filter(|score| *score <= 1000).and_then(NonZeroU16::new);
+        score.map(Self).ok_or(NumberError::OomScore(number))
+    }
+}
+
+impl From<OomScore> for i64 {
+    fn from(score: OomScore) -> Self {
+        score.number().into()
+    }
+}
+
 /// Who is process 1 of a sandbox. It gets the signals, and the processes whose parents have ended are its to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -143,6 +222,12 @@ pub struct System {
     /// Settings of its own namespaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sysctls: Vec<Sysctl>,
+    /// Groups that its user is in besides.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<GroupId>,
+    /// How much sooner than others it is ended where the host has no memory left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_score: Option<OomScore>,
 }
 
 impl System {
@@ -160,6 +245,14 @@ impl System {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_not_roots_and_a_score_is_only_raised() {
+        assert!([1, 65_535].into_iter().all(|number| GroupId::try_from(number).is_ok()));
+        assert!([0, 65_536, u32::MAX].into_iter().all(|number| GroupId::try_from(number).is_err()));
+        assert!([1, 1000].into_iter().all(|number| OomScore::try_from(number).is_ok()));
+        assert!([0, -1, 1001, i64::MIN].into_iter().all(|number| OomScore::try_from(number).is_err()));
+    }
 
     #[test]
     fn a_known_host_is_one_line() {

@@ -151,6 +151,8 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.system.shm.is_some(), Control::SharedMemory),
         (plan.system.first == FirstProcess::Init, Control::Init),
         (!plan.system.sysctls.is_empty(), Control::Sysctls),
+        (!plan.system.groups.is_empty(), Control::Groups),
+        (plan.system.oom_score.is_some(), Control::OomScore),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -176,8 +178,8 @@ mod tests {
     use super::*;
     use crate::spine::{request, spine};
     use perry_sandbox_policy::{
-        Attachment, Enforcement, FileMode, FileSource, GivenFile, MemoryFolder, Mount, Protocol, Publication,
-        System, User, VolumeAccess, VolumeMount,
+        Attachment, Enforcement, FileMode, FileSource, GivenFile, MemoryFolder, Mount, OomScore, Protocol,
+        Publication, System, User, VolumeAccess, VolumeMount,
     };
 
     /// A plan without lines: what counts is what its fields say.
@@ -215,6 +217,8 @@ mod tests {
             shm: Some(plan.tmp),
             first: FirstProcess::Init,
             sysctls: vec!["net.core.somaxconn=9".parse().unwrap()],
+            groups: [7.try_into().unwrap()].into(),
+            oom_score: OomScore::try_from(7).ok(),
         };
         plan.memory = vec![MemoryFolder { path: "/run".parse().unwrap(), size: plan.tmp }];
         plan.memory_enforcement = MemoryEnforcement::Exact;

@@ -114,6 +114,26 @@ fn settings_of_the_kernel_are_those_of_its_own_namespaces() {
 }
 
 #[test]
+fn groups_are_numbers_and_a_score_is_only_raised() {
+    let system = wants("group_add: [7, '8']\noom_score_adj: 500").project.system;
+    assert_eq!(system.groups.iter().map(|group| group.number()).collect::<Vec<_>>(), [7, 8]);
+    assert_eq!(system.oom_score.map(perry_sandbox_policy::OomScore::number), Some(500));
+    assert!(wants("oom_score_adj: 0").project.system.oom_score.is_none());
+    for (line, why) in [
+        ("group_add: [docker]", "write the group's number"),
+        ("group_add: [0]", "is no group of a sandbox"),
+        ("group_add: [70000]", "is no group of a sandbox"),
+        ("oom_score_adj: -1", "others are never ended in its place"),
+        ("dns: 1.1.1.1", "no name server is asked"),
+        ("dns_search: example.org", "no name server is asked"),
+        ("dns_opt: ['ndots:2']", "no name server is asked"),
+    ] {
+        let found = refused(line);
+        assert!(found.len() == 1 && found[0].contains(why), "{line}: {found:?}");
+    }
+}
+
+#[test]
 fn a_port_is_published_on_loopback_unless_an_address_is_written() {
     let demand = wants("ports: ['8080:80', '0.0.0.0:53:53/udp', '[::1]:90:90']");
     let on: Vec<String> = demand.project.publish.iter().map(ToString::to_string).collect();
@@ -311,7 +331,6 @@ fn what_is_not_done_yet_says_so() {
     for line in [
         "gpus: all",
         "runtime: mine",
-        "dns: 1.1.1.1",
         "ulimits: {stack: 5}",
         "logging: {driver: syslog}",
         "deploy: {placement: {constraints: [a]}}",

@@ -199,7 +199,7 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::Env => "env",
         Control::Secrets => "secrets",
         Control::Files | Control::FileOwners => "files",
-        Control::User => "user",
+        Control::User | Control::Groups => "user",
         Control::MemoryExact | Control::MemoryWatched => "memory",
         Control::Cpu => "cpu",
         Control::Pids => "pids",
@@ -208,9 +208,12 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::Disk => "disk",
         Control::OpenFiles => "open-files",
         Control::Terminal => "terminal",
-        Control::HostName | Control::DomainName | Control::KnownHosts | Control::Init | Control::Sysctls => {
-            "system"
-        }
+        Control::HostName
+        | Control::DomainName
+        | Control::KnownHosts
+        | Control::Init
+        | Control::Sysctls
+        | Control::OomScore => "system",
     }
 }
 

@@ -13,6 +13,8 @@ use super::project::in_words;
 const ROW: &str = "system";
 /// The most names that a service knows; each is a line that every look-up reads.
 const MOST_HOSTS: usize = 256;
+/// The most groups of a service; each is asked for at every file.
+const MOST_GROUPS: usize = 32;
 
 /// What is wanted, with a reason for each part that nobody is given.
 pub(crate) fn system(request: &Request, reasons: &mut Reasons) -> System {
@@ -27,6 +29,11 @@ pub(crate) fn system(request: &Request, reasons: &mut Reasons) -> System {
         let (wish, found) = (format!("{} known hosts", wanted.hosts.len()), "a service has 256 at most");
         let reason = DenyReason::new(DenyCode::System, ROW, wish, found, []);
         reasons.add(reason.remedy("name those that the program looks up"));
+    }
+    if wanted.groups.len() > MOST_GROUPS {
+        let (wish, found) = (format!("{} groups", wanted.groups.len()), "a service has 32 at most");
+        let reason = DenyReason::new(DenyCode::System, ROW, wish, found, []);
+        reasons.add(reason.remedy("name those whose files the program reads"));
     }
     wanted.clone()
 }
@@ -43,7 +50,7 @@ pub(crate) fn file_of_hosts(system: &System, user: User) -> Option<GivenFile> {
 
 /// A line for each part that is there.
 pub(crate) fn lines(system: &System) -> Vec<(Control, String)> {
-    let System { host_name, domain_name, hosts, shm, first, sysctls } = system;
+    let System { host_name, domain_name, hosts, shm, first, sysctls, groups, oom_score } = system;
     let host = host_name.iter().map(|name| (Control::HostName, format!("host name {name}")));
     let domain = domain_name.iter().map(|name| (Control::DomainName, format!("domain name {name}")));
     let hosts =
@@ -51,5 +58,14 @@ pub(crate) fn lines(system: &System) -> Vec<(Control, String)> {
     let shm = shm.map(|size| (Control::SharedMemory, format!("/dev/shm {size}")));
     let init = (*first == FirstProcess::Init).then(|| (Control::Init, "an init as process 1".to_owned()));
     let sysctls = (!sysctls.is_empty()).then(|| (Control::Sysctls, in_words(sysctls)));
-    host.chain(domain).chain(hosts).chain(shm).chain(init).chain(sysctls).collect()
+    let groups = (!groups.is_empty()).then(|| (Control::Groups, format!("groups {}", in_words(groups))));
+    let oom_score = oom_score.map(|score| (Control::OomScore, format!("oom score {}", score.number())));
+    host.chain(domain)
+        .chain(hosts)
+        .chain(shm)
+        .chain(init)
+        .chain(sysctls)
+        .chain(groups)
+        .chain(oom_score)
+        .collect()
 }

@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 37] = [
+pub(crate) const CONTROLS: [Control; 39] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -209,6 +209,8 @@ pub(crate) const CONTROLS: [Control; 37] = [
     Control::SharedMemory,
     Control::Init,
     Control::Sysctls,
+    Control::Groups,
+    Control::OomScore,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

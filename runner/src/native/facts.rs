@@ -109,6 +109,15 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         )
     };
     table.set(Control::Sysctls, sysctls);
+    let groups = if Ids::of_this_process() == Ids::Range {
+        by("user namespace (groups of its own, and no others)")
+    } else {
+        nobody(
+            "an ordinary user's sandbox has that user's group and no other",
+            Some("leave `group_add` out, or run it as root"),
+        )
+    };
+    table.set(Control::Groups, groups);
     second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
@@ -149,7 +158,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 30] = [
+const HELD: [(Control, &str); 31] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -185,6 +194,7 @@ const HELD: [(Control, &str); 30] = [
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (Control::Terminal, "devpts of its own"),
     (Control::HostName, "uts namespace"),
+    (Control::OomScore, "kernel (oom_score_adj, which nobody inside can lower)"),
     (Control::DomainName, "uts namespace"),
     (Control::KnownHosts, "/etc/hosts of its own (read-only)"),
     (Control::MemoryFolders, "tmpfs each (nosuid, nodev, noexec) with size and inode limits"),
@@ -223,7 +233,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 9);
+        assert_eq!(table.iter().count(), HELD.len() + 10);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::{MountAccess, Protocol};
+use perry_sandbox_policy::{MountAccess, OomScore, Protocol};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -27,6 +27,9 @@ pub(crate) struct Spec {
     pub(crate) ids: Ids,
     /// User and group inside.
     pub(crate) user: (u32, u32),
+    /// How much sooner than others it is ended where the host has no memory left.
+    #[serde(default)]
+    pub(crate) oom_score: u16,
     /// What the child does, in order.
     pub(crate) steps: Vec<Step>,
     /// Program and arguments.
@@ -153,6 +156,7 @@ impl Spec {
         Ok(Self {
             ids: ground.ids,
             user: (settings.uid, settings.gid),
+            oom_score: settings.system.oom_score.map_or(0, OomScore::number),
             steps,
             argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
             env: env.collect::<Result<_, _>>()?,
@@ -583,6 +587,12 @@ fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step>) -> Steps
         Step::DropBounding { keep: settings.linux_caps },
         Step::LockSecureBits,
         Step::Become { uid: settings.uid, gid: settings.gid, drop_groups },
+    ];
+    if !settings.system.groups.is_empty() {
+        let groups = settings.system.groups.iter().map(|group| group.number()).collect();
+        steps.push(Step::Groups { groups });
+    }
+    steps.extend([
         Step::Caps { keep: settings.linux_caps },
         streams,
         Step::WorkingFolder { path: text(&settings.cwd)? },
@@ -590,7 +600,7 @@ fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step>) -> Steps
         Step::CheckProgram { candidates: candidates(settings)? },
         Step::DieWithParent,
         Step::NoNewPrivileges,
-    ];
+    ]);
     steps.extend(wall);
     steps.extend([
         // Late: until exec the child still has every descriptor of a program that may have many, and opens others.

@@ -223,6 +223,8 @@ pub(crate) enum Step {
     NewKeyring,
     /// Become a user of the namespace, in all three ids.
     Become { uid: u32, gid: u32, drop_groups: bool },
+    /// Be in these groups besides, and in no others.
+    Groups { groups: Vec<u32> },
     /// Drop Linux caps from the bounding set, but for these.
     DropBounding { keep: u64 },
     /// Lock the secure bits: uid 0 is a user like any other.
@@ -327,6 +329,7 @@ impl fmt::Display for Step {
             Self::Limit { resource, soft, .. } => write!(f, "setrlimit {} {soft}", limit_name(*resource)),
             Self::NewKeyring => f.write_str("join a new session keyring"),
             Self::Become { uid, gid, .. } => write!(f, "become user {uid}, group {gid}"),
+            Self::Groups { groups } => write!(f, "be in the groups {groups:?}"),
             Self::DropBounding { keep } => write!(f, "drop Linux caps from the bounding set, but {keep:#x}"),
             Self::LockSecureBits => f.write_str("lock the secure bits"),
             Self::Caps { keep } => write!(f, "drop all Linux caps, but {keep:#x}"),

@@ -140,7 +140,7 @@ const HELD: [(Control, &str); 22] = [
 ];
 
 /// What is held by others or not at all, and why.
-const MISSING: [(Control, &str, Option<&str>); 16] = [
+const MISSING: [(Control, &str, Option<&str>); 18] = [
     (
         Control::Egress,
         "WASI preview 1 has no call that opens a connection",
@@ -167,6 +167,8 @@ const MISSING: [(Control, &str, Option<&str>); 16] = [
     (Control::MemoryFolders, "a module is shown no folder of memory but /tmp", Some("run a native image")),
     (Control::SharedMemory, "a module shares no memory", Some("run a native image")),
     (Control::Sysctls, "a module sees no kernel", Some("leave them out")),
+    (Control::Groups, "WASI has no groups", Some("leave them out")),
+    (Control::OomScore, "nobody has tried it with a module", Some("leave it out")),
     (Control::Init, "a module has no processes", Some("leave it out")),
     (Control::KnownHosts, "WASI preview 1 looks no name up", Some("run a native image")),
 ];

@@ -1,8 +1,8 @@
 use perry_sandbox_compose::{Mapping, Node, Span, Value};
-use perry_sandbox_policy::{FirstProcess, UtsName};
+use perry_sandbox_policy::{FirstProcess, GroupId, OomScore, UtsName};
 
 use super::asker::Asker;
-use crate::model::{At, Service};
+use crate::model::{At, Service, integer};
 
 pub(super) fn host_name(asker: &mut Asker<'_>, span: Span, node: &Node) {
     asker.demand.project.system.host_name = name(asker, "hostname", span, node);
@@ -55,6 +55,38 @@ pub(super) fn sysctls(asker: &mut Asker<'_>, _: Span, node: &Node) {
         }
     }
     asker.demand.project.system.sysctls.sort();
+}
+
+/// SECURITY: a name would be looked up in the image's own list of groups, which may call anything 0.
+pub(super) fn groups(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    for group in node.sequence().unwrap_or_default() {
+        let number = integer(group).and_then(|number| u32::try_from(number).ok());
+        let attribute = || {
+            let found = integer(group).map(|number| number.to_string());
+            format!("group_add: {}", group.text().map_or(found.unwrap_or_default(), str::to_owned))
+        };
+        match number.map(GroupId::try_from) {
+            None => asker.not_yet(group.span, &attribute(), "write the group's number"),
+            Some(Err(error)) => {
+                asker.never(group.span, &attribute(), &format!("{error}"), "name another group");
+            }
+            Some(Ok(group)) => {
+                asker.demand.project.system.groups.insert(group);
+            }
+        }
+    }
+}
+
+pub(super) fn oom_score(asker: &mut Asker<'_>, span: Span, node: &Node) {
+    let number = integer(node).unwrap_or_default();
+    match OomScore::try_from(number) {
+        Ok(score) => asker.demand.project.system.oom_score = Some(score),
+        // What it is anyway.
+        Err(_) if number == 0 => {}
+        Err(error) => {
+            asker.never(span, &format!("oom_score_adj: {number}"), &format!("{error}"), "leave it out");
+        }
+    }
 }
 
 /// By what a service calls itself others find it as well: its host's name, and with its domain's where there is one.

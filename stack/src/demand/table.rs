@@ -8,6 +8,7 @@ const HOST: &str = "a sandbox shares no namespace with the host";
 const OWN: &str = "leave it out: the sandbox has its own";
 const SWARM: &str = "it is about a cluster of machines; leave it out";
 const CPUS: &str = "write `cpus`";
+const NAMES: &str = "names are found in `/etc/hosts`, and no name server is asked";
 
 /// Every attribute that the standard has for services, in alphabetical order.
 pub const ATTRIBUTES: &[Row] = &[
@@ -41,9 +42,9 @@ pub const ATTRIBUTES: &[Row] = &[
     done("develop", "says what `watch` would do; `up` does not need it"),
     not_yet("device_cgroup_rules", "name the device in `devices`"),
     asked("devices", "devices", mount::devices),
-    not_yet("dns", "leave it out: names of the project are found, others by the egress that is granted"),
-    not_yet("dns_opt", "leave it out"),
-    not_yet("dns_search", "leave it out"),
+    never("dns", NAMES, "name the host in `extra_hosts`, or grant egress to it by name"),
+    never("dns_opt", NAMES, "leave it out"),
+    never("dns_search", NAMES, "write whole names, or aliases in `networks`"),
     honoured("domainname", "the name of the sandbox's domain", system::domain_name),
     honoured("entrypoint", "the program, in place of the image's", process::entrypoint),
     done("env_file", "read by the loader"),
@@ -53,7 +54,7 @@ pub const ATTRIBUTES: &[Row] = &[
     not_yet("external_links", "join a network of the project"),
     honoured("extra_hosts", "lines of its own `/etc/hosts`", system::hosts),
     not_yet("gpus", "leave it out"),
-    not_yet("group_add", "write the group into `user`"),
+    honoured("group_add", "further groups, in numbers and never root's", system::groups),
     done("healthcheck", "asked inside, and waited for where `depends_on` says so"),
     honoured(
         "hostname",
@@ -77,7 +78,7 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("network_mode", "`none`", network::mode),
     asked("networks", "networks", network::networks),
     never("oom_kill_disable", "a limit must hold", "leave it out"),
-    not_yet("oom_score_adj", "leave it out"),
+    honoured("oom_score_adj", "can only be raised", system::oom_score),
     honoured("pid", "always its own", security::pid),
     honoured("pids_limit", "limit `pids`", limits::pids),
     honoured("platform", "the platform of the image", settings::platform),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::{FirstProcess, LaunchPlan, UtsName};
+use perry_sandbox_policy::{FirstProcess, LaunchPlan, OomScore, UtsName};
 use perry_sandbox_profiles::{
     Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
     to_oci_json,
@@ -134,6 +134,7 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "Mounts": given.collect::<Vec<_>>(),
         "PublishAllPorts": false,
         "OomKillDisable": false,
+        "OomScoreAdj": plan.system.oom_score.map_or(0, OomScore::number),
     })
 }
 

@@ -171,6 +171,11 @@ impl Docker {
         let held = by("docker-init of the host, as process 1");
         table.set(Control::Init, if self.info.traits.contains(&Trait::Init) { held } else { refused });
         let here = if self.is_in_a_machine() { self.backend } else { Backend::Docker };
+        let why = "docker looks a group's number up as a name in the image's own list of groups, where it may be root's";
+        table.set(
+            Control::Groups,
+            nobody(why, Some("write the group into `user`, or use the backend `native`")),
+        );
         table.set(Control::Publish, table::published(here));
         let why = "docker has no place for terminals below a /dev that cannot be written";
         table.set(Control::Terminal, nobody(why, Some("use the backend `native` or `podman`")));
@@ -256,7 +261,7 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 24] = [
+const HELD: [(Control, &str); 25] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
     (Control::LinuxCaps, "docker's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "docker's runtime (no_new_privs)"),
@@ -281,6 +286,7 @@ const HELD: [(Control, &str); 24] = [
     ),
     (Control::User, "docker's runtime"),
     (Control::HostName, "uts namespace"),
+    (Control::OomScore, "kernel (oom_score_adj, which nobody inside can lower)"),
     (Control::Sysctls, "docker's runtime (network and ipc namespaces)"),
     (Control::DomainName, "uts namespace"),
     (Control::KnownHosts, "/etc/hosts, a file of docker's or of ours"),

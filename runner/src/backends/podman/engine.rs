@@ -115,6 +115,11 @@ impl Podman {
             Control::Init,
             held.unwrap_or_else(|| nobody(why, Some("install catatonit, or leave `init` out"))),
         );
+        let why = "podman looks a group's number up as a name in the image's own list of groups, where it may be root's";
+        table.set(
+            Control::Groups,
+            nobody(why, Some("write the group into `user`, or use the backend `native`")),
+        );
         table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
@@ -210,7 +215,7 @@ fn is_called(program: &Path, name: &str) -> bool {
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 29] = [
+const HELD: [(Control, &str); 30] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -240,6 +245,7 @@ const HELD: [(Control, &str); 29] = [
     (Control::FileOwners, "user namespace (ids of its own, and no others)"),
     (Control::User, "podman's runtime"),
     (Control::HostName, "uts namespace"),
+    (Control::OomScore, "kernel (oom_score_adj, which nobody inside can lower)"),
     (Control::Sysctls, "podman's runtime (network and ipc namespaces)"),
     (Control::KnownHosts, "/etc/hosts, a file of ours (read-only)"),
     (

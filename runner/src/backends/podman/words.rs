@@ -43,6 +43,9 @@ pub(super) fn words(
     for sysctl in &plan.system.sysctls {
         flag("sysctl", sysctl.to_string());
     }
+    if let Some(score) = plan.system.oom_score {
+        flag("oom-score-adj", score.number().to_string());
+    }
     flag("init", init.is_some().to_string());
     if let Some(path) = init {
         flag("init-path", path.display().to_string());

@@ -1,6 +1,8 @@
 //! What a sandbox has of a system of its own.
 
-use perry_sandbox_policy::{MemoryFolder, SecretName, System};
+use std::collections::BTreeSet;
+
+use perry_sandbox_policy::{MemoryFolder, OomScore, SecretName, System};
 
 use super::super::ids::Ids;
 use super::rootfs::settings;
@@ -21,6 +23,22 @@ fn settings_of_its_own_namespaces_are_set_and_cannot_be_changed_inside() {
     assert_eq!(text, "99\nkept\n250\t32000\t100\t128\nkept\n2000\t3000\nkept\n");
     let own = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
     assert_ne!(own, "99\n", "the host's own is another");
+}
+
+#[test]
+fn it_is_in_the_groups_that_are_named_and_goes_before_others() {
+    let line = "id -G; cat /proc/self/oom_score_adj; echo 0 >/proc/self/oom_score_adj || echo kept";
+    let oom_score = OomScore::try_from(700).ok();
+    let range = Ids::of_this_process() == Ids::Range;
+    let groups = if range {
+        [7, 4000].into_iter().map(|id| id.try_into().unwrap()).collect()
+    } else {
+        BTreeSet::new()
+    };
+    let expected = if range { "65534 7 4000" } else { "65534" };
+    let line = format!("{{ {line}; }} 2>/dev/null");
+    let text = said(System { oom_score, groups, ..System::default() }, &line);
+    assert_eq!(text, format!("{expected}\n700\nkept\n"));
 }
 
 #[test]

@@ -154,3 +154,24 @@ fn settings_of_its_own_namespaces_are_those_of_the_file() {
         is_refused(&shop, "not a setting of a sandbox's own");
     }
 }
+
+#[test]
+fn a_service_is_in_further_groups_and_goes_before_others() {
+    let _turn = crate::life::turn();
+    for shop in shops("groups") {
+        let lines = ["user: '1000:1000'", "oom_score_adj: 700", "network_mode: none"];
+        shop.write(&service(&lines));
+        comes_up(&shop);
+        let line = "busybox cat /proc/1/oom_score_adj; echo 0 >/proc/1/oom_score_adj || echo kept";
+        let text = said(&shop, line);
+        assert!(text.starts_with("700\n") && text.ends_with("kept\n"), "{}: {text}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0, "{}", shop.backend);
+        shop.write(&service(&[&lines[..], &["group_add: ['2000', 3000]"]].concat()));
+        if shop.backend == "native" {
+            comes_up(&shop);
+            assert_eq!(said(&shop, "busybox id -G"), "1000 2000 3000\n");
+        } else {
+            is_refused(&shop, "looks a group's number up as a name");
+        }
+    }
+}
