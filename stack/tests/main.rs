@@ -14,3 +14,4 @@ mod order;
 mod plan;
 mod suggest;
 mod support;
+mod system;
