@@ -76,11 +76,29 @@ pub enum Control {
     OpenFiles,
     /// A terminal of its own.
     Terminal,
+    /// A host name of its own.
+    HostName,
+    /// A domain name of its own.
+    DomainName,
+    /// Lines of its own in `/etc/hosts`.
+    KnownHosts,
+    /// Bounded folders of memory.
+    MemoryFolders,
+    /// A `/dev/shm` of a size of its own.
+    SharedMemory,
+    /// A small init as the first process.
+    Init,
+    /// Settings of the kernel that belong to namespaces of its own.
+    Sysctls,
+    /// Groups that its user is in besides.
+    Groups,
+    /// A raised score where the host has no memory left.
+    OomScore,
 }
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 41] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -113,6 +131,15 @@ impl Control {
         Self::Disk,
         Self::OpenFiles,
         Self::Terminal,
+        Self::HostName,
+        Self::DomainName,
+        Self::KnownHosts,
+        Self::MemoryFolders,
+        Self::SharedMemory,
+        Self::Init,
+        Self::Sysctls,
+        Self::Groups,
+        Self::OomScore,
     ];
 }
 
@@ -151,6 +178,15 @@ impl fmt::Display for Control {
             Self::Disk => "disk",
             Self::OpenFiles => "open-files",
             Self::Terminal => "terminal",
+            Self::HostName => "host-name",
+            Self::DomainName => "domain-name",
+            Self::KnownHosts => "known-hosts",
+            Self::MemoryFolders => "memory-folders",
+            Self::SharedMemory => "shared-memory",
+            Self::Init => "init",
+            Self::Sysctls => "sysctls",
+            Self::Groups => "groups",
+            Self::OomScore => "oom-score",
         })
     }
 }

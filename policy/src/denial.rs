@@ -108,6 +108,8 @@ pub enum DenyCode {
     Build,
     /// A limit above the ceiling.
     Limits,
+    /// Something of a system of its own that nobody is given.
+    System,
     /// Nobody here can hold a line of the plan.
     NotEnforced,
 }
@@ -126,7 +128,7 @@ pub enum DenyKind {
 
 impl DenyCode {
     /// Every code, in order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NoPolicy,
         Self::UnknownCapability,
         Self::NoEntry,
@@ -157,6 +159,7 @@ impl DenyCode {
         Self::Volumes,
         Self::Build,
         Self::Limits,
+        Self::System,
         Self::NotEnforced,
     ];
 
@@ -193,6 +196,7 @@ impl DenyCode {
             Self::Volumes => "PSD248",
             Self::Build => "PSD249",
             Self::Limits => "PSD250",
+            Self::System => "PSD251",
             Self::NotEnforced => "PSD260",
         }
     }
@@ -227,7 +231,8 @@ impl DenyCode {
             | Self::Publish
             | Self::Volumes
             | Self::Build
-            | Self::Limits => DenyKind::Policy,
+            | Self::Limits
+            | Self::System => DenyKind::Policy,
         }
     }
 }

@@ -65,6 +65,7 @@ mod init;
 mod isolation;
 mod key;
 mod limits;
+mod memory;
 mod names;
 mod pattern;
 mod plan;
@@ -83,6 +84,8 @@ mod resolve;
 mod schema;
 mod seccomp;
 mod source;
+mod sysctl;
+mod system;
 mod trust_folder;
 mod window;
 
@@ -114,6 +117,7 @@ pub use identity::{IssuerPattern, SubjectPattern};
 pub use init::init;
 pub use isolation::{IsolationLevel, IsolationLevelError};
 pub use limits::{EntryLimits, LimitCeiling};
+pub use memory::{MemoryFolder, MemoryPath, WantedMemory};
 pub use names::{
     BackendName, CapabilityName, ImageRuleName, NameError, PolicyName, SecretName, SignerName, TierName,
     TrustRootName,
@@ -143,5 +147,7 @@ pub use requirement::{
 pub use schema::schema;
 pub use seccomp::SharedProfile;
 pub use source::{FileError, Format, NoFiles, Place, PolicyFiles, PolicySource, SourceName, Span};
+pub use sysctl::{Sysctl, SysctlError};
+pub use system::{FirstProcess, GroupId, KnownHost, NumberError, OomScore, System, UtsName};
 pub use trust_folder::{MAX_DOCUMENTS, TrustDocument, TrustFolderError, check_document_name};
 pub use window::{Moment, MomentError, OutsideWindow, SigningWindow};

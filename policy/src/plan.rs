@@ -12,10 +12,12 @@ use crate::control::Control;
 use crate::decide::UsedException;
 use crate::file::{GivenFile, given_files};
 use crate::isolation::IsolationLevel;
+use crate::memory::MemoryFolder;
 use crate::names::{BackendName, CapabilityName, SecretName, TierName};
 use crate::project::{Attachment, InsidePath, Publication, ServiceName, VolumeMount};
 use crate::quantity::{ByteSize, Limits};
 use crate::seccomp::SharedProfile;
+use crate::system::System;
 
 /// Complete, backend-neutral description of one run. Only [`decide`](crate::decide()) makes one.
 ///
@@ -55,8 +57,11 @@ pub struct LaunchPlan {
     pub process: Process,
     /// How the root file system is mounted.
     pub rootfs: RootfsMode,
-    /// Size of `/tmp`, the only writable place under a read-only root.
+    /// Size of `/tmp` and `/dev/shm` together, under a read-only root the only writable places beside folders of memory.
     pub tmp: ByteSize,
+    /// Further folders of memory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<MemoryFolder>,
     /// The seccomp filter; derefs to the whole profile, and is written as its name and digest.
     pub seccomp: SharedProfile,
     /// Linux caps that are added after all were dropped.
@@ -78,6 +83,9 @@ pub struct LaunchPlan {
     pub publish: Vec<Publication>,
     /// Named volumes of the project.
     pub volumes: Vec<VolumeMount>,
+    /// What it has of a system of its own.
+    #[serde(skip_serializing_if = "System::is_default")]
+    pub system: System,
     /// All limits.
     pub limits: Limits,
     /// How the memory limit is held.

@@ -8,7 +8,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::file::WantedFile;
+use crate::memory::WantedMemory;
 use crate::pattern::{NetworkName, PatternError, PublishOn, VolumeName, is_at_or_below, is_normal};
+use crate::system::System;
 
 /// A compose service or workload node of a project, written `project/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +91,12 @@ pub struct WantedProject {
     /// Secrets at places of their own, and configs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<WantedFile>,
+    /// Folders of memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<WantedMemory>,
+    /// What it wants of a system of its own.
+    #[serde(default, skip_serializing_if = "System::is_default")]
+    pub system: System,
 }
 
 impl WantedProject {
@@ -98,6 +106,8 @@ impl WantedProject {
             && self.publish.is_empty()
             && self.volumes.is_empty()
             && self.files.is_empty()
+            && self.memory.is_empty()
+            && self.system.is_default()
     }
 }
 

@@ -376,7 +376,7 @@ fn a_service_gets_its_entry_and_an_unknown_one_the_baseline() {
                 path: "/data".parse().unwrap(),
                 access: VolumeAccess::Write,
             }],
-            files: Vec::new(),
+            ..WantedProject::default()
         };
         asked
     };

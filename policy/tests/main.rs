@@ -28,3 +28,4 @@ mod profiles;
 mod properties;
 mod quorum;
 mod signatures;
+mod system;

@@ -1,8 +1,8 @@
 //! What a plan demands of a backend, and whether that backend holds all of it: asked before anything starts.
 
 use perry_sandbox_policy::{
-    Control, ControlTable, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError, RootfsMode,
-    Terminal,
+    Control, ControlTable, FirstProcess, LaunchPlan, MemoryEnforcement, MountAccess, Network, PatternError,
+    RootfsMode, Terminal,
 };
 use thiserror::Error;
 
@@ -144,6 +144,15 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.files.iter().any(|file| file.owner != plan.process.user), Control::FileOwners),
         (!plan.devices.is_empty(), Control::Devices),
         (plan.process.terminal == Terminal::Own, Control::Terminal),
+        (plan.system.host_name.is_some(), Control::HostName),
+        (plan.system.domain_name.is_some(), Control::DomainName),
+        (!plan.system.hosts.is_empty(), Control::KnownHosts),
+        (!plan.memory.is_empty(), Control::MemoryFolders),
+        (plan.system.shm.is_some(), Control::SharedMemory),
+        (plan.system.first == FirstProcess::Init, Control::Init),
+        (!plan.system.sysctls.is_empty(), Control::Sysctls),
+        (!plan.system.groups.is_empty(), Control::Groups),
+        (plan.system.oom_score.is_some(), Control::OomScore),
     ];
     all.extend(asked.into_iter().filter(|(asked, _)| *asked).map(|(_, control)| control));
     all.sort();
@@ -169,8 +178,8 @@ mod tests {
     use super::*;
     use crate::spine::{request, spine};
     use perry_sandbox_policy::{
-        Attachment, Enforcement, FileMode, FileSource, GivenFile, Mount, Protocol, Publication, User,
-        VolumeAccess, VolumeMount,
+        Attachment, Enforcement, FileMode, FileSource, GivenFile, MemoryFolder, Mount, OomScore, Protocol,
+        Publication, System, User, VolumeAccess, VolumeMount,
     };
 
     /// A plan without lines: what counts is what its fields say.
@@ -200,6 +209,18 @@ mod tests {
         plan.network = Network::Egress(vec!["a.example:443".to_owned()]);
         plan.rootfs = RootfsMode::Ephemeral;
         plan.process.terminal = Terminal::Own;
+        let name = Some("edge".parse().unwrap());
+        plan.system = System {
+            host_name: name.clone(),
+            domain_name: name,
+            hosts: vec!["db=10.0.0.7".parse().unwrap()],
+            shm: Some(plan.tmp),
+            first: FirstProcess::Init,
+            sysctls: vec!["net.core.somaxconn=9".parse().unwrap()],
+            groups: [7.try_into().unwrap()].into(),
+            oom_score: OomScore::try_from(7).ok(),
+        };
+        plan.memory = vec![MemoryFolder { path: "/run".parse().unwrap(), size: plan.tmp }];
         plan.memory_enforcement = MemoryEnforcement::Exact;
         plan
     }

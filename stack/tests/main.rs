@@ -15,3 +15,4 @@ mod order;
 mod plan;
 mod suggest;
 mod support;
+mod system;

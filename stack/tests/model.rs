@@ -47,7 +47,13 @@ volumes: {data: }
     assert_eq!((web.container.stop_grace.unwrap().value, web.replicas), (Duration::from_secs(90), 3));
     let mounts: Vec<_> =
         web.mounts.iter().map(|mount| (&mount.value.kind, mount.value.target.as_str())).collect();
-    assert_eq!(mounts, [(&MountKind::Named("data".to_owned()), "/data"), (&MountKind::Memory, "/run")]);
+    assert_eq!(
+        mounts,
+        [
+            (&MountKind::Named("data".to_owned()), "/data"),
+            (&MountKind::Memory(vec!["size=1m".to_owned()]), "/run")
+        ]
+    );
     assert_eq!(web.depends_on[0].value.condition, Condition::Completed);
     assert_eq!(web.needed().into_iter().collect::<Vec<_>>(), ["db", "other"]);
     assert_eq!(stack.volumes["data"].name, "shop_data");

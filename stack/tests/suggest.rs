@@ -49,7 +49,9 @@ services:
     secrets: [token]
     devices: [/dev/fuse]
     user: root
-    tmpfs: [/run]
+    tmpfs: [/run, '/var/cache:size=1m']
+    shm_size: 1g
+    sysctls: {net.core.somaxconn: 1024}
     mem_limit: 3g
     cpus: 0.5
     pids_limit: 2000
@@ -64,6 +66,7 @@ secrets: {token: {file: ./token}}
         "[image.tools]\nrepository = \"registry.example/acme/tools\"\nsigned-by = { at-least = 1, of = [\"release\"] }",
         "grants = { networks = [\"default\"], publish = [\"127.0.0.1:8080\"], volumes = [\"data\"] }",
         "env = [\"LD_PRELOAD\", \"MODE\"]",
+        "disk = \"1281MiB\"",
         "mounts = { read = [\"/srv/web\"], write = [\"/srv/out\"] }",
         "[service.\"shop/db\"]\ntier = \"shop-db\"\nimage = [\"tools\"]\ngrants = { networks = [\"default\"] }",
     ] {

@@ -192,14 +192,14 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::ProjectNetworks => "networks",
         Control::Publish => "publish",
         Control::ReadOnlyRoot | Control::EphemeralRoot => "rootfs",
-        Control::Tmp => "tmp",
+        Control::Tmp | Control::MemoryFolders | Control::SharedMemory => "tmp",
         Control::MountsRead | Control::MountsWrite | Control::MountsExec => "mounts",
         Control::Volumes => "volumes",
         Control::Devices => "devices",
         Control::Env => "env",
         Control::Secrets => "secrets",
         Control::Files | Control::FileOwners => "files",
-        Control::User => "user",
+        Control::User | Control::Groups => "user",
         Control::MemoryExact | Control::MemoryWatched => "memory",
         Control::Cpu => "cpu",
         Control::Pids => "pids",
@@ -208,6 +208,12 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::Disk => "disk",
         Control::OpenFiles => "open-files",
         Control::Terminal => "terminal",
+        Control::HostName
+        | Control::DomainName
+        | Control::KnownHosts
+        | Control::Init
+        | Control::Sysctls
+        | Control::OomScore => "system",
     }
 }
 

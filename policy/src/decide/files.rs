@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::project::Project;
+use super::system::file_of_hosts;
 use crate::denial::{DenyCode, DenyReason, Reasons};
 use crate::file::{ConfigContent, FileSource, GivenFile};
 use crate::plan::{Mount, User};
 use crate::request::{Request, Target};
+use crate::system::System;
 
 /// The row of all that is said about them.
 const ROW: &str = "files";
@@ -14,7 +16,7 @@ const ROW: &str = "files";
 const MOST: usize = 64;
 
 /// What is wanted, with an owner each. What a secret's name is granted by is asked elsewhere.
-pub(crate) fn given(request: &Request, user: User, reasons: &mut Reasons) -> Vec<GivenFile> {
+pub(crate) fn given(request: &Request, user: User, system: &System, reasons: &mut Reasons) -> Vec<GivenFile> {
     let wanted = &request.project.files;
     let mut deny = |wanted: String, found: &str, remedy: &str| {
         reasons.add(DenyReason::new(DenyCode::Mounts, ROW, wanted, found, []).remedy(remedy));
@@ -36,6 +38,9 @@ pub(crate) fn given(request: &Request, user: User, reasons: &mut Reasons) -> Vec
         deny(format!("configs of {bytes} bytes"), found, "put what is larger into a volume or the image");
     }
     let mut files: Vec<GivenFile> = wanted.iter().map(|file| file.given_to(user)).collect();
+    if request.project.networks.is_empty() && !system.hosts.is_empty() {
+        files.extend(file_of_hosts(system, user));
+    }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }

@@ -6,9 +6,11 @@ mod cover;
 mod evidence;
 mod files;
 mod grants;
+mod memory;
 mod mounts;
 mod process;
 mod project;
+mod system;
 mod verdict;
 
 pub(crate) use backend::row_of;

@@ -12,8 +12,10 @@ use super::cover::refuse_covered_programs;
 use super::evidence::check;
 use super::files::{given, refuse_shared_places};
 use super::grants::{granted, limited, listed};
+use super::memory::{Room, refuse_nested, room};
 use super::process::{process, through_proxy};
 use super::project::{Project, in_words, of_project};
+use super::system::{lines, system};
 use crate::control::{Control, HostFacts};
 use crate::denial::{Denial, DenyCode, DenyReason, Reasons};
 use crate::evidence::Evidence;
@@ -29,6 +31,7 @@ use crate::request::{ImageDefaults, Request, Target};
 use crate::require::{entry_of, rule_for};
 use crate::seccomp::SharedProfile;
 use crate::source::Span;
+use crate::system::System;
 
 /// The answer to a request: a plan that every line of is held, or every reason why not.
 ///
@@ -167,7 +170,8 @@ impl Facts<'_> {
         let mut notes = Vec::new();
         let mut process = process(request, &entry, ceiling.user.value, image, &mut notes, reasons);
         let (grants, mounts) = granted(request, &entry, ceiling, reasons);
-        let files = given(request, process.user, reasons);
+        let system = system(request, reasons);
+        let files = given(request, process.user, &system, reasons);
         refuse_covered_programs(&process, &mounts, &files, reasons);
         if !grants.egress.is_empty() {
             through_proxy(&mut process, request);
@@ -201,6 +205,8 @@ impl Facts<'_> {
         }
         let limits = limited(request, &entry, ceiling, reasons);
         let project = of_project(request, &entry, reasons);
+        let room = room(request, &system, &limits, reasons);
+        refuse_nested(request, &mounts, reasons);
         refuse_shared_places(&mounts, &project, &files, reasons);
         let wanted = Wanted {
             process: &process,
@@ -208,6 +214,8 @@ impl Facts<'_> {
             mounts: &mounts,
             files: &files,
             project: &project,
+            system: &system,
+            room: &room,
             limits: &limits,
             evidence,
         };
@@ -235,7 +243,7 @@ impl Facts<'_> {
             request,
             &applied,
             choice,
-            Parts { process, grants, mounts, files, project, limits, warm, evidence, notes },
+            Parts { process, grants, mounts, files, project, system, room, limits, warm, evidence, notes },
         ))
     }
 }
@@ -261,6 +269,8 @@ struct Parts<'a> {
     mounts: Vec<Mount>,
     files: Vec<GivenFile>,
     project: Project<'a>,
+    system: System,
+    room: Room,
     limits: Limits,
     warm: Option<NonZeroU32>,
     evidence: &'a Evidence,
@@ -274,7 +284,8 @@ fn assemble(
     choice: Choice<'_>,
     parts: Parts<'_>,
 ) -> LaunchPlan {
-    let Parts { process, grants, mounts, files, project, limits, warm, evidence, notes } = parts;
+    let Parts { process, grants, mounts, files, project, system, room, limits, warm, evidence, notes } =
+        parts;
     LaunchPlan {
         capability: match &request.target {
             Target::Capability(name) => Some(name.clone()),
@@ -299,7 +310,8 @@ fn assemble(
         }),
         process,
         rootfs: choice.rootfs,
-        tmp: limits.disk,
+        tmp: room.tmp,
+        memory: room.folders,
         seccomp: applied.ceiling.seccomp.value.clone(),
         linux_caps: linux_caps(&grants),
         mounts,
@@ -314,6 +326,7 @@ fn assemble(
         networks: project.wanted.networks.clone(),
         publish: project.wanted.publish.clone(),
         volumes: project.wanted.volumes.clone(),
+        system,
         limits,
         memory_enforcement: choice.memory,
         warm,
@@ -341,6 +354,8 @@ struct Wanted<'a> {
     mounts: &'a [Mount],
     files: &'a [GivenFile],
     project: &'a Project<'a>,
+    system: &'a System,
+    room: &'a Room,
     limits: &'a Limits,
     evidence: &'a Evidence,
 }
@@ -365,7 +380,7 @@ impl Wanted<'_> {
             (Control::Seccomp, format!("{}{calls}", seccomp.name())),
             (Control::MaskedPaths, "/proc and /sys".to_owned()),
             (Control::RemovedAtExit, "nothing is left".to_owned()),
-            (Control::Tmp, self.limits.disk.to_string()),
+            (Control::Tmp, self.room.tmp.to_string()),
             (Control::Env, format!("{} variables", self.process.env.len())),
             (Control::User, format!("{}:{}", user.uid, user.gid)),
             // Stands for watched memory too, until the backend is known.
@@ -453,6 +468,12 @@ impl Wanted<'_> {
         }
         if self.process.terminal == Terminal::Own {
             add(Control::Terminal, "its own".to_owned(), None);
+        }
+        if !self.room.folders.is_empty() {
+            add(Control::MemoryFolders, in_words(&self.room.folders), None);
+        }
+        for (control, value) in lines(self.system) {
+            add(control, value, None);
         }
     }
 }

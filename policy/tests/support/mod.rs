@@ -171,7 +171,7 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 30] = [
+pub(crate) const CONTROLS: [Control; 39] = [
     Control::Namespaces,
     Control::LinuxCaps,
     Control::NoNewPrivileges,
@@ -202,6 +202,15 @@ pub(crate) const CONTROLS: [Control; 30] = [
     Control::Disk,
     Control::OpenFiles,
     Control::Terminal,
+    Control::HostName,
+    Control::DomainName,
+    Control::KnownHosts,
+    Control::MemoryFolders,
+    Control::SharedMemory,
+    Control::Init,
+    Control::Sysctls,
+    Control::Groups,
+    Control::OomScore,
 ];
 
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {

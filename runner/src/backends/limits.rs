@@ -1,6 +1,6 @@
 //! The plan's limits in the words that engines and runtimes share.
 
-use perry_sandbox_policy::LaunchPlan;
+use perry_sandbox_policy::{ByteSize, LaunchPlan};
 
 /// How many bytes a program may lock in memory, and how many signals may wait for it.
 const LOCKED: u64 = 65_536;
@@ -18,7 +18,7 @@ pub(super) struct Writable {
 impl Writable {
     pub(super) fn of(plan: &LaunchPlan) -> Self {
         let all = plan.tmp.bytes().min(plan.limits.disk.bytes());
-        let shm = all.div_euclid(4);
+        let shm = plan.system.shm.map_or_else(|| all.div_euclid(4), ByteSize::bytes);
         Self { tmp: all.saturating_sub(shm), shm }
     }
 }

@@ -60,7 +60,7 @@ pub struct AbsentBackend {
 /// A backend as it was found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Seen {
-    Alive(Means),
+    Alive(Box<Means>),
     Absent { why: String, remedy: Option<String> },
 }
 
@@ -164,7 +164,7 @@ impl Backends {
 
     pub(super) fn means(&self, name: &str) -> Option<&Means> {
         self.seen.iter().find_map(|(backend, seen)| match seen {
-            Seen::Alive(means) if backend.name() == name => Some(means),
+            Seen::Alive(means) if backend.name() == name => Some(&**means),
             Seen::Alive(_) | Seen::Absent { .. } => None,
         })
     }
@@ -242,7 +242,7 @@ fn probe_all(tools: &HostTools, backends: &[Backend]) -> Vec<(Backend, Seen, Dur
         asked
             .into_iter()
             .map(|(backend, thread)| match thread.join() {
-                Ok((Ok(means), _)) => (backend, Seen::Alive(means), BELIEVED),
+                Ok((Ok(means), _)) => (backend, Seen::Alive(Box::new(means)), BELIEVED),
                 Ok((Err(Absence { why, remedy, installed: true }), waited)) => {
                     let doubted = if waited { DOUBTED } else { Duration::ZERO };
                     (backend, Seen::Absent { why, remedy }, doubted)

@@ -95,7 +95,7 @@ const HELD: [(Control, &str); 19] = [
 ];
 
 /// What nobody holds, and why.
-const LATER: [(Control, &str); 10] = [
+const LATER: [(Control, &str); 19] = [
     (Control::Egress, "the machine has no network device, and nothing carries connections to the proxy"),
     (Control::ProjectNetworks, "the machine has no network device"),
     (Control::Publish, "the machine has no network device"),
@@ -106,6 +106,15 @@ const LATER: [(Control, &str); 10] = [
     (Control::Devices, "the machine sees no device of the host"),
     (Control::Secrets, "the guest's program writes no secrets yet"),
     (Control::Terminal, "the guest's program makes no terminal yet"),
+    (Control::HostName, "the guest's program gives the machine its own name"),
+    (Control::DomainName, "the guest's program gives the machine its own name"),
+    (Control::MemoryFolders, "the guest's program makes no further tmpfs yet"),
+    (Control::SharedMemory, "the guest's program gives /dev/shm a share of /tmp"),
+    (Control::Sysctls, "the guest's program sets none yet"),
+    (Control::Groups, "the guest's program drops all groups"),
+    (Control::OomScore, "the machine's memory is its own"),
+    (Control::Init, "the guest's program starts the plan's, and no other beside it"),
+    (Control::KnownHosts, "the machine has no network device, and its image is what it is"),
 ];
 
 const REMEDY: &str = "ask for less, or use a backend that has it";
@@ -132,13 +141,13 @@ mod tests {
     fn every_control_has_one_answer() {
         let table = table(&Ok(found(Accelerator::Tcg, true, true)));
         assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 1);
-        assert_eq!(table.iter().count(), 30, "a control that is new must be answered here");
+        assert_eq!(table.iter().count(), 39, "a control that is new must be answered here");
     }
 
     #[test]
     fn without_a_kernel_nothing_is_promised_and_the_remedy_is_named() {
         let table = table(&Err(Missing::Kernel("/a, /b".to_owned())));
-        assert_eq!(table.iter().count(), 30);
+        assert_eq!(table.iter().count(), 39);
         assert!(table.iter().all(|(control, _)| table.enforcer(control).is_none()));
         let (why, remedy) = table.refusal(Control::Seccomp).unwrap();
         assert!(why.contains("/a, /b") && remedy.unwrap().contains("vmlinux"));

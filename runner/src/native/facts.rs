@@ -92,6 +92,32 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
         nobody(why, Some("leave `uid` and `gid` out, or run it as root"))
     };
     table.set(Control::FileOwners, owners);
+    let why = "the program itself is process 1, and what it does not catch is done for it; a small init would be a program of the host inside the sandbox";
+    table.set(
+        Control::Init,
+        nobody(
+            why,
+            Some("leave `init` out, let the image bring one, or use the backend `docker` or `podman`"),
+        ),
+    );
+    let sysctls = if Ids::of_this_process() == Ids::Range {
+        by("network and ipc namespaces, whose settings nobody inside can change")
+    } else {
+        nobody(
+            "the kernel lets only root of a namespace set these, and the sandbox has this user alone",
+            Some("run it as root"),
+        )
+    };
+    table.set(Control::Sysctls, sysctls);
+    let groups = if Ids::of_this_process() == Ids::Range {
+        by("user namespace (groups of its own, and no others)")
+    } else {
+        nobody(
+            "an ordinary user's sandbox has that user's group and no other",
+            Some("leave `group_add` out, or run it as root"),
+        )
+    };
+    table.set(Control::Groups, groups);
     second_wall(&mut table, landlock::abi());
     if Ids::of_this_process() == Ids::Range {
         let owners =
@@ -132,7 +158,7 @@ fn second_wall(table: &mut ControlTable, abi: u32) {
 }
 
 /// What is held wherever namespaces can be made.
-const HELD: [(Control, &str); 25] = [
+const HELD: [(Control, &str); 31] = [
     (Control::Namespaces, "kernel namespaces (clone3)"),
     (Control::LinuxCaps, "kernel (empty or listed cap sets, locked secure bits)"),
     (Control::NoNewPrivileges, "kernel (no_new_privs)"),
@@ -167,6 +193,12 @@ const HELD: [(Control, &str); 25] = [
     ),
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (Control::Terminal, "devpts of its own"),
+    (Control::HostName, "uts namespace"),
+    (Control::OomScore, "kernel (oom_score_adj, which nobody inside can lower)"),
+    (Control::DomainName, "uts namespace"),
+    (Control::KnownHosts, "/etc/hosts of its own (read-only)"),
+    (Control::MemoryFolders, "tmpfs each (nosuid, nodev, noexec) with size and inode limits"),
+    (Control::SharedMemory, "tmpfs of its own with size and inode limits"),
 ];
 
 /// How root holds networks of projects.
@@ -201,7 +233,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 7);
+        assert_eq!(table.iter().count(), HELD.len() + 10);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

@@ -12,6 +12,7 @@ use super::failure::remedy_of_folder;
 use super::files;
 use super::ids::Ids;
 use super::landlock;
+use super::rooms;
 use super::settings::{RootFolder, Settings};
 use super::shared;
 use super::spec::{Ground, NEEDED, RESOLVER};
@@ -84,7 +85,8 @@ impl Ground {
         let single = single_files(settings)?;
         let places = shared::places(settings).map(|(path, _)| path.trim_start_matches('/').to_owned());
         let own = NEEDED.into_iter().chain(files::has_secrets(settings).then_some(files::FOLDER));
-        let folders = places.filter(|path| !single.contains(path)).chain(own.map(str::to_owned));
+        let own = own.chain(rooms::places(settings)).map(str::to_owned);
+        let folders = places.filter(|path| !single.contains(path)).chain(own);
         let mut missing = Vec::new();
         for path in folders.filter(|path| !is_in_tmp(path)) {
             note_missing(image, &path, &mut missing)?;

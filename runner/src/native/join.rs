@@ -18,7 +18,8 @@ use super::run::{Finished, conclude, wire};
 use super::settings::Settings;
 use super::spec::{Ground, Spec};
 use super::start::{
-    Given, StartError, abandon, channel, descriptors, raise_above_streams, tell, this_process,
+    Given, StartError, abandon, channel, descriptors, raise_above_streams, raise_oom_score, tell,
+    this_process,
 };
 use super::steps::Slot;
 use super::supervise::{Company, Counting, Running, supervise};
@@ -102,6 +103,7 @@ pub(crate) fn join(
     let Some(child) = answer.map_err(StartError::Channel)? else { return Ok(Joined::Ended(exit)) };
     count(child.pid);
     let limited = target.group.as_ref().map_or(Ok(()), |group| group.add(child.pid));
+    let limited = limited.and_then(|()| raise_oom_score(child.pid, spec.oom_score));
     match limited.map_err(StartError::Limits).and_then(|()| tell(gate.as_fd(), b'g', None)) {
         Ok(()) => Ok(Joined::In(child)),
         Err(error) => {

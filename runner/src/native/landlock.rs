@@ -141,6 +141,7 @@ fn confine(settings: &Settings, abi: u32, scoped: u64) -> Result<Step, SpecError
         rules.extend(writable.map(|mount| rule(&mount.inside, write)));
         let volumes = settings.volumes.iter().filter(|volume| volume.writable);
         rules.extend(volumes.map(|volume| rule(&volume.inside, write)));
+        rules.extend(settings.memory.iter().map(|folder| rule(folder.path.as_str(), write)));
         rules
     };
     let rules = rules.into_iter().collect::<Result<_, SpecError>>()?;

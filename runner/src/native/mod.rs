@@ -26,6 +26,7 @@ mod process;
 mod pump;
 mod recorder;
 mod report;
+mod rooms;
 mod run;
 mod settings;
 mod shared;

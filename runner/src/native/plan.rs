@@ -20,6 +20,8 @@ pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settin
 pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
     let disk = plan.limits.disk.bytes();
     let tmp = plan.tmp.bytes().min(disk);
+    let folders = plan.memory.iter().map(|folder| folder.size.bytes());
+    let folders = folders.fold(0, u64::saturating_add);
     let below_proc = |path: &str| path.strip_prefix("/proc/").map(str::to_owned);
     Ok(Settings {
         argv: plan.process.argv.clone(),
@@ -28,8 +30,10 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
         uid: plan.process.user.uid,
         gid: plan.process.user.gid,
         terminal: plan.process.terminal == Terminal::Own,
-        ephemeral: (plan.rootfs == RootfsMode::Ephemeral).then(|| disk.saturating_sub(tmp)),
+        ephemeral: (plan.rootfs == RootfsMode::Ephemeral)
+            .then(|| disk.saturating_sub(tmp).saturating_sub(folders)),
         tmp,
+        memory: plan.memory.clone(),
         filter: filter(plan)?,
         linux_caps: plan.linux_caps.mask(),
         // /sys is an empty folder as a whole, so only paths of /proc are left to hide.
@@ -50,6 +54,7 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
             Network::Egress(patterns) => Grants::try_from(patterns.clone())?,
         },
         publish: plan.publish.clone(),
+        system: plan.system.clone(),
         limits: bounds(plan),
     })
 }

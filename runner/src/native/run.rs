@@ -19,8 +19,9 @@ use super::launcher::Launcher;
 use super::observer::Observer;
 use super::pump::{Pump, never_block};
 use super::recorder::Recorder;
+use super::rooms;
 use super::settings::{RootFolder, Settings};
-use super::spec::{Ground, Spec, own_room};
+use super::spec::{Ground, Spec};
 use super::start::{Given, StartError, start, this_process};
 use super::steps::{Slot, Step};
 use super::supervise::{Company, Counting, Ended, Running, Screen, supervise};
@@ -113,7 +114,8 @@ fn run_in(
     let spec = Spec::assemble(settings, &Ground::survey(settings, root, group.map(Group::joined))?)?;
     // Until the sandbox is gone: what is bound here is dropped after its supervision.
     let _volumes = hold(&settings.volumes, (settings.uid, settings.gid))?;
-    let mut membership = join(place.live, &settings.networks, settings.service.as_ref())?;
+    let known = &settings.system.hosts;
+    let mut membership = join(place.live, &settings.networks, settings.service.as_ref(), known)?;
     let beside = settings.beside.as_ref().map(|service| neighbour(place.live, service)).transpose()?;
     let links = membership.as_ref().map(|membership| membership.links.clone()).unwrap_or_default();
     let spec = Spec { links, ..spec };
@@ -200,7 +202,7 @@ pub(super) fn wire(
     window: (u16, u16),
 ) -> io::Result<(Running, OwnedFd, Option<[OwnedFd; 3]>)> {
     let (report, inner) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    let mut running = Running::new(report, 1_usize.saturating_add(usize::from(own_room(settings).is_some())));
+    let mut running = Running::new(report, rooms::all(settings).len());
     if settings.terminal {
         let (bytes, source) = bytes_and_source(streams.stdin);
         running.screen = Some(Screen { bytes, source, sink: streams.stdout, size: window });

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use perry_sandbox_policy::{
-    Mount, MountAccess, Publication, SecretName, ServiceLink, ServiceName, WantedFile,
+    MemoryFolder, Mount, MountAccess, Publication, SecretName, ServiceLink, ServiceName, System, WantedFile,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) ephemeral: Option<u64>,
     /// Room in `/tmp` and `/dev/shm` together.
     pub(crate) tmp: u64,
+    /// Further folders of memory.
+    pub(crate) memory: Vec<MemoryFolder>,
     /// The seccomp filter, one word per instruction.
     pub(crate) filter: Vec<u64>,
     /// Linux caps that are kept, one bit each.
@@ -61,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) egress: Grants,
     /// Ports that are reached from the host.
     pub(crate) publish: Vec<Publication>,
+    /// What it has of a system of its own.
+    pub(crate) system: System,
     /// All limits.
     pub(crate) limits: Bounds,
 }

@@ -8,7 +8,7 @@ mod proc_and_dev;
 
 use std::collections::BTreeSet;
 
-use perry_sandbox_policy::Protocol;
+use perry_sandbox_policy::{OomScore, Protocol};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -16,6 +16,7 @@ use super::devices::MAX_DEVICES;
 use super::files;
 use super::ids::{Ids, Users};
 use super::landlock;
+use super::rooms;
 use super::settings::Settings;
 use super::shared;
 use super::steps::{MAX_FILES, MAX_MOUNTS, MAX_NETWORKS, MAX_VOLUMES, Slot, Step};
@@ -28,7 +29,7 @@ use places::{all_places, check_folder, check_write_or_execute};
 use privileges::{limits, privileges};
 use proc_and_dev::{masks, own_resolver, proc_and_dev};
 
-pub(crate) use filesystems::{own_room, stage, tmpfs};
+pub(crate) use filesystems::{stage, tmpfs};
 pub(crate) use places::chain;
 pub(crate) use privileges::candidates_of;
 pub(crate) use proc_and_dev::{DEVICES, LINKS, RESOLVER};
@@ -41,6 +42,9 @@ pub(crate) struct Spec {
     pub(crate) ids: Ids,
     /// User and group inside.
     pub(crate) user: (u32, u32),
+    /// How much sooner than others it is ended where the host has no memory left.
+    #[serde(default)]
+    pub(crate) oom_score: u16,
     /// What the child does, in order.
     pub(crate) steps: Vec<Step>,
     /// Program and arguments.
@@ -109,6 +113,11 @@ pub enum SpecError {
     /// Two things at one place.
     #[error("two folders or volumes are to be seen at `{0}`: only one of them would be")]
     SamePlace(String),
+    /// Too many folders of memory.
+    #[error(
+        "{0} folders of memory are more than the 8 that one sandbox can have: name one that holds several"
+    )]
+    TooMuchMemory(usize),
     /// Too many files.
     #[error(
         "{0} secrets and configs are more than the {MAX_FILES} files that one sandbox can be given: put several into one"
@@ -165,6 +174,7 @@ impl Spec {
         Ok(Self {
             ids: ground.ids,
             user: (settings.uid, settings.gid),
+            oom_score: settings.system.oom_score.map_or(0, OomScore::number),
             steps,
             argv: settings.argv.iter().map(text).collect::<Result<_, _>>()?,
             env: env.collect::<Result<_, _>>()?,
@@ -181,7 +191,9 @@ impl Spec {
         check_folder(&settings.cwd)?;
         check_write_or_execute(settings)?;
         shared::check(settings)?;
-        for (path, _) in shared::places(settings) {
+        rooms::check(settings)?;
+        let memory = settings.memory.iter().map(|folder| folder.path.to_string());
+        for path in shared::places(settings).map(|(path, _)| path).chain(memory) {
             check_folder(&path)?;
             if path == "/" {
                 return Err(SpecError::Folder(path));
@@ -207,11 +219,12 @@ impl Spec {
             steps.push(own_resolver()?);
         }
         steps.extend(files::fill(settings)?);
+        steps.extend(rooms::show(settings)?);
         steps.extend(files::show_secrets(settings)?);
         steps.extend(all_places(settings, ground)?);
         steps.extend(shared::hosts(settings)?);
         steps.extend([Step::Enter { folder: Slot::Root }, Step::Pivot]);
-        steps.push(Step::HostName { name: text("sandbox")? });
+        steps.extend(names(settings)?);
         // Where it is another's, that has done it.
         steps.extend(settings.beside.is_none().then_some(Step::LoopbackUp));
         steps.extend((!settings.egress.is_empty()).then_some(Step::OpenDoor));
@@ -250,4 +263,13 @@ impl Spec {
         }
         self
     }
+}
+
+/// What the sandbox is called.
+fn names(settings: &Settings) -> Steps {
+    let mut steps = vec![Step::HostName { name: text(settings.system.host_name())? }];
+    if let Some(name) = &settings.system.domain_name {
+        steps.push(Step::DomainName { name: text(name.as_str())? });
+    }
+    Ok(steps)
 }

@@ -234,6 +234,7 @@ fn release(
     gate: BorrowedFd<'_>,
 ) -> Result<(), StartError> {
     spec.ids.write(child.pid, spec.user).map_err(StartError::Ids)?;
+    raise_oom_score(child.pid, spec.oom_score).map_err(StartError::Limits)?;
     let root = match spec.ids {
         Ids::Range => {
             Some(mapped_root(given, child.pid).map_err(|errno| StartError::Root(errno.to_string()))?)
@@ -245,6 +246,16 @@ fn release(
     note(child.pid).map_err(StartError::Record)?;
     connect(&spec.links, &given.others, child.pid).map_err(StartError::Networks)?;
     tell(gate, b'g', None)
+}
+
+/// Never lowered: whoever runs this may have been made the first to go itself.
+pub(super) fn raise_oom_score(pid: i32, wanted: u16) -> io::Result<()> {
+    let path = format!("/proc/{pid}/oom_score_adj");
+    let has = |text: String| text.trim().parse::<i32>().is_ok_and(|own| own >= i32::from(wanted));
+    if wanted == 0 || std::fs::read_to_string(&path).is_ok_and(has) {
+        return Ok(());
+    }
+    std::fs::write(path, wanted.to_string())
 }
 
 /// The root as a detached mount whose owners are those of the image, where the file system can show them so.

@@ -69,16 +69,19 @@ pub(crate) enum Slot {
     Network(u8),
     /// Who is in these networks, as a file.
     Hosts,
+    /// The n-th folder of memory of the plan; the last is `/dev/shm`.
+    Memory(u8),
 }
 
 /// How many places there are; the last ones are those of which there are many, and [`Slot::Hosts`].
-pub(crate) const SLOTS: usize = HOSTS + 1;
+pub(crate) const SLOTS: usize = FIRST_MEMORY + MAX_MEMORY;
 
 const FIRST_HOST: usize = 24;
 const FIRST_FILE: usize = FIRST_HOST + MAX_MOUNTS;
 const FIRST_VOLUME: usize = FIRST_FILE + MAX_FILES;
 const FIRST_NETWORK: usize = FIRST_VOLUME + MAX_VOLUMES;
 const HOSTS: usize = FIRST_NETWORK + MAX_NETWORKS;
+const FIRST_MEMORY: usize = HOSTS + 1;
 
 /// How many host folders one sandbox can see.
 pub(crate) const MAX_MOUNTS: usize = 46;
@@ -91,6 +94,9 @@ pub(crate) const MAX_VOLUMES: usize = 32;
 
 /// How many networks one sandbox can be in.
 pub(crate) const MAX_NETWORKS: usize = 16;
+
+/// How many folders of memory one sandbox can have, `/dev/shm` among them.
+pub(crate) const MAX_MEMORY: usize = 9;
 
 impl Slot {
     /// Position in the child's table.
@@ -125,6 +131,7 @@ impl Slot {
             Self::Volume(n) => nth(FIRST_VOLUME, n, MAX_VOLUMES),
             Self::Network(n) => nth(FIRST_NETWORK, n, MAX_NETWORKS),
             Self::Hosts => HOSTS,
+            Self::Memory(n) => nth(FIRST_MEMORY, n, MAX_MEMORY),
         }
     }
 }
@@ -202,6 +209,8 @@ pub(crate) enum Step {
     Pivot,
     /// Name the host.
     HostName { name: Text },
+    /// Name the host's domain.
+    DomainName { name: Text },
     /// Bring the loopback up.
     LoopbackUp,
     /// Bind the sockets of the egress proxy, send them to the runner, and close them.
@@ -214,6 +223,8 @@ pub(crate) enum Step {
     NewKeyring,
     /// Become a user of the namespace, in all three ids.
     Become { uid: u32, gid: u32, drop_groups: bool },
+    /// Be in these groups besides, and in no others.
+    Groups { groups: Vec<u32> },
     /// Drop Linux caps from the bounding set, but for these.
     DropBounding { keep: u64 },
     /// Lock the secure bits: uid 0 is a user like any other.
@@ -306,6 +317,7 @@ impl fmt::Display for Step {
             Self::WriteProc { path, value } => write!(f, "write {value} to /proc/{path}"),
             Self::Pivot => f.write_str("pivot_root, and detach the old root"),
             Self::HostName { name } => write!(f, "set the host name {name}"),
+            Self::DomainName { name } => write!(f, "set the domain name {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback up"),
             Self::MakeSockets { protocol, count } => {
                 write!(f, "hand {count} sockets for what comes to published {protocol} ports to the runner")
@@ -317,6 +329,7 @@ impl fmt::Display for Step {
             Self::Limit { resource, soft, .. } => write!(f, "setrlimit {} {soft}", limit_name(*resource)),
             Self::NewKeyring => f.write_str("join a new session keyring"),
             Self::Become { uid, gid, .. } => write!(f, "become user {uid}, group {gid}"),
+            Self::Groups { groups } => write!(f, "be in the groups {groups:?}"),
             Self::DropBounding { keep } => write!(f, "drop Linux caps from the bounding set, but {keep:#x}"),
             Self::LockSecureBits => f.write_str("lock the secure bits"),
             Self::Caps { keep } => write!(f, "drop all Linux caps, but {keep:#x}"),
@@ -412,6 +425,8 @@ mod tests {
             Slot::Network(0),
             Slot::Network(last(MAX_NETWORKS)),
             Slot::Hosts,
+            Slot::Memory(0),
+            Slot::Memory(last(MAX_MEMORY)),
         ];
         let mut places: Vec<_> = all.iter().map(|slot| slot.index()).collect();
         places.dedup();

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use perry_sandbox_policy::{HostName, ServiceLink};
+use perry_sandbox_policy::{HostName, KnownHost, ServiceLink};
 
 use super::error::ProjectError;
 use super::members::Member;
@@ -49,7 +49,9 @@ fn linked<'a>(own: &'a Member, other: &'a Member) -> impl Iterator<Item = (Ipv4A
 
 /// Who can be reached by one member, itself first.
 fn text(own: &Member, all: &[&Member]) -> String {
+    // Its own lines first: the first that has a name is found.
     let mut text = format!("127.0.0.1 {SELF}\n::1 {SELF}\n");
+    text.extend(own.hosts.iter().map(KnownHost::line));
     let others = all.iter().copied().filter(|other| other.record != own.record);
     // Before the names of all: whoever looks takes the first.
     for other in others.clone() {
@@ -94,6 +96,10 @@ mod tests {
         assert_eq!(text(&web, &all), format!("{head}{of_web}"));
         assert_eq!(text(&rows, &all), format!("{head}10.89.0.3 db\n10.89.0.2 web\n"));
         assert_eq!(text(&other, &all), format!("{head}10.89.0.4 db\n"));
+        let mut knowing = other.clone();
+        knowing.hosts = vec!["db=192.0.2.7".parse().unwrap()];
+        assert_eq!(text(&knowing, &all), format!("{head}192.0.2.7 db\n10.89.0.4 db\n"));
+        assert_eq!(text(&web, &[&web, &rows, &knowing]), format!("{head}{of_web}"), "nobody else's");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use perry_sandbox_policy::{ServiceLink, ServiceName};
+use perry_sandbox_policy::{KnownHost, ServiceLink, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
@@ -48,6 +48,9 @@ pub(super) struct Member {
     /// Its first process, once it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<Process>,
+    /// Whom it knows besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) hosts: Vec<KnownHost>,
     #[serde(skip)]
     pub(super) record: PathBuf,
 }
@@ -55,7 +58,7 @@ pub(super) struct Member {
 impl Member {
     #[cfg(test)]
     pub(super) const fn at(joined: Vec<Joined>, record: PathBuf) -> Self {
-        Self { joined, service: None, process: None, record }
+        Self { joined, service: None, process: None, hosts: Vec::new(), record }
     }
 
     pub(super) fn joined_in(&self, network: &StockName) -> impl Iterator<Item = &Joined> {
@@ -164,6 +167,7 @@ pub(crate) fn join(
     runtime: &Path,
     wishes: &[NetworkWish],
     service: Option<&ServiceName>,
+    hosts: &[KnownHost],
 ) -> Result<Option<Membership>, ProjectError> {
     if wishes.is_empty() {
         return Ok(None);
@@ -183,7 +187,7 @@ pub(crate) fn join(
         joined.push(own);
         links.push(link);
     }
-    let (file, member) = note(&yard, joined, service)?;
+    let (file, member) = note(&yard, joined, service, hosts)?;
     // From here on dropping it takes back what is made.
     let mut membership = Membership { yard, member, links, given, file };
     let shown = membership.show_names(&others);
@@ -270,6 +274,7 @@ fn note(
     yard: &Yard,
     joined: Vec<Joined>,
     service: Option<&ServiceName>,
+    hosts: &[KnownHost],
 ) -> Result<(File, Member), ProjectError> {
     let folder = yard.root().join(FOLDER);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -283,7 +288,7 @@ fn note(
             Ok(file) => break (path, file),
         }
     };
-    let member = Member { joined, service: service.cloned(), process: None, record };
+    let member = Member { joined, service: service.cloned(), process: None, hosts: hosts.to_vec(), record };
     let text = serde_json::to_vec(&member).map_err(io::Error::from);
     let written = file.lock().and_then(|()| file.write_all(&text?));
     written.map_err(ProjectError::io("write", &member.record))?;

@@ -140,7 +140,7 @@ const HELD: [(Control, &str); 22] = [
 ];
 
 /// What is held by others or not at all, and why.
-const MISSING: [(Control, &str, Option<&str>); 9] = [
+const MISSING: [(Control, &str, Option<&str>); 18] = [
     (
         Control::Egress,
         "WASI preview 1 has no call that opens a connection",
@@ -162,6 +162,15 @@ const MISSING: [(Control, &str, Option<&str>); 9] = [
     (Control::Volumes, "the wasm backend cannot do this yet", Some("grant a mount")),
     (Control::Devices, "WASI has no devices", Some("run a native image")),
     (Control::Terminal, "WASI preview 1 has no terminals", Some("run it without one: its streams are pipes")),
+    (Control::HostName, "WASI tells no name of a host", Some("run a native image")),
+    (Control::DomainName, "WASI tells no name of a host", Some("run a native image")),
+    (Control::MemoryFolders, "a module is shown no folder of memory but /tmp", Some("run a native image")),
+    (Control::SharedMemory, "a module shares no memory", Some("run a native image")),
+    (Control::Sysctls, "a module sees no kernel", Some("leave them out")),
+    (Control::Groups, "WASI has no groups", Some("leave them out")),
+    (Control::OomScore, "nobody has tried it with a module", Some("leave it out")),
+    (Control::Init, "a module has no processes", Some("leave it out")),
+    (Control::KnownHosts, "WASI preview 1 looks no name up", Some("run a native image")),
 ];
 
 #[cfg(test)]

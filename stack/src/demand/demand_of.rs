@@ -73,8 +73,6 @@ pub struct Demand {
 pub struct Must {
     /// A read-only root.
     pub read_only: Option<Span>,
-    /// A root that can be written, with what is written gone at the end.
-    pub ephemeral: Option<Span>,
     /// This user, and this group where one is named.
     pub user: Option<At<(u32, Option<u32>)>>,
     /// A wall that is no weaker than this.

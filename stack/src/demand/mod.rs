@@ -9,6 +9,7 @@ mod file;
 mod host;
 mod limits;
 mod logging;
+mod memory;
 mod mount;
 mod network;
 mod process;
@@ -16,6 +17,7 @@ mod project;
 mod refused;
 mod security;
 mod settings;
+mod system;
 mod table;
 
 pub use build::BuildDemand;

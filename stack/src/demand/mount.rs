@@ -3,6 +3,7 @@ use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount, Volu
 use perry_sandbox_reference::Digest;
 
 use super::asker::Asker;
+use super::memory;
 use crate::model::{At, Mount, MountKind};
 
 /// Sockets whose holder commands an engine, by the end of their path.
@@ -43,10 +44,12 @@ pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
                 asker.not_yet(mount.span, &format!("volumes.type: {kind}"), "use a named volume");
             }
             // Those of `tmpfs` are looked at there.
-            MountKind::Memory if node.span.start <= mount.span.start && mount.span.end <= node.span.end => {
-                memory(asker, mount);
+            MountKind::Memory(options)
+                if node.span.start <= mount.span.start && mount.span.end <= node.span.end =>
+            {
+                memory::ask(asker, mount, options);
             }
-            MountKind::Memory => {}
+            MountKind::Memory(_) => {}
         }
     }
 }
@@ -117,36 +120,6 @@ fn bind(asker: &mut Asker<'_>, mount: &At<Mount>, source: &str) {
     let list = if mount.value.read_only { &mut grants.mounts_read } else { &mut grants.mounts_write };
     list.push(WantedMount { source: source.to_owned(), target: Some(target) });
     asker.demand.binds.push(At::new(source.to_owned(), mount.span));
-}
-
-pub(super) fn tmpfs(asker: &mut Asker<'_>, _: Span, node: &Node) {
-    let inside = |span: Span| node.span.start <= span.start && span.end <= node.span.end;
-    let service = asker.service;
-    let memory_here =
-        service.mounts.iter().filter(|mount| mount.value.kind == MountKind::Memory && inside(mount.span));
-    for mount in memory_here {
-        memory(asker, mount);
-    }
-}
-
-/// `/tmp` is memory whatever the tier; other places can be written under a root whose writes go to memory.
-fn memory(asker: &mut Asker<'_>, mount: &At<Mount>) {
-    let target = mount.value.target.as_str();
-    if target == "/tmp" {
-        return;
-    }
-    let attribute = format!("tmpfs: {target}");
-    if target.starts_with("/dev/shm") {
-        return asker.not_yet(mount.span, &attribute, "use `/tmp`");
-    }
-    if asker.service.container.read_only.is_some() {
-        return asker.not_yet(
-            mount.span,
-            &attribute,
-            "use `/tmp`, which is memory always, or leave `read_only` out",
-        );
-    }
-    asker.demand.must.ephemeral.get_or_insert(mount.span);
 }
 
 pub(super) fn devices(asker: &mut Asker<'_>, _: Span, node: &Node) {

@@ -5,6 +5,7 @@ use perry_sandbox_compose::{Node, Span};
 use perry_sandbox_policy::{Attachment, HostName, NetworkName, Protocol, Publication, ServiceLink};
 
 use super::asker::Asker;
+use super::system;
 use super::table::NOT_THE_HOSTS;
 use crate::model::{At, Joined, Port, PortProtocol, Stack};
 
@@ -138,9 +139,11 @@ fn address(asker: &mut Asker<'_>, joined: &Joined) -> Option<Option<IpAddr>> {
 /// All names by which the others find the service: its own first, then in order.
 fn aliases(asker: &mut Asker<'_>, joined: &At<Joined>) -> Option<Vec<HostName>> {
     let service = asker.service;
-    let more = [&service.container_name, &service.hostname].into_iter().flatten();
-    let more = more.chain(&joined.value.aliases).map(|name| (name.value.as_str(), name.span));
+    let more = service.container_name.iter().chain(&joined.value.aliases);
+    let more = more.map(|name| (name.value.as_str(), name.span));
     let own = std::iter::once((service.name.as_str(), joined.span));
+    let host = system::names(service);
+    let more = more.chain(host.iter().map(|name| (name.value.as_str(), name.span)));
     let mut names = BTreeSet::new();
     let mut first = None;
     let mut usable = true;

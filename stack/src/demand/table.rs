@@ -1,13 +1,14 @@
 //! The fate of every attribute of a service, in one table.
 
 use super::fate::{Row, asked, done, honoured, never, not_yet};
-use super::{build, file, limits, logging, mount, network, process, security, settings};
+use super::{build, file, limits, logging, memory, mount, network, process, security, settings, system};
 
 /// Why nothing is shared with the host.
 const HOST: &str = "a sandbox shares no namespace with the host";
 const OWN: &str = "leave it out: the sandbox has its own";
 const SWARM: &str = "it is about a cluster of machines; leave it out";
 const CPUS: &str = "write `cpus`";
+const NAMES: &str = "names are found in `/etc/hosts`, and no name server is asked";
 
 /// Every attribute that the standard has for services, in alphabetical order.
 pub const ATTRIBUTES: &[Row] = &[
@@ -41,23 +42,27 @@ pub const ATTRIBUTES: &[Row] = &[
     done("develop", "says what `watch` would do; `up` does not need it"),
     not_yet("device_cgroup_rules", "name the device in `devices`"),
     asked("devices", "devices", mount::devices),
-    not_yet("dns", "leave it out: names of the project are found, others by the egress that is granted"),
-    not_yet("dns_opt", "leave it out"),
-    not_yet("dns_search", "leave it out"),
-    not_yet("domainname", "leave it out"),
+    never("dns", NAMES, "name the host in `extra_hosts`, or grant egress to it by name"),
+    never("dns_opt", NAMES, "leave it out"),
+    never("dns_search", NAMES, "write whole names, or aliases in `networks`"),
+    honoured("domainname", "the name of the sandbox's domain", system::domain_name),
     honoured("entrypoint", "the program, in place of the image's", process::entrypoint),
     done("env_file", "read by the loader"),
     asked("environment", "env", process::environment),
     done("expose", "services of one network reach all ports of each other"),
     done("extends", "read by the loader"),
     not_yet("external_links", "join a network of the project"),
-    not_yet("extra_hosts", "name the service, or grant egress to the host"),
+    honoured("extra_hosts", "lines of its own `/etc/hosts`", system::hosts),
     not_yet("gpus", "leave it out"),
-    not_yet("group_add", "write the group into `user`"),
+    honoured("group_add", "further groups, in numbers and never root's", system::groups),
     done("healthcheck", "asked inside, and waited for where `depends_on` says so"),
-    honoured("hostname", "a name of the service in its networks", settings::nothing_more),
+    honoured(
+        "hostname",
+        "what the sandbox calls itself, and a name of it in its networks",
+        system::host_name,
+    ),
     honoured("image", "verified, and run by digest", process::image),
-    not_yet("init", "leave it out, or let the image bring one"),
+    honoured("init", "a small init as process 1, by docker and podman", system::init),
     honoured("ipc", "always `private`", security::ipc),
     honoured("isolation", "`default` only", settings::isolation),
     done("label_file", "read by the loader"),
@@ -77,7 +82,7 @@ pub const ATTRIBUTES: &[Row] = &[
     asked("network_mode", "`none`, or networks for `service:NAME`", network::mode),
     asked("networks", "networks", network::networks),
     never("oom_kill_disable", "a limit must hold", "leave it out"),
-    not_yet("oom_score_adj", "leave it out"),
+    honoured("oom_score_adj", "can only be raised", system::oom_score),
     honoured("pid", "always its own", security::pid),
     honoured("pids_limit", "limit `pids`", limits::pids),
     honoured("platform", "the platform of the image", settings::platform),
@@ -99,13 +104,13 @@ pub const ATTRIBUTES: &[Row] = &[
     honoured("scale", "so many are started", settings::nothing_more),
     asked("secrets", "secrets", file::secrets),
     honoured("security_opt", "`no-new-privileges`, which always holds", security::security_opt),
-    not_yet("shm_size", "leave it out"),
+    honoured("shm_size", "the size of `/dev/shm`, of what the limit `disk` gives", memory::shm_size),
     done("stdin_open", "standard input stays open"),
     done("stop_grace_period", "waited for before the kill"),
     done("stop_signal", "sent first"),
     never("storage_opt", "it is about an engine's own store", "set a limit `disk` in the policy"),
-    not_yet("sysctls", "leave it out"),
-    honoured("tmpfs", "`/tmp` is memory always; other places ask for an ephemeral root", mount::tmpfs),
+    honoured("sysctls", "settings of its own network and ipc namespaces, within bounds", system::sysctls),
+    honoured("tmpfs", "folders of memory, of what the limit `disk` gives", memory::tmpfs),
     honoured("tty", "a terminal of its own", process::tty),
     honoured("ulimits", "limits `open-files` and `pids`; no core dumps", limits::ulimits),
     never("use_api_socket", "it hands over the engine, and with it the host", "leave it out"),

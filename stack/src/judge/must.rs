@@ -22,10 +22,6 @@ pub(super) fn unlike(service: &str, demand: &Demand, plan: &LaunchPlan) -> Vec<R
         let why = format!("the tier `{tier}` has a root that can be written");
         add(span, "read_only", why, "give the service a tier with `rootfs = \"read-only\"`");
     }
-    if let Some(span) = demand.must.ephemeral.filter(|_| plan.rootfs != RootfsMode::Ephemeral) {
-        let why = format!("the tier `{tier}` has a read-only root");
-        add(span, "tmpfs", why, "give the service a tier with `rootfs = \"ephemeral\"`, or use `/tmp`");
-    }
     if let Some(user) = &demand.must.user {
         let (uid, gid) = user.value;
         let found = plan.process.user;

@@ -22,8 +22,8 @@ pub enum MountKind {
     Named(String),
     /// A volume without a name.
     Anonymous,
-    /// Memory that is gone at the end.
-    Memory,
+    /// Memory that is gone at the end, with the options of its file system.
+    Memory(Vec<String>),
     /// Something else, by its type.
     Other(String),
 }
@@ -46,9 +46,10 @@ pub struct FileMount {
 pub(super) fn read(service: &Node) -> Vec<At<Mount>> {
     let volumes = read::items(service.get("volumes")).iter().map(|node| At::new(mount(node), node.span));
     let memory = read::texts(service.get("tmpfs")).into_iter().map(|tmpfs| {
-        // What follows the path are options of the file system.
-        let target = tmpfs.value.split(':').next().unwrap_or_default().to_owned();
-        At::new(Mount { kind: MountKind::Memory, target, read_only: false }, tmpfs.span)
+        let (target, options) = tmpfs.value.split_once(':').unwrap_or((&tmpfs.value, ""));
+        let options = options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
+        let mount = Mount { kind: MountKind::Memory(options), target: target.to_owned(), read_only: false };
+        At::new(mount, tmpfs.span)
     });
     volumes.chain(memory).collect()
 }
@@ -59,11 +60,19 @@ fn mount(node: &Node) -> Mount {
         ("bind", Some(source)) => MountKind::Bind(source),
         ("volume", Some(source)) => MountKind::Named(source),
         ("volume", None) => MountKind::Anonymous,
-        ("tmpfs", _) => MountKind::Memory,
+        ("tmpfs", _) => MountKind::Memory(memory_options(node)),
         (other, _) => MountKind::Other(other.to_owned()),
     };
     let target = read::text(node, "target").unwrap_or_default();
     Mount { kind, target, read_only: read::is_true(node, "read_only") }
+}
+
+/// As the short form has them.
+fn memory_options(node: &Node) -> Vec<String> {
+    let option = |key: &str| node.get("tmpfs").and_then(|options| options.get(key)).and_then(read::integer);
+    let size = option("size").map(|size| format!("size={size}"));
+    let mode = option("mode").map(|mode| format!("mode={mode:o}"));
+    size.into_iter().chain(mode).collect()
 }
 
 pub(super) fn files(service: &Node, key: &str) -> Vec<At<FileMount>> {

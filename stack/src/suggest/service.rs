@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use perry_sandbox_policy::{EgressPattern, FileSource, Policy, ServicePattern};
+use perry_sandbox_policy::{ByteSize, EgressPattern, FileSource, Policy, ServicePattern};
 
 use super::image::{Images, build_grant};
 use super::lines::{commented, free_name, list, quoted};
@@ -13,7 +13,9 @@ const MEMORY: &str = "512MiB";
 const CPU: &str = "1";
 const PIDS: &str = "256";
 const OPEN_FILES: &str = "1024";
-const OTHERS: &str = "wall = \"365d\", output = \"256MiB\", disk = \"256MiB\"";
+const OTHERS: &str = "wall = \"365d\", output = \"256MiB\"";
+/// What `/tmp` has, in MiB, beside the memory that a service names a size of.
+const DISK: u64 = 256;
 
 /// What to add to the policy, so that each service that it denies gets what it asks for and nothing else; nothing, if the
 /// policy denies none.
@@ -96,16 +98,23 @@ fn entry(
     text
 }
 
+/// Room for all memory that it names a size of, and for `/tmp`, in MiB.
+fn disk(demand: &Demand) -> u64 {
+    let project = &demand.project;
+    let sizes = project.memory.iter().filter_map(|folder| folder.size).chain(project.system.shm);
+    let bytes = sizes.map(ByteSize::bytes).fold(0, u64::saturating_add);
+    DISK.saturating_add(bytes.div_ceil(1 << 20))
+}
+
 /// A tier of the service's own: what it asks for, on the walls that every service has.
 fn tier_text(demand: &Demand, tier: &str) -> String {
     let grants = &demand.grants;
     let mut text = format!(
         "[tier.{tier}]\nisolation = {{ accept = [\"oci\", \"gvisor\", \"microvm\"], prefer = [\"oci\"] }}\n"
     );
-    let rootfs = if demand.must.ephemeral.is_some() { "ephemeral" } else { "read-only" };
     let _ = writeln!(
         text,
-        "rootfs = \"{rootfs}\"\nseccomp = \"perry-default\"\nmemory-enforcement = \"watched\""
+        "rootfs = \"read-only\"\nseccomp = \"perry-default\"\nmemory-enforcement = \"watched\""
     );
     let root = |user: (u32, Option<u32>)| user.0 == 0 || user.1 == Some(0);
     if demand.must.user.as_ref().is_some_and(|user| root(user.value)) {
@@ -138,10 +147,11 @@ fn tier_text(demand: &Demand, tier: &str) -> String {
     let or = |found: Option<String>, usual: &str| found.unwrap_or_else(|| usual.to_owned());
     let _ = writeln!(
         text,
-        "limits = {{ memory = \"{}\", cpu = {}, pids = {}, {OTHERS}, open-files = {} }}\n",
+        "limits = {{ memory = \"{}\", cpu = {}, pids = {}, {OTHERS}, disk = \"{}MiB\", open-files = {} }}\n",
         or(limits.memory.map(|memory| memory.to_string()), MEMORY),
         or(limits.cpu.map(|cpu| cpu.to_string()), CPU),
         or(limits.pids.map(|pids| pids.to_string()), PIDS),
+        disk(demand),
         or(limits.open_files.map(|files| files.to_string()), OPEN_FILES),
     );
     text

@@ -13,3 +13,4 @@ mod life;
 mod names;
 mod pause;
 mod shop;
+mod system;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use perry_sandbox_image::ImageConfig;
-use perry_sandbox_policy::LaunchPlan;
+use perry_sandbox_policy::{FirstProcess, LaunchPlan, OomScore, UtsName};
 use perry_sandbox_profiles::{
     Arch, LinuxCap, MaskedPath, ReadOnlyPath, SeccompProfile, Syscall, masked_paths, read_only_paths,
     to_oci_json,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::brought::refuse_volumes;
 use super::super::images::engine_id;
@@ -39,8 +39,8 @@ pub(super) fn body(
         "Entrypoint": process.argv,
         "Cmd": [],
         "WorkingDir": process.cwd,
-        "Hostname": "sandbox",
-        "Domainname": "",
+        "Hostname": plan.system.host_name(),
+        "Domainname": plan.system.domain_name.as_ref().map_or("", UtsName::as_str),
         "Tty": false,
         "OpenStdin": true,
         "StdinOnce": true,
@@ -75,7 +75,11 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
     let user = plan.process.user;
     // The folder keeps the mode that it has in the image; it is the user's own all the same.
     let owned = format!("mode=1777,uid={},gid={},nr_inodes={FILES}", user.uid, user.gid);
-    let tmpfs = |size: u64| format!("rw,nosuid,nodev,noexec,size={size},{owned}");
+    let folders = plan.memory.iter().map(|folder| (folder.path.as_str(), folder.size.bytes()));
+    let tmpfs = [("/tmp", tmp), ("/dev/shm", shm)].into_iter().chain(folders);
+    let tmpfs = tmpfs
+        .map(|(path, size)| (path.to_owned(), format!("rw,nosuid,nodev,noexec,size={size},{owned}").into()))
+        .chain([("/dev".to_owned(), "ro,nosuid,noexec,dev,size=65536,mode=755".into())]);
     let masked: Vec<&str> = masked_paths().iter().map(MaskedPath::path).chain(["/sys/fs/cgroup"]).collect();
     let read_only: Vec<&str> = read_only_paths().iter().map(ReadOnlyPath::path).collect();
     let ulimits = ulimits(plan, PROCESSES_OF_A_HOST_USER)
@@ -86,6 +90,11 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
             "BindOptions": { "Propagation": "rprivate", "NonRecursive": true },
         })
     });
+    // Without a network the file is ours.
+    let known = plan.system.hosts.iter().filter(|_| !plan.networks.is_empty());
+    let known = known.map(|host| format!("{}:{}", host.name(), host.address()));
+    let sysctls = plan.system.sysctls.iter();
+    let sysctls = sysctls.map(|one| (one.name().to_owned(), one.value().into()));
     json!({
         "NetworkMode": "none",
         "ReadonlyRootfs": true,
@@ -101,18 +110,14 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "UsernsMode": "",
         "CgroupnsMode": "private",
         "ShmSize": shm,
-        "Tmpfs": {
-            "/tmp": tmpfs(tmp),
-            "/dev/shm": tmpfs(shm),
-            "/dev": "ro,nosuid,noexec,dev,size=65536,mode=755",
-        },
+        "Tmpfs": tmpfs.collect::<Map<_, _>>(),
         "Ulimits": ulimits,
         "Memory": memory,
         "MemorySwap": memory,
         "NanoCpus": u64::from(limits.cpu.0.get()).saturating_mul(1_000_000),
         "PidsLimit": limits.pids.get(),
         "LogConfig": { "Type": "none", "Config": {} },
-        "Init": false,
+        "Init": plan.system.first == FirstProcess::Init,
         "AutoRemove": false,
         "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
         "Binds": [],
@@ -122,13 +127,14 @@ fn host_config(plan: &LaunchPlan, folder: &Path, arch: Arch) -> Value {
         "GroupAdd": [],
         "VolumesFrom": [],
         "Links": [],
-        "ExtraHosts": [],
+        "ExtraHosts": known.collect::<Vec<_>>(),
         "Dns": [],
         "PortBindings": {},
-        "Sysctls": {},
+        "Sysctls": sysctls.collect::<Map<_, _>>(),
         "Mounts": given.collect::<Vec<_>>(),
         "PublishAllPorts": false,
         "OomKillDisable": false,
+        "OomScoreAdj": plan.system.oom_score.map_or(0, OomScore::number),
     })
 }
 

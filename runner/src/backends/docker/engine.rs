@@ -166,7 +166,16 @@ impl Docker {
         let refused =
             nobody(why, Some("run as root with an engine of this host, or use the backend `podman`"));
         table.set(Control::Volumes, if self.volumes().is_some() { held } else { refused });
+        let why = "the engine has no docker-init, which it would start first";
+        let refused = nobody(why, Some("install it, or leave `init` out"));
+        let held = by("docker-init of the host, as process 1");
+        table.set(Control::Init, if self.info.traits.contains(&Trait::Init) { held } else { refused });
         let here = if self.is_in_a_machine() { self.backend } else { Backend::Docker };
+        let why = "docker looks a group's number up as a name in the image's own list of groups, where it may be root's";
+        table.set(
+            Control::Groups,
+            nobody(why, Some("write the group into `user`, or use the backend `native`")),
+        );
         table.set(Control::Publish, table::published(here));
         let why = "docker has no place for terminals below a /dev that cannot be written";
         table.set(Control::Terminal, nobody(why, Some("use the backend `native` or `podman`")));
@@ -252,7 +261,7 @@ fn socket(tools: &HostTools, client: &Path, env: &BTreeMap<String, String>) -> R
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 18] = [
+const HELD: [(Control, &str); 25] = [
     (Control::Namespaces, "docker's runtime (kernel namespaces; users are the host's own)"),
     (Control::LinuxCaps, "docker's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "docker's runtime (no_new_privs)"),
@@ -276,6 +285,13 @@ const HELD: [(Control, &str); 18] = [
         "files that only the sandbox's user and root of the host can read, in a folder of the runner's own",
     ),
     (Control::User, "docker's runtime"),
+    (Control::HostName, "uts namespace"),
+    (Control::OomScore, "kernel (oom_score_adj, which nobody inside can lower)"),
+    (Control::Sysctls, "docker's runtime (network and ipc namespaces)"),
+    (Control::DomainName, "uts namespace"),
+    (Control::KnownHosts, "/etc/hosts, a file of docker's or of ours"),
+    (Control::MemoryFolders, "tmpfs each (nosuid, nodev, noexec) with size and inode limits"),
+    (Control::SharedMemory, "tmpfs with size and inode limits"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),
@@ -301,7 +317,8 @@ mod tests {
     #[test]
     fn what_the_engine_cannot_hold_is_not_promised() {
         type Change = fn(&mut Value);
-        let changes: [(Change, Control); 8] = [
+        let changes: [(Change, Control); 9] = [
+            (|info| info["InitCommit"]["ID"] = "N/A".into(), Control::Init),
             (|info| drop(info.as_object_mut().unwrap().remove("KernelVersion")), Control::Secrets),
             (|info| info["MemoryLimit"] = false.into(), Control::MemoryExact),
             (|info| info["CpuCfsQuota"] = false.into(), Control::Cpu),

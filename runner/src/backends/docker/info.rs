@@ -34,6 +34,8 @@ pub(in super::super) enum Trait {
     OwnIds,
     /// It runs on another kernel than we do: in a machine, whatever its socket says.
     Elsewhere,
+    /// It has a small init.
+    Init,
 }
 
 impl Info {
@@ -86,10 +88,14 @@ pub(in super::super) fn read_info(bytes: &[u8], kernel: &str) -> Result<Info, St
         words.any(|option| option.split(',').any(|part| part == wanted))
     };
     let truth = |name: &str| info.get(name).and_then(Value::as_bool) == Some(true);
+    // Of one that is not there it says `N/A`.
+    let init = info.pointer("/InitCommit/ID").and_then(Value::as_str);
+    let has_init = init.is_some_and(|commit| commit != "N/A");
     let traits = [
         (truth("MemoryLimit"), Trait::Memory),
         (truth("CpuCfsQuota"), Trait::Cpu),
         (truth("PidsLimit"), Trait::Pids),
+        (has_init, Trait::Init),
         (has("seccomp"), Trait::Seccomp),
         (has("rootless"), Trait::Rootless),
         (has("userns"), Trait::OwnIds),
@@ -126,7 +132,8 @@ mod tests {
     fn what_the_engine_says_of_itself_is_read() {
         let info = info(|_| ()).unwrap();
         assert_eq!((info.version.as_str(), info.architecture.as_str()), ("20.10.24+dfsg1", "amd64"));
-        assert_eq!(info.traits, [Trait::Memory, Trait::Cpu, Trait::Pids, Trait::Seccomp].into());
+        let traits = [Trait::Memory, Trait::Cpu, Trait::Pids, Trait::Seccomp, Trait::Init];
+        assert_eq!(info.traits, traits.into());
         assert!(read_info(INFO, "5.10.0").unwrap().traits.contains(&Trait::Elsewhere));
         assert!(read_info(INFO, "").unwrap().traits.contains(&Trait::Elsewhere));
     }

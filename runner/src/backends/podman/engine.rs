@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use perry_sandbox_policy::{BackendFacts, Control, ControlTable, IsolationLevel, LaunchPlan, Terminal, User};
+use perry_sandbox_policy::{
+    BackendFacts, Control, ControlTable, FirstProcess, IsolationLevel, KnownHost, LaunchPlan, Terminal, User,
+};
 use perry_sandbox_profiles::{Arch, Runtime, to_oci_json};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use super::super::client::Client;
 use super::super::host::HostTools;
 use super::super::images::engine_id;
 use super::super::place;
-use super::super::project::{self, Names};
+use super::super::project::{self, Names, OWN_HOSTS};
 use super::super::script::{Action, Backend, Given, SIGNAL, Script};
 use super::super::stock::question::Engine;
 use super::super::stock::required::Required;
@@ -35,6 +37,9 @@ pub(in super::super) struct Podman {
     pub(super) program: PathBuf,
     pub(super) env: BTreeMap<String, String>,
     pub(super) info: Info,
+    /// What can be the first process of a sandbox, before its program.
+    #[serde(default)]
+    pub(super) init: Option<PathBuf>,
 }
 
 impl Podman {
@@ -53,7 +58,7 @@ impl Podman {
             let why = "its runtime crun refuses a machine with both kinds of cgroups";
             info.runtime = find("runc", tools.folders()).map_err(|_| Absence::dead(&why, Some(remedy)))?;
         }
-        Ok(Self { program, env, info })
+        Ok(Self { program, env, info, init: init(tools) })
     }
 
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
@@ -85,7 +90,7 @@ impl Podman {
         }
         if self.info.rootless {
             let why = "the file of a secret would belong to root inside, and its user could not read it";
-            for control in [Control::Secrets, Control::Files, Control::FileOwners] {
+            for control in [Control::Secrets, Control::Files, Control::FileOwners, Control::KnownHosts] {
                 table.set(control, nobody(why, Some("run as root, or use the backend `native`")));
             }
         }
@@ -98,6 +103,23 @@ impl Podman {
             let remedy = "install netavark, and write `network_backend = \"netavark\"` below `[network]` in containers.conf";
             table.set(Control::ProjectNetworks, nobody(why, Some(remedy)));
         }
+        let why = "podman has no word for a domain's name";
+        table.set(
+            Control::DomainName,
+            nobody(why, Some("write the whole name as the host's, or use the backend `native`")),
+        );
+        let held =
+            self.init.as_ref().map(|path| by(&format!("{} of the host, as process 1", path.display())));
+        let why = "there is neither catatonit nor docker-init here, which podman would start first";
+        table.set(
+            Control::Init,
+            held.unwrap_or_else(|| nobody(why, Some("install catatonit, or leave `init` out"))),
+        );
+        let why = "podman looks a group's number up as a name in the image's own list of groups, where it may be root's";
+        table.set(
+            Control::Groups,
+            nobody(why, Some("write the group into `user`, or use the backend `native`")),
+        );
         table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));
@@ -121,7 +143,8 @@ impl Podman {
         let arch = Arch::host().ok_or(PlanError::Arch)?;
         self.check_runtime(plan, arch)?;
         let profile = to_oci_json(&plan.seccomp, arch).to_string();
-        let mut words = words(plan, self.info.rootless, &folder, name)?;
+        let init = self.init.as_deref().filter(|_| plan.system.first == FirstProcess::Init);
+        let mut words = words(plan, self.info.rootless, init, &folder, name)?;
         words.extend(["--".to_owned(), engine_id(plan)?]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let of = |words: &[&str]| Action::Call(self.call(runtime, words));
@@ -144,7 +167,7 @@ impl Podman {
         Ok(Script {
             backend: Backend::Podman,
             name: name.to_owned(),
-            files: [(SECCOMP.to_owned(), profile)].into(),
+            files: [(SECCOMP.to_owned(), profile)].into_iter().chain(own_hosts(plan)).collect(),
             given,
             required: Required::of(plan, Engine::Podman(self, runtime), Backend::Podman, owner)?,
             names: is_joining.then(|| Names::of(here, |words| self.call(runtime, words))),
@@ -175,12 +198,25 @@ impl Podman {
     }
 }
 
+/// A program of the host that needs no library: images need not have one.
+fn init(tools: &HostTools) -> Option<PathBuf> {
+    let own = Path::new("/usr/libexec/podman/catatonit");
+    let found = || ["catatonit", "docker-init"].into_iter().find_map(|name| find(name, tools.folders()).ok());
+    if own.exists() { Some(own.to_owned()) } else { found() }
+}
+
+/// Lines of its own in the file of names.
+fn own_hosts(plan: &LaunchPlan) -> Option<(String, String)> {
+    let is_there = !plan.networks.is_empty() && !plan.system.hosts.is_empty();
+    is_there.then(|| (OWN_HOSTS.to_owned(), plan.system.hosts.iter().map(KnownHost::line).collect()))
+}
+
 fn is_called(program: &Path, name: &str) -> bool {
     program.file_name().is_some_and(|found| found == name)
 }
 
 /// What is held wherever it runs.
-const HELD: [(Control, &str); 24] = [
+const HELD: [(Control, &str); 30] = [
     (Control::Namespaces, "podman's runtime (kernel namespaces)"),
     (Control::LinuxCaps, "podman's runtime (all Linux caps dropped but the listed ones)"),
     (Control::NoNewPrivileges, "podman's runtime (no_new_privs)"),
@@ -209,6 +245,15 @@ const HELD: [(Control, &str); 24] = [
     ),
     (Control::FileOwners, "user namespace (ids of its own, and no others)"),
     (Control::User, "podman's runtime"),
+    (Control::HostName, "uts namespace"),
+    (Control::OomScore, "kernel (oom_score_adj, which nobody inside can lower)"),
+    (Control::Sysctls, "podman's runtime (network and ipc namespaces)"),
+    (Control::KnownHosts, "/etc/hosts, a file of ours (read-only)"),
+    (
+        Control::MemoryFolders,
+        "tmpfs each (nosuid, nodev, noexec) with a size; the memory limit bounds the number of files",
+    ),
+    (Control::SharedMemory, "tmpfs with a size"),
     (Control::Wall, "supervisor"),
     (Control::Output, "supervisor"),
     (Control::Disk, "tmpfs size of /tmp; RLIMIT_FSIZE for each file; no core dumps (RLIMIT_CORE)"),
@@ -228,7 +273,7 @@ mod tests {
     fn podman(change: impl FnOnce(&mut Info)) -> Podman {
         let mut info = read_info(INFO).unwrap();
         change(&mut info);
-        Podman { program: "/usr/bin/podman".into(), env: BTreeMap::new(), info }
+        Podman { program: "/usr/bin/podman".into(), env: BTreeMap::new(), info, init: None }
     }
 
     #[test]

@@ -16,14 +16,15 @@ pub(super) const SECCOMP: &str = "seccomp.json";
 /// What is the same for every plan. A flag and its value are one word: then neither is taken for something else.
 const FIXED: &str = "run --rm --pull=never --read-only --read-only-tmpfs=false --image-volume=ignore \
     --cap-drop=ALL --security-opt=no-new-privileges --http-proxy=false --unsetenv-all --ipc=private --pid=private \
-    --uts=private --cgroupns=private --hostname=sandbox --no-hosts --passwd=false --umask=0022 \
-    --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --init=false --systemd=false \
+    --uts=private --cgroupns=private --no-hosts --passwd=false --umask=0022 \
+    --tmpfs=/dev:ro,nosuid,noexec,size=64k,mode=755 --log-driver=none --sig-proxy=false --systemd=false \
     --no-healthcheck --stop-signal=SIGKILL --stop-timeout=0 --interactive";
 
 /// What a plan becomes, up to the image.
 pub(super) fn words(
     plan: &LaunchPlan,
     rootless: bool,
+    init: Option<&Path>,
     folder: &Path,
     name: &str,
 ) -> Result<Vec<String>, PlanError> {
@@ -39,7 +40,18 @@ pub(super) fn words(
     for (name, value) in project::podman(plan, folder)? {
         flag(name, value);
     }
+    for sysctl in &plan.system.sysctls {
+        flag("sysctl", sysctl.to_string());
+    }
+    if let Some(score) = plan.system.oom_score {
+        flag("oom-score-adj", score.number().to_string());
+    }
+    flag("init", init.is_some().to_string());
+    if let Some(path) = init {
+        flag("init-path", path.display().to_string());
+    }
     flag("name", name.to_owned());
+    flag("hostname", plan.system.host_name().to_owned());
     flag("pidfile", folder.join(PID_FILE).display().to_string());
     flag("label", format!("perry-sandbox.run={name}"));
     flag("security-opt", format!("seccomp={}", folder.join(SECCOMP).display()));
@@ -54,7 +66,7 @@ pub(super) fn words(
     flag("user", format!("{}:{}", process.user.uid, process.user.gid));
     flag("workdir", process.cwd.clone());
     // podman sets these two where nobody does, and nothing else.
-    for (variable, value) in [("HOME", "/"), ("HOSTNAME", "sandbox")] {
+    for (variable, value) in [("HOME", "/"), ("HOSTNAME", plan.system.host_name())] {
         if process.env.get(variable).is_none_or(String::is_empty) {
             flag("env", format!("{variable}={value}"));
         }
@@ -63,8 +75,11 @@ pub(super) fn words(
         flag("env", format!("{variable}={value}"));
     }
     // The folder keeps the mode that it has in the image; it is the user's own all the same.
-    let size = Writable::of(plan).tmp;
-    flag("tmpfs", format!("/tmp:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
+    let mut memory = |path: &str, size: u64| {
+        flag("tmpfs", format!("{path}:rw,nosuid,nodev,noexec,size={size},mode=1777,notmpcopyup,U"));
+    };
+    memory("/tmp", Writable::of(plan).tmp);
+    plan.memory.iter().for_each(|folder| memory(folder.path.as_str(), folder.size.bytes()));
     for (name, value) in limits::flags(plan) {
         flag(name, value);
     }

@@ -5,5 +5,5 @@ mod links;
 mod names;
 mod words;
 
-pub(super) use names::{HOSTS, Names};
+pub(super) use names::{HOSTS, Names, OWN_HOSTS};
 pub(super) use words::{VIEW, docker, docker_folders, docker_volumes, engine_names, links, podman};

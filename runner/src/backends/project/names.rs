@@ -23,6 +23,8 @@ use super::links::{LINKS, Links};
 
 /// The file, in a sandbox's folder.
 pub(in super::super) const HOSTS: &str = "hosts";
+/// What a sandbox knows of its own, in the same folder: lines that nobody else reads.
+pub(in super::super) const OWN_HOSTS: &str = "hosts.own";
 /// What every sandbox knows.
 const LOOPBACK: &str = "127.0.0.1 localhost\n";
 /// Who writes holds it, among those with the same runtime folder.
@@ -90,7 +92,7 @@ impl Names {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
         // Whoever is inside reads it; the folder keeps all others of the host away.
         file.set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.write_all(&padded(LOOPBACK.to_owned(), 0))
+        file.write_all(&padded(own(folder)? + LOOPBACK, 0))
     }
 
     /// Writes down for this sandbox and all others of projects who is where.
@@ -181,7 +183,15 @@ fn write(folder: &Path, text: &str) -> io::Result<()> {
         file => file?,
     };
     let before = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-    file.write_all_at(&padded(text.to_owned(), before), 0)
+    file.write_all_at(&padded(own(folder)? + text, before), 0)
+}
+
+/// The lines of its own, which come first: the first that has a name is found.
+fn own(folder: &Path) -> io::Result<String> {
+    match fs::read_to_string(folder.join(OWN_HOSTS)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read,
+    }
 }
 
 #[cfg(test)]
@@ -243,5 +253,9 @@ mod tests {
         let read = fs::read_to_string(scratch.path().join(HOSTS)).unwrap();
         assert_eq!((read.trim_end(), read.len()), (LOOPBACK.trim_end(), 2 * PAGE));
         assert!(write(&scratch.path().join("gone"), LOOPBACK).is_ok());
+        fs::write(scratch.path().join(OWN_HOSTS), "192.0.2.7 db\n").unwrap();
+        write(scratch.path(), LOOPBACK).unwrap();
+        let read = fs::read_to_string(scratch.path().join(HOSTS)).unwrap();
+        assert_eq!(read.trim_end(), format!("192.0.2.7 db\n{}", LOOPBACK.trim_end()));
     }
 }

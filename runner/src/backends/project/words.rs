@@ -133,7 +133,9 @@ pub(in super::super) fn docker(
         set(host, "NetworkMode", first.as_str().into());
         set(host, "Dns", json!([NOBODY]));
         set(host, "DnsSearch", json!(["."]));
-        set(host, "Sysctls", Map::from_iter([(WITHOUT_IPV6.to_owned(), "1".into())]).into());
+        if let Some(sysctls) = host.get_mut("Sysctls") {
+            set(sysctls, WITHOUT_IPV6, "1".into());
+        }
     }
     Ok(endpoints)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use perry_sandbox_policy::MountAccess;
 
 use super::super::ids::Ids;
+use super::super::rooms;
 use super::super::settings::{HostFolder, Settings};
 use super::super::shared;
 use super::super::steps::{Slot, Step};
@@ -44,26 +45,19 @@ pub(super) fn filesystems(settings: &Settings, ground: &Ground) -> Steps {
             &[size(4096), ("nr_inodes", "2".to_owned()), mode("555")],
         )?,
     ];
-    for (slot, room) in [(Slot::Scratch, Some(settings.tmp)), (Slot::Stage, own_room(settings))] {
-        if let Some(room) = room {
-            // The kernel's memory for files is not limited by the size.
-            let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
-            steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
-            steps.push(Step::ShowRoom { mount: slot });
-        }
+    for (slot, room) in rooms::all(settings) {
+        // The kernel's memory for files is not limited by the size.
+        let options = [size(room), small(room.min(settings.limits.memory)), mode("1777")];
+        steps.push(tmpfs(slot, MountAttributes::Plain, &options)?);
+        steps.push(Step::ShowRoom { mount: slot });
     }
     Ok(steps)
-}
-
-/// How much a writable root has for itself, beside what /tmp has.
-pub(crate) fn own_room(settings: &Settings) -> Option<u64> {
-    settings.ephemeral.filter(|room| *room > 0)
 }
 
 /// Where the layers of the root are put together. Without room of its own a writable root shares that of /tmp and
 /// /dev/shm, so that the sum of all is bounded.
 pub(crate) fn stage(settings: &Settings) -> Slot {
-    if own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
+    if rooms::own_room(settings).is_some() { Slot::Stage } else { Slot::Scratch }
 }
 
 /// The host's folders as detached mounts, restricted. As root they come from the parent.

@@ -42,6 +42,12 @@ pub(super) fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step
         Step::DropBounding { keep: settings.linux_caps },
         Step::LockSecureBits,
         Step::Become { uid: settings.uid, gid: settings.gid, drop_groups },
+    ];
+    if !settings.system.groups.is_empty() {
+        let groups = settings.system.groups.iter().map(|group| group.number()).collect();
+        steps.push(Step::Groups { groups });
+    }
+    steps.extend([
         Step::Caps { keep: settings.linux_caps },
         streams,
         Step::WorkingFolder { path: text(&settings.cwd)? },
@@ -49,7 +55,7 @@ pub(super) fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step
         Step::CheckProgram { candidates: candidates(settings)? },
         Step::DieWithParent,
         Step::NoNewPrivileges,
-    ];
+    ]);
     steps.extend(wall);
     steps.extend([
         // Late: until exec the child still has every descriptor of a program that may have many, and opens others.

@@ -1,6 +1,7 @@
 //! What the kernel and the host show of themselves inside: /proc, /dev, /sys and who answers for names.
 
 use super::super::devices;
+use super::super::rooms;
 use super::super::settings::Settings;
 use super::super::steps::{Slot, Step};
 use super::super::sys::MountAttributes;
@@ -41,7 +42,6 @@ pub(super) fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
         },
         attach(Slot::Proc, "proc")?,
         folder(scratch, "tmp", 0o1777)?,
-        folder(scratch, "shm", 0o1777)?,
         part(scratch, "tmp", Slot::Root, "tmp", MountAttributes::Data)?,
         part(Slot::Empty, "", Slot::Root, "sys", MountAttributes::ReadOnlyData)?,
         attach(Slot::Dev, "dev")?,
@@ -52,8 +52,7 @@ pub(super) fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
     for (path, target) in LINKS {
         steps.push(Step::MakeLink { beneath: Slot::Dev, path: text(path)?, target: text(target)? });
     }
-    steps.push(folder(Slot::Dev, "shm", 0o1777)?);
-    steps.push(part(scratch, "shm", Slot::Dev, "shm", MountAttributes::Data)?);
+    steps.extend(rooms::show_shm(settings)?);
     if settings.terminal {
         let options = [("ptmxmode", "0666"), ("mode", "0620")];
         let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(*value)?))));
@@ -85,7 +84,12 @@ pub(super) fn masks(settings: &Settings) -> Steps {
     for path in &settings.masked {
         steps.push(Step::Mask { path: text(path)? });
     }
-    // Before /proc/sys is read-only. seccomp refuses new user namespaces as well; this holds if it is ever wrong.
+    // Before /proc/sys is read-only.
+    for sysctl in &settings.system.sysctls {
+        let path = text(format!("sys/{}", sysctl.name().replace('.', "/")))?;
+        steps.push(Step::WriteProc { path, value: text(sysctl.value())? });
+    }
+    // seccomp refuses new user namespaces as well; this holds if it is ever wrong.
     let path = text("sys/user/max_user_namespaces")?;
     steps.push(Step::WriteProc { path, value: text("0")? });
     for path in &settings.read_only {

@@ -158,10 +158,11 @@ pub(super) fn prctl(option: Prctl, value: i64) -> Result<()> {
     unsafe { sys(libc::SYS_prctl, [int(i64::from(number)), int(first), int(second), NONE, NONE]) }.map(drop)
 }
 
-pub(super) fn drop_groups() -> Result<()> {
+pub(super) fn set_groups(groups: &[u32]) -> Result<()> {
+    let (length, list) = (int(groups.len() as i64), groups.first().map_or(NONE, shared));
     // JUSTIFICATION: raw, so that glibc does not signal threads that a cloned child does not have.
-    // SAFETY: a length of zero with a null list reads nothing.
-    unsafe { sys(libc::SYS_setgroups, [NONE; 5]) }.map(drop)
+    // SAFETY: the kernel reads `length` numbers, all inside `groups`, and none of an empty list.
+    unsafe { sys(libc::SYS_setgroups, [length, list, NONE, NONE, NONE]) }.map(drop)
 }
 
 /// Sets effective, permitted and inheritable Linux caps of the calling thread to `caps`.
@@ -189,6 +190,13 @@ pub(super) fn set_hostname(name: &CStr) -> Result<()> {
     // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
     // SAFETY: the kernel reads `length` bytes, all inside `name`.
     unsafe { sys(libc::SYS_sethostname, [text(name), int(length), NONE, NONE, NONE]) }.map(drop)
+}
+
+pub(super) fn set_domainname(name: &CStr) -> Result<()> {
+    let length = name.count_bytes() as i64;
+    // JUSTIFICATION: raw, to stay clear of the C library between clone and exec.
+    // SAFETY: the kernel reads `length` bytes, all inside `name`.
+    unsafe { sys(libc::SYS_setdomainname, [text(name), int(length), NONE, NONE, NONE]) }.map(drop)
 }
 
 pub(super) fn new_session_keyring() -> Result<()> {

@@ -192,6 +192,8 @@ impl Child<'_> {
             Step::CheckProgram { candidates } => program::check(candidates),
             Step::Execute { candidates } => Err(self.execute(candidates)),
             Step::HostName { .. }
+            | Step::DomainName { .. }
+            | Step::Groups { .. }
             | Step::LoopbackUp
             | Step::Limit { .. }
             | Step::NewKeyring
@@ -518,6 +520,8 @@ fn make_filesystem(
 pub(crate) fn restrict_self(step: &Step) -> Result<()> {
     match step {
         Step::HostName { name } => call::set_hostname(name.as_c()),
+        Step::DomainName { name } => call::set_domainname(name.as_c()),
+        Step::Groups { groups } => call::set_groups(groups),
         Step::LoopbackUp => call::loopback_up(),
         Step::Limit { resource, soft, hard } => call::set_limit(*resource, *soft, *hard),
         Step::NewKeyring => call::new_session_keyring(),
@@ -543,7 +547,7 @@ const SECURE_BITS: i64 = 0x01 | 0x02 | 0x04 | 0x08 | 0x20;
 
 fn become_user(uid: i64, gid: i64, drop_groups: bool) -> Result<()> {
     if drop_groups {
-        call::drop_groups()?;
+        call::set_groups(&[])?;
     }
     plain(Plain::Setgid, [gid, gid, gid])?;
     plain(Plain::Setuid, [uid, uid, uid]).map(drop)

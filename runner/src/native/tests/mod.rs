@@ -19,6 +19,7 @@ mod recording;
 mod rootfs;
 mod secrets;
 mod streams;
+mod system;
 mod traps;
 mod volumes;
 mod warm;

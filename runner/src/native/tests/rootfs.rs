@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use perry_sandbox_image::{Layout, Silent, Store, Wanted, resolve};
+use perry_sandbox_policy::System;
 use perry_sandbox_profiles::{Arch, SeccompProfile, bpf, masked_paths, read_only_paths};
 use perry_sandbox_reference::Platform;
 use tempfile::TempDir;
@@ -81,6 +82,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         terminal: false,
         ephemeral: None,
         tmp: 16 << 20,
+        memory: Vec::new(),
         filter: filter(),
         linux_caps: 0,
         masked: masked_paths().iter().filter_map(|path| below_proc(path.path())).collect(),
@@ -95,6 +97,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         files: Vec::new(),
         egress: Grants::default(),
         publish: Vec::new(),
+        system: System::default(),
         limits: bounds(),
     }
 }
