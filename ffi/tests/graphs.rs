@@ -112,7 +112,7 @@ fn shop() -> Value {
 }
 
 #[test]
-fn a_graph_is_allowed_comes_up_is_used_and_goes() {
+pub(crate) fn a_graph_is_allowed_comes_up_is_used_and_goes() {
     if !has_networks() {
         return;
     }
@@ -191,7 +191,7 @@ fn what_is_started_again_is_given_its_own_secrets_and_no_others() {
 }
 
 #[test]
-fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
+pub(crate) fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
     if !has_networks() {
         return;
     }
@@ -232,6 +232,26 @@ fn who_cancels_has_what_was_made_undone() {
     assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], true);
     assert_eq!(open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err()["code"], "CANCELLED");
     assert_eq!(graph.ask("projectPs", json!({})).unwrap(), json!([]));
+}
+
+#[test]
+pub(crate) fn a_check_says_of_each_node_why_it_may_not_run() {
+    let own = engine();
+    let graph = Graph::new(&own, "checked");
+    let nodes = json!({
+        "fine": node("exec sleep 1000", json!({ "network": "none" })),
+        "none": node("exec sleep 1000", json!({ "network": "none", "image": "oci:/no/such/folder" })),
+        "more": node("exec sleep 1000", json!({ "network": "none", "env": { "LD_PRELOAD": "x" } })),
+    });
+    let checked = own.sync("graphCheck", &graph.args(&nodes, json!({}))).unwrap();
+    let verdict = |at: usize| checked["nodes"][at]["verdict"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (checked["allowed"].as_bool(), verdict(0), verdict(1)),
+        (Some(false), "allowed".to_owned(), "denied".to_owned()),
+        "{checked}"
+    );
+    assert_ne!(verdict(2), "allowed", "{checked}");
+    assert_eq!(checked["nodes"][1]["reasons"][0]["code"], "PSD242", "{checked}");
 }
 
 #[test]
@@ -313,7 +333,7 @@ fn project_of(name: &str) -> Value {
 }
 
 #[test]
-fn a_compose_project_of_an_object_comes_up_is_used_and_goes_by_its_name() {
+pub(crate) fn a_compose_project_of_an_object_comes_up_is_used_and_goes_by_its_name() {
     if !has_networks() {
         return;
     }

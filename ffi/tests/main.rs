@@ -10,6 +10,7 @@
 mod bad_input;
 mod c_program;
 mod cancel;
+mod described;
 mod graphs;
 mod operations;
 mod sandboxes;

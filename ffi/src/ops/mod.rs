@@ -18,9 +18,11 @@ mod run;
 mod sandboxes;
 mod secrets;
 mod stream;
+mod table;
 mod target;
 mod verify;
 mod wanted;
 
 pub(crate) use operation::{Lanes, Mode, Operation, Work};
 pub(crate) use policy::refusals;
+pub(crate) use table::names;

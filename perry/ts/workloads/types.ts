@@ -186,7 +186,7 @@ export interface NodeInfo {
   /** What its health check says. */
   health: "starting" | "healthy" | "unhealthy" | null;
   /** The image, as it was asked for. */
-  image: string | null;
+  image: string;
   /** The digest that runs. */
   digest: string | null;
   /** The tier that it runs under. */
