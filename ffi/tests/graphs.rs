@@ -318,6 +318,12 @@ fn a_graph_that_is_none_is_refused_with_all_that_is_wrong() {
         let checked = own.call("graphCheck", &graph.args(&nodes, more.clone()));
         assert_eq!(checked.unwrap_err()["code"], "BAD_REQUEST", "{more}");
     }
+    let sharing = |at: usize| (format!("n{at}"), node("true", json!({ "volumes": ["data:/data"] })));
+    let crowd = Value::Object((0..1_100).map(sharing).collect());
+    let crowd = json!({ "graph": { "name": graph.name, "nodes": crowd }, "strategy": "parallelSafe" });
+    let error = own.call("graphUp", &crowd).unwrap_err();
+    assert_eq!(error["code"], "BAD_REQUEST", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("1100 nodes share the volume `data`"), "{error}");
     for op in ["graphStatus", "graphRead", "graphResume"] {
         assert_eq!(own.call(op, &json!({ "name": "no-such-graph" })).unwrap_err()["code"], "NOT_FOUND");
     }

@@ -35,6 +35,6 @@ pub use model::{
 };
 pub use order::{Cycle, Graph, Order};
 pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};
-pub use secrets::secrets_of;
+pub use secrets::{secrets_of, secrets_there};
 pub use suggest::suggest;
 pub use understood::{UnderstandError, Understood};

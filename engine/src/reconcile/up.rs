@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::down::{in_order, stops};
 use crate::desired::{Desired, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
-use crate::label::Role;
+use crate::label::{Role, can_be_said};
 use crate::work::{Act, After, Begins, Step, Work};
 use crate::world::{Replica, Seen};
 
@@ -45,6 +45,12 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
     }
     if let Some(name) = desired.external_volumes.iter().find(|name| !seen.all_volumes.contains(*name)) {
         return Err(EngineError::NoVolume(name.clone()));
+    }
+    for unit in &desired.units {
+        if !can_be_said(unit.after.iter().map(|wait| wait.service.as_str())) {
+            let count = unit.needs().len();
+            return Err(EngineError::TooManyNeeds { service: unit.service.clone(), count });
+        }
     }
     let mut builder = Builder::new(desired, seen, up, run);
     builder.networks()?;

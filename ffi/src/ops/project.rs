@@ -141,9 +141,8 @@ impl OnProject {
             Verb::Start(given) => self.again(engine, call, &site, (Anew::Ended, given)),
             Verb::Restart(grace, given) => self.again(engine, call, &site, (Anew::All(*grace), given)),
             Verb::Recover(given) => heeding(engine, call, |interrupt| {
-                let members = site.members(&project)?;
-                let sandboxes = pipeline.sandboxes()?;
-                let secrets = |service: &str| wanted(&sandboxes, &members, service, given);
+                // What is started again picks its own, which an older sandbox of the same service may have others of.
+                let secrets = |_: &str| given.picked(given.names()).map_err(|error| error.to_string());
                 let left = site.recover(&project, (&secrets, interrupt), &Untold)?;
                 json(&json!({ "undone": left.is_some(), "left": left_of(&left.unwrap_or_default()) }))
             }),
