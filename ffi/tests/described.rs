@@ -8,7 +8,7 @@ use perry_sandbox_testkit::wit::{Interface, Much, Operation, Record, Samples, Sh
 use serde_json::{Value, json};
 
 use crate::support::missing_in_replies;
-use crate::{graphs, operations, sandboxes, streams};
+use crate::{builds, graphs, operations, sandboxes, streams};
 
 static INTERFACE: LazyLock<Interface> = LazyLock::new(Interface::of_perry);
 
@@ -242,6 +242,7 @@ fn every_field_that_is_described_is_in_some_reply() {
         sandboxes::a_wait_is_cancelled_without_the_sandbox,
         streams::events_come_while_the_program_runs_and_the_last_one_is_the_result,
         streams::what_is_written_comes_back_and_the_end_of_input_ends_the_program,
+        builds::what_a_program_has_built_is_signed_here_and_comes_up_by_its_digest,
         graphs::a_graph_is_allowed_comes_up_is_used_and_goes,
         graphs::a_check_says_of_each_node_why_it_may_not_run,
         graphs::a_failure_is_undone_passed_over_or_halts_as_is_asked_for,

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod builds;
 mod c_program;
 mod cancel;
 mod described;

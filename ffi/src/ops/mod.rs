@@ -2,6 +2,7 @@
 
 mod audit;
 mod backends;
+mod build;
 mod compose;
 mod explain;
 mod graph;

@@ -2,6 +2,7 @@
 
 use super::audit::Audit;
 use super::backends::{self, Select};
+use super::build::Build;
 use super::compose::{Config, Up as RaiseStack};
 use super::explain::Explain;
 use super::graph::{Described, Named as NamedGraph, Raise};
@@ -104,6 +105,7 @@ pub(crate) enum Work {
     ListSandboxes(List),
     Exec(Box<Exec>),
     ReadLogs(ReadLogs),
+    BuildStack(Box<Build>),
     RaiseStack(Box<RaiseStack>),
     ReadStack(Box<Config>),
     RaiseGraph(Box<Raise>),
@@ -192,6 +194,7 @@ impl Work {
             | Self::Exec(_)
             | Self::ReadLogs(_)
             | Self::RaiseGraph(_)
+            | Self::BuildStack(_)
             | Self::RaiseStack(_)
             | Self::OnGraph(_)
             | Self::OnProject(_) => Some(Mode::Async),
@@ -212,9 +215,11 @@ impl Work {
     pub(crate) fn lane(&self) -> Lanes {
         match self {
             Self::Run(_) | Self::Exec(_) => Lanes::Runs,
-            Self::MakeSandbox(_) | Self::OnSandbox(_) | Self::RaiseGraph(_) | Self::RaiseStack(_) => {
-                Lanes::Waits
-            }
+            Self::MakeSandbox(_)
+            | Self::OnSandbox(_)
+            | Self::RaiseGraph(_)
+            | Self::BuildStack(_)
+            | Self::RaiseStack(_) => Lanes::Waits,
             Self::OnGraph(one) if one.is_long() => Lanes::Waits,
             Self::OnProject(one) if one.is_long() => Lanes::Waits,
             Self::Explain(_)
@@ -264,6 +269,7 @@ impl Work {
             Self::ListSandboxes(list) => list.run(engine),
             Self::Exec(exec) => exec.run(engine, call),
             Self::ReadLogs(logs) => logs.run(engine, call),
+            Self::BuildStack(build) => build.run(engine, call),
             Self::RaiseStack(raise) => raise.run(engine, call),
             Self::ReadStack(config) => config.run(),
             Self::RaiseGraph(raise) => raise.run(engine, call),

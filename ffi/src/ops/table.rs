@@ -2,6 +2,7 @@
 
 use super::audit::Audit;
 use super::backends::Select;
+use super::build::Build;
 use super::compose::{Config, Up as RaiseStack};
 use super::explain::Explain;
 use super::graph::{Described, Named as NamedGraph, Raise};
@@ -55,6 +56,7 @@ pub(super) const READERS: &[(&str, Reader)] = &[
     ("sandboxList", |fields| work(List::read(fields), Work::ListSandboxes)),
     ("sandboxLogs", |fields| work(ReadLogs::read(fields), Work::ReadLogs)),
     ("sandboxExec", |fields| work(Exec::read(fields), |exec| Work::Exec(Box::new(exec)))),
+    ("composeBuild", |fields| work(Build::read(fields), |build| Work::BuildStack(Box::new(build)))),
     ("composeUp", |fields| work(RaiseStack::read(fields), |up| Work::RaiseStack(Box::new(up)))),
     ("composeConfig", |fields| work(Config::read(fields), |config| Work::ReadStack(Box::new(config)))),
     ("graphUp", |fields| work(Raise::read(fields), |raise| Work::RaiseGraph(Box::new(raise)))),

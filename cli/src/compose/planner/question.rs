@@ -6,11 +6,11 @@ use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request};
 use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_stack::{
-    Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, ValueSource, demand, judge,
+    Builders, Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, ValueSource,
+    demand, judge,
 };
 
 use super::args::DeskArgs;
-use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
 use crate::exit::Exit;
@@ -89,7 +89,7 @@ impl Question {
     ) -> Result<Vec<Judged>, Failure> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
         let builds = Builds::below(&pipeline.environment().data_dir);
-        let built = Builders::of(self, pipeline, args)?.built(&builds)?;
+        let built = Builders::of(&self.demands, pipeline, &policy)?.built(&builds)?;
         let desks =
             Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock, built: &built };
         Ok(judge(desks, &self.demands))
