@@ -134,14 +134,18 @@ fn waits(graph: &Graph) -> Waits {
 /// Each waits for all before it, not only for the last: that one may be passed over, and then nobody waits for it.
 fn one_after_another(graph: &Graph, waits: &mut Waits) {
     for Sharing { nodes, .. } in shared(graph) {
-        for (at, second) in nodes.iter().enumerate() {
+        let far = |name: &str| {
+            let checked = graph.node(name).is_some_and(|node| node.health() == Health::Checked);
+            if checked { Until::Healthy } else { Until::Started }
+        };
+        let nodes: Vec<(&str, Until)> = nodes.into_iter().map(|name| (name, far(name))).collect();
+        for (at, (second, _)) in nodes.iter().enumerate() {
             let waits = waits.entry((*second).to_owned()).or_default();
             let mut more = Vec::new();
             let known: BTreeMap<&str, Until> =
                 waits.iter().map(|wait| (wait.service.as_str(), wait.until)).collect();
-            for first in nodes.iter().take(at) {
-                let checked = graph.node(first).is_some_and(|node| node.health() == Health::Checked);
-                let until = if checked { Until::Healthy } else { Until::Started };
+            for (first, until) in nodes.iter().take(at) {
+                let until = *until;
                 // A weaker wait stays beside it: what it requires is not more than it says.
                 if known.get(first).is_none_or(|known| *known < until) {
                     let service = (*first).to_owned();

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::down::{in_order, stops};
 use crate::desired::{Desired, Project, StopHow, Unit, Until};
@@ -100,8 +100,8 @@ struct Builder<'a> {
     volumes: BTreeMap<&'a str, usize>,
     /// The steps that end sandboxes whose networks are replaced.
     stopped: BTreeMap<&'a str, usize>,
-    /// The steps behind which each service's replicas run.
-    started: BTreeMap<&'a str, Vec<usize>>,
+    /// The steps behind which each service's replicas run; looked up for every wait.
+    started: HashMap<&'a str, Vec<usize>>,
     /// The sandboxes that stand for a unit.
     used: BTreeSet<&'a str>,
 }
@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
             stopped: BTreeMap::new(),
-            started: BTreeMap::new(),
+            started: HashMap::new(),
             used: BTreeSet::new(),
         }
     }
