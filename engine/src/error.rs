@@ -130,6 +130,16 @@ pub enum EngineError {
         /// What belongs to the other.
         what: String,
     },
+    /// More than a sandbox's labels can say.
+    #[error(
+        "`{service}` waits for {count} others, and their names together are more than is kept with a sandbox (48 KiB): let it wait for fewer, or start with a strategy that lets nodes of one volume start together"
+    )]
+    TooManyNeeds {
+        /// The service.
+        service: String,
+        /// How many it waits for.
+        count: usize,
+    },
     /// A network that is not as the files say.
     #[error(
         "the network `{key}` has {found}, and the files say {wanted}: to replace it, the sandboxes in it have to be made anew, so leave `--no-recreate` out"

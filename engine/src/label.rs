@@ -78,9 +78,9 @@ impl Membership {
             (REPLICA.to_owned(), self.replica.to_string()),
             (RUN.to_owned(), self.run.clone()),
             (CONFIG.to_owned(), self.config.clone()),
-            (NEEDS.to_owned(), self.needs.join(",")),
             (ROLE.to_owned(), role.to_owned()),
         ]);
+        labels.extend(needs_labels(&self.needs));
         if let Some(stop) = self.stop_ms {
             labels.insert(STOP.to_owned(), stop.to_string());
         }
@@ -96,7 +96,11 @@ impl Membership {
     /// Reads labels; nothing for what belongs to no project.
     pub fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
         let text = |key: &str| labels.get(key).cloned();
-        let needs = text(NEEDS)?;
+        let mut needs = text(NEEDS)?;
+        for more in (2..).map_while(|part| text(&needs_label(part))) {
+            needs.push(',');
+            needs.push_str(&more);
+        }
         Some(Self {
             project: text(PROJECT)?,
             origin: text(ORIGIN)?,
@@ -122,6 +126,45 @@ impl Membership {
     }
 }
 
+/// The most bytes of one label's value.
+const LONGEST: usize = 1024;
+/// The most labels of what is needed: a sandbox has at most 64, and the others here are eleven.
+const MOST_NEEDS: usize = 48;
+
+/// The label of a part of what is needed, counted from 1.
+fn needs_label(part: usize) -> String {
+    if part == 1 { NEEDS.to_owned() } else { format!("{NEEDS}.{part}") }
+}
+
+/// Names of services, as many to a label as fit.
+fn needs_labels(needs: &[String]) -> impl Iterator<Item = (String, String)> {
+    let mut parts = vec![String::new()];
+    for name in needs {
+        let fits = |part: &String| part.len().saturating_add(name.len()) < LONGEST;
+        match parts.last_mut().filter(|part| fits(part)) {
+            Some(part) if part.is_empty() => part.push_str(name),
+            Some(part) => {
+                part.push(',');
+                part.push_str(name);
+            }
+            None => parts.push(name.clone()),
+        }
+    }
+    parts.into_iter().enumerate().map(|(at, part)| (needs_label(at.saturating_add(1)), part))
+}
+
+/// Whether labels can say that all of these are needed, however they fall into parts: a part has always room for one more
+/// name than is left empty at its end.
+pub(crate) fn can_be_said<'a>(needs: impl Iterator<Item = &'a str>) -> bool {
+    let (mut bytes, mut longest) = (0_usize, 0_usize);
+    for name in needs {
+        bytes = bytes.saturating_add(name.len()).saturating_add(1);
+        longest = longest.max(name.len().saturating_add(1));
+    }
+    let part = LONGEST.saturating_sub(longest);
+    bytes <= part.saturating_mul(MOST_NEEDS)
+}
+
 /// The labels of a project's networks and volumes.
 pub(crate) fn of_resource(project: &str, origin: &str, run: &str) -> [String; 3] {
     [format!("{PROJECT}={project}"), format!("{ORIGIN}={origin}"), format!("{RUN}={run}")]
@@ -134,21 +177,43 @@ mod tests {
     #[test]
     fn what_labels_say_is_read_again() {
         for (role, stop_ms, secrets) in [(Role::Replica, Some(5000), true), (Role::OneOff, None, false)] {
-            let is = Membership {
-                project: "shop".to_owned(),
-                origin: "0123".to_owned(),
-                service: "web".to_owned(),
-                replica: 3,
-                run: "r1".to_owned(),
-                config: "c".to_owned(),
-                needs: vec!["db".to_owned(), "cache".to_owned()],
-                role,
-                stop_ms,
-                stop_signal: stop_ms.map(|_| 3),
-                secrets,
-            };
+            let is = Membership { role, stop_ms, stop_signal: stop_ms.map(|_| 3), secrets, ..member() };
             assert_eq!(Membership::read(&is.labels()), Some(is));
         }
         assert_eq!(Membership::read(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn what_is_needed_stands_in_as_many_labels_as_it_takes() {
+        let names = |count: usize| (0..count).map(|at| format!("service-number-{at:04}")).collect::<Vec<_>>();
+        for (count, labels) in [(0, 1), (1, 1), (51, 1), (52, 2), (1_000, 20)] {
+            let needs = names(count);
+            let said: BTreeMap<_, _> = needs_labels(&needs).collect();
+            assert_eq!(said.len(), labels, "{count}");
+            assert!(said.values().all(|value| value.len() <= LONGEST), "{count}");
+            let mut is = member();
+            is.needs = needs;
+            assert_eq!(Membership::read(&is.labels()), Some(is));
+        }
+        let said = |count: usize| can_be_said(names(count).iter().map(String::as_str));
+        assert!(said(0) && said(2_000) && !said(3_000));
+        assert!(needs_labels(&names(2_000)).count() <= MOST_NEEDS);
+        assert!(!can_be_said(["x".repeat(LONGEST + 1).as_str()].into_iter()));
+    }
+
+    fn member() -> Membership {
+        Membership {
+            project: "shop".to_owned(),
+            origin: "0123".to_owned(),
+            service: "web".to_owned(),
+            replica: 3,
+            run: "r1".to_owned(),
+            config: "c".to_owned(),
+            needs: vec!["db".to_owned(), "cache".to_owned()],
+            role: Role::Replica,
+            stop_ms: Some(5000),
+            stop_signal: Some(3),
+            secrets: true,
+        }
     }
 }

@@ -38,10 +38,31 @@ pub use code::Code;
 pub use engine::{Engine, launcher_hook, variable};
 pub use process::{call, call_sync, call_text, close, take};
 
-/// Reads an envelope and the arguments of its operation, and carries nothing out: for fuzzing. Whether it is sound.
+/// The names of all operations.
+pub fn operations() -> impl Iterator<Item = &'static str> {
+    ops::names()
+}
+
+/// Reads an envelope and the arguments of its operation as [`call`] does, and carries nothing out: for tests and fuzzing.
+///
+/// # Errors
+/// The sentence that a reply would have, if the request is not sound.
 #[doc(hidden)]
-pub fn check_request(request: &[u8]) -> bool {
-    envelope::read(request).is_ok_and(|envelope::Request { id: _, op, args }| {
-        ops::Operation::read(&op, args, ops::Mode::Async).is_ok()
-    })
+pub fn check_request(request: &[u8]) -> Result<(), String> {
+    check(request, ops::Mode::Async)
+}
+
+/// The same as [`call_sync`] does.
+///
+/// # Errors
+/// The sentence that a reply would have, if the request is not sound.
+#[doc(hidden)]
+pub fn check_request_sync(request: &[u8]) -> Result<(), String> {
+    check(request, ops::Mode::Sync)
+}
+
+fn check(request: &[u8], mode: ops::Mode) -> Result<(), String> {
+    let envelope::Request { id: _, op, args } =
+        envelope::read(request).map_err(|(_, fault)| fault.message)?;
+    ops::Operation::read(&op, args, mode).map(drop).map_err(|fault| fault.message)
 }

@@ -112,7 +112,7 @@ fn shop() -> Value {
 }
 
 #[test]
-fn a_graph_is_allowed_comes_up_is_used_and_goes() {
+pub(crate) fn a_graph_is_allowed_comes_up_is_used_and_goes() {
     if !has_networks() {
         return;
     }
@@ -191,7 +191,7 @@ fn what_is_started_again_is_given_its_own_secrets_and_no_others() {
 }
 
 #[test]
-fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
+pub(crate) fn a_failure_is_undone_passed_over_or_halts_as_is_asked_for() {
     if !has_networks() {
         return;
     }
@@ -232,6 +232,26 @@ fn who_cancels_has_what_was_made_undone() {
     assert_eq!(own.sync("cancel", &json!({ "id": id })).unwrap()["cancelled"], true);
     assert_eq!(open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap_err()["code"], "CANCELLED");
     assert_eq!(graph.ask("projectPs", json!({})).unwrap(), json!([]));
+}
+
+#[test]
+pub(crate) fn a_check_says_of_each_node_why_it_may_not_run() {
+    let own = engine();
+    let graph = Graph::new(&own, "checked");
+    let nodes = json!({
+        "fine": node("exec sleep 1000", json!({ "network": "none" })),
+        "none": node("exec sleep 1000", json!({ "network": "none", "image": "oci:/no/such/folder" })),
+        "more": node("exec sleep 1000", json!({ "network": "none", "env": { "LD_PRELOAD": "x" } })),
+    });
+    let checked = own.sync("graphCheck", &graph.args(&nodes, json!({}))).unwrap();
+    let verdict = |at: usize| checked["nodes"][at]["verdict"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (checked["allowed"].as_bool(), verdict(0), verdict(1)),
+        (Some(false), "allowed".to_owned(), "denied".to_owned()),
+        "{checked}"
+    );
+    assert_ne!(verdict(2), "allowed", "{checked}");
+    assert_eq!(checked["nodes"][1]["reasons"][0]["code"], "PSD242", "{checked}");
 }
 
 #[test]
@@ -298,6 +318,12 @@ fn a_graph_that_is_none_is_refused_with_all_that_is_wrong() {
         let checked = own.call("graphCheck", &graph.args(&nodes, more.clone()));
         assert_eq!(checked.unwrap_err()["code"], "BAD_REQUEST", "{more}");
     }
+    let sharing = |at: usize| (format!("n{at}"), node("true", json!({ "volumes": ["data:/data"] })));
+    let crowd = Value::Object((0..1_100).map(sharing).collect());
+    let crowd = json!({ "graph": { "name": graph.name, "nodes": crowd }, "strategy": "parallelSafe" });
+    let error = own.call("graphUp", &crowd).unwrap_err();
+    assert_eq!(error["code"], "BAD_REQUEST", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("1100 nodes share the volume `data`"), "{error}");
     for op in ["graphStatus", "graphRead", "graphResume"] {
         assert_eq!(own.call(op, &json!({ "name": "no-such-graph" })).unwrap_err()["code"], "NOT_FOUND");
     }
@@ -313,7 +339,7 @@ fn project_of(name: &str) -> Value {
 }
 
 #[test]
-fn a_compose_project_of_an_object_comes_up_is_used_and_goes_by_its_name() {
+pub(crate) fn a_compose_project_of_an_object_comes_up_is_used_and_goes_by_its_name() {
     if !has_networks() {
         return;
     }

@@ -8,8 +8,10 @@
 )]
 
 mod bad_input;
+mod builds;
 mod c_program;
 mod cancel;
+mod described;
 mod graphs;
 mod operations;
 mod sandboxes;

@@ -1,11 +1,13 @@
 //! What each operation answers.
 
+use perry_sandbox_testkit::layout::{self, Compression};
+use perry_sandbox_testkit::registry::{Options, TestRegistry};
 use serde_json::json;
 
 use crate::support::{engine, image, key, policy, with};
 
 #[test]
-fn a_capability_runs_and_everything_about_it_is_in_the_value() {
+pub(crate) fn a_capability_runs_and_everything_about_it_is_in_the_value() {
     let own = engine();
     let args = with(
         own.busybox(&["sh", "-c", "cat; echo $GREETING >&2; exit 3"]),
@@ -40,7 +42,7 @@ fn an_image_runs_by_itself_with_a_signer() {
 }
 
 #[test]
-fn a_limit_that_is_hit_is_a_result() {
+pub(crate) fn a_limit_that_is_hit_is_a_result() {
     let own = engine();
     let args = with(own.busybox(&["sleep", "100"]), json!({ "timeoutMs": 150 }));
     let value = own.call("runCapability", &args).unwrap();
@@ -91,7 +93,7 @@ fn what_is_not_there_is_said_by_its_own_code() {
 }
 
 #[test]
-fn an_image_is_verified_or_every_reason_why_not_is_said() {
+pub(crate) fn an_image_is_verified_or_every_reason_why_not_is_said() {
     let own = engine();
     let repository = "registry.example/perry-sandbox/hello";
     let good =
@@ -111,7 +113,7 @@ fn an_image_is_verified_or_every_reason_why_not_is_said() {
 }
 
 #[test]
-fn an_explanation_is_a_value_also_when_it_is_a_no() {
+pub(crate) fn an_explanation_is_a_value_also_when_it_is_a_no() {
     let own = engine();
     let value = own.sync("explain", &json!({ "capability": own.busybox(&["true"]) })).unwrap();
     assert_eq!((&value["verdict"], &value["exit"]), (&json!("allow"), &json!(0)));
@@ -137,7 +139,7 @@ fn an_explanation_is_a_value_also_when_it_is_a_no() {
 }
 
 #[test]
-fn a_policy_is_checked_as_text_and_as_a_file() {
+pub(crate) fn a_policy_is_checked_as_text_and_as_a_file() {
     let own = engine();
     let value = own.sync("checkPolicy", &policy()).unwrap();
     assert_eq!((&value["ok"], &value["refusals"]), (&json!(true), &json!([])));
@@ -148,6 +150,8 @@ fn a_policy_is_checked_as_text_and_as_a_file() {
         value["refusals"][0]["message"].is_string() && value["refusals"][0]["line"].is_number(),
         "{value}"
     );
+    let value = own.sync("checkPolicy", &json!({ "text": "[capabilty.a]\n" })).unwrap();
+    assert!(value["refusals"][0]["help"].is_string(), "{value}");
     let path = crate::support::top().join("examples/hello/policy.toml");
     let value = own.call("checkPolicy", &json!({ "path": path }));
     assert_eq!(value.unwrap()["ok"], true);
@@ -155,7 +159,7 @@ fn a_policy_is_checked_as_text_and_as_a_file() {
 }
 
 #[test]
-fn images_are_pulled_listed_and_removed() {
+pub(crate) fn images_are_pulled_listed_and_removed() {
     let own = engine();
     let pulled = own.call("pullImage", &json!({ "image": image() })).unwrap();
     let digest = pulled["digest"].clone();
@@ -169,7 +173,35 @@ fn images_are_pulled_listed_and_removed() {
 }
 
 #[test]
-fn backends_are_listed_and_chosen_before_the_first_use() {
+pub(crate) fn an_image_of_a_registry_has_its_repository_and_its_tag() {
+    let own = engine();
+    let (content, _) = layout::image(&[(Vec::new(), Compression::None)]);
+    let registry = TestRegistry::serving("a/b", &content, Options::default());
+    let access =
+        json!({ "image": format!("{}/a/b:v1", registry.host()), "insecureRegistries": [registry.host()] });
+    let pulled = own.call("pullImage", &access).unwrap();
+    let repository = format!("{}/a/b", registry.host());
+    assert_eq!((&pulled["repository"], &pulled["tag"]), (&json!(repository), &json!("v1")), "{pulled}");
+}
+
+#[test]
+pub(crate) fn what_was_done_with_an_egress_grant_is_in_the_value() {
+    let own = engine();
+    let text = policy()["text"].as_str().unwrap().replace(
+        "args = { max = 16, each-max = 4096 }\ngrants = { env",
+        "args = { max = 16, each-max = 4096 }\ngrants = { egress = [\"a.example:443\"], env",
+    );
+    let text = text.replace(
+        "memory-enforcement = \"watched\"",
+        "memory-enforcement = \"watched\"\negress = [\"a.example:443\"]",
+    );
+    let args = with(own.busybox(&["true"]), json!({ "policy": with(policy(), json!({ "text": text })) }));
+    let value = own.call("runCapability", &args).unwrap();
+    assert_eq!(value["egress"], json!({ "allowed": 0, "refused": 0, "refusals": [] }), "{value}");
+}
+
+#[test]
+pub(crate) fn backends_are_listed_and_chosen_before_the_first_use() {
     let own = engine();
     assert_eq!(own.sync("getBackend", &json!({})).unwrap(), "native");
     let priority = own.sync("getBackendPriority", &json!({})).unwrap();
@@ -190,7 +222,7 @@ fn backends_are_listed_and_chosen_before_the_first_use() {
 }
 
 #[test]
-fn after_close_every_call_says_so() {
+pub(crate) fn after_close_every_call_says_so() {
     let own = engine();
     assert_eq!(own.sync("version", &json!({})).unwrap()["protocol"], 1);
     assert!(own.call("runCapability", &own.busybox(&["true"])).is_ok());
@@ -234,7 +266,7 @@ fn secrets_are_files_inside_and_in_no_reply() {
 }
 
 #[test]
-fn a_text_or_a_command_line_is_audited_and_no_file_is_read() {
+pub(crate) fn a_text_or_a_command_line_is_audited_and_no_file_is_read() {
     let own = engine();
     let stack =
         "services:\n  web:\n    image: a\n    privileged: true\n    environment: {DB_PASSWORD: hunter2}\n";
@@ -251,6 +283,17 @@ fn a_text_or_a_command_line_is_audited_and_no_file_is_read() {
         );
         assert!(!value.to_string().contains("hunter2"), "{value}");
     }
+    let ignored = stack
+        .replace("true\n", "true # perry-sandbox: ignore[PSB401] needed, owner=ops until=2999-01-31\n")
+        + "  other:\n    image: a\n    privileged: true # perry-sandbox: ignore[PSB401] needed\n";
+    let value = own.sync("audit", &json!({ "text": ignored })).unwrap();
+    let suppressed = value["findings"].as_array().unwrap().iter().filter(|one| !one["suppressed"].is_null());
+    assert_eq!(suppressed.count(), 2, "{value}");
+    let fixture = include_str!("../../audit/tests/fixtures/PSB213.txt");
+    let (_, policy) = fixture.split_once("=== bad policy.toml\n").unwrap();
+    let policy = policy.split("===").next().unwrap().replace(['\u{ab}', '\u{bb}'], "");
+    let value = own.sync("audit", &json!({ "text": policy, "name": "policy.toml" })).unwrap();
+    assert!(value["findings"].to_string().contains("and read here"), "{value}");
     let value = own.sync("audit", &json!({ "argv": ["docker", "run", "-v", "/:/h", "a"] })).unwrap();
     assert_eq!(value["findings"][0]["rule"], "PSB411");
     let value = own

@@ -20,7 +20,7 @@ impl Drop for Removed<'_> {
 }
 
 #[test]
-fn a_sandbox_goes_from_its_start_to_its_removal() {
+pub(crate) fn a_sandbox_goes_from_its_start_to_its_removal() {
     let own = engine();
     let id = run(
         &own,
@@ -46,7 +46,7 @@ fn a_sandbox_goes_from_its_start_to_its_removal() {
 }
 
 #[test]
-fn a_program_joins_and_a_stop_ends_it() {
+pub(crate) fn a_program_joins_and_a_stop_ends_it() {
     let own = engine();
     let created =
         own.call("sandboxCreate", &json!({ "capability": own.busybox(&["sleep", "1000"]) })).unwrap();
@@ -65,7 +65,7 @@ fn a_program_joins_and_a_stop_ends_it() {
 }
 
 #[test]
-fn a_wait_is_cancelled_without_the_sandbox() {
+pub(crate) fn a_wait_is_cancelled_without_the_sandbox() {
     let own = engine();
     let removed = Removed(&own, run(&own, &["sleep", "1000"], json!({})));
     let this = json!({ "id": removed.1 });
@@ -103,7 +103,7 @@ fn follow(own: &Own, stream: &Value) -> (String, Value) {
 }
 
 #[test]
-fn logs_are_followed_while_the_sandbox_writes_and_end_with_it() {
+pub(crate) fn logs_are_followed_while_the_sandbox_writes_and_end_with_it() {
     let own = engine();
     let id = run(
         &own,

@@ -24,7 +24,7 @@ fn drain(own: &Own, stream: &str, most: u64) -> (String, String, Value) {
 }
 
 #[test]
-fn events_come_while_the_program_runs_and_the_last_one_is_the_result() {
+pub(crate) fn events_come_while_the_program_runs_and_the_last_one_is_the_result() {
     let own = engine();
     let stream = start(
         &own,
@@ -43,7 +43,7 @@ fn events_come_while_the_program_runs_and_the_last_one_is_the_result() {
 }
 
 #[test]
-fn what_is_written_comes_back_and_the_end_of_input_ends_the_program() {
+pub(crate) fn what_is_written_comes_back_and_the_end_of_input_ends_the_program() {
     let own = engine();
     let stream = start(&own, &["cat"], json!({ "stdinStream": true }));
     let large = "0123456789abcdef".repeat(64 << 10);

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|request: &[u8]| {
-    perry_sandbox_ffi::check_request(request);
+    drop(perry_sandbox_ffi::check_request(request));
 });

@@ -4,6 +4,7 @@
 import { compose } from "@perry-sandbox/perry";
 
 export const up = compose.up;
+export const build = compose.build;
 export const down = compose.down;
 export const ps = compose.ps;
 export const logs = compose.logs;

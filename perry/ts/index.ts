@@ -21,6 +21,7 @@ export type {
   Explainable,
   ExplainedCapability,
   Explanation,
+  Fetching,
   Grants,
   Io,
   LimitHit,

@@ -44,18 +44,22 @@ export interface Limits {
   openFiles?: number;
 }
 
-/** Where images come from. */
-export interface Access {
-  /** `linux/amd64` and the like; without it this machine's. */
-  platform?: string;
-  /** The repository that the signature of a layout or an archive must name. */
-  repository?: string;
+/** How registries are asked. */
+export interface Fetching {
   /** When the registry is asked; without it `"missing"`. */
   pull?: "missing" | "always" | "never";
   /** Registries that may be asked without TLS. */
   insecureRegistries?: string[];
   /** A file with certificates to trust beside the system's. */
   registryCa?: string;
+}
+
+/** Where images come from. */
+export interface Access extends Fetching {
+  /** `linux/amd64` and the like; without it this machine's. */
+  platform?: string;
+  /** The repository that the signature of a layout or an archive must name. */
+  repository?: string;
 }
 
 /** What every run can say. Unknown fields are refused. */
@@ -154,8 +158,8 @@ export interface Usage {
   systemMs: number;
   /** Most memory at one time, in bytes. */
   peakMemory: number;
-  /** How: counted by the kernel for all of it, summed from time to time, or of the largest process alone. */
-  peakMeasured: "cgroup" | "sampled" | "largest-process";
+  /** How: counted by the kernel for all of it, summed from time to time, of the largest process alone, or not at all. */
+  peakMeasured: "cgroup" | "sampled" | "largest-process" | "unknown";
 }
 
 /** How a run ended. */

@@ -13,6 +13,7 @@ mod disk;
 pub mod draw;
 mod judge;
 mod lock;
+mod making;
 mod model;
 mod order;
 mod plan;
@@ -29,12 +30,13 @@ pub use desire::{Asked, DesireError, desire, waits};
 pub use disk::Disk;
 pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
+pub use making::{BuildWords, Builders, MakingError, NoBuild, Recipe};
 pub use model::{
     At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Ipam, Joined, Mount, MountKind,
     Network, Port, PortProtocol, Restart, Service, ServiceLimits, Stack, ValueSource, Volume,
 };
 pub use order::{Cycle, Graph, Order};
 pub use plan::{Action, After, StackPlan, Start, Step, Until, plan};
-pub use secrets::secrets_of;
+pub use secrets::{secrets_of, secrets_there};
 pub use suggest::suggest;
 pub use understood::{UnderstandError, Understood};

@@ -1,11 +1,11 @@
 //! A project, read and understood.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_compose::{Files, Problems, Project, Request, load};
 
 use crate::demand::{Demands, Host, demand};
-use crate::model::Stack;
+use crate::model::{Stack, ValueSource, secret_sources};
 use crate::order::{Cycle, Order};
 
 /// A project with its order and all that its services ask for.
@@ -21,6 +21,8 @@ pub struct Understood {
     pub demands: Demands,
     /// The services of the whole project, also those that are not asked for.
     pub all_services: BTreeSet<String>,
+    /// Where values of all secrets come from, also of those that no service is given any more.
+    pub all_secrets: BTreeMap<String, ValueSource>,
 }
 
 /// Why a project cannot be understood.
@@ -43,6 +45,7 @@ impl Understood {
     pub fn read(request: &Request, files: &dyn Files, services: &[String]) -> Result<Self, UnderstandError> {
         let mut project = Project::new(load(request, files)?, request.options, files)?;
         let all_services = project.service_names().into_iter().collect();
+        let all_secrets = secret_sources(&project);
         project.enable(services);
         project.select(services)?;
         project.drop_unused();
@@ -52,6 +55,6 @@ impl Understood {
         let mut demands = demand(&stack);
         let variable = |name: &str| request.environment.get(name).cloned();
         demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
-        Ok(Self { project, stack, order, demands, all_services })
+        Ok(Self { project, stack, order, demands, all_services, all_secrets })
     }
 }

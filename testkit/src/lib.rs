@@ -15,6 +15,7 @@ pub mod registry;
 pub mod sigstore;
 mod skip;
 pub mod tarball;
+pub mod wit;
 
 pub use command::{As, Home, Ran, compose_program, crate_root, is_root, peer};
 pub use inside::{Verdicts, checker};

@@ -134,24 +134,58 @@ fn waits(graph: &Graph) -> Waits {
 ///
 /// Each waits for all before it, not only for the last: that one may be passed over, and then nobody waits for it.
 fn one_after_another(graph: &Graph, waits: &mut Waits) {
-    for sharing in shared(graph) {
-        for (at, second) in sharing.iter().enumerate() {
+    for Sharing { nodes, .. } in shared(graph) {
+        let far = |name: &str| {
+            let checked = graph.node(name).is_some_and(|node| node.health() == Health::Checked);
+            if checked { Until::Healthy } else { Until::Started }
+        };
+        let nodes: Vec<(&str, Until)> = nodes.into_iter().map(|name| (name, far(name))).collect();
+        for (at, (second, _)) in nodes.iter().enumerate() {
             let waits = waits.entry((*second).to_owned()).or_default();
-            for first in sharing.iter().take(at) {
-                let checked = graph.node(first).is_some_and(|node| node.health() == Health::Checked);
-                let until = if checked { Until::Healthy } else { Until::Started };
+            let mut more = Vec::new();
+            let known: BTreeMap<&str, Until> =
+                waits.iter().map(|wait| (wait.service.as_str(), wait.until)).collect();
+            for (first, until) in nodes.iter().take(at) {
+                let until = *until;
                 // A weaker wait stays beside it: what it requires is not more than it says.
-                if !waits.iter().any(|wait| wait.service == *first && wait.until >= until) {
+                if known.get(first).is_none_or(|known| *known < until) {
                     let service = (*first).to_owned();
-                    waits.push(Wait { service, until, required: false, restart: false });
+                    more.push(Wait { service, until, required: false, restart: false });
                 }
             }
+            waits.append(&mut more);
         }
     }
 }
 
-/// Nodes that share a volume that one of them writes, or a port of the host, each list in the order of starts.
-fn shared(graph: &Graph) -> Vec<Vec<&str>> {
+/// So many nodes may share something under [`Strategy::ParallelSafe`]: each waits for all before it, and these are kept with
+/// its sandbox.
+pub(crate) const MOST_SHARING: usize = 1_024;
+
+/// Too many nodes that share something.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Crowd {
+    pub(crate) what: String,
+    pub(crate) count: usize,
+}
+
+/// Nodes that are too many to be kept apart, where that is asked for.
+pub(crate) fn crowd(graph: &Graph, strategy: Strategy) -> Option<Crowd> {
+    if strategy != Strategy::ParallelSafe {
+        return None;
+    }
+    let crowd = shared(graph).into_iter().find(|sharing| sharing.nodes.len() > MOST_SHARING)?;
+    Some(Crowd { what: crowd.what, count: crowd.nodes.len() })
+}
+
+/// Nodes that share something, in the order of starts.
+struct Sharing<'a> {
+    what: String,
+    nodes: Vec<&'a str>,
+}
+
+/// Nodes that share a volume that one of them writes, or a port of the host.
+fn shared(graph: &Graph) -> Vec<Sharing<'_>> {
     let mut volumes: BTreeMap<&VolumeName, (Vec<&str>, bool)> = BTreeMap::new();
     let mut ports: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for name in graph.order() {
@@ -170,6 +204,10 @@ fn shared(graph: &Graph) -> Vec<Vec<&str>> {
             }
         }
     }
-    let volumes = volumes.into_values().filter(|(_, written)| *written).map(|(users, _)| users);
-    volumes.chain(ports.into_values()).filter(|users| users.len() > 1).collect()
+    let volumes = volumes.into_iter().filter(|(_, (_, written))| *written);
+    let volumes = volumes.map(|(name, (nodes, _))| Sharing { what: format!("the volume `{name}`"), nodes });
+    let ports = ports
+        .into_iter()
+        .map(|(port, nodes)| Sharing { what: format!("the port {port} of the host"), nodes });
+    volumes.chain(ports).filter(|sharing| sharing.nodes.len() > 1).collect()
 }

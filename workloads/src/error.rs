@@ -23,6 +23,18 @@ pub enum WorkloadError {
         /// Another.
         other: String,
     },
+    /// More nodes than can be kept apart.
+    #[error(
+        "{count} nodes share {what}, and the strategy `parallelSafe` starts at most {most} of such one after another: share it between fewer, or choose another strategy"
+    )]
+    Crowd {
+        /// What they share.
+        what: String,
+        /// How many.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// It is not up.
     #[error(transparent)]
     Raise(#[from] RaiseError),

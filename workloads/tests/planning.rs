@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_engine::{
-    Condition, Desired, Membership, Replica, Role, Seen, SeenResource, Until, Up, reconcile,
+    Condition, Desired, EngineError, Membership, Replica, Role, Seen, SeenResource, Until, Up, reconcile,
 };
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_policy::IsolationLevel;
@@ -130,6 +130,26 @@ fn those_that_share_wait_for_all_before_them_until_these_are_well() {
     assert_eq!(waits("b"), wanted(&second), "it waits until `a` is well, and does not require that");
     let third = [("then", started, true), ("a", healthy, false), ("b", started, false)];
     assert_eq!(waits("c"), wanted(&third), "`b` may be passed over, and `a` is there all the same");
+}
+
+#[test]
+fn more_that_share_than_can_be_kept_with_a_sandbox_are_refused_before_anything_is_made() {
+    let sharing = |count: usize| {
+        let one = |at: usize| {
+            (
+                format!("a-node-with-a-name-that-is-as-long-as-nobody-would-have-it-{at:04}"),
+                json!({ "image": "r.example/a:1", "volumes": ["data:/data"] }),
+            )
+        };
+        graph(Value::Object((0..count).map(one).collect()))
+    };
+    let work = |count, strategy| {
+        reconcile(&desired(&sharing(count), strategy), &Seen::default(), Up::default(), "r")
+    };
+    assert!(work(200, Strategy::ParallelSafe).is_ok(), "12,600 bytes of names");
+    let refused = work(1_000, Strategy::ParallelSafe).unwrap_err();
+    assert!(matches!(refused, EngineError::TooManyNeeds { .. }), "{refused}");
+    assert!(work(1_000, Strategy::DependencyAware).is_ok());
 }
 
 #[test]

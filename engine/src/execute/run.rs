@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -177,12 +178,15 @@ pub(super) fn tidy<'a>(course: &Course<'_>, acts: impl Iterator<Item = &'a Act>)
 }
 
 impl Unit {
+    /// Services that are to end after it.
+    pub(crate) fn needs(&self) -> Vec<String> {
+        let needs: BTreeSet<_> = self.after.iter().map(|wait| wait.service.clone()).collect();
+        needs.into_iter().collect()
+    }
+
     /// What its sandbox's labels say.
     pub(crate) fn member(&self, desired: &Desired, run: &str) -> Membership {
         let grace = self.stop.grace.map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
-        let mut needs: Vec<String> = self.after.iter().map(|wait| wait.service.clone()).collect();
-        needs.sort();
-        needs.dedup();
         Membership {
             project: desired.project.name.clone(),
             origin: desired.project.origin.clone(),
@@ -190,7 +194,7 @@ impl Unit {
             replica: self.replica,
             run: run.to_owned(),
             config: self.config.clone(),
-            needs,
+            needs: self.needs(),
             role: Role::Replica,
             stop_ms: grace,
             stop_signal: self.stop.signal,

@@ -1,9 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::down::{in_order, stops};
 use crate::desired::{Desired, NetworkUnit, Project, StopHow, Unit, Until};
 use crate::error::EngineError;
-use crate::label::Role;
+use crate::label::{Role, can_be_said};
 use crate::work::{Act, After, Begins, Step, Work};
 use crate::world::{Replica, Seen, SeenResource};
 
@@ -45,6 +45,12 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
     }
     if let Some(name) = desired.external_volumes.iter().find(|name| !seen.all_volumes.contains(*name)) {
         return Err(EngineError::NoVolume(name.clone()));
+    }
+    for unit in &desired.units {
+        if !can_be_said(unit.after.iter().map(|wait| wait.service.as_str())) {
+            let count = unit.needs().len();
+            return Err(EngineError::TooManyNeeds { service: unit.service.clone(), count });
+        }
     }
     let mut builder = Builder::new(desired, seen, up, run);
     builder.networks()?;
@@ -116,8 +122,8 @@ struct Builder<'a> {
     volumes: BTreeMap<&'a str, usize>,
     /// The steps that end sandboxes whose networks are replaced.
     stopped: BTreeMap<&'a str, usize>,
-    /// The steps behind which each service's replicas run.
-    started: BTreeMap<&'a str, Vec<usize>>,
+    /// The steps behind which each service's replicas run; looked up for every wait.
+    started: HashMap<&'a str, Vec<usize>>,
     /// Services of which a replica is not kept as it is.
     moved: BTreeSet<&'a str>,
     /// The steps that end those who share a service's network.
@@ -137,7 +143,7 @@ impl<'a> Builder<'a> {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
             stopped: BTreeMap::new(),
-            started: BTreeMap::new(),
+            started: HashMap::new(),
             moved: BTreeSet::new(),
             left: BTreeMap::new(),
             used: BTreeSet::new(),

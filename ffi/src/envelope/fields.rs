@@ -12,6 +12,8 @@ use crate::fault::Fault;
 pub(crate) struct Fields {
     path: String,
     entries: Vec<(String, Tree)>,
+    /// What was asked for so far: once all is taken, every field that there is.
+    known: Vec<&'static str>,
 }
 
 impl Fields {
@@ -21,12 +23,12 @@ impl Fields {
         let Tree::Object(entries) = tree else {
             return Err(Fault::bad_request(format!("`{path}` is {kind}, expected an object")));
         };
-        Ok(Self { path: path.to_owned(), entries })
+        Ok(Self { path: path.to_owned(), entries, known: Vec::new() })
     }
 
     /// No fields.
     pub(crate) fn empty(path: &str) -> Self {
-        Self { path: path.to_owned(), entries: Vec::new() }
+        Self { path: path.to_owned(), entries: Vec::new(), known: Vec::new() }
     }
 
     /// The path of a field, for messages.
@@ -44,17 +46,25 @@ impl Fields {
     }
 
     /// Takes a field; null counts as absent.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Tree> {
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<Tree> {
+        self.known.push(name);
         let at = self.entries.iter().position(|(other, _)| other == name)?;
         let (_, tree) = self.entries.swap_remove(at);
         (tree != Tree::Null).then_some(tree)
     }
 
-    /// Refuses what nobody took.
+    /// Refuses what nobody took, and says what could have been.
     pub(crate) fn finish(&self) -> Result<(), Fault> {
         let Some((name, _)) = self.entries.first() else { return Ok(()) };
         let shown: String = name.chars().take(64).collect();
-        Err(Fault::bad_request(format!("`{}` has no field `{}`", self.path, shown.escape_debug())))
+        let known = if self.known.is_empty() {
+            "it has none".to_owned()
+        } else {
+            let names: Vec<_> = self.known.iter().map(|name| format!("`{name}`")).collect();
+            format!("it has {}", names.join(", "))
+        };
+        let shown = shown.escape_debug();
+        Err(Fault::bad_request(format!("`{}` has no field `{shown}`: {known}", self.path)))
     }
 
     /// The refusal of a field that is missing.
@@ -63,7 +73,7 @@ impl Fields {
     }
 
     /// Text that may have any character.
-    pub(crate) fn any_text(&mut self, name: &str) -> Result<Option<String>, Fault> {
+    pub(crate) fn any_text(&mut self, name: &'static str) -> Result<Option<String>, Fault> {
         match self.take(name) {
             None => Ok(None),
             Some(Tree::Text(text)) => Ok(Some(text)),
@@ -72,7 +82,7 @@ impl Fields {
     }
 
     /// Text that can be a name, a path or an argument: without NUL.
-    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Fault> {
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Fault> {
         let text = self.any_text(name)?;
         if text.as_ref().is_some_and(|text| text.contains('\0')) {
             return Err(self.refuse(name, NUL));
@@ -81,12 +91,12 @@ impl Fields {
     }
 
     /// Text that must be there.
-    pub(crate) fn required_text(&mut self, name: &str) -> Result<String, Fault> {
+    pub(crate) fn required_text(&mut self, name: &'static str) -> Result<String, Fault> {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// Text of a type with a form of its own.
-    pub(crate) fn parsed<T>(&mut self, name: &str) -> Result<Option<T>, Fault>
+    pub(crate) fn parsed<T>(&mut self, name: &'static str) -> Result<Option<T>, Fault>
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
     {
@@ -98,7 +108,11 @@ impl Fields {
     }
 
     /// One of these words.
-    pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, Fault> {
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        name: &'static str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, Fault> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let known = || words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
@@ -106,7 +120,7 @@ impl Fields {
     }
 
     /// True or false; absent is false.
-    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, Fault> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Result<bool, Fault> {
         match self.take(name) {
             None => Ok(false),
             Some(Tree::Flag(flag)) => Ok(flag),
@@ -115,7 +129,7 @@ impl Fields {
     }
 
     /// A number as it was written.
-    pub(crate) fn number(&mut self, name: &str) -> Result<Option<Number>, Fault> {
+    pub(crate) fn number(&mut self, name: &'static str) -> Result<Option<Number>, Fault> {
         match self.take(name) {
             None => Ok(None),
             Some(Tree::Number(number)) => Ok(Some(number)),
@@ -124,14 +138,14 @@ impl Fields {
     }
 
     /// A whole number, not below 0.
-    pub(crate) fn whole(&mut self, name: &str) -> Result<Option<u64>, Fault> {
+    pub(crate) fn whole(&mut self, name: &'static str) -> Result<Option<u64>, Fault> {
         let number = self.number(name)?;
         let whole = number.map(|number| number.as_u64().ok_or_else(|| self.refuse(name, WHOLE)));
         whole.transpose()
     }
 
     /// A list of texts without NUL.
-    pub(crate) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Fault> {
+    pub(crate) fn texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>, Fault> {
         match self.take(name) {
             None => Ok(None),
             Some(Tree::List(items)) => self.all_texts(name, items).map(Some),
@@ -152,7 +166,7 @@ impl Fields {
     }
 
     /// An object of names and texts. Values can be secrets: no message has them.
-    pub(crate) fn map(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>, Fault> {
+    pub(crate) fn map(&mut self, name: &'static str) -> Result<Option<BTreeMap<String, String>>, Fault> {
         let Some(tree) = self.take(name) else { return Ok(None) };
         let inside = Self::of(tree, &self.at(name))?;
         let mut found = BTreeMap::new();
@@ -171,7 +185,7 @@ impl Fields {
     }
 
     /// An object with fields of its own.
-    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Self>, Fault> {
+    pub(crate) fn object(&mut self, name: &'static str) -> Result<Option<Self>, Fault> {
         let path = if self.path == "the request" { name.to_owned() } else { self.at(name) };
         self.take(name).map(|tree| Self::of(tree, &path)).transpose()
     }
@@ -192,7 +206,7 @@ mod tests {
     fn what_nobody_takes_is_refused_by_name() {
         let mut it = fields(r#"{"name":"x","tierr":"y"}"#);
         assert_eq!(it.required_text("name").unwrap(), "x");
-        assert_eq!(it.finish().unwrap_err().message, "`args` has no field `tierr`");
+        assert_eq!(it.finish().unwrap_err().message, "`args` has no field `tierr`: it has `name`");
     }
 
     #[test]

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{FileError, Files, Kind, Options as Reading, Problems, Request};
 use perry_sandbox_engine::{Options, Raise, Recreate, Remembered, Site, Up as How};
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_stack::{
-    Asked, Desks, Disk, Lock, LockError, UnderstandError, Understood, desire, judge, secrets_of,
-    shared_backend,
+    Asked, BuildWords, Builders, Desks, Disk, Lock, LockError, UnderstandError, Understood, desire, judge,
+    secrets_of, shared_backend,
 };
 use serde_json::{Value, json};
 
 use super::raising::{Untold, heeding, refused};
-use super::target;
+use super::{build, target};
 use crate::calls::Call;
 use crate::code::Code;
 use crate::engine::{Engine, variables};
@@ -26,7 +27,7 @@ const TEXT: &str = "-";
 
 /// Where a project is described.
 #[derive(Debug)]
-struct Source {
+pub(super) struct Source {
     files: Vec<String>,
     text: Option<String>,
     directory: Option<String>,
@@ -44,6 +45,7 @@ pub(crate) struct Config(Source);
 pub(crate) struct Up {
     source: Source,
     services: Vec<String>,
+    build: bool,
     how: How,
     options: Options,
     policy: PolicyChoice,
@@ -53,7 +55,7 @@ pub(crate) struct Up {
 
 impl Source {
     /// `{files | text, projectDirectory?, projectName?, envFiles?, profiles?}`.
-    fn read(fields: &mut Fields) -> Result<Self, Fault> {
+    pub(super) fn read(fields: &mut Fields) -> Result<Self, Fault> {
         let source = Self {
             files: fields.texts("files")?.unwrap_or_default(),
             text: fields.text("text")?,
@@ -88,7 +90,7 @@ impl Source {
         })
     }
 
-    fn understood(&self, services: &[String]) -> Result<Understood, Fault> {
+    pub(super) fn understood(&self, services: &[String]) -> Result<Understood, Fault> {
         let request = self.request()?;
         let files = Given { disk: Disk::of(&request), text: self.text.as_deref() };
         Understood::read(&request, &files, services).map_err(|error| match error {
@@ -147,10 +149,11 @@ impl Config {
 }
 
 impl Up {
-    /// `{files | text, …, services?, forceRecreate?, removeOrphans?, wait?, waitTimeoutMs?, policy?, signer?, …}`.
+    /// `{files | text, …, services?, build?, forceRecreate?, removeOrphans?, wait?, waitTimeoutMs?, policy?, signer?, …}`.
     pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
         let source = Source::read(&mut fields)?;
         let services = fields.texts("services")?.unwrap_or_default();
+        let build = fields.flag("build")?;
         let recreate = if fields.flag("forceRecreate")? { Recreate::Always } else { Recreate::Changed };
         let how = How { recreate, remove_orphans: fields.flag("removeOrphans")? };
         let default = Options::default();
@@ -159,7 +162,7 @@ impl Up {
         let (policy, signer) = (target::policy(&mut fields)?, target::signer(&mut fields)?);
         let access = target::access(&mut fields)?;
         fields.finish()?;
-        Ok(Self { source, services, how, options, policy, signer, access })
+        Ok(Self { source, services, build, how, options, policy, signer, access })
     }
 
     pub(super) fn run(self, engine: &Engine, call: &Call) -> Result<String, Fault> {
@@ -173,20 +176,19 @@ impl Up {
             return Err(Fault::new(Code::Denied, problems.to_string().trim_end()));
         }
         let (policy, signer, access) = (&self.policy, &self.signer, &self.access);
+        let builders = Builders::of(demands, &pipeline, policy)?;
+        if self.build {
+            let recipes = builders.recipes(order.start()).map_err(|no| build::why_not(&no))?;
+            build::make(engine, call, (&recipes, &BuildWords::default()), None)?;
+        }
+        let built = builders.built(&Builds::below(&pipeline.environment().data_dir))?;
         // What was locked by digest stays locked, whoever brings it up.
         let lock = if self.source.text.is_some() {
             None
         } else {
             Lock::in_folder(&project.folder).map_err(|error| unlocked(&error))?
         };
-        let desks = Desks {
-            pipeline: &pipeline,
-            policy,
-            signer,
-            access,
-            lock: lock.as_ref(),
-            built: &BTreeMap::new(),
-        };
+        let desks = Desks { pipeline: &pipeline, policy, signer, access, lock: lock.as_ref(), built: &built };
         let judged = judge(desks, demands);
         if judged.len() < demands.services.len() || judged.iter().any(|one| !one.judgement.is_allowed()) {
             return Err(refused(&judged, "service"));

@@ -40,7 +40,11 @@ pub(super) fn encoding(fields: &mut Fields) -> Result<Encoding, Fault> {
 }
 
 /// Bytes as text, or as base64 under another name.
-pub(super) fn bytes(fields: &mut Fields, plain: &str, coded: &str) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn bytes(
+    fields: &mut Fields,
+    plain: &'static str,
+    coded: &'static str,
+) -> Result<Option<Vec<u8>>, Fault> {
     match (fields.any_text(plain)?, fields.any_text(coded)?) {
         (Some(_), Some(_)) => {
             Err(fields.refuse(coded, format_args!("is there beside `{plain}`: give one of the two")))

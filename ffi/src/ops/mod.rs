@@ -2,6 +2,7 @@
 
 mod audit;
 mod backends;
+mod build;
 mod compose;
 mod explain;
 mod graph;
@@ -18,9 +19,11 @@ mod run;
 mod sandboxes;
 mod secrets;
 mod stream;
+mod table;
 mod target;
 mod verify;
 mod wanted;
 
 pub(crate) use operation::{Lanes, Mode, Operation, Work};
 pub(crate) use policy::refusals;
+pub(crate) use table::names;

@@ -1,7 +1,8 @@
-//! Every operation by name: how it may be called, and who carries it out.
+//! What an operation is once its arguments are read: how it may be called, and who carries it out.
 
 use super::audit::Audit;
 use super::backends::{self, Select};
+use super::build::Build;
 use super::compose::{Config, Up as RaiseStack};
 use super::explain::Explain;
 use super::graph::{Described, Named as NamedGraph, Raise};
@@ -12,6 +13,7 @@ use super::project::OnProject;
 use super::run::Run;
 use super::sandboxes::{Exec, List, Make, OnOne};
 use super::stream::{Next, Open, Write};
+use super::table::READERS;
 use super::verify::Verify;
 use crate::calls::{Call, Responder};
 use crate::engine::Engine;
@@ -103,6 +105,7 @@ pub(crate) enum Work {
     ListSandboxes(List),
     Exec(Box<Exec>),
     ReadLogs(ReadLogs),
+    BuildStack(Box<Build>),
     RaiseStack(Box<RaiseStack>),
     ReadStack(Box<Config>),
     RaiseGraph(Box<Raise>),
@@ -125,17 +128,11 @@ pub(crate) enum Lanes {
 impl Operation {
     /// Reads the arguments of `op`.
     pub(crate) fn read(op: &str, fields: Fields, mode: Mode) -> Result<Self, Fault> {
-        let operation = match op {
-            "version" => none(&fields, Self::AtOnce(AtOnce::Version))?,
-            "close" => none(&fields, Self::AtOnce(AtOnce::Close))?,
-            "cancel" => Self::AtOnce(cancel(fields)?),
-            "getBackendPriority" => none(&fields, Self::AtOnce(AtOnce::BackendPriority))?,
-            "open" => Self::Open(Opening::Run(Box::new(Open::read(fields)?))),
-            "openLogs" => Self::Open(Opening::Logs(OpenLogs::read(fields)?)),
-            "next" => Self::Wait(Wait::Next(Next::read(fields)?)),
-            "write" => Self::Wait(Wait::Write(Write::read(fields)?)),
-            _ => Self::Work(Work::read(op, fields)?),
+        let Some((_, read)) = READERS.iter().find(|(name, _)| *name == op) else {
+            let shown: String = op.chars().take(64).collect();
+            return Err(Fault::bad_request(format!("there is no operation `{}`", shown.escape_debug())));
         };
+        let operation = read(fields)?;
         match (operation.only(), mode) {
             (Some(Mode::Sync), Mode::Async) => {
                 Err(Fault::bad_request(format!("`{op}` answers at once: call it synchronously")))
@@ -184,50 +181,6 @@ impl Wait {
 }
 
 impl Work {
-    fn read(op: &str, mut fields: Fields) -> Result<Self, Fault> {
-        if let Some(operation) = OnProject::read(op, &mut fields)? {
-            return Ok(Self::OnProject(operation));
-        }
-        Ok(match op {
-            "runCapability" => Self::Run(Box::new(Run::capability(fields)?)),
-            "run" => Self::Run(Box::new(Run::spec(fields)?)),
-            "explain" => Self::Explain(Box::new(Explain::read(fields)?)),
-            "verify" => Self::Verify(Box::new(Verify::read(fields)?)),
-            "checkPolicy" => Self::CheckPolicy(Box::new(CheckPolicy::read(fields)?)),
-            "audit" => Self::Audit(Box::new(Audit::read(fields)?)),
-            "pullImage" => Self::PullImage(Box::new(Pull::read(fields)?)),
-            "listImages" => none(&fields, Self::ListImages)?,
-            "removeImage" => Self::RemoveImage(Box::new(Remove::read(fields)?)),
-            "getBackend" => none(&fields, Self::CurrentBackend)?,
-            "getAvailableBackends" => none(&fields, Self::AvailableBackends)?,
-            "detectBackend" => none(&fields, Self::DetectBackend)?,
-            "setBackend" => Self::PinBackend(vec![one_name(fields)?]),
-            "setBackends" => Self::PinBackend(several_names(fields)?),
-            "sandboxRun" => Self::MakeSandbox(Box::new(Make::read(fields, true)?)),
-            "sandboxCreate" => Self::MakeSandbox(Box::new(Make::read(fields, false)?)),
-            "sandboxStart" => Self::OnSandbox(OnOne::start(fields)?),
-            "sandboxStop" => Self::OnSandbox(OnOne::stop(fields)?),
-            "sandboxRemove" => Self::OnSandbox(OnOne::remove(fields)?),
-            "sandboxWait" => Self::OnSandbox(OnOne::wait(fields)?),
-            "sandboxInspect" => Self::OnSandbox(OnOne::inspect(fields)?),
-            "sandboxList" => Self::ListSandboxes(List::read(fields)?),
-            "sandboxLogs" => Self::ReadLogs(ReadLogs::read(fields)?),
-            "sandboxExec" => Self::Exec(Box::new(Exec::read(fields)?)),
-            "composeUp" => Self::RaiseStack(Box::new(RaiseStack::read(fields)?)),
-            "composeConfig" => Self::ReadStack(Box::new(Config::read(fields)?)),
-            "graphUp" => Self::RaiseGraph(Box::new(Raise::read(fields)?)),
-            "graphCheck" => Self::CheckGraph(Box::new(Described::read(fields)?)),
-            "graphResume" => Self::OnGraph(NamedGraph::resume(fields)?),
-            "graphStatus" => Self::OnGraph(NamedGraph::status(fields)?),
-            "graphRead" => Self::OnGraph(NamedGraph::describe(fields)?),
-            "selectBackendFor" => Self::SelectBackend(Box::new(Select::read(fields)?)),
-            _ => {
-                let shown: String = op.chars().take(64).collect();
-                return Err(Fault::bad_request(format!("there is no operation `{}`", shown.escape_debug())));
-            }
-        })
-    }
-
     fn only(&self) -> Option<Mode> {
         match self {
             Self::PullImage(_)
@@ -241,6 +194,7 @@ impl Work {
             | Self::Exec(_)
             | Self::ReadLogs(_)
             | Self::RaiseGraph(_)
+            | Self::BuildStack(_)
             | Self::RaiseStack(_)
             | Self::OnGraph(_)
             | Self::OnProject(_) => Some(Mode::Async),
@@ -261,9 +215,11 @@ impl Work {
     pub(crate) fn lane(&self) -> Lanes {
         match self {
             Self::Run(_) | Self::Exec(_) => Lanes::Runs,
-            Self::MakeSandbox(_) | Self::OnSandbox(_) | Self::RaiseGraph(_) | Self::RaiseStack(_) => {
-                Lanes::Waits
-            }
+            Self::MakeSandbox(_)
+            | Self::OnSandbox(_)
+            | Self::RaiseGraph(_)
+            | Self::BuildStack(_)
+            | Self::RaiseStack(_) => Lanes::Waits,
             Self::OnGraph(one) if one.is_long() => Lanes::Waits,
             Self::OnProject(one) if one.is_long() => Lanes::Waits,
             Self::Explain(_)
@@ -313,6 +269,7 @@ impl Work {
             Self::ListSandboxes(list) => list.run(engine),
             Self::Exec(exec) => exec.run(engine, call),
             Self::ReadLogs(logs) => logs.run(engine, call),
+            Self::BuildStack(build) => build.run(engine, call),
             Self::RaiseStack(raise) => raise.run(engine, call),
             Self::ReadStack(config) => config.run(),
             Self::RaiseGraph(raise) => raise.run(engine, call),
@@ -323,37 +280,6 @@ impl Work {
     }
 }
 
-/// An operation without arguments.
-fn none<T>(fields: &Fields, operation: T) -> Result<T, Fault> {
-    fields.finish().map(|()| operation)
-}
-
 fn cancelled(was_running: bool) -> Result<String, Fault> {
     json(&serde_json::json!({ "cancelled": was_running }))
-}
-
-/// `{id}` of a call, or `{stream}`.
-fn cancel(mut fields: Fields) -> Result<AtOnce, Fault> {
-    let (id, stream) = (fields.text("id")?, fields.text("stream")?);
-    fields.finish()?;
-    match (id, stream) {
-        (Some(id), None) => Ok(AtOnce::CancelCall(id)),
-        (None, Some(stream)) => Ok(AtOnce::CancelStream(stream)),
-        (Some(_), Some(_)) => Err(fields.refuse("stream", "is there beside `id`: give one of the two")),
-        (None, None) => Err(fields.missing("id")),
-    }
-}
-
-/// `{name}`.
-fn one_name(mut fields: Fields) -> Result<String, Fault> {
-    let name = fields.required_text("name")?;
-    fields.finish()?;
-    Ok(name)
-}
-
-/// `{names}`.
-fn several_names(mut fields: Fields) -> Result<Vec<String>, Fault> {
-    let names = fields.texts("names")?.ok_or_else(|| fields.missing("names"))?;
-    fields.finish()?;
-    if names.is_empty() { Err(fields.refuse("names", "names no backend")) } else { Ok(names) }
 }

@@ -37,38 +37,85 @@ enum Verb {
     Names,
 }
 
+/// What an operation is about.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    Everything,
+    Project,
+    /// A project, or some of its services.
+    Services,
+    /// One service of a project.
+    Service,
+}
+
 impl OnProject {
-    /// Reads the arguments of `op`; nothing if it is none of these.
-    pub(super) fn read(op: &str, fields: &mut Fields) -> Result<Option<Self>, Fault> {
-        let verb = match op {
-            "projectDown" | "projectDownAll" => {
-                Verb::Down { volumes: fields.flag("volumes")?, grace: grace(fields)? }
-            }
-            "projectStop" => Verb::Stop(grace(fields)?),
-            "projectStart" => Verb::Start(secrets::secrets(fields)?),
-            "projectRestart" => Verb::Restart(grace(fields)?, secrets::secrets(fields)?),
-            "projectRecover" => Verb::Recover(secrets::secrets(fields)?),
-            "projectPs" => Verb::Ps,
-            "projectFind" => Verb::Find,
-            "projectNames" => Verb::Names,
-            _ => return Ok(None),
+    /// `{project, services?, volumes?, graceMs?}`.
+    pub(super) fn down(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Services, ended)
+    }
+
+    /// `{volumes?, graceMs?}`.
+    pub(super) fn down_all(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Everything, ended)
+    }
+
+    /// `{project, services?, graceMs?}`.
+    pub(super) fn stop(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Services, |fields| Ok(Verb::Stop(grace(fields)?)))
+    }
+
+    /// `{project, services?, secrets?, secretsBase64?}`.
+    pub(super) fn start(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Services, |fields| Ok(Verb::Start(secrets::secrets(fields)?)))
+    }
+
+    /// `{project, services?, graceMs?, secrets?, secretsBase64?}`.
+    pub(super) fn restart(fields: Fields) -> Result<Self, Fault> {
+        let verb = |fields: &mut Fields| Ok(Verb::Restart(grace(fields)?, secrets::secrets(fields)?));
+        Self::read(fields, Whose::Services, verb)
+    }
+
+    /// `{project, secrets?, secretsBase64?}`.
+    pub(super) fn recover(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Project, |fields| Ok(Verb::Recover(secrets::secrets(fields)?)))
+    }
+
+    /// `{project, services?}`.
+    pub(super) fn ps(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Services, |_| Ok(Verb::Ps))
+    }
+
+    /// `{project, service}`.
+    pub(super) fn find(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Service, |_| Ok(Verb::Find))
+    }
+
+    /// Nothing.
+    pub(super) fn names(fields: Fields) -> Result<Self, Fault> {
+        Self::read(fields, Whose::Everything, |_| Ok(Verb::Names))
+    }
+
+    fn read(
+        mut fields: Fields,
+        whose: Whose,
+        verb: impl FnOnce(&mut Fields) -> Result<Verb, Fault>,
+    ) -> Result<Self, Fault> {
+        let verb = verb(&mut fields)?;
+        let project = match whose {
+            Whose::Everything => None,
+            Whose::Project | Whose::Services | Whose::Service => Some(fields.required_text("project")?),
         };
-        let is_all = matches!(verb, Verb::Names) || op == "projectDownAll";
-        let project = if is_all { None } else { Some(fields.required_text("project")?) };
-        let services = match verb {
-            Verb::Find => Some(BTreeSet::from([fields.required_text("service")?])),
-            Verb::Names | Verb::Recover(_) => None,
-            Verb::Down { .. } if is_all => None,
-            Verb::Down { .. } | Verb::Stop(_) | Verb::Start(_) | Verb::Restart(..) | Verb::Ps => {
-                fields.texts("services")?.map(BTreeSet::from_iter)
-            }
+        let services = match whose {
+            Whose::Everything | Whose::Project => None,
+            Whose::Services => fields.texts("services")?.map(BTreeSet::from_iter),
+            Whose::Service => Some(BTreeSet::from([fields.required_text("service")?])),
         };
         if services.as_ref().is_some_and(BTreeSet::is_empty) {
             // An empty list must not come to mean all of them.
             return Err(fields.refuse("services", "is empty: leave it out for all services"));
         }
         fields.finish()?;
-        Ok(Some(Self { project, services, verb }))
+        Ok(Self { project, services, verb })
     }
 
     /// Whether it takes as long as a program takes to start or end.
@@ -81,7 +128,7 @@ impl OnProject {
         let site = Site::new(&pipeline);
         let project = self.project.clone().unwrap_or_default();
         match &self.verb {
-            Verb::Down { volumes, grace } => self.down(&site, (*volumes, *grace)),
+            Verb::Down { volumes, grace } => self.take_down(&site, (*volumes, *grace)),
             Verb::Stop(grace) => {
                 self.known(&site, &project)?;
                 let ended = site.stop(&project, self.services.as_ref(), *grace, &Untold)?;
@@ -94,9 +141,8 @@ impl OnProject {
             Verb::Start(given) => self.again(engine, call, &site, (Anew::Ended, given)),
             Verb::Restart(grace, given) => self.again(engine, call, &site, (Anew::All(*grace), given)),
             Verb::Recover(given) => heeding(engine, call, |interrupt| {
-                let members = site.members(&project)?;
-                let sandboxes = pipeline.sandboxes()?;
-                let secrets = |service: &str| wanted(&sandboxes, &members, service, given);
+                // What is started again picks its own, which an older sandbox of the same service may have others of.
+                let secrets = |_: &str| given.picked(given.names()).map_err(|error| error.to_string());
                 let left = site.recover(&project, (&secrets, interrupt), &Untold)?;
                 json(&json!({ "undone": left.is_some(), "left": left_of(&left.unwrap_or_default()) }))
             }),
@@ -129,7 +175,11 @@ impl OnProject {
         Ok(members)
     }
 
-    fn down(&self, site: &Site<'_>, (volumes, grace): (bool, Option<Duration>)) -> Result<String, Fault> {
+    fn take_down(
+        &self,
+        site: &Site<'_>,
+        (volumes, grace): (bool, Option<Duration>),
+    ) -> Result<String, Fault> {
         let how = Down { services: self.services.clone(), known: None, orphans: true, volumes, grace };
         let projects = match &self.project {
             Some(project) => BTreeSet::from([project.clone()]),
@@ -207,6 +257,10 @@ fn describe((member, info): &(Membership, SandboxInfo)) -> Value {
         fields.insert("health".to_owned(), json!(info.health));
     }
     fields
+}
+
+fn ended(fields: &mut Fields) -> Result<Verb, Fault> {
+    Ok(Verb::Down { volumes: fields.flag("volumes")?, grace: grace(fields)? })
 }
 
 fn grace(fields: &mut Fields) -> Result<Option<Duration>, Fault> {

@@ -132,7 +132,9 @@ impl From<EngineError> for Fault {
         let code = match (is_refused, is_conflict) {
             (true, _) => Code::Denied,
             (false, true) => Code::Conflict,
-            (false, false) if matches!(&error, EngineError::Name(_)) => Code::BadRequest,
+            (false, false) if matches!(&error, EngineError::Name(_) | EngineError::TooManyNeeds { .. }) => {
+                Code::BadRequest
+            }
             (false, false) if matches!(&error, EngineError::Fetch { .. }) => Code::Registry,
             (false, false) => Code::Io,
         };
@@ -185,6 +187,7 @@ impl From<WorkloadError> for Fault {
             WorkloadError::NoGraph(_) | WorkloadError::NoNode { .. } => {
                 Self::new(Code::NotFound, error.to_string())
             }
+            WorkloadError::Crowd { .. } => Self::bad_request(error.to_string()),
             WorkloadError::Backends { .. } => Self::new(Code::Conflict, error.to_string()),
             error @ (WorkloadError::Remembered { .. } | _) => Self::new(Code::Io, error.to_string()),
         }

@@ -1,7 +1,7 @@
 //! A "no" of policy or verifier, as a fault and as an exit code.
 
 use perry_sandbox_pipeline::{Answer, Asked, Class};
-use perry_sandbox_policy::{Denial, DenyKind, Explanation, Verdict};
+use perry_sandbox_policy::{Denial, DenyKind, DenyReason, Explanation, Verdict};
 use perry_sandbox_verifier::DenialClass;
 use serde_json::{Value, json};
 
@@ -82,16 +82,16 @@ pub(super) fn not_verified(denial: &perry_sandbox_verifier::Denial) -> Fault {
     Fault::new(code, denial.to_string().trim_end()).with(&details)
 }
 
+/// One reason of the policy.
+pub(super) fn reason(reason: &DenyReason) -> Value {
+    json!({
+        "code": reason.code, "row": reason.row, "wanted": reason.wanted, "found": reason.found,
+        "remedy": reason.remedy,
+    })
+}
+
 fn denied(asked: &Asked<'_>, denial: &Denial) -> Fault {
-    let reasons: Vec<_> = denial
-        .iter()
-        .map(|reason| {
-            json!({
-                "code": reason.code, "row": reason.row, "wanted": reason.wanted, "found": reason.found,
-                "remedy": reason.remedy,
-            })
-        })
-        .collect();
+    let reasons: Vec<_> = denial.iter().map(reason).collect();
     let sentences: Vec<_> = denial.iter().map(ToString::to_string).collect();
     let explanation = explanation(asked).map(|explanation| explanation.to_json());
     Fault::new(of_class(class_of(denial)), format!("denied: {}", sentences.join("; ")))

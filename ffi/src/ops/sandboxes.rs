@@ -246,3 +246,53 @@ pub(super) fn describe(info: &SandboxInfo) -> Value {
     }
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use perry_sandbox_reference::Digest;
+    use perry_sandbox_runner::{Finish, Labels, Limit, SandboxStatus};
+    use perry_sandbox_testkit::wit::{Interface, Seen, Shape};
+
+    use super::*;
+
+    fn info(finish: Option<Finish>) -> SandboxInfo {
+        SandboxInfo {
+            id: "0123456789abcdef0123456789abcdef".parse().unwrap(),
+            name: "web".parse().unwrap(),
+            labels: Labels::default(),
+            image: "r.example/a:1".to_owned(),
+            manifest: Digest::of(b"image"),
+            plan: Digest::of(b"plan"),
+            tier: "isolated".to_owned(),
+            status: SandboxStatus::Dead,
+            created: jiff::Timestamp::UNIX_EPOCH,
+            started: finish.as_ref().map(|_| jiff::Timestamp::UNIX_EPOCH),
+            finished: finish.as_ref().map(|_| jiff::Timestamp::UNIX_EPOCH),
+            finish,
+            restarts: 0,
+            health: None,
+            bad_answer: None,
+            published: Vec::new(),
+            paused: false,
+            supervisor: None,
+        }
+    }
+
+    #[test]
+    fn a_sandbox_is_as_described_however_it_ended() {
+        let finish = |end, limit, failure: Option<&str>| {
+            info(Some(Finish { end, limit, usage: None, egress: None, failure: failure.map(str::to_owned) }))
+        };
+        let all = [
+            info(None),
+            finish(Some(End::Exited(3)), None, None),
+            finish(Some(End::Killed(9)), Some(Limit::Memory), Some("it could not be watched")),
+        ];
+        let shape = Shape::Record(Interface::of_perry().records["sandbox"].clone());
+        let (mut seen, mut wrong) = (Seen::default(), Vec::new());
+        for info in &all {
+            shape.check(&describe(info), "sandbox", &mut seen, &mut wrong);
+        }
+        assert_eq!((wrong, seen.missing([shape].iter()).len()), (Vec::<String>::new(), 0));
+    }
+}

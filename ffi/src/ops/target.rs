@@ -212,14 +212,14 @@ fn limits(fields: &mut Fields) -> Result<WantedLimits, Fault> {
 }
 
 /// A time in whole milliseconds, above 0.
-pub(super) fn milliseconds(fields: &mut Fields, name: &str) -> Result<Option<WallTime>, Fault> {
+pub(super) fn milliseconds(fields: &mut Fields, name: &'static str) -> Result<Option<WallTime>, Fault> {
     let Some(number) = fields.whole(name)? else { return Ok(None) };
     let time = WallTime::from_millis(number);
     time.map(Some).ok_or_else(|| fields.refuse(name, "is 0: expected a number of milliseconds above 0"))
 }
 
 /// A number of bytes, or text such as `64MiB`.
-fn size(fields: &mut Fields, name: &str) -> Result<Option<ByteSize>, Fault> {
+fn size(fields: &mut Fields, name: &'static str) -> Result<Option<ByteSize>, Fault> {
     let expected = "is expected to be a whole number of bytes above 0, or text such as `64MiB`";
     match fields.take(name) {
         None => Ok(None),
@@ -234,7 +234,7 @@ fn size(fields: &mut Fields, name: &str) -> Result<Option<ByteSize>, Fault> {
     }
 }
 
-fn count(fields: &mut Fields, name: &str) -> Result<Option<NonZeroU32>, Fault> {
+fn count(fields: &mut Fields, name: &'static str) -> Result<Option<NonZeroU32>, Fault> {
     let Some(number) = fields.whole(name)? else { return Ok(None) };
     let number = u32::try_from(number).ok().and_then(NonZeroU32::new);
     number.map(Some).ok_or_else(|| fields.refuse(name, "is expected to be between 1 and 4294967295"))

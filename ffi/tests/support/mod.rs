@@ -1,13 +1,15 @@
 //! An engine of a test's own, and short ways to ask it.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use perry_sandbox_ffi::Engine;
+use perry_sandbox_testkit::wit::{Interface, Seen, Shape};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes, also on a machine that is busy.
@@ -117,13 +119,13 @@ impl Own {
     /// Asks on this thread.
     pub(crate) fn sync(&self, op: &str, args: &Value) -> Result<Value, Value> {
         let (id, request) = self.request(op, args);
-        open(&id, &self.engine.call_sync(&request))
+        described(op, open(&id, &self.engine.call_sync(&request)))
     }
 
     /// Asks by callback, and waits.
     pub(crate) fn call(&self, op: &str, args: &Value) -> Result<Value, Value> {
         let (id, replies) = self.begin(op, args);
-        open(&id, &replies.recv_timeout(PATIENCE).unwrap())
+        described(op, open(&id, &replies.recv_timeout(PATIENCE).unwrap()))
     }
 
     /// Asks by callback. Whoever answers twice panics at a channel that has gone.
@@ -139,6 +141,38 @@ impl Own {
     pub(crate) fn busybox(&self, args: &[&str]) -> Value {
         json!({ "name": "busybox", "args": args, "policy": policy(), "image": image() })
     }
+}
+
+/// What `perry/wit` says.
+static INTERFACE: LazyLock<Interface> = LazyLock::new(Interface::of_perry);
+
+thread_local! {
+    /// What was in the replies to this thread.
+    static SEEN: RefCell<Seen> = RefCell::default();
+}
+
+/// Every reply of every test is held against the description.
+fn described(op: &str, reply: Result<Value, Value>) -> Result<Value, Value> {
+    let (value, shape) = match &reply {
+        Ok(value) => (value, None),
+        Err(error) => (error, Some(Shape::Record(INTERFACE.records["error"].clone()))),
+    };
+    let wrong = SEEN.with_borrow_mut(|seen| match (shape, INTERFACE.operations.get(op)) {
+        (None, Some(operation)) => operation.problems(value, seen),
+        (None, None) => vec!["nothing describes it".to_owned()],
+        (Some(shape), _) => {
+            let mut wrong = Vec::new();
+            shape.check(value, "error", seen, &mut wrong);
+            wrong
+        }
+    });
+    assert!(wrong.is_empty(), "the reply of `{op}` is not as described: {}: {value}", wrong.join("; "));
+    reply
+}
+
+/// The fields of these shapes that no reply to this thread had.
+pub(crate) fn missing_in_replies<'a>(shapes: impl Iterator<Item = &'a Shape>) -> BTreeSet<String> {
+    SEEN.with_borrow(|seen| seen.missing(shapes))
 }
 
 /// The value or the error of a reply to the request `id`.

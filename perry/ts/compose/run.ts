@@ -19,14 +19,32 @@ import {
 } from "../projects";
 import { raise } from "../raise";
 import { fieldsOf, textOf } from "../replies";
+import { attempted } from "../run";
 import { Cancellable, RunResult, Secrets } from "../types";
-import { ComposeHandle, ComposeOptions, ComposeSource, UpOptions } from "./types";
+import { BuildOptions, BuildReport, ComposeHandle, ComposeOptions, ComposeSource, UpOptions } from "./types";
 
 /**
  * Brings a project up. Every service is allowed by the policy and verified before anything starts; what fails is undone.
  */
 export function up(source: ComposeSource, options?: UpOptions): Promise<ComposeHandle> {
   return raise("composeUp", () => sourceArgs(source, options), "", handleOf);
+}
+
+/**
+ * Builds images of services on this machine where the policy grants it, and signs them by a key of this machine that
+ * `perry-compose build --generate-key` has made. All are decided before one is built.
+ */
+export function build(source: ComposeSource, options?: BuildOptions): Promise<BuildReport> {
+  return attempted("composeBuild", () => sourceArgs(source, options), builtOf);
+}
+
+function builtOf(value: unknown): BuildReport {
+  const fields = fieldsOf(value, "what was built");
+  textOf(fields, "name", "what was built");
+  if (!Array.isArray(fields.services)) {
+    throw new SandboxError("INTERNAL", "the reply is not what was built");
+  }
+  return fields as unknown as BuildReport;
 }
 
 /** A project in its canonical form, as YAML: of a handle as it was brought up, else as its files say now. */

@@ -1,16 +1,16 @@
 import { RunningLogs } from "../container/follow";
 import { ContainerLogs, ExecOptions, LogsOptions } from "../container/types";
 import { CleanupReport, DownOptions, ServiceInfo } from "../projects";
-import { Access, Cancellable, PolicyText, RunResult, Secrets, Signer } from "../types";
+import { Cancellable, Fetching, PolicyText, RunResult, Secrets, Signer } from "../types";
 
 /**
- * A project in the words of the Compose specification. The loader knows every field of it and refuses all others; `build`,
- * and what is refused for ever, is told with its place.
+ * A project in the words of the Compose specification. The loader knows every field of it and refuses all others; what
+ * is refused for ever is told with its place.
  */
 export interface ComposeSpec {
   /** The project's name; without it, the option `projectName`. */
   name?: string;
-  /** The services. */
+  /** The services. What has a `build` is built by the function of that name, where the policy grants it. */
   services: Record<string, unknown>;
   /** The networks. */
   networks?: Record<string, unknown>;
@@ -38,9 +38,11 @@ export interface ComposeOptions {
 }
 
 /** How a project is brought up. */
-export interface UpOptions extends ComposeOptions, Access, Cancellable {
+export interface UpOptions extends ComposeOptions, Fetching, Cancellable {
   /** Only these services, and those that they depend on. */
   services?: string[];
+  /** Builds the images that are built here before, as {@link build} does. */
+  build?: boolean;
   /** Makes all sandboxes anew. */
   forceRecreate?: boolean;
   /** Removes sandboxes of services that the project has no more. */
@@ -53,6 +55,30 @@ export interface UpOptions extends ComposeOptions, Access, Cancellable {
   policy?: string | string[] | PolicyText;
   /** Who must have signed, beside the policy. */
   signer?: Signer;
+}
+
+/** How images of a project are built. */
+export interface BuildOptions extends ComposeOptions, Cancellable {
+  /** Only these services; those that they depend on are built when they are named. */
+  services?: string[];
+  /** Policy files, or a policy as text. */
+  policy?: string | string[] | PolicyText;
+  /** Who builds; without it the first that is here and can do it. */
+  builder?: "podman" | "buildah" | "docker";
+  /** Arguments of the steps, over the file's. */
+  buildArgs?: Record<string, string>;
+  /** Does every step anew. */
+  noCache?: boolean;
+  /** When images that a build begins with are pulled; `"missing"`. */
+  pull?: "missing" | "always";
+}
+
+/** What was built. */
+export interface BuildReport {
+  /** The project's name. */
+  name: string;
+  /** The images: what each is signed as, and its digest. */
+  services: { service: string; repository: string; digest: string }[];
 }
 
 /** A project that is up. Every function of this module takes it, or its name. */

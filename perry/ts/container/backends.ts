@@ -4,12 +4,12 @@ import { call, callSync } from "../native";
 import { optionFields, requireText } from "../options";
 import { fieldsOf, textOf } from "../replies";
 import { attempted } from "../run";
-import { Access, Cancellable } from "../types";
+import { Cancellable, Fetching } from "../types";
 import { sandboxArgs, textList } from "./spec";
 import { BackendInfo, ContainerSpec, ImageInfo, SelectMode } from "./types";
 
 /** Fetches an image into the store and checks its bytes. It is verified when something runs it. */
-export function pullImage(image: string, access?: Access & Cancellable): Promise<ImageInfo> {
+export function pullImage(image: string, access?: Fetching & { platform?: string } & Cancellable): Promise<ImageInfo> {
   return attempted("pullImage", () => pullArgs(image, access), imageOf);
 }
 

@@ -1,7 +1,7 @@
 import { ContainerLogs, ExecOptions, LogsOptions } from "../container/types";
 import { RunningLogs } from "../container/follow";
 import { CleanupReport, DownOptions, ServiceInfo } from "../projects";
-import { Access, Cancellable, PolicyText, RunResult, Secrets, Signer } from "../types";
+import { Cancellable, Fetching, PolicyText, RunResult, Secrets, Signer } from "../types";
 
 /** Which wall must stand around a node. Made by {@link runtime}. */
 export interface Runtime {
@@ -146,7 +146,7 @@ export interface WorkloadGraph {
 }
 
 /** In which way a graph is brought up, and who is asked about it. */
-export interface RunGraphOptions extends Access, Cancellable, Secrets {
+export interface RunGraphOptions extends Fetching, Cancellable, Secrets {
   /** One at a time; as soon as what each needs is so far, at most `maxParallel` at once, or all; or all but those that share something. */
   strategy?: "sequential" | "maxParallel" | "dependencyAware" | "parallelSafe";
   /** With the strategy of this name: how many at once. */
@@ -186,7 +186,7 @@ export interface NodeInfo {
   /** What its health check says. */
   health: "starting" | "healthy" | "unhealthy" | null;
   /** The image, as it was asked for. */
-  image: string | null;
+  image: string;
   /** The digest that runs. */
   digest: string | null;
   /** The tier that it runs under. */

@@ -29,3 +29,4 @@ pub use stack::Stack;
 
 pub(crate) use health::milliseconds;
 pub(crate) use read::{Reader, integer, is_true, text};
+pub(crate) use resources::secret_sources;

@@ -110,6 +110,11 @@ pub(super) fn volumes(project: &Project) -> BTreeMap<String, Volume> {
     })
 }
 
+/// Where the values of a project's secrets come from.
+pub(crate) fn secret_sources(project: &Project) -> BTreeMap<String, ValueSource> {
+    values(project, "secrets")
+}
+
 pub(super) fn values(project: &Project, of: &str) -> BTreeMap<String, ValueSource> {
     section(project, of, |key, node| {
         if let Some(file) = read::text(node, "file") {

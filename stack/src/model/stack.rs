@@ -45,7 +45,7 @@ impl Stack {
             services: services.collect(),
             networks: resources::networks(project),
             volumes: resources::volumes(project),
-            secrets: resources::values(project, "secrets"),
+            secrets: resources::secret_sources(project),
             configs: resources::values(project, "configs"),
             sources: project.sources.clone(),
         };

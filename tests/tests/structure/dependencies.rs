@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "engine",
             "stack",
             "workloads",
+            "build",
         ],
     ),
     ("perry", &["ffi"]),
@@ -38,7 +39,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["policy", "image", "runner", "pipeline"]),
     (
         "stack",
-        &["reference", "profiles", "policy", "image", "verifier", "runner", "pipeline", "compose", "engine"],
+        &[
+            "reference",
+            "profiles",
+            "policy",
+            "image",
+            "verifier",
+            "runner",
+            "build",
+            "pipeline",
+            "compose",
+            "engine",
+        ],
     ),
     ("workloads", &["reference", "policy", "runner", "pipeline", "compose", "engine", "stack"]),
     (

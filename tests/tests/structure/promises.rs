@@ -42,6 +42,8 @@ fn tests() -> BTreeSet<String> {
         for line in text.lines().map(str::trim) {
             // `proptest!` keeps the attribute in front of the function too.
             is_test |= line == "#[test]";
+            // A test may be a part of another.
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
             if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) {
                 if is_test {
                     tests.insert(name.to_owned());

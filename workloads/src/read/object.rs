@@ -77,7 +77,7 @@ impl<'a> Object<'a> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    /// What nobody took is not known.
+    /// What nobody took is not known, and what could have been is told.
     pub(super) fn finish(&self, found: &mut Found) {
         for name in self.fields.keys().filter(|name| !self.taken.contains(&name.as_str())) {
             let near = self
@@ -86,7 +86,9 @@ impl<'a> Object<'a> {
                 .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
             let near = near.filter(|near| strsim::jaro_winkler(name, near) > 0.8);
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            found.add(&self.place(&quoted(name)), format_args!("is not known here{hint}"));
+            let known: BTreeSet<_> = self.taken.iter().map(|name| format!("`{name}`")).collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            found.add(&self.place(&quoted(name)), format_args!("is not known here{hint}; known are {known}"));
         }
     }
 

@@ -35,7 +35,7 @@ pub struct NodeStatus {
     /// What its health check says, if it has one and runs.
     pub health: Option<Health>,
     /// The image, as it was asked for.
-    pub image: Option<String>,
+    pub image: String,
     /// The digest of the manifest that runs.
     pub digest: Option<String>,
     /// The tier that it runs under.
@@ -95,7 +95,7 @@ impl NodeStatus {
             container_id: None,
             state: State::Pending,
             health: None,
-            image: Some(image.to_owned()),
+            image: image.to_owned(),
             digest: None,
             tier: None,
         }
@@ -122,7 +122,7 @@ impl NodeStatus {
             container_id: Some(info.id.to_string()),
             state,
             health,
-            image: Some(info.image.clone()),
+            image: info.image.clone(),
             digest: Some(info.manifest.to_string()),
             tier: Some(info.tier.clone()),
         };

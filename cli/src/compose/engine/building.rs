@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use perry_sandbox_build::{BuildsError, Context, Keys, Maker};
+use perry_sandbox_build::{BuildsError, Keys};
 use perry_sandbox_compose::Problems;
 use perry_sandbox_engine::{Event, Events as _, Happened, Interrupt};
 use perry_sandbox_pipeline::Pipeline;
-use perry_sandbox_policy::{AllowedBuild, ServiceName, SignerName};
-use perry_sandbox_runner::{BuildCache, BuildError, BuildOrder, BuildPull, Builder, Building};
-use perry_sandbox_stack::{BuildDemand, RefusedField};
+use perry_sandbox_policy::SignerName;
+use perry_sandbox_runner::{BuildCache, BuildError, BuildOrder, BuildPull, Building};
+use perry_sandbox_stack::{BuildWords, Builders, MakingError, NoBuild, Recipe};
 
 use super::build_args::{BuildArgs, BuildHow};
 use super::exec::variables;
@@ -16,7 +15,7 @@ use super::signals::listen;
 use crate::args::{Cli, Progress};
 use crate::exit::Exit;
 use crate::output::{self, Failure};
-use crate::planner::{Builders, DeskArgs, Question, steps};
+use crate::planner::{DeskArgs, Question};
 
 /// Builds images of services, and signs them by a key of this machine.
 pub(crate) fn build(cli: &Cli, args: &BuildArgs) -> Result<Exit, Failure> {
@@ -51,14 +50,6 @@ fn generate(cli: &Cli, args: &BuildArgs, name: &SignerName) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-/// What is built of one service.
-struct Wanted<'a> {
-    name: &'a str,
-    service: &'a ServiceName,
-    build: &'a BuildDemand,
-    allowed: AllowedBuild,
-}
-
 /// Builds the images of all services that have a build. All are decided before any is built, and one "no" is enough.
 pub(super) fn build_all(
     question: &Question,
@@ -66,97 +57,71 @@ pub(super) fn build_all(
     (desks, how): (&DeskArgs, &BuildHow),
     progress: Progress,
 ) -> Result<Exit, Failure> {
-    let builders = Builders::of(question, pipeline, desks)?;
-    let (mut wanted, mut denied) = (Vec::new(), false);
-    let mut refused: Vec<&RefusedField> = Vec::new();
-    for name in question.order.start() {
-        let Some((demand, build)) = builders.services.get(name) else { continue };
-        let Some(service) = &demand.service else { continue };
-        match builders.decided.get(name) {
-            Some(Ok(allowed)) => {
-                refused.extend(&build.refused);
-                wanted.push(Wanted { name, service, build, allowed: allowed.clone() });
-            }
-            Some(Err(denial)) => {
-                denied = true;
-                for reason in denial.iter() {
-                    let remedy = reason.remedy.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
-                    output::note(&format!("{name}  denied\n    {reason}{remedy}"));
-                }
-            }
-            None => {}
+    let builders = Builders::of(&question.demands, pipeline, &desks.policy())?;
+    let recipes = match builders.recipes(question.order.start()) {
+        Ok(recipes) => recipes,
+        Err(no) => {
+            refuse(question, &no);
+            return Ok(Exit::Refused);
         }
-    }
-    if !refused.is_empty() {
-        let list = refused.into_iter().map(RefusedField::problem).collect();
-        output::problems(&Problems::new(list, question.stack.sources.clone()));
-        return Ok(Exit::Refused);
-    }
-    if denied {
-        output::note("nothing was built");
-        return Ok(Exit::Refused);
-    }
-    let variables = question.request.environment.clone().into_iter().collect();
+    };
+    let own = question.request.environment.clone().into_iter().collect();
+    let words = BuildWords {
+        args: variables(("--build-arg", &how.build_arg), &own)?,
+        cache: if how.no_cache { BuildCache::Ignore } else { BuildCache::Use },
+        pull: if how.pull { BuildPull::Always } else { BuildPull::Missing },
+    };
     let mut orders = Vec::new();
-    for one in wanted {
-        let order = order(pipeline, &one, how, &variables)?;
-        orders.push((one, order));
+    for recipe in recipes {
+        let order = recipe.order(pipeline, &words).map_err(|error| match error {
+            MakingError::Pipeline(error) => Failure::from(error),
+            MakingError::Builds(error) => Failure::from(error),
+        })?;
+        orders.push((recipe, order));
     }
     let interrupt = listen()?;
     let lines = Lines::new(progress);
-    for (one, order) in &orders {
-        make(pipeline, (one, order), how, (&lines, progress), &interrupt)?;
+    for (recipe, order) in &orders {
+        make(pipeline, (recipe, order), how, (&lines, progress), &interrupt)?;
     }
     Ok(Exit::Done)
 }
 
-fn order(
-    pipeline: &Pipeline,
-    one: &Wanted<'_>,
-    how: &BuildHow,
-    own: &BTreeMap<String, String>,
-) -> Result<BuildOrder, Failure> {
-    let Wanted { build, allowed, .. } = one;
-    let context = Context::read(Path::new(&build.context), &steps(build))?;
-    pipeline.check_context(context.folder())?;
-    let mut args = build.args.clone();
-    args.extend(variables(("--build-arg", &how.build_arg), own)?);
-    Ok(BuildOrder {
-        context: context.folder().to_owned(),
-        dockerfile: context.steps().to_owned(),
-        args,
-        target: build.target.clone(),
-        labels: build.labels.clone(),
-        platform: build.platform.clone(),
-        network: build.network(allowed.network),
-        cache: if how.no_cache || build.no_cache { BuildCache::Ignore } else { BuildCache::Use },
-        pull: if how.pull || build.pull { BuildPull::Always } else { BuildPull::Missing },
-    })
+/// Tells why nothing is built.
+fn refuse(question: &Question, no: &NoBuild<'_>) {
+    for (name, denial) in &no.denied {
+        for reason in denial.iter() {
+            let remedy = reason.remedy.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+            output::note(&format!("{name}  denied\n    {reason}{remedy}"));
+        }
+    }
+    if no.refused.is_empty() {
+        output::note("nothing was built");
+    } else {
+        let list = no.refused.iter().map(|field| field.problem()).collect();
+        output::problems(&Problems::new(list, question.stack.sources.clone()));
+    }
 }
 
 fn make(
     pipeline: &Pipeline,
-    (one, order): (&Wanted<'_>, &BuildOrder),
+    (recipe, order): (&Recipe<'_>, &BuildOrder),
     how: &BuildHow,
     (lines, progress): (&Lines, Progress),
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let environment = pipeline.environment();
-    let tools = (&environment.tools, environment.runtime_dir.as_path());
-    let builder = Builder::find(tools.0, tools.1, how.builder, order).map_err(BuildsError::from)?;
-    let what = format!("build {} by {}", one.name, builder.kind());
+    let builder = recipe.builder(pipeline, order, how.builder)?;
+    let what = format!("build {} by {}", recipe.name(), builder.kind());
     let happened = |happened| lines.tell(Event { what: what.clone(), happened });
     happened(Happened::Begun);
     let tell = |line: &str| {
         if !matches!(progress, Progress::Quiet | Progress::Json) {
-            output::note(&format!("{} | {line}", one.name));
+            output::note(&format!("{} | {line}", recipe.name()));
         }
     };
     let go_on = || !interrupt.is_asked();
     let building = Building { tell: &tell, go_on: &go_on };
-    let made =
-        Maker::below(&environment.data_dir).make(one.service, &one.allowed, (&builder, order), &building);
-    match made {
+    match recipe.make(pipeline, (&builder, order), &building) {
         Ok(_) => happened(Happened::Done),
         Err(error) => {
             happened(Happened::Failed("nothing was built".to_owned()));

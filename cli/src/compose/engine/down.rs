@@ -60,7 +60,8 @@ pub(crate) fn recover(cli: &Cli, args: &RecoverArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     let look = there.site.backends_of(there.name())?;
-    let secrets = |service: &str| there.secrets(service);
+    // What is started again may have been made from an earlier form of the files.
+    let secrets = |_: &str| there.secrets_there();
     let machine = there.site.machine(&look, &secrets)?;
     there.whose.check(&site::seen(&machine, there.name())?)?;
     let interrupt = listen()?;

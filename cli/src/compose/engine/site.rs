@@ -11,7 +11,7 @@ use perry_sandbox_engine::{Look, Machine, Membership, Projects, Remembered, Seen
 use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_reference::Digest;
 use perry_sandbox_runner::SandboxInfo;
-pub(super) use perry_sandbox_stack::secrets_of;
+pub(super) use perry_sandbox_stack::{secrets_of, secrets_there};
 
 use crate::args::Cli;
 use crate::config::request;

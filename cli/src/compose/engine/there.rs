@@ -89,4 +89,12 @@ impl There {
             None => site::no_secrets(service),
         }
     }
+
+    /// Those of all its services that are there, where its files are read.
+    pub(super) fn secrets_there(&self) -> Result<Secrets, String> {
+        match &self.question {
+            Some(question) => site::secrets_there(&question.all_secrets, &self.whose.variables),
+            None => site::no_secrets(""),
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! What would be done with a project, and what is refused: `plan`, `graph`, `explain`, `lock`.
 
 mod args;
-mod built;
 mod explain;
 mod graph;
 mod lock;
@@ -10,7 +9,6 @@ mod question;
 mod report;
 
 pub(crate) use args::{DeskArgs, ExplainArgs, GraphArgs, LockArgs, PlanArgs};
-pub(crate) use built::{Builders, steps};
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use lock::lock;

@@ -6,11 +6,11 @@ use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request};
 use perry_sandbox_pipeline::{Environment, Pipeline};
 use perry_sandbox_stack::{
-    Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, demand, judge,
+    Builders, Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, ValueSource,
+    demand, judge,
 };
 
 use super::args::DeskArgs;
-use super::built::Builders;
 use crate::args::Cli;
 use crate::config::request;
 use crate::exit::Exit;
@@ -26,6 +26,8 @@ pub(crate) struct Question {
     pub(crate) demands: Demands,
     /// The services of the whole project, also those that are not asked for.
     pub(crate) all_services: BTreeSet<String>,
+    /// Where values of all secrets come from, also of those that no service is given any more.
+    pub(crate) all_secrets: BTreeMap<String, ValueSource>,
 }
 
 impl Question {
@@ -44,7 +46,7 @@ impl Question {
         let options = Options::default();
         let request = request(cli, options)?;
         let read = Understood::read(&request, &Disk::of(&request), services)?;
-        let Understood { project, mut stack, all_services, .. } = read;
+        let Understood { project, mut stack, all_services, all_secrets, .. } = read;
         output::warnings(&project.warnings, &project.sources);
         for text in scale {
             let wrong = || Failure::Usage(format!("--scale {text}: SERVICE=N is expected"));
@@ -60,7 +62,7 @@ impl Question {
         let mut demands = demand(&stack);
         let variable = |name: &str| request.environment.get(name).cloned();
         demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
-        Ok(Self { request, project, stack, order, demands, all_services })
+        Ok(Self { request, project, stack, order, demands, all_services, all_secrets })
     }
 
     /// Forgets all services but this one, which then waits for none.
@@ -87,7 +89,7 @@ impl Question {
     ) -> Result<Vec<Judged>, Failure> {
         let (policy, signer, access) = (args.policy(), args.signer(), args.access());
         let builds = Builds::below(&pipeline.environment().data_dir);
-        let built = Builders::of(self, pipeline, args)?.built(&builds)?;
+        let built = Builders::of(&self.demands, pipeline, &policy)?.built(&builds)?;
         let desks =
             Desks { pipeline, policy: &policy, signer: &signer, access: &access, lock, built: &built };
         Ok(judge(desks, &self.demands))

@@ -1,5 +1,6 @@
 //! The failures after which docker compose leaves something behind: here nothing is.
 
+use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command};
 
@@ -190,6 +191,34 @@ fn what_a_killed_run_had_begun_is_in_the_way_until_it_is_undone() {
         assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
+}
+
+#[test]
+fn what_is_undone_later_is_given_the_secrets_that_it_was_made_with() {
+    let _turn = crate::life::turn();
+    let Some(shop) = shops("older").into_iter().find(|shop| shop.backend == "native") else { return };
+    let secrets = "secrets: {first: {file: first}, second: {file: second}}\n";
+    let with = |secret: &str, more: &str| of(&[("web", &format!(", secrets: [{secret}]{more}"))]) + secrets;
+    shop.give("first", "one");
+    shop.give("second", "two");
+    let never = ", healthcheck: {test: [CMD, /bin/busybox, 'false'], interval: 200ms, start_period: 60s}";
+    let both = with("first, second", never);
+    shop.write(&both);
+    shop.rewrite(&with("first", ""));
+    assert_eq!(shop.up(&[]).code, 0);
+    let old = shop.id("web");
+    shop.rewrite(&with("second", never));
+    let mut command = shop.command(&["up", "-d", "--wait", "--policy", "policy.toml"]);
+    let mut child = command.spawn().expect("the program starts");
+    shop.until("the new one runs", || shop.ps().iter().any(|one| one.1 != old && one.2 == "running"));
+    child.kill().expect("it runs");
+    child.wait().expect("it is dead");
+    fs::remove_file(shop.file("second")).expect("it is ours");
+    let ran = shop.compose(&["recover"]);
+    assert_eq!(ran.code, 0, "the old one needs only the first: {ran:?}");
+    assert_eq!(shop.ps(), [("web".to_owned(), old, "running".to_owned())]);
+    assert_eq!(shop.exec("web", "busybox cat /run/secrets/first").stdout, "one");
+    assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0);
 }
 
 #[test]

@@ -2,6 +2,12 @@
 
 use std::path::PathBuf;
 
+use perry_sandbox_reference::Platform;
+use perry_sandbox_testkit::layout::{Compression, Content, digest_of};
+use perry_sandbox_testkit::sigstore::{Found, Key, SIMPLE_LAYER, attach_layers, b64, simple_payload};
+use perry_sandbox_testkit::tarball::Tarball;
+use serde_json::{Value, json};
+
 use super::life::free_port;
 use super::shop::{Shop, shops};
 
@@ -72,5 +78,81 @@ fn the_forge_names_what_is_missing_of_it() {
         shop.give(".env", "FORGEJO_IMAGE=oci:examples/hello/image\n");
         let plan = shop.compose(&["plan", "--policy", "policy.toml"]);
         assert!(plan.code != 0 && plan.stderr.contains("PostgreSQL, by digest"), "{plan:?}");
+    }
+}
+
+/// What Forgejo's rootless image says of itself.
+fn forgejos_own() -> Value {
+    json!({
+        "User": "1000:1000", "WorkingDir": "/var/lib/gitea", "ExposedPorts": { "2222/tcp": {}, "3000/tcp": {} },
+        "Entrypoint": ["/usr/bin/dumb-init", "--", "/usr/local/bin/docker-entrypoint.sh"],
+        "Volumes": { "/etc/gitea": {}, "/var/lib/gitea": {} },
+        "Env": [
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "GITEA_WORK_DIR=/var/lib/gitea",
+            "GITEA_CUSTOM=/var/lib/gitea/custom", "GITEA_TEMP=/tmp/gitea", "TMPDIR=/tmp/gitea",
+            "GITEA_APP_INI=/etc/gitea/app.ini", "HOME=/var/lib/gitea/git",
+        ],
+    })
+}
+
+/// What PostgreSQL's image on Alpine says of itself.
+fn postgres_own() -> Value {
+    json!({
+        "Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["postgres"], "StopSignal": "SIGINT", "WorkingDir": "/",
+        "ExposedPorts": { "5432/tcp": {} }, "Volumes": { "/var/lib/postgresql/data": {} },
+        "Env": [
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "GOSU_VERSION=1.17",
+            "LANG=en_US.utf8", "PG_MAJOR=17", "PG_VERSION=17.5", "DOCKER_PG_LLVM_DEPS=llvm19-dev \t\tclang19",
+            "PGDATA=/var/lib/postgresql/data",
+        ],
+    })
+}
+
+/// An index of two platforms, as a mirror has it, signed as README.md says; its name by digest.
+fn mirrored(shop: &Shop, name: &str, key: &Key, own: &Value) -> String {
+    let mut content = Content::new();
+    let layer = [(Tarball::new().file("bin/placeholder", b"x").build(), Compression::Gzip)];
+    let platforms = ["linux/amd64", "linux/arm64"].map(|name| name.parse::<Platform>().expect("a platform"));
+    let images: Vec<Value> = platforms
+        .iter()
+        .map(|platform| {
+            let mut image = content.image(&layer, platform, own);
+            image["platform"] = json!({ "os": platform.os(), "architecture": platform.architecture() });
+            image
+        })
+        .collect();
+    let index = content.index(&images);
+    content.list(&index);
+    let digest = digest_of(&index);
+    let payload = simple_payload(&format!("registry.example/mirror/{name}"), &digest);
+    let annotations = json!({ "dev.cosignproject.cosign/signature": b64(key.sign(&payload)) });
+    attach_layers(&mut content, &[(SIMPLE_LAYER, &payload, &annotations)], Found::ByTag(&digest, "sig"));
+    content.write_layout(&shop.file(name));
+    format!("oci:{name}@{digest}")
+}
+
+#[test]
+fn the_forge_is_planned_whole_for_images_that_are_configured_as_the_real_ones() {
+    let Some(shop) = shops("plannedforge").into_iter().find(|shop| shop.backend == "native") else { return };
+    let key = Key::p256();
+    let forgejo = mirrored(&shop, "forgejo", &key, &forgejos_own());
+    let postgres = mirrored(&shop, "postgres", &key, &postgres_own());
+    shop.give("cosign.pub", &key.pem());
+    shop.give(".env", &format!("FORGEJO_IMAGE={forgejo}\nPOSTGRES_IMAGE={postgres}\n"));
+    // Nothing of the example is changed.
+    shop.give("compose.yaml", &example("compose.yaml"));
+    shop.give("policy.toml", &example("policy.toml"));
+    std::fs::create_dir_all(shop.file("secrets")).expect("a folder");
+    for secret in ["db-password", "secret-key", "internal-token"] {
+        shop.give(&format!("secrets/{secret}"), "hush");
+    }
+    let plan = shop.compose(&["plan", "--policy", "policy.toml"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    for line in ["start forgejo-db-1", "start forgejo-forgejo-1", "6 is healthy", "signed by own"] {
+        assert!(plan.stdout.contains(line), "{line}: {plan:?}");
+    }
+    for service in ["db", "forgejo"] {
+        let explained = shop.compose(&["explain", "--policy", "policy.toml", service]);
+        assert!(explained.code == 0 && !explained.stdout.contains("left out"), "{explained:?}");
     }
 }

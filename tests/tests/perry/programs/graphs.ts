@@ -128,6 +128,11 @@ async function stacks(): Promise<void> {
   check("restarted", (await up.ps())[0].status, "running");
   check("among the names", (await compose.names()).indexOf(NAME) >= 0, true);
   check("ended", (await compose.down(up, { graceMs: 0 })).containersRemoved, 1);
+  const built = { name: NAME, services: { web: { build: { context: "examples" }, network_mode: "none" } } };
+  const ungranted = { policy: policyFor(["web"]) };
+  check("a build that is not granted", await codeOfAsync(() => compose.build(built, ungranted)), "DENIED");
+  check("nor before an up", await codeOfAsync(() => compose.up(built, { ...ungranted, build: true })), "DENIED");
+  check("no build", await codeOfAsync(() => compose.build(spec, ungranted)), "BAD_REQUEST");
   check("a project of no services", await codeOfAsync(() => compose.up({ services: {} })), "BAD_REQUEST");
   check("a file that is none", await codeOfAsync(() => compose.up("/no/such/compose.yaml")), "BAD_REQUEST");
 }

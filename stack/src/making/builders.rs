@@ -1,26 +1,41 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use perry_sandbox_build::{Builds, Context, Steps};
-use perry_sandbox_pipeline::Pipeline;
+use perry_sandbox_build::{Builds, BuildsError, Context, Steps};
+use perry_sandbox_pipeline::{Pipeline, PipelineError, PolicyChoice};
 use perry_sandbox_policy::{AllowedBuild, Denial, WantedBuild, decide_build};
-use perry_sandbox_stack::{BuildDemand, Built, Demand};
 
-use super::args::DeskArgs;
-use super::question::Question;
-use crate::output::Failure;
+use super::recipe::Recipe;
+use crate::demand::{BuildDemand, Demand, Demands, RefusedField};
+use crate::judge::Built;
 
 /// What the policy says of the builds of a project.
-pub(crate) struct Builders<'a> {
-    pub(crate) services: BTreeMap<&'a str, (&'a Demand, &'a BuildDemand)>,
-    pub(crate) decided: BTreeMap<&'a str, Result<AllowedBuild, Denial>>,
+#[derive(Debug)]
+pub struct Builders<'a> {
+    services: BTreeMap<&'a str, (&'a Demand, &'a BuildDemand)>,
+    decided: BTreeMap<&'a str, Result<AllowedBuild, Denial>>,
+}
+
+/// Why nothing is built: one "no" is enough.
+#[derive(Debug)]
+pub struct NoBuild<'a> {
+    /// What the policy says, by service.
+    pub denied: Vec<(&'a str, &'a Denial)>,
+    /// What is refused, whoever grants the rest.
+    pub refused: Vec<&'a RefusedField>,
 }
 
 impl<'a> Builders<'a> {
     /// Asks the policy about every service that has a build.
-    pub(crate) fn of(question: &'a Question, pipeline: &Pipeline, desks: &DeskArgs) -> Result<Self, Failure> {
-        let services: BTreeMap<_, _> = question
-            .demands
+    ///
+    /// # Errors
+    /// The policy cannot be read.
+    pub fn of(
+        demands: &'a Demands,
+        pipeline: &Pipeline,
+        policy: &PolicyChoice,
+    ) -> Result<Self, PipelineError> {
+        let services: BTreeMap<_, _> = demands
             .services
             .iter()
             .filter_map(|(name, demand)| Some((name.as_str(), (demand, demand.build.as_ref()?))))
@@ -28,7 +43,7 @@ impl<'a> Builders<'a> {
         if services.is_empty() {
             return Ok(Self { services, decided: BTreeMap::new() });
         }
-        let policy = pipeline.policy(&desks.policy())?;
+        let policy = pipeline.policy(policy)?;
         let mut decided = BTreeMap::new();
         for (name, (demand, build)) in &services {
             // One without a name that a policy could have is refused already.
@@ -44,7 +59,10 @@ impl<'a> Builders<'a> {
     }
 
     /// Which images there are of them.
-    pub(crate) fn built(&self, builds: &Builds) -> Result<BTreeMap<String, Built>, Failure> {
+    ///
+    /// # Errors
+    /// What is kept of a build cannot be read.
+    pub fn built(&self, builds: &Builds) -> Result<BTreeMap<String, Built>, BuildsError> {
         let mut built = BTreeMap::new();
         for (name, answer) in &self.decided {
             let service = self.services.get(name).and_then(|(demand, _)| demand.service.as_ref());
@@ -60,13 +78,29 @@ impl<'a> Builders<'a> {
         }
         Ok(built)
     }
-}
 
-/// Where the steps of a build are.
-pub(crate) fn steps(build: &BuildDemand) -> Steps {
-    match &build.inline {
-        Some(text) => Steps::Inline(text.clone()),
-        None => Steps::File(build.dockerfile.clone()),
+    /// What is to be built of these services, in their order. All are decided before any is built.
+    ///
+    /// # Errors
+    /// All that is denied or refused.
+    pub fn recipes<'n>(
+        &'a self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Vec<Recipe<'a>>, NoBuild<'a>> {
+        let (mut recipes, mut no) = (Vec::new(), NoBuild { denied: Vec::new(), refused: Vec::new() });
+        for name in names {
+            let Some((name, (demand, build))) = self.services.get_key_value(name) else { continue };
+            let Some(service) = &demand.service else { continue };
+            match self.decided.get(name) {
+                Some(Ok(allowed)) => {
+                    no.refused.extend(&build.refused);
+                    recipes.push(Recipe { name, service, build, allowed });
+                }
+                Some(Err(denial)) => no.denied.push((name, denial)),
+                None => {}
+            }
+        }
+        if no.denied.is_empty() && no.refused.is_empty() { Ok(recipes) } else { Err(no) }
     }
 }
 
