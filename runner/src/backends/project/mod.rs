@@ -5,4 +5,4 @@ mod names;
 mod words;
 
 pub(super) use names::{HOSTS, Names};
-pub(super) use words::{VIEW, docker, docker_folders, docker_volumes, engine_names, podman};
+pub(super) use words::{STRAY, VIEW, docker, docker_folders, docker_volumes, engine_names, podman};
