@@ -7,6 +7,7 @@ mod ended;
 mod faults;
 mod files;
 mod forgejo;
+mod inject;
 mod life;
 mod pause;
 mod shop;
