@@ -39,6 +39,9 @@ pub enum StepError {
     /// Somebody has asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// Somebody was asked for it and did not answer, or not to the end: it may be done, or be done yet. In their words.
+    #[error("{0}")]
+    Unanswered(String),
     /// Anything else, in the words of whoever failed.
     #[error("{0}")]
     Failed(String),

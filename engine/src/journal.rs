@@ -21,6 +21,9 @@ pub enum Undo {
     RemoveNetwork {
         /// Its name in the project.
         key: String,
+        /// What it is called outside, if not by the project's name and its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        called: Option<String>,
     },
     /// Makes the network again that this run has replaced, and removes what it has put there.
     NetworkAgain {
@@ -218,7 +221,7 @@ mod tests {
     use super::*;
 
     fn network(key: &str) -> Undo {
-        Undo::RemoveNetwork { key: key.to_owned() }
+        Undo::RemoveNetwork { key: key.to_owned(), called: None }
     }
 
     #[test]

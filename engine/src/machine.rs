@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::stock::{
@@ -20,6 +21,9 @@ use crate::error::StepError;
 use crate::label::{self, Membership, Role};
 use crate::shelf::Shelf;
 use crate::world::{Condition, Replica, Seen, SeenResource, World};
+
+/// How long an engine may go on making what nobody waits for any more.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Who supplies the values of a service's secrets.
 pub type SecretSource<'a> = dyn Fn(&str) -> Result<Secrets, String> + Sync + 'a;
@@ -181,6 +185,11 @@ pub fn condition(info: &SandboxInfo) -> Condition {
 }
 
 impl World for Machine<'_> {
+    fn lateness(&self) -> Duration {
+        let by_others = self.stocks.iter().any(|stock| matches!(stock, Shelf::Engine(_)));
+        if by_others { LATE } else { Duration::ZERO }
+    }
+
     fn seen(&self, project: &str) -> Result<Seen, StepError> {
         let replicas = self.members(project)?.into_iter().map(|(member, info)| Replica {
             id: info.id.to_string(),
@@ -193,13 +202,13 @@ impl World for Machine<'_> {
         for stock in &self.stocks {
             // An engine is asked both at the same time: each answer takes it a while.
             let (networks, volumes) = thread::scope(|scope| {
-                let networks = scope.spawn(|| stock.networks());
+                let networks = thread::Builder::new().spawn_scoped(scope, || stock.networks());
                 let volumes = stock.volumes();
-                (networks.join(), volumes)
+                // There may have been no thread to be had.
+                (networks.map_or_else(|_| Ok(stock.networks()), ScopedJoinHandle::join), volumes)
             });
             let broken = |_| StepError::Failed("listing the networks broke off".to_owned());
-            let networks = networks.map_err(broken)?.map_err(failed)?.into_iter();
-            for one in networks {
+            for one in networks.map_err(broken)?.map_err(failed)? {
                 match resource(project, &one.name, &one.labels, one.subnets) {
                     Some(own) => seen.networks.push(own),
                     None => drop(seen.foreign_networks.insert(one.name.to_string())),
@@ -229,7 +238,7 @@ impl World for Machine<'_> {
         let [subnet, gateway, range] =
             [&network.subnet, &network.gateway, &network.range].map(Option::as_deref);
         new.addresses = Addresses::read(subnet, gateway, range).map_err(failed)?;
-        self.stock()?.create_network(&new).map(drop).map_err(failed)
+        self.stock()?.create_network(&new).map(drop).map_err(not_made)
     }
 
     fn remove_network(&self, project: &str, key: &str, called: Option<&str>) -> Result<(), StepError> {
@@ -245,7 +254,7 @@ impl World for Machine<'_> {
         let mut new = NewVolume::of_project(&owner, &key).map_err(failed)?;
         let of = volume.service.as_ref().map(|service| format!("{}={service}", label::VOLUME_OF));
         new.labels = labels(project, run, of)?.of_project(&owner);
-        self.stock()?.create_volume(&new).map(drop).map_err(failed)
+        self.stock()?.create_volume(&new).map(drop).map_err(not_made)
     }
 
     fn remove_volume(&self, project: &str, key: &str) -> Result<(), StepError> {
@@ -355,6 +364,11 @@ fn resource(
     let (gateway, range) = (label(label::GATEWAY), label(label::RANGE));
     let service = label(label::VOLUME_OF);
     Some(SeenResource { key, called, origin, run, subnets, gateway, range, service })
+}
+
+/// What an engine was asked for may be there all the same.
+fn not_made(error: StockError) -> StepError {
+    if error.is_unanswered() { StepError::Unanswered(error.to_string()) } else { failed(error) }
 }
 
 fn labels(project: &Project, run: &str, more: impl IntoIterator<Item = String>) -> Result<Labels, StepError> {

@@ -1,6 +1,7 @@
 //! What there is, and what can be done to it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use perry_sandbox_runner::Health;
 
@@ -110,6 +111,9 @@ pub struct SeenResource {
 
 /// Where steps are taken. Each call does one thing, and returns when it is done.
 pub trait World: Sync {
+    /// How long networks and volumes may still be made when whoever has asked for them is gone.
+    fn lateness(&self) -> Duration;
+
     /// What there is of a project of this name, wherever that comes from.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! A failure at any call leaves the world as it was before.
 
+use std::time::Duration;
+
 use perry_sandbox_engine::{
     Desired, Interrupt, Journal, OnFailure, Options, StepError, Until, Up, Wait, World as _, finish_undo,
     reconcile, run, stop_heeding,
@@ -93,6 +95,15 @@ fn what_was_started_again_goes_back_to_its_end() {
         fake
     };
     assert_eq!(fails_everywhere(&before, &shop()), 3);
+}
+
+#[test]
+fn what_is_made_after_nobody_waits_for_it_is_not_left_either() {
+    let fake = kind_world();
+    fake.answers_late(Duration::from_millis(100));
+    let error = up(&fake, &shop(), "r1").1.unwrap_err();
+    assert_eq!(error.cause, StepError::Unanswered("nobody answered".to_owned()));
+    assert_eq!((error.left.as_slice(), fake.world()), (&[][..], Fake::default().world()));
 }
 
 #[test]
@@ -218,7 +229,7 @@ fn with_wait_all_must_be_well_or_all_is_undone() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::begin(&folder.path().join("journal"), "r1").unwrap();
         let work = reconcile(&shop(), &fake.seen("shop").unwrap(), Up::default(), "r1").unwrap();
-        let patience = std::time::Duration::from_millis(300);
+        let patience = Duration::from_millis(300);
         let options = Options { wait: true, patience, ..Options::default() };
         let how = (options, &Interrupt::default());
         let error = run(&fake, &shop(), &work, &journal, how, &Silence).unwrap_err();
@@ -246,7 +257,7 @@ fn a_failure_is_heeded_by_those_that_wait() {
     let how = (Options::default(), &Interrupt::default());
     let error = run(&fake, &desired, &work, &journal, how, &Silence).unwrap_err();
     assert_eq!(error.cause, StepError::Failed("injected".to_owned()));
-    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "not the 300 s that it may wait");
+    assert!(begun.elapsed() < Duration::from_secs(60), "not the 300 s that it may wait");
     assert_eq!(fake.world(), Fake::default().world());
 }
 
@@ -262,7 +273,7 @@ fn a_second_interrupt_kills_what_takes_its_time() {
         scope.spawn(|| {
             stop_heeding(&fake, &id, perry_sandbox_engine::StopHow::default(), &interrupt).unwrap();
         });
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
         assert!(fake.look(&id).unwrap().unwrap().is_running(), "it is asked, and takes its time");
         interrupt.ask();
     });

@@ -1,7 +1,8 @@
 //! A world in memory that fails at a given call, and can be compared with what it was.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use perry_sandbox_engine::{
     Condition, Desired, Event, Events, Happened, Interrupt, Journal, Membership, NetworkUnit, Options,
@@ -30,18 +31,19 @@ struct State {
     fails_after_all: bool,
     fails_on: Option<String>,
     slow: bool,
+    late: Option<Duration>,
     next: u32,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     natures: Vec<(&'static str, Nature)>,
 }
 
 impl Fake {
     pub(crate) fn new(natures: &[(&'static str, Nature)]) -> Self {
-        Self { state: Mutex::default(), natures: natures.to_vec() }
+        Self { state: Arc::default(), natures: natures.to_vec() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -64,6 +66,11 @@ impl Fake {
     /// From now on this call fails.
     pub(crate) fn fail_on(&self, call: &str) {
         self.state().fails_on = Some(call.to_owned());
+    }
+
+    /// From now on nobody hears of a network that is asked for, and it is made so much later.
+    pub(crate) fn answers_late(&self, time: Duration) {
+        self.state().late = Some(time);
     }
 
     /// From now on whoever is asked to end does so when it is killed.
@@ -120,26 +127,30 @@ fn one<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Replica, StepError>
 }
 
 impl World for Fake {
+    fn lateness(&self) -> Duration {
+        self.state().late.map_or(Duration::ZERO, |time| time * 4)
+    }
+
     fn seen(&self, _: &str) -> Result<Seen, StepError> {
         Ok(self.state().seen.clone())
     }
 
     fn create_network(&self, project: &Project, run: &str, network: &NetworkUnit) -> Result<(), StepError> {
-        self.change(format!("+network {}", network.key), |state| {
-            let subnets = network.subnet.iter().cloned().collect();
-            let NetworkUnit { key, called, gateway, range, .. } = network.clone();
-            let (origin, run) = (project.origin.clone(), run.to_owned());
-            let service = None;
-            state.seen.networks.push(SeenResource {
-                key,
-                called,
-                origin,
-                run,
-                subnets,
-                gateway,
-                range,
-                service,
+        let NetworkUnit { key, called, subnet, gateway, range } = network.clone();
+        let (origin, run) = (project.origin.clone(), run.to_owned());
+        let subnets = subnet.into_iter().collect();
+        let made = SeenResource { key, called, origin, run, subnets, gateway, range, service: None };
+        let late = self.state().late;
+        if let Some(time) = late {
+            let state = Arc::clone(&self.state);
+            std::thread::spawn(move || {
+                std::thread::sleep(time);
+                state.lock().unwrap().seen.networks.push(made);
             });
+            return Err(StepError::Unanswered("nobody answered".to_owned()));
+        }
+        self.change(format!("+network {}", network.key), |state| {
+            state.seen.networks.push(made);
             Ok(())
         })
     }
@@ -195,9 +206,9 @@ impl World for Fake {
     }
 
     fn stop(&self, id: &str, how: StopHow) -> Result<(), StepError> {
-        let kills = how.grace == Some(std::time::Duration::ZERO);
+        let kills = how.grace == Some(Duration::ZERO);
         while !kills && self.state().slow && self.look(id)?.is_some_and(|found| found.is_running()) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
         self.change(format!("stop {id}"), |state| {
             let one = one(state, id)?;
@@ -327,7 +338,7 @@ pub(crate) fn up_with(
     let path = folder.path().join("journal");
     let journal = Journal::begin(&path, id).unwrap();
     let work = reconcile(desired, &fake.seen("shop").unwrap(), Up::default(), id).unwrap();
-    let options = Options { patience: std::time::Duration::from_millis(50), ..options };
+    let options = Options { patience: Duration::from_millis(50), ..options };
     let done = run(fake, desired, &work, &journal, (options, interrupt), events);
     // Once all is up nothing is undone, and what could not be tidied up is only told.
     let is_left = done.as_ref().is_err_and(|error| error.step.is_some() && !error.left.is_empty());

@@ -43,10 +43,17 @@ fn at_once<'a>(
     let mut left = Vec::new();
     for some in acts.chunks(MOST_AT_ONCE) {
         left.extend(thread::scope(|scope| {
-            let each = some.iter().map(|act| (act, scope.spawn(|| one(world, project, act, events))));
+            let each = some.iter().map(|act| {
+                let begun = thread::Builder::new().spawn_scoped(scope, || one(world, project, act, events));
+                (act, begun)
+            });
             let each: Vec<_> = each.collect();
             let broken = |act: &Act| Some(Left { what: act.to_string(), why: "it broke off".to_owned() });
-            let ended = each.into_iter().map(|(act, end)| end.join().unwrap_or_else(|_| broken(act)));
+            let ended = each.into_iter().map(|(act, begun)| match begun {
+                Ok(end) => end.join().unwrap_or_else(|_| broken(act)),
+                // There was no thread to be had.
+                Err(_) => one(world, project, act, events),
+            });
             ended.flatten().collect::<Vec<Left>>()
         }));
     }

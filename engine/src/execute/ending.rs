@@ -28,7 +28,10 @@ pub fn stop_heeding(
         return world.stop(id, now);
     }
     thread::scope(|scope| {
-        let asked = scope.spawn(|| world.stop(id, how));
+        let Ok(asked) = thread::Builder::new().spawn_scoped(scope, || world.stop(id, how)) else {
+            // Without a thread nobody can be heard meanwhile.
+            return world.stop(id, how);
+        };
         while !asked.is_finished() {
             if interrupt.times() > 1 {
                 // The first one returns when the sandbox has ended, however it did.

@@ -21,7 +21,7 @@ pub(super) fn keep(course: &Course<'_>, work: &Work, taken: &Taken) -> (Vec<Left
         .collect();
     let Unfinished { run, undo } = course.journal.began();
     let undo = undo.into_iter().filter(|undo| lost.iter().any(|(unit, before)| is_of(undo, unit, *before)));
-    let mut left = undo::some(course, &Unfinished { run, undo: undo.collect() });
+    let mut left = undo::some(course, &Unfinished { run, undo: undo.collect() }, taken);
     // An undo that failed leaves the journal open: what is left is found by whoever undoes the run.
     if left.is_empty() && course.journal.kept().is_ok() {
         let again: BTreeSet<&str> = lost.iter().filter_map(|(_, before)| *before).collect();

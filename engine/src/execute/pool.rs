@@ -57,6 +57,12 @@ impl Taken {
         }
     }
 
+    /// Whether somebody was asked for something and did not answer.
+    pub(super) fn has_unanswered(&self) -> bool {
+        let is_unanswered = |one: &Progress| matches!(one, Progress::Failed(StepError::Unanswered(_)));
+        self.progress.iter().any(is_unanswered)
+    }
+
     /// A step that was done turns out to have failed.
     pub(super) fn fail(&mut self, step: &Step, error: StepError) {
         if self.failed.is_none() {
@@ -77,9 +83,13 @@ impl<'a> Pool<'a> {
     pub(super) fn run(self, parallel: usize) -> Taken {
         let workers = self.steps.len().min(parallel.max(1));
         thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| self.work());
+            // This thread is one of them: what has begun is gone on with, however few threads there are to be had.
+            for _ in 1..workers {
+                if thread::Builder::new().spawn_scoped(scope, || self.work()).is_err() {
+                    break;
+                }
             }
+            self.work();
         });
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         // A worker that broke off has said nothing, and nothing is no success.
@@ -233,7 +243,9 @@ pub(super) fn name(act: &Act) -> &str {
 /// What would undo it; nothing where nothing is changed, or what is gone is not missed.
 fn undo_of(course: &Course<'_>, act: &Act) -> Option<Undo> {
     Some(match act {
-        Act::CreateNetwork(network) => Undo::RemoveNetwork { key: network.key.clone() },
+        Act::CreateNetwork(network) => {
+            Undo::RemoveNetwork { key: network.key.clone(), called: network.called.clone() }
+        }
         Act::ReplaceNetwork { was, .. } => Undo::NetworkAgain {
             key: was.key.clone(),
             called: was.called.clone(),

@@ -128,7 +128,7 @@ fn failed(course: &Course<'_>, work: &Work, taken: &Taken, step: String, cause: 
         OnFailure::Halt | OnFailure::GoOn if !course.conditions.interrupt.is_asked() => {
             partly::keep(course, work, taken)
         }
-        OnFailure::UndoAll | OnFailure::Halt | OnFailure::GoOn => (undo::all(course), Vec::new()),
+        OnFailure::UndoAll | OnFailure::Halt | OnFailure::GoOn => (undo::all(course, taken), Vec::new()),
     };
     UpError { step: Some(step), cause, left, reached }
 }

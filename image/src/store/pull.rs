@@ -135,7 +135,10 @@ impl Store {
         };
         std::thread::scope(|scope| {
             for _ in 1..missing.len().min(CONNECTIONS) {
-                scope.spawn(worker);
+                // This thread works as well, and perhaps alone.
+                if std::thread::Builder::new().spawn_scoped(scope, worker).is_err() {
+                    break;
+                }
             }
             worker();
         });

@@ -64,7 +64,10 @@ pub(crate) fn unpack(job: &Job<'_>, progress: &dyn Progress) -> Result<OsString,
     };
     std::thread::scope(|scope| {
         for _ in 1..threads(job) {
-            scope.spawn(worker);
+            // This thread works as well, and perhaps alone.
+            if std::thread::Builder::new().spawn_scoped(scope, worker).is_err() {
+                break;
+            }
         }
         worker();
     });

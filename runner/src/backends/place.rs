@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use perry_sandbox_policy::FileSource;
 
@@ -27,6 +27,10 @@ const SCRIPT: &str = "script.json";
 /// How long a start waits for what others left.
 const SWEEPING: Duration = Duration::from_millis(500);
 const LOCK: &str = "lock";
+/// Is there once somebody removes what a dead runner left, who has the lock meanwhile.
+const GOING: &str = "going";
+/// How long others are waited for who are removing something.
+const OTHERS: Duration = Duration::from_secs(6);
 /// How long an engine may go on making what its client has asked for and not waited for.
 const LATE: Duration = Duration::from_secs(2);
 /// The longest script that is read back.
@@ -160,30 +164,48 @@ impl Drop for Place {
 pub(super) fn sweep_for_a_while(runtime: &Path) {
     let (done, all) = std::sync::mpsc::channel();
     let runtime = runtime.to_owned();
-    std::thread::spawn(move || {
+    let begun = std::thread::Builder::new().spawn(move || {
         sweep(&runtime);
         // Nobody may wait any more.
         let _sent = done.send(());
     });
+    // Without a thread it is left to the next.
+    drop(begun);
     let _done = all.recv_timeout(SWEEPING);
 }
 
-/// Ends and removes what dead runners left; how much that was. What cannot be removed stays, for the next start.
+/// Ends and removes what dead runners left, and waits for others who do; how much that was. What cannot be removed stays, for
+/// the next start.
 pub(super) fn sweep(runtime: &Path) -> usize {
-    let mut swept: usize = 0;
+    let (mut swept, mut going): (usize, Vec<PathBuf>) = (0, Vec::new());
     if check_owner(runtime).is_err() {
         return swept;
     }
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == SUFFIX) {
-            swept = swept.saturating_add(usize::from(abandoned(&path).is_ok_and(|done| done)));
+            match abandoned(&path) {
+                Ok(true) => swept = swept.saturating_add(1),
+                Ok(false) if path.join(GOING).exists() => going.push(path),
+                Ok(false) | Err(_) => {}
+            }
         } else if path.extension().is_some_and(|extension| extension == EARLY) && is_older(&path, MAKING) {
             // Nothing of it was ever started.
             drop(fs::remove_dir_all(&path));
         }
     }
-    swept
+    swept.saturating_add(await_others(going))
+}
+
+/// Waits for those whom somebody else is removing; how many have gone.
+fn await_others(mut going: Vec<PathBuf>) -> usize {
+    let (all, begun) = (going.len(), Instant::now());
+    while !going.is_empty() && begun.elapsed() < OTHERS {
+        std::thread::sleep(Duration::from_millis(20));
+        // One who has failed gives the lock back.
+        going.retain(|folder| folder.exists() && !abandoned(folder).is_ok_and(|done| done));
+    }
+    all.saturating_sub(going.len())
 }
 
 /// Removes a folder: secrets first, and last the lock, by which it is found.
@@ -221,6 +243,8 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
     if lock.try_lock().is_err() {
         return Ok(false);
     }
+    // Where it cannot be written, nobody waits.
+    drop(write(&folder.join(GOING), b""));
     let mut text = Vec::new();
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(folder.join(SCRIPT));
     if let Ok(file) = file {

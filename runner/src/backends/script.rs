@@ -304,7 +304,8 @@ impl Script {
                 let reply = ask.ask(within)?;
                 if matches!(reply.status, 200..300 | 404) { Ok(()) } else { Err(ask.failed(&reply)) }
             }
-        }
+        }?;
+        self.required.iter().try_for_each(|required| required.forget_stray(&self.name, within))
     }
 
     /// Whether its program has been started, as far as its engine says without being kept waiting.

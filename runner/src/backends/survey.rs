@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use perry_sandbox_image::FileStamp;
@@ -236,12 +237,17 @@ fn probe_all(tools: &HostTools, backends: &[Backend]) -> Vec<(Backend, Seen, Dur
                     let begun = Instant::now();
                     (probe_one(tools, *backend), begun.elapsed() >= WAITING)
                 };
-                (*backend, scope.spawn(probe))
+                let thread = std::thread::Builder::new().spawn_scoped(scope, probe);
+                (*backend, thread, probe)
             })
             .collect();
         asked
             .into_iter()
-            .map(|(backend, thread)| match thread.join() {
+            // There may have been no thread to be had.
+            .map(|(backend, thread, probe)| {
+                (backend, thread.map_or_else(|_| Ok(probe()), ScopedJoinHandle::join))
+            })
+            .map(|(backend, answer)| match answer {
                 Ok((Ok(means), _)) => (backend, Seen::Alive(Box::new(means)), BELIEVED),
                 Ok((Err(Absence { why, remedy, installed: true }), waited)) => {
                     let doubted = if waited { DOUBTED } else { Duration::ZERO };

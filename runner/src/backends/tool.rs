@@ -127,11 +127,18 @@ impl Call {
     /// Calls it, with what `input` writes as its standard input, and takes what it says.
     pub(crate) fn run(&self, within: Duration, input: Option<Feed<'_>>) -> Result<Said, ToolError> {
         let mut child = self.start(if input.is_some() { Stdio::piped() } else { Stdio::null() })?;
-        let (out, err) = (listen(child.stdout.take()), listen(child.stderr.take()));
+        let listening = listen(child.stdout.take()).and_then(|out| Ok((out, listen(child.stderr.take())?)));
+        let (out, err) = match listening {
+            Ok(both) => both,
+            Err(source) => {
+                end_group(&mut child);
+                return Err(ToolError::Start { program: self.program.clone(), source });
+            }
+        };
         let stdin = child.stdin.take();
         let (fed, ended) = std::thread::scope(|scope| {
             let feeding = input.zip(stdin).map(|(feed, mut stdin)| {
-                scope.spawn(move || {
+                std::thread::Builder::new().spawn_scoped(scope, move || {
                     let _held_back = NoBrokenPipeSignal::new();
                     feed(&mut stdin)
                 })
@@ -142,7 +149,12 @@ impl Call {
                 end_group(&mut child);
             }
             let failed = || Err(io::Error::other("its writer failed"));
-            (feeding.map_or(Ok(()), |thread| thread.join().unwrap_or_else(|_| failed())), ended)
+            let fed = match feeding {
+                None => Ok(()),
+                Some(Ok(thread)) => thread.join().unwrap_or_else(|_| failed()),
+                Some(Err(error)) => Err(error),
+            };
+            (fed, ended)
         });
         let (stdout, stderr) = (heard(out), heard(err));
         let said = Said { code: ended?, stdout, stderr };
@@ -217,14 +229,15 @@ pub(crate) type Feed<'a> = &'a mut (dyn FnMut(&mut dyn Write) -> io::Result<()> 
 /// Reads what a program says, up to more than is used.
 type Listening = Option<JoinHandle<Vec<u8>>>;
 
-fn listen(stream: Option<impl Read + Send + 'static>) -> Listening {
-    let stream = stream?;
-    Some(std::thread::spawn(move || {
+fn listen(stream: Option<impl Read + Send + 'static>) -> io::Result<Listening> {
+    let Some(stream) = stream else { return Ok(None) };
+    let listening = std::thread::Builder::new().spawn(move || {
         let mut said = Vec::new();
         // What was read before an error is what was said. Beyond the most, the program finds its pipe closed.
         let _read = stream.take(MOST.saturating_add(1)).read_to_end(&mut said);
         said
-    }))
+    });
+    listening.map(Some)
 }
 
 /// What was said; nothing of a program that was killed, whose children may still hold the pipe.

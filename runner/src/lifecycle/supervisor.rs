@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -102,16 +102,15 @@ fn attend(
     held.write(&record)?;
     let control = control.try_clone().map_err(channel)?;
     let post = Arc::new(Post::new(order, (held, record), remote, control));
-    let host = Arc::clone(&post);
-    thread::spawn(move || receive_guests(&listener, &host));
-    let doctor = Arc::clone(&post);
-    thread::spawn(move || {
-        if let Some(order) = &doctor.order.health {
-            health::watch(&doctor, order);
-        }
-    });
     let pipes = [(LogStream::Stdout, out), (LogStream::Stderr, err)];
-    let logs = thread::spawn(move || writer.copy(pipes, Timestamp::now));
+    let logs = match attendants(&post, listener, (writer, pipes)) {
+        Ok(logs) => logs,
+        Err(error) => {
+            // Nothing was started, and so it is as it was.
+            post.close(|record| *record = before)?;
+            return Err(channel(error));
+        }
+    };
     let (answer, untraced) = run_all(&post, root, (input, [to_out, to_err]), (&commands, &secrets));
     post.end();
     let logged = logs.join().unwrap_or_else(|_| Err(io::Error::other("the log's thread failed")));
@@ -120,6 +119,23 @@ fn attend(
         unlock(file);
     }
     concluded
+}
+
+/// Who stays beside the program: for guests, for its health, and for what it says, which is the thread that is waited for.
+fn attendants(
+    post: &Arc<Post>,
+    listener: UnixListener,
+    (writer, pipes): (LogWriter, [(LogStream, OwnedFd); 2]),
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    let logs = thread::Builder::new().spawn(move || writer.copy(pipes, Timestamp::now))?;
+    let host = Arc::clone(post);
+    thread::Builder::new().spawn(move || receive_guests(&listener, &host))?;
+    if post.order.health.is_some() {
+        let doctor = Arc::clone(post);
+        let watch = move || doctor.order.health.iter().for_each(|order| health::watch(&doctor, order));
+        thread::Builder::new().spawn(watch)?;
+    }
+    Ok(logs)
 }
 
 /// Runs it, and again as its order says. The last run is the answer, with what kept it from being run again.

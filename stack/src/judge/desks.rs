@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -48,8 +49,13 @@ pub fn judge(desks: Desks<'_>, demands: &Demands) -> Vec<Judged> {
         done
     };
     let mut judged: Vec<Judged> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..services.len().min(MOST_AT_ONCE)).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+        // This thread is one of them, and perhaps the only one that there is to be had.
+        let others = 1..services.len().min(MOST_AT_ONCE);
+        let others: Vec<_> =
+            others.map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let own = catch_unwind(AssertUnwindSafe(work)).unwrap_or_default();
+        let others = others.into_iter().filter_map(|worker| worker.join().ok()).flatten();
+        own.into_iter().chain(others).collect()
     });
     // A check that broke off has said nothing, and nothing is no "yes".
     let done: BTreeSet<String> = judged.iter().map(|one| one.service.clone()).collect();

@@ -19,12 +19,17 @@ use serde_json::Value;
 /// Where programs are looked for beside what was fetched.
 const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Ends what this process started, when this process has ended. `$0` is the folder, `$1` the name of the control group.
+/// Ends what this process started, when this process has ended. `$0` is the folder, `$1` the name of the control group. A daemon
+/// that was killed is started again when somebody makes the file `again`.
 const KEEPER: &str = r#"trap '' HUP INT TERM
 if command -v dockerd >/dev/null; then
   setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child=KILL --mount-proc \
-    dockerd --data-root "$0/docker" --exec-root "$0/exec" -p "$0/dockerd.pid" -H "unix://$0/docker.sock" \
-    --bridge=none --iptables=false --ip6tables=false --cgroup-parent "/$1" --log-level warn >"$0/dockerd.log" 2>&1 &
+    sh -c 'while :; do
+      dockerd --data-root "$0/docker" --exec-root "$0/exec" -p "$0/dockerd.pid" -H "unix://$0/docker.sock" \
+        --bridge=none --iptables=false --ip6tables=false --cgroup-parent "/$1" --log-level warn
+      until [ -e "$0/again" ]; do sleep 0.1; done
+      rm "$0/again"
+    done' "$0" "$1" >"$0/dockerd.log" 2>&1 &
   daemon=$!
 fi
 cat >/dev/null
@@ -50,12 +55,24 @@ pub struct Engines {
 /// They are made once.
 pub fn engines() -> &'static Engines {
     static ENGINES: OnceLock<Engines> = OnceLock::new();
-    ENGINES.get_or_init(Engines::start)
+    ENGINES.get_or_init(|| Engines::start(""))
+}
+
+/// Others, whose daemon a test may kill: made once, where somebody wants them.
+pub fn mortal() -> &'static Engines {
+    static MORTAL: OnceLock<Engines> = OnceLock::new();
+    MORTAL.get_or_init(|| {
+        let engines = Engines::start("m");
+        if let Some(why) = engines.dead() {
+            panic!("{why}");
+        }
+        engines
+    })
 }
 
 impl Engines {
-    fn start() -> Self {
-        let name = format!("perry-sandbox-tests-{}", std::process::id());
+    fn start(suffix: &str) -> Self {
+        let name = format!("perry-sandbox-tests-{}{suffix}", std::process::id());
         let folder = tempfile::Builder::new().prefix(&name).tempdir().expect("a temporary folder").keep();
         // Podman and docker of this machine go on without: both have everything below this folder.
         for place in ["bin", "tmp", "podman"] {
@@ -121,6 +138,41 @@ impl Engines {
         self.ask(target).ok()
     }
 
+    /// The docker daemon's process.
+    pub fn docker_pid(&self) -> String {
+        let words = format!(" dockerd --data-root {}/docker ", self.folder.display());
+        let daemon = crate::life::processes(&[&words]).into_iter().next().expect("a daemon");
+        daemon.trim_start_matches("/proc/").split(' ').next().expect("a number").to_owned()
+    }
+
+    /// Kills the docker daemon, and nothing else of it.
+    pub fn kill_docker(&self) {
+        let killed = Command::new("kill").args(["-KILL", &self.docker_pid()]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+        while self.ask("/_ping").is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Has it started again.
+    pub fn revive_docker(&self) {
+        fs::write(self.folder.join("again"), "").expect("a file of ours");
+        assert_eq!(self.dead(), None);
+    }
+
+    /// Waits for the daemon; gives what it says where it does not come.
+    fn dead(&self) -> Option<String> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(60) {
+            if self.ask("/_ping").is_ok() {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = fs::read_to_string(self.folder.join("dockerd.log")).unwrap_or_default();
+        Some(format!("its daemon does not come up: {log}"))
+    }
+
     fn ask(&self, target: &str) -> std::io::Result<String> {
         let mut stream = UnixStream::connect(self.folder.join("docker.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -139,7 +191,10 @@ pub fn is_present(backend: &'static str) -> bool {
     let (at, look): (usize, fn() -> Option<String>) = match backend {
         "native" => return true,
         "podman" => (0, || missing(&["podman", "runc"])),
-        "docker" => (1, || missing(&["docker", "dockerd", "containerd", "runc", "setpriv"]).or_else(dead)),
+        "docker" => (1, || {
+            let needed = ["docker", "dockerd", "containerd", "runc", "setpriv"];
+            missing(&needed).or_else(|| engines().dead())
+        }),
         "runsc" => (2, || peer("runsc").is_none().then(|| "set PERRY_SANDBOX_PEERS".to_owned())),
         other => panic!("no backend {other}"),
     };
@@ -156,17 +211,4 @@ fn missing(programs: &[&str]) -> Option<String> {
     let is_there =
         |program: &&&str| !FOLDERS.split(':').any(|folder| Path::new(folder).join(program).is_file());
     programs.iter().find(is_there).map(|program| format!("there is no {program}"))
-}
-
-/// Waits for our daemon; gives what it says where it does not come.
-fn dead() -> Option<String> {
-    let (ours, begun) = (engines(), Instant::now());
-    while begun.elapsed() < Duration::from_secs(60) {
-        if ours.ask("/_ping").is_ok() {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let log = fs::read_to_string(ours.folder.join("dockerd.log")).unwrap_or_default();
-    Some(format!("its daemon does not come up: {log}"))
 }

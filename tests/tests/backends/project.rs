@@ -9,7 +9,6 @@ use perry_sandbox_policy::{Attachment, WantedProject};
 use perry_sandbox_testkit::{Home, Ran};
 
 use crate::engines::engines;
-use crate::life::processes;
 use crate::wall::{Wall, engine_walls};
 use crate::{IMAGE, policy};
 
@@ -203,12 +202,9 @@ fn on_host(wall: Wall, words: &[&str]) -> Command {
         command.args(&words[1..]);
         return command;
     }
-    let root = format!("dockerd --data-root {}/docker", engines().folder().display());
-    let daemon = processes(&[&root]).into_iter().find(|line| line.contains(" dockerd ")).expect("a daemon");
-    let pid = daemon.trim_start_matches("/proc/").split(' ').next().expect("a number").to_owned();
     let mut command = Command::new("nsenter");
     let mounts: &[&str] = if words[0].ends_with("mount") { &["--mount", "--pid"] } else { &[] };
-    command.args(["--net", "--target", &pid]).args(mounts).args(words);
+    command.args(["--net", "--target", &engines().docker_pid()]).args(mounts).args(words);
     command
 }
 

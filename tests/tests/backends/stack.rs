@@ -9,6 +9,7 @@ mod ended;
 mod faults;
 mod files;
 mod forgejo;
+mod inject;
 mod life;
 mod names;
 mod pause;

@@ -28,7 +28,7 @@ impl Drawing {
         let rows = Arc::new(Mutex::new(Rows::default()));
         let (ending, ended) = channel();
         let drawn = Arc::clone(&rows);
-        let artist = thread::spawn(move || {
+        let artist = thread::Builder::new().spawn(move || {
             for turn in 0.. {
                 if ended.recv_timeout(TURN) != Err(RecvTimeoutError::Timeout) {
                     return;
@@ -36,7 +36,8 @@ impl Drawing {
                 draw(&drawn, turn);
             }
         });
-        Some(Self { rows, ending: Some(ending), artist: Some(artist) })
+        // Without a thread nothing is drawn before the end.
+        Some(Self { rows, ending: Some(ending), artist: artist.ok() })
     }
 
     pub(super) fn tell(&self, event: &Event) {

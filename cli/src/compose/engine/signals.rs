@@ -18,9 +18,9 @@ pub(super) fn listen() -> Result<Arc<Interrupt>, Failure> {
     }
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
         .map_err(|error| Failure::Folder(format!("listening for signals: {error}")))?;
-    let interrupt = Arc::clone(LISTENING.get_or_init(Arc::default));
+    let interrupt = Arc::new(Interrupt::default());
     let asked = Arc::clone(&interrupt);
-    thread::spawn(move || {
+    let listening = thread::Builder::new().spawn(move || {
         for _ in signals.forever() {
             asked.ask();
             match asked.times() {
@@ -29,5 +29,6 @@ pub(super) fn listen() -> Result<Arc<Interrupt>, Failure> {
             }
         }
     });
-    Ok(interrupt)
+    listening.map_err(|error| Failure::Folder(format!("listening for signals: {error}")))?;
+    Ok(Arc::clone(LISTENING.get_or_init(|| interrupt)))
 }

@@ -196,7 +196,7 @@ impl Docker {
         let joined = project::engine_names(self.backend.name(), plan)?;
         let further = project::docker(self.backend.name(), plan, &mut body)?;
         project::docker_folders(plan, &mut body);
-        project::docker_volumes(self.backend.name(), plan, self.volumes().as_ref(), &mut body)?;
+        project::docker_volumes(self.backend.name(), plan, self.volumes().as_ref(), name, &mut body)?;
         let connect = further.into_iter().map(|(network, endpoint)| {
             let body = json!({ "Container": name, "EndpointConfig": endpoint }).to_string();
             let ask = self.socket.exchange("POST", &format!("/networks/{network}/connect"));

@@ -6,4 +6,4 @@ mod names;
 mod words;
 
 pub(super) use names::{HOSTS, Names, OWN_HOSTS};
-pub(super) use words::{VIEW, docker, docker_folders, docker_volumes, engine_names, links, podman};
+pub(super) use words::{STRAY, VIEW, docker, docker_folders, docker_volumes, engine_names, links, podman};

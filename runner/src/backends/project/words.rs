@@ -20,6 +20,8 @@ const WITHOUT_IPV6: &str = "net.ipv6.conf.all.disable_ipv6";
 const NOBODY: &str = "127.0.0.1";
 /// The label of a volume without a name that shows another one to a sandbox that only reads; its value is that one's name.
 pub(in super::super) const VIEW: &str = "perry-sandbox.view";
+/// The label of a volume that the engine makes by itself, where the one of that name has gone; its value is the sandbox's name.
+pub(in super::super) const STRAY: &str = "perry-sandbox.stray";
 
 /// What the engine calls each network of the plan, in the plan's order.
 pub(in super::super) fn engine_names(
@@ -158,6 +160,7 @@ pub(in super::super) fn docker_volumes(
     backend: &'static str,
     plan: &LaunchPlan,
     volumes: Option<&Volumes>,
+    sandbox: &str,
     body: &mut Value,
 ) -> Result<(), PlanError> {
     let refuse = |why: String| refused(backend, Control::Volumes, why);
@@ -167,7 +170,7 @@ pub(in super::super) fn docker_volumes(
         let name = StockName::of_volume(&project, &one.volume).map_err(|error| refuse(error.to_string()))?;
         let volumes = volumes.ok_or_else(|| refuse("its volumes are not in reach".to_owned()))?;
         let options = match one.access {
-            VolumeAccess::Write => json!({ "NoCopy": true }),
+            VolumeAccess::Write => json!({ "NoCopy": true, "Labels": { STRAY: sandbox } }),
             VolumeAccess::Read => json!({
                 "NoCopy": true,
                 "Labels": { VIEW: name },

@@ -144,3 +144,10 @@ pub enum StockError {
     #[error(transparent)]
     Own(#[from] ProjectError),
 }
+
+impl StockError {
+    /// Whether the engine did not answer, or not to the end: what it was asked for may be done, or be done yet.
+    pub const fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Engine { source: ToolError::Hangs { .. } | ToolError::Answer { .. }, .. })
+    }
+}

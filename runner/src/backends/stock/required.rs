@@ -15,6 +15,7 @@ use perry_sandbox_policy::{LaunchPlan, VolumeAccess};
 use serde::{Deserialize, Serialize};
 
 use super::super::docker::VolumePlace;
+use super::super::project::STRAY;
 use super::super::script::{Action, Backend};
 use super::super::tool::ToolError;
 use super::error::StockError;
@@ -45,6 +46,9 @@ pub(in super::super) struct Required {
     owner: Option<(u32, u32)>,
     /// Where a volume must be, with options of ours, where flags of a mount say nothing about it.
     place: Option<VolumePlace>,
+    /// What removes a volume that the engine has made by itself, because it had gone when a sandbox was to have it.
+    #[serde(default)]
+    remove: Option<Action>,
 }
 
 impl Required {
@@ -61,7 +65,8 @@ impl Required {
             let name = name?;
             let ask = engine.action(&Question::Find(kept, Some(&name)));
             let place = engine.place(&name).filter(|_| kept == Kept::Volumes);
-            Ok(Self { backend, kept, name, whose, ask, form: engine.form(), owner, place })
+            let remove = place.is_some().then(|| engine.action(&Question::Remove(kept, name.as_str())));
+            Ok(Self { backend, kept, name, whose, ask, form: engine.form(), owner, place, remove })
         };
         let networks = plan.networks.iter().map(|one| {
             let whose = if one.network.external().is_some() { Whose::AnyProject } else { own() };
@@ -79,9 +84,7 @@ impl Required {
     pub(in super::super) fn check(&self, within: Duration) -> Result<(), StockError> {
         let doing = || format!("look at the {} {} of {}", self.kept.kind(), self.name, self.backend.name());
         let failed = |source| StockError::Engine { doing: doing(), source };
-        let body = self.ask.take(within).map_err(failed)?;
-        let found = read::found(self.form, self.kept, &body).map_err(|why| failed(self.ask.unusable(why)))?;
-        let found = found.into_iter().find(|found| found.name == self.name.as_str());
+        let found = self.find(within).map_err(failed)?.filter(|found| !found.labels.contains_key(STRAY));
         let (backend, kind, name) = (self.backend.name(), self.kept.kind(), self.name.to_string());
         let Some(found) = found else { return Err(StockError::Missing { backend, kind, name }) };
         if !found.is_ours(self.kept) {
@@ -102,6 +105,23 @@ impl Required {
             Kept::Volumes if !self.is_held(&found) => Err(StockError::Executable { backend, name }),
             Kept::Volumes => self.own(&found).map_err(failed),
         }
+    }
+
+    fn find(&self, within: Duration) -> Result<Option<Found>, ToolError> {
+        let body = self.ask.take(within)?;
+        let found = read::found(self.form, self.kept, &body).map_err(|why| self.ask.unusable(why))?;
+        Ok(found.into_iter().find(|found| found.name == self.name.as_str()))
+    }
+
+    /// Removes the volume if the engine has made it by itself for the sandbox of this name, which is gone.
+    pub(in super::super) fn forget_stray(&self, sandbox: &str, within: Duration) -> Result<(), ToolError> {
+        let Some(remove) = &self.remove else { return Ok(()) };
+        let found = self.find(within)?;
+        let made_for = found.as_ref().and_then(|found| found.labels.get(STRAY));
+        if made_for.is_some_and(|name| name == sandbox) {
+            remove.take(within)?;
+        }
+        Ok(())
     }
 
     /// Whether nothing is executed in a volume, by options of its own or by flags of each mount.

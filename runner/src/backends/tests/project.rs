@@ -102,11 +102,13 @@ fn docker_mounts_a_volume_by_its_name_and_shows_it_by_one_without() {
     let bare = json!({ "HostConfig": { "Mounts": [] } });
     let mut body = bare.clone();
     let volumes = Volumes::of(Path::new("/d")).unwrap();
-    project::docker_volumes("docker", &plan(), Some(&volumes), &mut body).unwrap();
+    project::docker_volumes("docker", &plan(), Some(&volumes), "perry-sandbox-1", &mut body).unwrap();
     let view =
         json!({ "type": "none", "device": "/d/volumes/shop_data/data", "o": "bind,ro,nosuid,nodev,noexec" });
     let wanted = json!([
-        { "Type": "volume", "Source": "shop_data", "Target": "/data", "VolumeOptions": { "NoCopy": true } },
+        { "Type": "volume", "Source": "shop_data", "Target": "/data", "VolumeOptions": {
+            "NoCopy": true, "Labels": { "perry-sandbox.stray": "perry-sandbox-1" },
+        } },
         {
             "Type": "volume", "Source": null, "Target": "/old",
             "VolumeOptions": {
@@ -117,7 +119,7 @@ fn docker_mounts_a_volume_by_its_name_and_shows_it_by_one_without() {
         },
     ]);
     assert_eq!(body["HostConfig"]["Mounts"], wanted);
-    let refused = project::docker_volumes("docker", &plan(), None, &mut bare.clone());
+    let refused = project::docker_volumes("docker", &plan(), None, "x", &mut bare.clone());
     assert!(
         matches!(refused, Err(PlanError::NotEnforceable { control: Control::Volumes, .. })),
         "{refused:?}"

@@ -258,16 +258,11 @@ fn a_network_of_a_stranger_is_neither_used_nor_removed() {
     let _turn = crate::life::turn();
     for shop in shops("stranger").into_iter().filter(|shop| shop.backend != "native") {
         let network = format!("{}_default", shop.name);
-        let client = |words: &[&str]| {
-            let mut client = Command::new(shop.backend);
-            client.args(words).env_clear().envs(crate::engines::engines().environment());
-            client.output().expect("the client starts")
-        };
-        assert!(client(&["network", "create", "--internal", &network]).status.success());
+        assert_eq!(shop.client(&["network", "create", "--internal", &network]).code, 0);
         shop.write(&of(&[("a", "")]));
         let ran = shop.up(&[]);
         assert_eq!(ran.code, 5, "{}: {ran:?}", shop.backend);
-        assert!(client(&["network", "rm", &network]).status.success(), "{}: it is still there", shop.backend);
+        assert_eq!(shop.client(&["network", "rm", &network]).code, 0, "{}: it is still there", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
 }

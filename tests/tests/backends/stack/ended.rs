@@ -1,7 +1,6 @@
 //! Who works on a project is told to end, is killed, or is not alone; and those that it has left running are.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -21,33 +20,6 @@ fn every_signal_that_asks_to_end_undoes_all() {
             shop.until("the database runs", || shop.ps().len() == 1);
             is_undone_at(&shop, child, signal);
         }
-    }
-}
-
-#[test]
-fn a_run_that_is_killed_at_any_moment_is_undone_by_recover() {
-    let _turn = crate::life::turn();
-    for shop in shops("moment").into_iter().filter(|shop| shop.backend == "native") {
-        shop.write(&services(free_port()));
-        let mut whole = false;
-        for moment in (0_u64..).map(|number| Duration::from_millis(number * 70)).take(40) {
-            let mut child = shop.spawn_up();
-            std::thread::sleep(moment);
-            child.kill().expect("it is ours");
-            whole = child.wait().is_ok_and(|status| status.success());
-            if whole {
-                break;
-            }
-            let ran = shop.compose(&["recover"]);
-            assert_eq!(ran.code, 0, "{moment:?}: {ran:?}");
-            // What was kept from an end that nobody has written down is a project that is up.
-            if !shop.ps().is_empty() {
-                assert!(ran.stderr.contains("came to its end"), "{moment:?}: {ran:?}");
-                break;
-            }
-            assert_eq!(shop.left(), Vec::<String>::new(), "{moment:?}: {ran:?}");
-        }
-        assert!(whole || !shop.ps().is_empty(), "the last is not killed in time");
     }
 }
 

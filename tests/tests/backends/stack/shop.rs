@@ -1,7 +1,7 @@
 //! A web service behind a database with a health check, of the example's signed image, on one backend.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use perry_sandbox_testkit::example::BARE_POLICY;
 use perry_sandbox_testkit::{As, Home, Ran, compose_program, is_root};
 use serde_json::Value;
 
-use crate::engines::{engines, is_present};
+use crate::engines::{Engines, engines, is_present};
 
 /// A project of this process alone, on one backend.
 pub(super) struct Shop {
@@ -18,6 +18,11 @@ pub(super) struct Shop {
     home: Home,
     data: PathBuf,
     program: PathBuf,
+    engines: &'static Engines,
+    /// The socket by which docker is asked, where that is not its own.
+    front: Option<PathBuf>,
+    /// What every command is started by: a program that starts it somewhere else.
+    starter: Vec<String>,
 }
 
 /// Every backend that holds networks, volumes and ports of projects here.
@@ -39,7 +44,25 @@ impl Shop {
         let program = PathBuf::from(command.get_program());
         home.give("bare.toml", BARE_POLICY.as_bytes());
         let data = home.data_dir();
-        Self { backend, name, home, data, program }
+        Self { backend, name, home, data, program, engines: engines(), front: None, starter: Vec::new() }
+    }
+
+    /// With other engines.
+    pub(super) fn on(mut self, engines: &'static Engines) -> Self {
+        self.engines = engines;
+        self
+    }
+
+    /// With another socket before docker's own.
+    pub(super) fn through(mut self, socket: &Path) -> Self {
+        self.front = Some(socket.to_owned());
+        self
+    }
+
+    /// With a program that starts every command somewhere else.
+    pub(super) fn started_by(mut self, words: &[&str]) -> Self {
+        self.starter = words.iter().map(|word| (*word).to_owned()).collect();
+        self
     }
 
     /// A project of the same name in another folder of the same user.
@@ -85,7 +108,7 @@ impl Shop {
 
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let (verb, rest) = args.split_first().expect("a command");
-        let mut command = self.home.plain_command(&self.program);
+        let mut command = self.started(&self.program);
         if !self.file("compose.yaml").exists() {
             command.args(["-p", &self.name]);
         }
@@ -93,9 +116,29 @@ impl Shop {
         if *verb != "graph" {
             command.arg("--data-dir").arg(&self.data);
         }
-        command.args(rest).envs(engines().environment()).env("PERRY_CONTAINER_BACKEND", self.backend);
+        command.args(rest).envs(self.engines.environment()).env("PERRY_CONTAINER_BACKEND", self.backend);
+        if let Some(front) = &self.front {
+            command.env("DOCKER_HOST", format!("unix://{}", front.display()));
+        }
         command.stdin(Stdio::null());
         command
+    }
+
+    /// A program where the commands of this project are started.
+    fn started(&self, program: &Path) -> Command {
+        let Some((first, rest)) = self.starter.split_first() else {
+            return self.home.plain_command(program);
+        };
+        let mut command = self.home.plain_command(Path::new(first));
+        command.args(rest).arg(program);
+        command
+    }
+
+    /// The engine's own client.
+    pub(super) fn client(&self, words: &[&str]) -> Ran {
+        let mut client = self.started(Path::new(self.backend));
+        client.args(words).env_clear().envs(self.engines.environment());
+        Ran::from(client.output().expect("the client starts"))
     }
 
     pub(super) fn compose(&self, args: &[&str]) -> Ran {
@@ -134,9 +177,15 @@ impl Shop {
 
     /// Runs a line of shell in a service.
     pub(super) fn exec(&self, service: &str, line: &str) -> Ran {
-        let mut command = self.home.command(&["exec", &self.id(service), "/bin/busybox", "sh", "-c", line]);
-        command.envs(engines().environment()).stdin(Stdio::null());
-        Ran::from(command.output().expect("the program starts"))
+        Ran::from(self.exec_command(service, line).output().expect("the program starts"))
+    }
+
+    pub(super) fn exec_command(&self, service: &str, line: &str) -> Command {
+        let plain = self.home.command(&["exec", &self.id(service), "/bin/busybox", "sh", "-c", line]);
+        let mut command = self.started(Path::new(plain.get_program()));
+        command.args(plain.get_args());
+        command.envs(self.engines.environment()).stdin(Stdio::null());
+        command
     }
 
     /// Everything that there is of this project: in the records, on the backend, and in the folders of both.
@@ -149,11 +198,8 @@ impl Shop {
         }
         let lists = [["ps", "--all"], ["network", "ls"], ["volume", "ls"]];
         for list in lists.iter().filter(|_| self.backend != "native") {
-            let mut client = Command::new(self.backend);
-            client.args(list).env_clear().envs(engines().environment());
-            let said = client.output().expect("the client starts");
-            let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            left.extend(said.lines().filter(|line| mine(line)).map(str::to_owned));
+            let said = self.client(list);
+            left.extend(said.stdout.lines().filter(|line| mine(line)).map(str::to_owned));
         }
         left
     }
