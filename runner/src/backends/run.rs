@@ -82,7 +82,7 @@ pub(crate) fn run(
     (around.before)().map_err(RunError::Supervision)?;
     bring()?;
     berth.guard.ready().map_err(RunError::Guard)?;
-    for required in &script.required {
+    for required in script.required.iter().filter(|it| script.create.is_none() || it.comes_first()) {
         required.check(REMOVAL)?;
     }
     if let Some(names) = &script.names {
@@ -93,7 +93,7 @@ pub(crate) fn run(
         create.take(REMOVAL)?;
     }
     if script.create.is_some() {
-        // It makes a volume that has gone since; those that a container has stay from here on.
+        // It may have made a volume that had gone; those that a container has stay from here on.
         for required in &script.required {
             required.check(REMOVAL)?;
         }

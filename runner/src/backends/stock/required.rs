@@ -80,6 +80,16 @@ impl Required {
         networks.chain(volumes).collect()
     }
 
+    /// Whether it must be looked at before a sandbox is made, not only before that is started: a Docker engine joins networks at
+    /// the start, and what it makes of a volume that is not there is known by its label.
+    pub(in super::super) const fn comes_first(&self) -> bool {
+        match (self.form, self.kept) {
+            (Form::Docker, Kept::Networks) => false,
+            (Form::Docker, Kept::Volumes) => self.remove.is_none(),
+            (Form::Podman | Form::Nerdctl | Form::Apple, Kept::Networks | Kept::Volumes) => true,
+        }
+    }
+
     /// Asks for it: anything but one of ours, of this project, and without a way out, is an error.
     pub(in super::super) fn check(&self, within: Duration) -> Result<(), StockError> {
         let doing = || format!("look at the {} {} of {}", self.kept.kind(), self.name, self.backend.name());

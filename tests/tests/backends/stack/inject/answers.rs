@@ -48,11 +48,13 @@ fn an_engine_that_fails_once_at_any_question_leaves_nothing() {
     let kinds = kinds(&shop, &front);
     assert!(kinds.len() > 8, "{kinds:?}");
     for kind in &kinds {
-        // What only asks does nothing that could be half done.
+        // What only asks does nothing that could be half done, and a stream has no end before its program has.
         let fates: &[Fate] = if kind.starts_with("GET") {
-            &[Fate::Refused, Fate::DoneAndCut]
+            &[Fate::Cut]
+        } else if kind.ends_with("/attach") || kind.ends_with("/wait") {
+            &[Fate::Refused]
         } else {
-            &[Fate::Refused, Fate::DoneAndRefused, Fate::Cut, Fate::DoneAndCut]
+            &[Fate::Refused, Fate::DoneAndRefused, Fate::DoneAndCut]
         };
         for fate in fates {
             front.once(kind, *fate);
