@@ -67,11 +67,16 @@ pub fn archive(home: &Home, run: &Value) -> Vec<u8> {
 /// Where a file cannot be read or written.
 pub fn write_signed(home: &Home, mut content: Content, digest: &Digest) {
     let key = Key::p256();
-    let payload = simple_payload("registry.example/acme/made", digest);
-    let annotations = json!({"dev.cosignproject.cosign/signature": b64(key.sign(&payload))});
-    attach_layers(&mut content, &[(SIMPLE_LAYER, &payload, &annotations)], Found::ByTag(digest, "sig"));
+    sign(&mut content, "registry.example/acme/made", digest, &key);
     write(&home.path().join(MADE_KEY), key.pem().as_bytes());
     content.write_layout(&home.path().join("made"));
+}
+
+/// Signs that digest as cosign 2 does with a key, as what this repository has.
+pub fn sign(content: &mut Content, repository: &str, digest: &Digest, key: &Key) {
+    let payload = simple_payload(repository, digest);
+    let annotations = json!({"dev.cosignproject.cosign/signature": b64(key.sign(&payload))});
+    attach_layers(content, &[(SIMPLE_LAYER, &payload, &annotations)], Found::ByTag(digest, "sig"));
 }
 
 /// Writes a file of the test.

@@ -5,6 +5,7 @@
 mod archive;
 mod codes;
 mod compilers;
+mod forgejo;
 mod programs;
 mod project;
 mod readme;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use perry_sandbox_reference::Platform;
 use perry_sandbox_testkit::layout::{Compression, Content, digest_of};
-use perry_sandbox_testkit::sigstore::{Found, Key, SIMPLE_LAYER, attach_layers, b64, simple_payload};
+use perry_sandbox_testkit::made::sign;
+use perry_sandbox_testkit::sigstore::Key;
 use perry_sandbox_testkit::tarball::Tarball;
 use serde_json::{Value, json};
 
@@ -124,9 +125,7 @@ fn mirrored(shop: &Shop, name: &str, key: &Key, own: &Value) -> String {
     let index = content.index(&images);
     content.list(&index);
     let digest = digest_of(&index);
-    let payload = simple_payload(&format!("registry.example/mirror/{name}"), &digest);
-    let annotations = json!({ "dev.cosignproject.cosign/signature": b64(key.sign(&payload)) });
-    attach_layers(&mut content, &[(SIMPLE_LAYER, &payload, &annotations)], Found::ByTag(&digest, "sig"));
+    sign(&mut content, &format!("registry.example/mirror/{name}"), &digest, key);
     content.write_layout(&shop.file(name));
     format!("oci:{name}@{digest}")
 }
