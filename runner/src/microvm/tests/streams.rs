@@ -30,7 +30,10 @@ fn a_program_that_does_not_read_ends_all_the_same() {
 fn a_program_whose_output_nobody_reads_is_told() {
     let settings = settings_of_a_sandbox(&["sh", "-c", "yes; echo $? >&2"]);
     let Some(mut running) = start(settings) else { return };
-    running.stdout.read_exact(&mut [0; 1000]).unwrap();
+    if let Err(error) = running.stdout.read_exact(&mut [0; 1000]) {
+        let ran = running.finish(b"");
+        panic!("{error}: {:?} {}", ran.report, ran.stderr);
+    }
     // Another reader that has ended already.
     running.stdout = std::io::pipe().unwrap().0;
     let ran = running.finish(b"");
