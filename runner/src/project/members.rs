@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -17,6 +17,7 @@ use super::error::ProjectError;
 use super::hosts;
 use super::keeper;
 use super::links::{self, Link};
+use super::locked::Locked;
 use super::networks::{namespace, pool, yard};
 use super::yard::Yard;
 use crate::backends::stock::StockName;
@@ -116,7 +117,7 @@ fn kernel(network: &str, error: &io::Error) -> ProjectError {
 }
 
 /// All that live; of the dead nothing is left. The lock is that of the networks.
-pub(super) fn collect(yard: &Yard, _lock: &File) -> Result<Vec<Member>, ProjectError> {
+pub(super) fn collect(yard: &Yard, _lock: &Locked) -> Result<Vec<Member>, ProjectError> {
     let folder = yard.root().join(FOLDER);
     let entries = match fs::read_dir(&folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -159,7 +160,7 @@ pub(crate) struct Membership {
     /// What the child and its parent get for that: the networks, and the file of names as a detached mount.
     pub(crate) given: Vec<(Slot, OwnedFd)>,
     /// Holds the lock of the record.
-    file: File,
+    file: Locked,
 }
 
 /// Takes an address in each of these networks; nothing where there are none.
@@ -275,12 +276,12 @@ fn note(
     joined: Vec<Joined>,
     service: Option<&ServiceName>,
     hosts: &[KnownHost],
-) -> Result<(File, Member), ProjectError> {
+) -> Result<(Locked, Member), ProjectError> {
     let folder = yard.root().join(FOLDER);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(ProjectError::io("make", &folder))?;
     let mut paths = (0_u32..).map(|number| folder.join(format!("{number}.json")));
-    let (record, mut file) = loop {
+    let (record, file) = loop {
         let path = paths.next().unwrap_or_default();
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -290,7 +291,9 @@ fn note(
     };
     let member = Member { joined, service: service.cloned(), process: None, hosts: hosts.to_vec(), record };
     let text = serde_json::to_vec(&member).map_err(io::Error::from);
-    let written = file.lock().and_then(|()| file.write_all(&text?));
+    file.lock().map_err(ProjectError::io("lock", &member.record))?;
+    let file = Locked::new(file);
+    let written = text.and_then(|text| file.write_all_at(&text, 0));
     written.map_err(ProjectError::io("write", &member.record))?;
     Ok((file, member))
 }

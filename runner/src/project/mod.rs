@@ -10,6 +10,7 @@ mod hosts;
 mod keeper;
 mod label;
 mod links;
+mod locked;
 mod members;
 mod netlink;
 mod networks;

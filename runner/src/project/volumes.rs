@@ -1,6 +1,6 @@
 //! Named volumes: folders of the data folder that outlive every sandbox.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use perry_sandbox_policy::VolumeName;
 
 use super::error::ProjectError;
 use super::label::{DRAFT, FILE, Label};
+use super::locked::Locked;
 use super::yard::Yard;
 use crate::backends::stock::{NewVolume, StockKind, StockName, Volume};
 use crate::native::{Ids, VolumeFolder};
@@ -98,7 +99,7 @@ pub(super) fn folder_of(yard: &Yard, project: &str, volume: &VolumeName) -> Resu
 /// Volumes that a sandbox uses: nobody removes them before this is dropped.
 #[derive(Debug)]
 pub(crate) struct VolumeUse {
-    _locks: Vec<File>,
+    _locks: Vec<Locked>,
 }
 
 /// Keeps the volumes of a sandbox of this user (user and group inside), and gives new ones to that user.
@@ -107,13 +108,14 @@ pub(crate) fn hold(volumes: &[VolumeFolder], user: (u32, u32)) -> Result<VolumeU
     Ok(VolumeUse { _locks: each.collect::<Result<_, _>>()? })
 }
 
-fn hold_one(volume: &VolumeFolder, (uid, gid): (u32, u32)) -> Result<File, ProjectError> {
+fn hold_one(volume: &VolumeFolder, (uid, gid): (u32, u32)) -> Result<Locked, ProjectError> {
     let data = Path::new(&volume.path);
     let folder = data.parent().unwrap_or(data);
     let name = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let gone = || ProjectError::Missing { kind: StockKind::Volume, name: name() };
     let (_, file) = Label::read(folder)?.ok_or_else(gone)?;
     file.try_lock_shared().map_err(|_| gone())?;
+    let file = Locked::new(file);
     let label = folder.join(FILE);
     if file.metadata().map_err(ProjectError::io("read", &label))?.nlink() == 0 {
         return Err(gone());

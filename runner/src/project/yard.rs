@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::error::ProjectError;
 use super::label::Label;
+use super::locked::Locked;
 use crate::backends::stock::{StockKind, StockName};
 use crate::native::check_owner;
 
@@ -41,11 +42,11 @@ impl Yard {
     }
 
     /// Waits until nobody else changes anything, and keeps others from it.
-    pub(super) fn lock(&self) -> Result<File, ProjectError> {
+    pub(super) fn lock(&self) -> Result<Locked, ProjectError> {
         self.lock_within(PATIENCE)
     }
 
-    fn lock_within(&self, patience: Duration) -> Result<File, ProjectError> {
+    fn lock_within(&self, patience: Duration) -> Result<Locked, ProjectError> {
         self.make_root()?;
         let path = self.root.join(LOCK);
         let file = OpenOptions::new()
@@ -59,7 +60,7 @@ impl Yard {
         let begun = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok(Locked::new(file)),
                 Err(TryLockError::Error(error)) => return Err(ProjectError::io("lock", &path)(error)),
                 Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => {
                     return Err(ProjectError::Busy { kind: self.kind, path, seconds: patience.as_secs() });
