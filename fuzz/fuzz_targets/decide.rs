@@ -1,14 +1,14 @@
 //! A policy, and what somebody asks of it: answered the same twice, and an approval has an enforcer for every line.
 //!
 //! The input is a policy, a line `---`, and a word with its value on each line: `run`, `service`, `tier`, `arg`, `program`,
-//! `env`, `egress`, `read`, `write`, `secret`, `device`, `signed`, `image-env`, `image-dir`, `image-user`, `lacks`.
+//! `env`, `egress`, `read`, `write`, `secret`, `device`, `network`, `memory`, `shm`, `sysctl`, `host`, `signed`, `image-env`, `image-dir`, `image-user`, `lacks`.
 #![no_main]
 
 use jiff::Timestamp;
-use perry_sandbox_policy::{WantedMount, 
-    BackendFacts, Control, Enforcement, Evidence, HostFacts, ImageDefaults, IsolationLevel, NoFiles, PolicySource,
+use perry_sandbox_policy::{
+    Attachment, BackendFacts, Control, Enforcement, Evidence, HostFacts, ImageDefaults, IsolationLevel, NoFiles, PolicySource,
     Request, SignatureFormat, Target, Terminal, Verdict, VerifiedIdentity, VerifiedSignature, WantedGrants,
-    WantedLimits, decide, explain, load,
+    WantedLimits, WantedMemory, WantedMount, decide, explain, load,
 };
 use perry_sandbox_reference::{Digest, Platform};
 
@@ -67,6 +67,15 @@ impl Asked {
             "write" => request.grants.mounts_write.extend(value.parse::<WantedMount>()),
             "secret" => request.grants.secrets.extend(value.parse().ok()),
             "device" => request.grants.devices.push(value),
+            "network" => request.project.networks.extend(value.parse().ok().map(Attachment::to)),
+            "memory" => {
+                let (path, size) = value.split_once(' ').unwrap_or((&value, ""));
+                let size = size.parse().ok();
+                request.project.memory.extend(path.parse().ok().map(|path| WantedMemory { path, size }));
+            }
+            "shm" => request.project.system.shm = value.parse().ok(),
+            "sysctl" => request.project.system.sysctls.extend(value.parse().ok()),
+            "host" => request.project.system.hosts.extend(value.parse().ok()),
             "signed" => evidence.signatures.extend(signature(&value, &evidence.manifest)),
             "image-env" => image.env.push(value),
             "image-dir" => image.working_dir = Some(value),
@@ -137,19 +146,12 @@ fn signature(signer: &str, manifest: &Digest) -> Option<VerifiedSignature> {
 
 /// One that holds everything that a plan can ask of the level `oci`.
 fn backend() -> BackendFacts {
-    use Control as C;
-    let all = [
-        C::Namespaces, C::LinuxCaps, C::NoNewPrivileges, C::Seccomp, C::MaskedPaths, C::RemovedAtExit, C::NoNetwork,
-        C::Egress, C::ProjectNetworks, C::Publish, C::ReadOnlyRoot, C::EphemeralRoot, C::Tmp, C::MountsRead,
-        C::MountsWrite, C::Volumes, C::Devices, C::Env, C::Secrets, C::User, C::MemoryExact, C::MemoryWatched, C::Cpu,
-        C::Pids, C::Wall, C::Output, C::Disk, C::OpenFiles, C::Terminal,
-    ];
     BackendFacts {
         name: "native".parse().expect("a name"),
         version: "1".to_owned(),
         levels: vec![IsolationLevel::Oci],
         architectures: vec!["amd64".to_owned()],
         emulation: perry_sandbox_policy::Emulation::None,
-        controls: all.into_iter().map(|control| (control, Enforcement::By(control.to_string()))).collect(),
+        controls: Control::ALL.into_iter().map(|control| (control, Enforcement::By(control.to_string()))).collect(),
     }
 }

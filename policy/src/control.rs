@@ -30,6 +30,8 @@ pub enum Control {
     Egress,
     /// Joining networks of a compose project.
     ProjectNetworks,
+    /// The network of another service's sandbox, over which this one has no power.
+    SharedNetwork,
     /// Ports of the sandbox on the host.
     Publish,
     /// A read-only root file system.
@@ -98,7 +100,7 @@ pub enum Control {
 
 impl Control {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Namespaces,
         Self::LinuxCaps,
         Self::NoNewPrivileges,
@@ -108,6 +110,7 @@ impl Control {
         Self::NoNetwork,
         Self::Egress,
         Self::ProjectNetworks,
+        Self::SharedNetwork,
         Self::Publish,
         Self::ReadOnlyRoot,
         Self::EphemeralRoot,
@@ -155,6 +158,7 @@ impl fmt::Display for Control {
             Self::NoNetwork => "no-network",
             Self::Egress => "egress",
             Self::ProjectNetworks => "project-networks",
+            Self::SharedNetwork => "shared-network",
             Self::Publish => "publish",
             Self::ReadOnlyRoot => "read-only-root",
             Self::EphemeralRoot => "ephemeral-root",

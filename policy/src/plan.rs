@@ -57,7 +57,8 @@ pub struct LaunchPlan {
     pub process: Process,
     /// How the root file system is mounted.
     pub rootfs: RootfsMode,
-    /// Size of `/tmp` and `/dev/shm` together, under a read-only root the only writable places beside folders of memory.
+    /// Size of `/tmp` and `/dev/shm` together. Under a read-only root nothing else can be written to but folders of memory,
+    /// volumes, and host folders that are granted for that.
     pub tmp: ByteSize,
     /// Further folders of memory.
     #[serde(skip_serializing_if = "Vec::is_empty")]

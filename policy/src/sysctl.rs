@@ -9,16 +9,19 @@ use thiserror::Error;
 
 use crate::refusal::shown;
 
-/// The most of what is held in memory: the memory limit counts it all the same.
+/// The most of shared memory: where a cgroup counts, the memory limit counts it all the same.
 const MEMORY: u64 = 1 << 40;
+/// The most of messages that wait, in bytes: a few times what the kernel gives anyway. A limit that is only watched does not see
+/// them.
+const MESSAGES: u64 = 65_536;
 
 /// What may be set, and to what: a range for each number of a setting.
 ///
 /// SECURITY: every one of them is looked up by the kernel in the namespace of whoever asks, takes no privilege to be obeyed, and
 /// leads nowhere. Those of `fs.mqueue` are none: a sandbox has no message queues of that kind (`RLIMIT_MSGQUEUE` is 0).
 const KNOWN: [(&str, &[RangeInclusive<u64>]); 20] = [
-    ("kernel.msgmax", &[1..=1 << 20]),
-    ("kernel.msgmnb", &[1..=1 << 20]),
+    ("kernel.msgmax", &[1..=MESSAGES]),
+    ("kernel.msgmnb", &[1..=MESSAGES]),
     ("kernel.msgmni", &[1..=32_000]),
     ("kernel.sem", &[1..=65_536, 1..=1 << 20, 1..=1_000, 1..=32_000]),
     ("kernel.shm_rmid_forced", &[0..=1]),

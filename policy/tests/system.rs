@@ -77,8 +77,10 @@ fn each_part_is_a_line_that_somebody_holds_or_nothing_runs() {
 fn who_is_in_no_network_has_known_hosts_by_a_file() {
     let mut asked = service();
     asked.project.system.hosts = system().hosts;
-    // Nobody here holds files.
-    assert_eq!(denied(&asked), [DenyCode::NotEnforced]);
+    let [file] = planned(&asked).files.try_into().unwrap();
+    assert_eq!(file.path.as_str(), "/etc/hosts");
+    let without = host(vec![backend("native", &[IsolationLevel::Oci], &[Control::Files])]);
+    assert_eq!(codes(&run(&acme(), &asked, &shell_tools(), &without)), [DenyCode::NotEnforced]);
     asked.project.system.hosts = vec!["db=192.0.2.7".parse().unwrap(); 257];
     assert!(denied(&asked).contains(&DenyCode::System));
 }

@@ -136,7 +136,8 @@ fn demanded(plan: &LaunchPlan) -> Vec<Control> {
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Read), Control::MountsRead),
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Write), Control::MountsWrite),
         (plan.mounts.iter().any(|mount| mount.access == MountAccess::Execute), Control::MountsExec),
-        (!plan.networks.is_empty(), Control::ProjectNetworks),
+        (plan.networks.iter().any(|one| one.network.shared().is_none()), Control::ProjectNetworks),
+        (plan.networks.iter().any(|one| one.network.shared().is_some()), Control::SharedNetwork),
         (!plan.publish.is_empty(), Control::Publish),
         (!plan.volumes.is_empty(), Control::Volumes),
         (!plan.secrets.is_empty(), Control::Secrets),
@@ -200,8 +201,7 @@ mod tests {
         let (path, owner) = ("/etc/token".parse().unwrap(), User { uid: 7, gid: 7 });
         plan.files = vec![GivenFile { source, path, owner, mode: FileMode::SECRET }];
         plan.devices = vec!["/dev/fuse".to_owned()];
-        let network = "web".parse().unwrap();
-        plan.networks = vec![Attachment::to(network)];
+        plan.networks = ["web", "service:db"].map(|network| Attachment::to(network.parse().unwrap())).into();
         let port = 80.try_into().unwrap();
         plan.publish = vec![Publication { on: "80".parse().unwrap(), port, protocol: Protocol::Tcp }];
         let (volume, path) = ("data".parse().unwrap(), "/data".parse().unwrap());

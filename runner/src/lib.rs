@@ -88,7 +88,8 @@ mod wasm;
 pub use backends::stock;
 pub use backends::{
     AbsentBackend, Backends, BuildCache, BuildError, BuildOrder, BuildPull, Builder, BuilderKind, Building,
-    ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, ToolError, mounts_single_files,
+    ContainerMode, ContainerModeError, Engines, HostTools, InstallCommand, LATENESS, ToolError,
+    mounts_single_files,
 };
 pub use c_library::c_library;
 pub use demands::PlanError;

@@ -189,7 +189,7 @@ pub(crate) const fn row_of(control: Control) -> &'static str {
         Control::RemovedAtExit => "removed",
         Control::NoNetwork => "network",
         Control::Egress => "egress",
-        Control::ProjectNetworks => "networks",
+        Control::ProjectNetworks | Control::SharedNetwork => "networks",
         Control::Publish => "publish",
         Control::ReadOnlyRoot | Control::EphemeralRoot => "rootfs",
         Control::Tmp | Control::MemoryFolders | Control::SharedMemory => "tmp",

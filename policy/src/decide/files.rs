@@ -39,7 +39,10 @@ pub(crate) fn given(request: &Request, user: User, system: &System, reasons: &mu
     }
     let mut files: Vec<GivenFile> = wanted.iter().map(|file| file.given_to(user)).collect();
     if request.project.networks.is_empty() && !system.hosts.is_empty() {
-        files.extend(file_of_hosts(system, user));
+        match file_of_hosts(system, user) {
+            Some(file) => files.push(file),
+            None => deny("known hosts".to_owned(), "they are more than one file holds", "name fewer"),
+        }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files

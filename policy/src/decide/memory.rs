@@ -45,7 +45,8 @@ pub(crate) fn room(request: &Request, system: &System, limits: &Limits, reasons:
         let shm = system.shm.map(|size| format!("{size} in /dev/shm"));
         let sizes: Vec<String> = sizes.chain(shm).collect();
         let wish = format!("{} folders of memory: {}", wanted.len(), in_words(&sizes));
-        let found = format!("the disk limit is {disk}, and each folder and /tmp have 64KiB of it at least");
+        let found =
+            format!("the disk limit is {disk}, and each folder, /dev/shm and /tmp have 64KiB of it at least");
         deny(DenyCode::Limits, wish, &found, "ask for less, or raise the tier's limit `disk`");
     }
     shared.unwrap_or(Room { tmp: disk, folders: Vec::new() })
@@ -55,9 +56,11 @@ fn share(wanted: &[WantedMemory], shm: Option<ByteSize>, disk: ByteSize) -> Opti
     if wanted.is_empty() && shm.is_none() {
         return Some(Room { tmp: disk, folders: Vec::new() });
     }
+    let sized = wanted.iter().filter_map(|one| one.size).chain(shm).map(ByteSize::bytes);
+    // The kernel rounds up to whole pages.
+    let mut sized = sized.map(|size| size.checked_next_multiple_of(4096).filter(|_| size >= LEAST));
+    let sized = sized.try_fold(0_u64, |sum, size| sum.checked_add(size?))?;
     let shm = shm.map_or(0, ByteSize::bytes);
-    let sized = wanted.iter().filter_map(|one| one.size);
-    let sized = sized.map(ByteSize::bytes).try_fold(shm, u64::checked_add)?;
     let rest = disk.bytes().checked_sub(sized)?;
     let unsized_ones = u64::try_from(wanted.iter().filter(|one| one.size.is_none()).count()).ok()?;
     // Whole pages: the kernel rounds up.
@@ -125,6 +128,8 @@ mod tests {
         for (sizes, shm) in [
             (vec![Some("8MiB")], None),
             (vec![Some("9MiB")], None),
+            (vec![Some("1KiB")], None),
+            (vec![], Some("1KiB")),
             (vec![], Some("8MiB")),
             (vec![Some("16777215TiB"); 2], None),
         ] {

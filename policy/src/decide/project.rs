@@ -3,11 +3,14 @@
 use std::fmt::Display;
 
 use crate::denial::{DenyCode, DenyReason, Reasons};
+use crate::grants::{Grants, ProjectGrants};
 use crate::pattern::{Pattern, PatternSet, PublishAddress, PublishOn};
-use crate::project::{Attachment, Publication, WantedProject};
-use crate::request::Request;
+use crate::policy::Policy;
+use crate::project::{Attachment, Publication, ServiceName, WantedProject};
+use crate::request::{Request, Target};
 use crate::require::Entry;
 use crate::source::Span;
+use crate::sysctl::Sysctl;
 
 use super::grants::listed;
 
@@ -19,15 +22,24 @@ pub(crate) struct Project<'a> {
     pub(crate) volumes: Option<Span>,
 }
 
-/// The wanted things with a reason for each that the entry does not grant. Whoever is no service is granted none.
-pub(crate) fn of_project<'a>(request: &'a Request, entry: &Entry<'_>, reasons: &mut Reasons) -> Project<'a> {
-    let none = crate::grants::ProjectGrants::default();
+/// The wanted things with a reason for each that the entry does not grant. Whoever is no service is granted none. `grants` is
+/// what it gets besides, and `most` what its tiers let it reach.
+pub(crate) fn of_project<'a>(
+    (policy, request): (&Policy, &'a Request),
+    entry: &Entry<'_>,
+    (grants, most): (&Grants, &Grants),
+    reasons: &mut Reasons,
+) -> Project<'a> {
+    let none = ProjectGrants::default();
     let granted = entry.project.unwrap_or(&none);
     let wanted = &request.project;
     let mut asker = Asker { entry: entry.span, reasons };
     let networks = wanted.networks.iter().map(|one| &one.network);
     asker.inside(networks, &granted.networks, DenyCode::Networks, "networks");
-    asker.shared(request);
+    if let Some(shared) = wanted.networks.iter().find(|one| one.network.shared().is_some()) {
+        asker.shared(shared, wanted, grants);
+        asker.reached(policy, request, shared, most);
+    }
     asker.publish(&wanted.publish, &granted.publish);
     asker.inside(
         wanted.volumes.iter().map(|one| &one.volume),
@@ -66,27 +78,46 @@ impl Asker<'_> {
     }
 
     /// Who has the network of another service has nothing of its own beside it: that would be the other's as well.
-    fn shared(&mut self, request: &Request) {
-        let wanted = &request.project;
-        let Some(shared) = wanted.networks.iter().find(|one| one.network.shared().is_some()) else { return };
+    fn shared(&mut self, shared: &Attachment, wanted: &WantedProject, grants: &Grants) {
         let plain = Attachment::to(shared.network.clone());
+        let is_networks = |one: &Sysctl| one.name().starts_with("net.");
         let own = [
             (wanted.networks.len() > 1, "another network"),
             (*shared != plain, "a name or address in it"),
             (!wanted.publish.is_empty(), "a published port"),
-            (!request.grants.egress.is_empty(), "egress"),
+            (!grants.egress.is_empty(), "egress"),
+            (!wanted.system.hosts.is_empty(), "a known host"),
+            (wanted.system.sysctls.iter().any(is_networks), "a setting of the network"),
         ];
-        for (_, what) in own.iter().filter(|(is_wanted, _)| *is_wanted) {
-            let found = format!("{what} is wanted beside it");
-            let reason = DenyReason::new(
-                DenyCode::Networks,
-                "networks",
-                shared.network.to_string(),
-                found,
-                [self.entry],
-            );
-            self.reasons.add(reason.remedy("let the service whose network it is have that".to_owned()));
+        for (_, what) in own.iter().filter(|(is_had, _)| *is_had) {
+            let found = format!("it has {what} beside it, which would be the other's");
+            self.share(shared, found, "let the service whose network it is have that");
         }
+    }
+
+    /// What the other service reaches, this one reaches too.
+    fn reached(&mut self, policy: &Policy, request: &Request, shared: &Attachment, most: &Grants) {
+        let (Target::Service(service), Some(name)) = (&request.target, shared.network.shared()) else {
+            return;
+        };
+        // One without an entry reaches nothing.
+        let other = format!("{}/{name}", service.project()).parse::<ServiceName>().ok();
+        let other = other.and_then(|other| policy.service_entry(&other));
+        let Some(egress) = other.map(|entry| &entry.value.grants.egress) else { return };
+        if !most.egress.includes_all(egress) {
+            let found = format!(
+                "what it reaches is more than this service's tier allows: {} of {}",
+                listed(egress),
+                listed(&most.egress)
+            );
+            self.share(shared, found, "give this service a tier that allows that egress");
+        }
+    }
+
+    fn share(&mut self, shared: &Attachment, found: String, remedy: &str) {
+        let name = shared.network.to_string();
+        let reason = DenyReason::new(DenyCode::Networks, "networks", name, found, [self.entry]);
+        self.reasons.add(reason.remedy(remedy));
     }
 
     /// Of a range every port must be granted: nobody knows which of them is free.

@@ -26,6 +26,7 @@ use crate::names::{BackendName, TierName};
 use crate::pattern::{HostPath, PatternSet};
 use crate::plan::{LaunchPlan, Mount, MountAccess, Network, PlanLine, Process, Terminal};
 use crate::policy::Policy;
+use crate::project::Attachment;
 use crate::quantity::Limits;
 use crate::request::{ImageDefaults, Request, Target};
 use crate::require::{entry_of, rule_for};
@@ -204,7 +205,7 @@ impl Facts<'_> {
             });
         }
         let limits = limited(request, &entry, ceiling, reasons);
-        let project = of_project(request, &entry, reasons);
+        let project = of_project((policy, request), &entry, (&grants, &ceiling.grants), reasons);
         let room = room(request, &system, &limits, reasons);
         refuse_nested(request, &mounts, reasons);
         refuse_shared_places(&mounts, &project, &files, reasons);
@@ -426,8 +427,14 @@ impl Wanted<'_> {
             let value = if grants.egress.is_empty() { "none" } else { "none but the egress proxy" };
             add(Control::NoNetwork, value.to_owned(), None);
         } else {
-            let names = wanted.networks.iter().map(|attachment| &attachment.network);
-            add(Control::ProjectNetworks, in_words(names), Some(project.networks));
+            let is_shared = |one: &&Attachment| one.network.shared().is_some();
+            for (control, shares) in [(Control::ProjectNetworks, false), (Control::SharedNetwork, true)] {
+                let these = wanted.networks.iter().filter(|one| is_shared(one) == shares);
+                let names = in_words(these.map(|attachment| &attachment.network));
+                if !names.is_empty() {
+                    add(control, names, Some(project.networks));
+                }
+            }
         }
         if !grants.egress.is_empty() {
             add(Control::Egress, listed(&grants.egress), grants.egress.iter().next().map(|(_, at)| at));

@@ -171,50 +171,8 @@ pub(crate) fn shell_tools() -> Evidence {
     evidence(Some("shell-tools"), Some("registry.example/acme/shell-tools"), vec![acme_signature(19)])
 }
 
-pub(crate) const CONTROLS: [Control; 39] = [
-    Control::Namespaces,
-    Control::LinuxCaps,
-    Control::NoNewPrivileges,
-    Control::Seccomp,
-    Control::MaskedPaths,
-    Control::RemovedAtExit,
-    Control::NoNetwork,
-    Control::Egress,
-    Control::ProjectNetworks,
-    Control::Publish,
-    Control::ReadOnlyRoot,
-    Control::EphemeralRoot,
-    Control::Tmp,
-    Control::MountsRead,
-    Control::MountsWrite,
-    Control::MountsExec,
-    Control::Volumes,
-    Control::Devices,
-    Control::Env,
-    Control::Secrets,
-    Control::User,
-    Control::MemoryExact,
-    Control::MemoryWatched,
-    Control::Cpu,
-    Control::Pids,
-    Control::Wall,
-    Control::Output,
-    Control::Disk,
-    Control::OpenFiles,
-    Control::Terminal,
-    Control::HostName,
-    Control::DomainName,
-    Control::KnownHosts,
-    Control::MemoryFolders,
-    Control::SharedMemory,
-    Control::Init,
-    Control::Sysctls,
-    Control::Groups,
-    Control::OomScore,
-];
-
 pub(crate) fn controls(lacking: &[Control]) -> ControlTable {
-    CONTROLS
+    Control::ALL
         .into_iter()
         .map(|control| {
             let enforcement = if lacking.contains(&control) {

@@ -19,7 +19,8 @@ impl Writable {
     pub(super) fn of(plan: &LaunchPlan) -> Self {
         let all = plan.tmp.bytes().min(plan.limits.disk.bytes());
         let shm = plan.system.shm.map_or_else(|| all.div_euclid(4), ByteSize::bytes);
-        Self { tmp: all.saturating_sub(shm), shm }
+        // SECURITY: to the kernel 0 is no bound.
+        Self { tmp: all.saturating_sub(shm).max(4096), shm: shm.max(4096) }
     }
 }
 

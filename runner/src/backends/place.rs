@@ -32,7 +32,7 @@ const GOING: &str = "going";
 /// How long others are waited for who are removing something.
 const OTHERS: Duration = Duration::from_secs(6);
 /// How long an engine may go on making what its client has asked for and not waited for.
-const LATE: Duration = Duration::from_secs(2);
+pub const LATENESS: Duration = Duration::from_secs(2);
 /// The longest script that is read back.
 const LONGEST: u64 = 8 << 20;
 /// How long an engine may take to remove a sandbox.
@@ -253,7 +253,7 @@ pub(super) fn abandoned(folder: &Path) -> io::Result<bool> {
         script.discard(REMOVAL).map_err(io::Error::other)?;
         if script.create.is_some() && !is_older(folder, REMOVAL) {
             // Its engine may still have been making it when it was asked.
-            std::thread::sleep(LATE);
+            std::thread::sleep(LATENESS);
             script.discard(REMOVAL).map_err(io::Error::other)?;
         }
         // Its address may be another's soon.

@@ -257,12 +257,16 @@ pub(crate) fn end_group(child: &mut Child) {
 
 /// What a program said, as one line for people: no control characters, and not all of it.
 pub(crate) fn plain(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let words = text.split_whitespace().flat_map(|word| [word, " "]);
-    let clean = words.flat_map(str::chars).map(|char| if char.is_control() { '\u{fffd}' } else { char });
-    let line: String = clean.take(SHOWN).collect();
+    let line: String = one_line(bytes).chars().take(SHOWN).collect();
     let line = line.trim();
     if line.is_empty() { "it said nothing".to_owned() } else { line.to_owned() }
+}
+
+/// What a program said, as one line without control characters.
+pub(crate) fn one_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
 pub(crate) fn quoted(word: &str) -> String {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::control::AskedJoin;
 use super::exec::host_guest;
 use super::post::Post;
+use crate::backends::one_line;
 use crate::io::{Input, Output, Streams};
 use crate::native::{Bounds, Finished, Settings, run_guest};
 use crate::outcome::{End, Limit};
@@ -92,13 +93,10 @@ impl BadAnswer {
     const LONGEST: usize = 1000;
 
     fn new(end: ProbeEnd, said: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(said);
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = one_line(said);
         // The last words say best what is wrong.
-        let first = words.chars().count().saturating_sub(Self::LONGEST);
-        let last = words.chars().skip(first);
-        let said = last.map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
-        Self { end, said }
+        let first = line.chars().count().saturating_sub(Self::LONGEST);
+        Self { end, said: line.chars().skip(first).collect() }
     }
 
     /// Nothing of a program that ended well.

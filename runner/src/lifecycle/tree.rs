@@ -45,6 +45,7 @@ pub(super) fn freeze(tops: &dyn Fn() -> Vec<i32>) -> Result<(), String> {
             stopped = Some(all);
             continue;
         }
+        stopped = None;
         signal(&going, tops, libc::SIGSTOP)?;
         thread::sleep(PAUSE);
     }

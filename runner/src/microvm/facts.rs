@@ -95,9 +95,10 @@ const HELD: [(Control, &str); 19] = [
 ];
 
 /// What nobody holds, and why.
-const LATER: [(Control, &str); 19] = [
+const LATER: [(Control, &str); 20] = [
     (Control::Egress, "the machine has no network device, and nothing carries connections to the proxy"),
     (Control::ProjectNetworks, "the machine has no network device"),
+    (Control::SharedNetwork, "the machine has no network device"),
     (Control::Publish, "the machine has no network device"),
     (Control::MountsRead, "the machine sees no folder of the host"),
     (Control::MountsWrite, "the machine sees no folder of the host"),
@@ -141,13 +142,13 @@ mod tests {
     fn every_control_has_one_answer() {
         let table = table(&Ok(found(Accelerator::Tcg, true, true)));
         assert_eq!(table.iter().count(), HELD.len() + LATER.len() + 1);
-        assert_eq!(table.iter().count(), 39, "a control that is new must be answered here");
+        assert_eq!(table.iter().count(), 40, "a control that is new must be answered here");
     }
 
     #[test]
     fn without_a_kernel_nothing_is_promised_and_the_remedy_is_named() {
         let table = table(&Err(Missing::Kernel("/a, /b".to_owned())));
-        assert_eq!(table.iter().count(), 39);
+        assert_eq!(table.iter().count(), 40);
         assert!(table.iter().all(|(control, _)| table.enforcer(control).is_none()));
         let (why, remedy) = table.refusal(Control::Seccomp).unwrap();
         assert!(why.contains("/a, /b") && remedy.unwrap().contains("vmlinux"));

@@ -129,6 +129,7 @@ fn table(namespaces: Result<(), (String, Option<String>)>, room: &Room) -> Contr
     }
     let networks = if Ids::of_this_process() == Ids::Range { by(NETWORKS) } else { by(NETWORKS_OF_A_USER) };
     table.set(Control::ProjectNetworks, networks);
+    table.set(Control::SharedNetwork, by(SHARED));
     let counted = match room {
         Room::V2(_) => Some(["cgroup v2 memory.max", "cgroup v2 cpu.max", "cgroup v2 pids.max"]),
         Room::V1 { .. } => {
@@ -203,6 +204,7 @@ const HELD: [(Control, &str); 31] = [
 
 /// How root holds networks of projects.
 const NETWORKS: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside); addresses by the runner; names by /etc/hosts";
+const SHARED: &str = "the network namespace of the other's sandbox, whose owner is another user namespace; names by its /etc/hosts";
 const NETWORKS_OF_A_USER: &str = "a bridge in a network namespace of its own for each network (no link to the host or outside), below one user namespace of this user's; addresses by the supervisor; names by /etc/hosts";
 
 /// A name that no other sandbox of this host has at the same time.
@@ -233,7 +235,7 @@ mod tests {
     fn every_control_has_an_answer() {
         let nowhere = Room::Nowhere { why: "w".to_owned(), remedy: "r".to_owned() };
         let table = table(Ok(()), &nowhere);
-        assert_eq!(table.iter().count(), HELD.len() + 10);
+        assert_eq!(table.iter().count(), HELD.len() + 11);
         assert_eq!(table.refusal(Control::MemoryExact), Some(("w", Some("r"))));
         assert!(table.enforcer(Control::Publish).is_some() && table.enforcer(Control::Egress).is_some());
     }

@@ -38,7 +38,11 @@ fn shm_slot() -> Slot {
 
 /// Refuses more than there is room for.
 pub(super) fn check(settings: &Settings) -> Result<(), SpecError> {
-    if settings.memory.len() > SHM { Err(SpecError::TooMuchMemory(settings.memory.len())) } else { Ok(()) }
+    if settings.memory.len() > SHM {
+        return Err(SpecError::TooMuchMemory(settings.memory.len()));
+    }
+    // SECURITY: to the kernel 0 is no bound.
+    if all(settings).iter().any(|(_, size)| *size == 0) { Err(SpecError::NoRoom) } else { Ok(()) }
 }
 
 /// Where the folders are, relative to the root.

@@ -118,6 +118,9 @@ pub enum SpecError {
         "{0} folders of memory are more than the 8 that one sandbox can have: name one that holds several"
     )]
     TooMuchMemory(usize),
+    /// A place that is to be written to and has no room.
+    #[error("`/tmp`, `/dev/shm` or a folder of memory has no room at all: raise the limit `disk`")]
+    NoRoom,
     /// Too many files.
     #[error(
         "{0} secrets and configs are more than the {MAX_FILES} files that one sandbox can be given: put several into one"

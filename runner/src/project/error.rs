@@ -123,6 +123,11 @@ pub enum ProjectError {
         "no sandbox of {0} runs in a network of its project, and its network is to be shared: start it first"
     )]
     NoNeighbour(String),
+    /// Something of its own beside the network of another.
+    #[error(
+        "the plan shares the network of `{0}` and has another network, egress or a port besides, which would be `{0}`'s as well: let `{0}` have them"
+    )]
+    Beside(String),
     /// A Linux cap by which a sandbox could speak for others.
     #[error(
         "the plan gives NET_ADMIN or NET_RAW and networks of a project: with both it could answer for others; take the Linux cap away"

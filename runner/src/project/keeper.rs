@@ -171,9 +171,9 @@ pub(crate) fn enter(
     let name = match (wishes.first(), beside) {
         (Some(wish), _) => yard.named(wish.project.as_deref(), &wish.name)?.0,
         (None, Some(service)) => {
-            let joined = members::find(&members::collect(&yard, &lock)?, service)?.joined;
-            let network = joined.first().map(|joined| joined.network.clone()).unwrap_or_default();
-            yard.named(None, &network)?.0
+            let found = members::find(&members::collect(&yard, &lock)?, service)?;
+            let gone = || ProjectError::NoNeighbour(service.to_string());
+            yard.named(None, &found.joined.first().ok_or_else(gone)?.network)?.0
         }
         (None, None) => return Ok(()),
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use perry_sandbox_policy::{LaunchPlan, ServiceName, VolumeAccess};
+use perry_sandbox_policy::{LaunchPlan, Network, ServiceName, VolumeAccess};
 use perry_sandbox_profiles::LinuxCap;
 
 use super::error::ProjectError;
@@ -67,6 +67,10 @@ pub(crate) fn shared_by(plan: &LaunchPlan) -> Result<Option<ServiceName>, Projec
     let Some(name) = plan.networks.iter().find_map(|attachment| attachment.network.shared()) else {
         return Ok(None);
     };
+    // SECURITY: whatever it had of a network besides would be the other's as well. The policy refuses it; a plan is all we see.
+    if plan.networks.len() > 1 || plan.network != Network::None || !plan.publish.is_empty() {
+        return Err(ProjectError::Beside(name.to_owned()));
+    }
     let project = service(plan)?.project();
     let other = format!("{project}/{name}").parse().map_err(|_| ProjectError::Name(name.to_owned()))?;
     Ok(Some(other))

@@ -140,13 +140,14 @@ const HELD: [(Control, &str); 22] = [
 ];
 
 /// What is held by others or not at all, and why.
-const MISSING: [(Control, &str, Option<&str>); 18] = [
+const MISSING: [(Control, &str, Option<&str>); 19] = [
     (
         Control::Egress,
         "WASI preview 1 has no call that opens a connection",
         Some("run a native image with this egress grant, or give the module its data as input"),
     ),
     (Control::ProjectNetworks, "WASI preview 1 has no network", Some("run a native image")),
+    (Control::SharedNetwork, "WASI preview 1 has no network", Some("run a native image")),
     (
         Control::Files,
         "a module is shown folders: the image, /tmp, those of the host, and its secrets",

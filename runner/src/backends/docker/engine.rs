@@ -176,6 +176,8 @@ impl Docker {
             Control::Groups,
             nobody(why, Some("write the group into `user`, or use the backend `native`")),
         );
+        let why = "docker's sandboxes do not share the network of another yet";
+        table.set(Control::SharedNetwork, nobody(why, Some("use the backend `native`")));
         table.set(Control::Publish, table::published(here));
         let why = "docker has no place for terminals below a /dev that cannot be written";
         table.set(Control::Terminal, nobody(why, Some("use the backend `native` or `podman`")));

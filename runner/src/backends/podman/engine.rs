@@ -62,7 +62,8 @@ impl Podman {
     }
 
     pub(in super::super) fn rests_on(&self) -> Vec<&Path> {
-        vec![&self.program, &self.info.runtime]
+        let init = self.init.iter().map(PathBuf::as_path);
+        [self.program.as_path(), &self.info.runtime].into_iter().chain(init).collect()
     }
 
     /// What it enforces here.
@@ -120,6 +121,8 @@ impl Podman {
             Control::Groups,
             nobody(why, Some("write the group into `user`, or use the backend `native`")),
         );
+        let why = "podman's sandboxes do not share the network of another yet";
+        table.set(Control::SharedNetwork, nobody(why, Some("use the backend `native`")));
         table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {
             table.set(Control::Seccomp, nobody("this podman is built without seccomp", None));

@@ -39,12 +39,6 @@ pub(in super::super) fn engine_names(
         if matches!(address, Some(IpAddr::V6(_))) {
             return Err(refuse(format!("`{network}` has no IPv6, and an address of it is asked for")));
         }
-        if let Some(service) = network.shared() {
-            let why = format!(
-                "it does not share the network of the sandbox of `{service}`; use the backend `native`"
-            );
-            return Err(refuse(why));
-        }
         let name = StockName::of_network(&project, network).map_err(|error| refuse(error.to_string()))?;
         if !seen.insert(name.clone()) {
             return Err(refuse(format!("`{network}` is joined twice")));
@@ -79,10 +73,8 @@ pub(in super::super) fn podman(
         flags.push(("mount", format!("type=bind,src={source},{rest}")));
         let project = project("podman", plan, Control::ProjectNetworks)?;
         flags.push(("label", format!("{PROJECT}={project}")));
-        let links = links("podman", plan)?;
-        if !links.is_empty() {
-            flags.push(("label", format!("{LINKS}={links}")));
-        }
+        // SECURITY: also without any: it covers a label of that name which the image may have.
+        flags.push(("label", format!("{LINKS}={}", links("podman", plan)?)));
     }
     for one in &plan.volumes {
         let project = project("podman", plan, Control::Volumes)?;
@@ -135,9 +127,9 @@ pub(in super::super) fn docker(
         set(host, "NetworkMode", first.as_str().into());
         set(host, "Dns", json!([NOBODY]));
         set(host, "DnsSearch", json!(["."]));
-        if let Some(sysctls) = host.get_mut("Sysctls") {
-            set(sysctls, WITHOUT_IPV6, "1".into());
-        }
+        let mut sysctls = host.get("Sysctls").cloned().unwrap_or_else(|| json!({}));
+        set(&mut sysctls, WITHOUT_IPV6, "1".into());
+        set(host, "Sysctls", sysctls);
     }
     Ok(endpoints)
 }

@@ -26,11 +26,16 @@ impl Subnet {
         (first, first | rest)
     }
 
-    /// Whether that is an address for one host of these.
+    /// Whether that is one of these.
+    fn holds(self, address: IpAddr) -> bool {
+        let (first, last) = self.ends();
+        address.is_ipv4() == self.first.is_ipv4() && (first..=last).contains(&bits(address).1)
+    }
+
+    /// Whether that is an address for one host of these: the first and the last mean all.
     fn has_host(self, address: IpAddr) -> bool {
         let (first, last) = self.ends();
-        let number = bits(address).1;
-        address.is_ipv4() == self.first.is_ipv4() && first < number && number < last
+        self.holds(address) && ![first, last].contains(&bits(address).1)
     }
 
     fn has(self, other: Self) -> bool {
@@ -136,7 +141,7 @@ impl Addresses {
 
     /// Whether none of those is the gateway's, so that nobody need know of that.
     pub(in super::super) fn are_beside_gateway(&self) -> bool {
-        self.gateway.is_none_or(|gateway| self.range.is_some_and(|range| !range.has_host(gateway)))
+        self.gateway.is_none_or(|gateway| self.range.is_some_and(|range| !range.holds(gateway)))
     }
 }
 
@@ -223,7 +228,9 @@ mod tests {
         assert!(
             all.are_beside_gateway() && !read(Some("10.89.7.1"), None).unwrap().unwrap().are_beside_gateway()
         );
-        assert!(!read(Some("10.89.7.130"), Some("10.89.7.128/26")).unwrap().unwrap().are_beside_gateway());
+        for inside in ["10.89.7.128", "10.89.7.130", "10.89.7.191"] {
+            assert!(!read(Some(inside), Some("10.89.7.128/26")).unwrap().unwrap().are_beside_gateway());
+        }
         for gateway in ["10.89.8.1", "10.89.7.0", "10.89.7.255", "fd00::1", "x", ""] {
             assert!(matches!(read(Some(gateway), None), Err(WordError::Outside(..))), "{gateway}");
         }

@@ -59,6 +59,7 @@ fn podman_joins_the_plans_networks_and_mounts_its_volumes_by_these_words() {
         "--sysctl=net.ipv6.conf.all.disable_ipv6=1",
         "--mount=type=bind,src=/run/p/name.run/hosts,dst=/etc/hosts,ro=true,bind-propagation=private,nosuid,nodev,noexec",
         "--label=perry-sandbox.project=shop",
+        "--label=perry-sandbox.links=",
         "--mount=type=volume,src=shop_data,dst=/data,nosuid,nodev,noexec",
         "--mount=type=volume,src=shop_data,dst=/old,ro=true,nosuid,nodev,noexec",
     ];
