@@ -344,11 +344,18 @@ fn a_runtime_can_only_ask_for_a_stronger_wall() {
 
 #[test]
 fn an_image_that_is_to_be_no_older_than_some_time_is_asked_for_each_time() {
-    for lines in ["pull_policy: daily", "pull_policy: weekly", "pull_policy: every_2h"] {
+    for lines in [
+        "pull_policy: daily",
+        "pull_policy: weekly",
+        "pull_policy: every_2h",
+        "pull_policy: refresh\npull_refresh_after: 2h",
+    ] {
         let demand = wants(lines);
         assert_eq!(demand.pull, Pull::Always, "{lines}");
         assert!(demand.notes[0].contains("each time"), "{lines}");
     }
+    assert_eq!(wants("build: .\npull_policy: build").pull, Pull::Missing);
+    assert!(refused("pull_policy: build")[0].starts_with("pull_policy: build"));
 }
 
 #[test]

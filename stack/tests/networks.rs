@@ -131,6 +131,8 @@ fn the_network_of_another_service_is_asked_for_alone() {
     assert_eq!(network.network.to_string(), "service:db");
     for (probe, db, why) in [
         (", x-perry-egress: ['a.example:443']", "", "it asks for egress, which would be `db`'s"),
+        (", extra_hosts: ['a:10.0.0.7']", "", "it knows hosts, which would be `db`'s"),
+        (", sysctls: {net.core.somaxconn: 9}", "", "it sets the network, which would be `db`'s"),
         ("", ", network_mode: none", "`db` is in no network of its own"),
         ("", ", scale: 2", "there is not one of `db`"),
     ] {

@@ -33,6 +33,8 @@ pub(crate) fn parse_telling(
 ) -> Result<(), EnvFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, rest: text, left: MOST_VALUES };
+    // Counted onwards: from the beginning for each value, a file of nothing but values takes the square of its length.
+    let (mut line, mut counted) = (1_usize, 0);
     while reader.skip_to_statement() {
         match reader.name()? {
             Name::Alone(name) => {
@@ -41,7 +43,10 @@ pub(crate) fn parse_telling(
                 }
             }
             Name::Valued(name) => {
-                let line = reader.line();
+                let read = reader.read();
+                let between = text.get(counted..read).unwrap_or_default();
+                line = line.saturating_add(between.matches('\n').count());
+                counted = read;
                 let (value, written) =
                     reader.value(&|name| lookup(name).or_else(|| out.get(name).cloned()))?;
                 if written.is_some_and(|written| written.contains("${") && written != value) {
@@ -168,13 +173,13 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, fault: EnvFileFault) -> EnvFileError {
-        EnvFileError { line: self.line(), fault }
+        let line = self.text.get(..self.read()).unwrap_or_default().split('\n').count();
+        EnvFileError { line, fault }
     }
 
-    /// The line that is read, from one.
-    fn line(&self) -> usize {
-        let read = self.text.len().saturating_sub(self.rest.len());
-        self.text.get(..read).unwrap_or_default().split('\n').count()
+    /// How many bytes are behind it.
+    const fn read(&self) -> usize {
+        self.text.len().saturating_sub(self.rest.len())
     }
 }
 

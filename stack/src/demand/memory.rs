@@ -19,11 +19,8 @@ pub(super) fn ask(asker: &mut Asker<'_>, mount: &At<Mount>, options: &[String]) 
     let target = mount.value.target.as_str();
     let attribute = format!("tmpfs: {target}");
     if mount.value.read_only {
-        return asker.not_yet(
-            mount.span,
-            &attribute,
-            "leave `read_only` out: there is nothing to be read in it",
-        );
+        let why = "nothing would ever be in it";
+        return asker.never(mount.span, &attribute, why, "leave `read_only` out");
     }
     let Ok(size) = size(asker, mount, options) else { return };
     match target.parse() {
@@ -50,7 +47,7 @@ fn size(asker: &mut Asker<'_>, mount: &At<Mount>, options: &[String]) -> Result<
     let mut size = None;
     for option in options {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        let instead = match (name, value) {
+        let (why, instead) = match (name, value) {
             ("rw" | "nosuid" | "nodev" | "noexec", "") | ("mode", "1777" | "01777" | "777" | "0777") => {
                 continue;
             }
@@ -59,13 +56,13 @@ fn size(asker: &mut Asker<'_>, mount: &At<Mount>, options: &[String]) -> Result<
                 if size.is_some() {
                     continue;
                 }
-                "write a number of bytes above 0, with k, m or g"
+                ("it is no size", "write a number of bytes above 0, with k, m or g")
             }
-            ("mode", _) => "leave it out: everybody inside may write there (1777)",
-            ("exec", "") => "leave it out: what can be written is never executed",
-            _ => "leave it out",
+            ("mode", _) => ("everybody inside may write there (1777)", "leave it out"),
+            ("exec", "") => ("what can be written is never executed", "leave it out"),
+            _ => ("a folder of memory has no such option", "leave it out"),
         };
-        asker.not_yet(mount.span, &format!("tmpfs: {}:{option}", mount.value.target), instead);
+        asker.never(mount.span, &format!("tmpfs: {}:{option}", mount.value.target), why, instead);
         return Err(Refused);
     }
     Ok(size)
@@ -87,6 +84,6 @@ pub(super) fn shm_size(asker: &mut Asker<'_>, span: Span, node: &Node) {
     let size = integer(node).and_then(|bytes| u64::try_from(bytes).ok()).and_then(ByteSize::from_bytes);
     match size {
         Some(size) => asker.demand.project.system.shm = Some(size),
-        None => asker.not_yet(span, "shm_size", "write how much it needs, or leave it out"),
+        None => asker.never(span, "shm_size", "it is no size", "write how much it needs, or leave it out"),
     }
 }

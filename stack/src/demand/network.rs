@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use perry_sandbox_compose::{Node, Span};
+use perry_sandbox_compose::{Mapping, Node, Span};
 use perry_sandbox_policy::{Attachment, HostName, NetworkName, Protocol, Publication, ServiceLink};
 
 use super::asker::Asker;
@@ -26,9 +26,16 @@ pub(super) fn mode(asker: &mut Asker<'_>, span: Span, node: &Node) {
 /// All that another service has of networks, and nothing beside it.
 fn shared(asker: &mut Asker<'_>, span: Span, other: &str) {
     let attribute = format!("network_mode: service:{other}");
+    let attributes = &asker.service.attributes;
+    let sysctls = attributes.get("sysctls").and_then(|(_, node)| node.mapping());
     let own = [
         (!asker.service.ports.is_empty(), "publishes a port"),
         (asker.service.extensions.contains_key("x-perry-egress"), "asks for egress"),
+        (attributes.contains_key("extra_hosts"), "knows hosts"),
+        (
+            sysctls.into_iter().flat_map(Mapping::iter).any(|(key, _)| key.name.starts_with("net.")),
+            "sets the network",
+        ),
     ];
     for (_, what) in own.iter().filter(|(is_so, _)| *is_so) {
         let why = format!("it {what}, which would be `{other}`'s");

@@ -86,9 +86,11 @@ pub(super) fn pull_policy(asker: &mut Asker<'_>, span: Span, node: &Node) {
         "always" => asker.demand.pull = Pull::Always,
         "never" => asker.demand.pull = Pull::Never,
         "missing" | "if_not_present" => asker.demand.pull = Pull::Missing,
-        // What was pulled when is nowhere written down.
-        "daily" | "weekly" => refreshed(asker),
+        "daily" | "weekly" | "refresh" => refreshed(asker),
         text if text.starts_with("every_") => refreshed(asker),
+        "build" if asker.service.attributes.contains_key("build") => {
+            asker.note("it is built where that is asked for: by `build`, or by `up --build`");
+        }
         _ => asker.not_yet(span, &format!("pull_policy: {text}"), "write `always`, `missing` or `never`"),
     }
 }

@@ -57,7 +57,6 @@ pub(super) fn sysctls(asker: &mut Asker<'_>, _: Span, node: &Node) {
     asker.demand.project.system.sysctls.sort();
 }
 
-/// SECURITY: a name would be looked up in the image's own list of groups, which may call anything 0.
 pub(super) fn groups(asker: &mut Asker<'_>, _: Span, node: &Node) {
     for group in node.sequence().unwrap_or_default() {
         let number = integer(group).and_then(|number| u32::try_from(number).ok());
@@ -66,7 +65,10 @@ pub(super) fn groups(asker: &mut Asker<'_>, _: Span, node: &Node) {
             format!("group_add: {}", group.text().map_or(found.unwrap_or_default(), str::to_owned))
         };
         match number.map(GroupId::try_from) {
-            None => asker.not_yet(group.span, &attribute(), "write the group's number"),
+            None => {
+                let why = "a name is looked up in the image's own list of groups, where it may be root's";
+                asker.never(group.span, &attribute(), why, "write the group's number");
+            }
             Some(Err(error)) => {
                 asker.never(group.span, &attribute(), &format!("{error}"), "name another group");
             }
@@ -78,7 +80,14 @@ pub(super) fn groups(asker: &mut Asker<'_>, _: Span, node: &Node) {
 }
 
 pub(super) fn oom_score(asker: &mut Asker<'_>, span: Span, node: &Node) {
-    let number = integer(node).unwrap_or_default();
+    let Some(number) = integer(node) else {
+        return asker.never(
+            span,
+            "oom_score_adj",
+            "it is no number",
+            "write one from 1 to 1000, or leave it out",
+        );
+    };
     match OomScore::try_from(number) {
         Ok(score) => asker.demand.project.system.oom_score = Some(score),
         // What it is anyway.

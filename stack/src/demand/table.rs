@@ -97,7 +97,7 @@ pub const ATTRIBUTES: &[Row] = &[
     done("profiles", "read by the loader"),
     never("provider", "it runs a program of the host that the file names", "run it as a service of an image"),
     honoured("pull_policy", "when the registry is asked", settings::pull_policy),
-    not_yet("pull_refresh_after", "write `pull_policy: always`"),
+    honoured("pull_refresh_after", "the registry is asked each time, with `refresh`", settings::nothing_more),
     honoured("read_only", "a plan with another root is refused", security::read_only),
     done("restart", "held by the supervisor while the project runs"),
     honoured("runtime", "a plan with a weaker wall is refused", security::runtime),

@@ -2,6 +2,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
+use perry_sandbox_pipeline::PipelineError;
+use perry_sandbox_runner::LifecycleError;
+
 use super::listing::print;
 use super::look_args::TopArgs;
 use super::pausing::running;
@@ -19,7 +22,14 @@ pub(crate) fn top(cli: &Cli, args: &TopArgs) -> Result<Exit, Failure> {
     let sandboxes = there.site.pipeline.sandboxes()?;
     let mut rows = Vec::new();
     for (member, info) in running(&there, &args.services)? {
-        for pid in sandboxes.processes(&info.id)? {
+        let processes = match sandboxes.processes(&info.id) {
+            // It has ended meanwhile, or is about to begin again.
+            Err(PipelineError::Sandbox(
+                LifecycleError::NotRunning { .. } | LifecycleError::NotReached { .. },
+            )) => continue,
+            found => found?,
+        };
+        for pid in processes {
             // One that has ended meanwhile has no user and no command any more.
             let Some((user, command)) = user_of(pid).zip(command_of(pid)) else { continue };
             let name = info.name.to_string();
