@@ -1,6 +1,7 @@
 //! What there is to be.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use perry_sandbox_pipeline::{Upkeep, Wish};
@@ -123,8 +124,8 @@ pub struct StopHow {
 /// What a replica waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    /// The other service.
-    pub service: String,
+    /// The other service; of thousands of waits many are for the same.
+    pub service: Arc<str>,
     /// How far it must be.
     pub until: Until,
     /// Whether it is not started where that fails.

@@ -135,7 +135,7 @@ pub enum EngineError {
     },
     /// More than a sandbox's labels can say.
     #[error(
-        "`{service}` waits for {count} others, and their names together are more than is kept with a sandbox (48 KiB): let it wait for fewer, or start with a strategy that lets nodes of one volume start together"
+        "`{service}` waits for {count} others, and their names together are more than is kept with a sandbox (48 KiB): let it wait for fewer"
     )]
     TooManyNeeds {
         /// The service.

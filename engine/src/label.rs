@@ -128,7 +128,7 @@ impl Membership {
 
 /// The most bytes of one label's value.
 const LONGEST: usize = 1024;
-/// The most labels of what is needed: a sandbox has at most 64, and the others here are eleven.
+/// The most labels of what is needed: a sandbox has at most 64, and the others here are fewer than sixteen.
 const MOST_NEEDS: usize = 48;
 
 /// The label of a part of what is needed, counted from 1.

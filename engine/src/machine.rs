@@ -13,7 +13,7 @@ use perry_sandbox_pipeline::stock::{
 use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
 use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
 use perry_sandbox_runner::{
-    End, Filter, Input, LifecycleError, SandboxId, SandboxInfo, SandboxStatus, Secrets, Stop,
+    End, Filter, Input, LATENESS, LifecycleError, SandboxId, SandboxInfo, SandboxStatus, Secrets, Stop,
 };
 
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
@@ -21,9 +21,6 @@ use crate::error::StepError;
 use crate::label::{self, Membership, Role};
 use crate::shelf::Shelf;
 use crate::world::{Condition, Replica, Seen, SeenResource, World};
-
-/// How long an engine may go on making what nobody waits for any more.
-const LATE: Duration = Duration::from_secs(2);
 
 /// Who supplies the values of a service's secrets.
 pub type SecretSource<'a> = dyn Fn(&str) -> Result<Secrets, String> + Sync + 'a;
@@ -187,7 +184,7 @@ pub fn condition(info: &SandboxInfo) -> Condition {
 impl World for Machine<'_> {
     fn lateness(&self) -> Duration {
         let by_others = self.stocks.iter().any(|stock| matches!(stock, Shelf::Engine(_)));
-        if by_others { LATE } else { Duration::ZERO }
+        if by_others { LATENESS } else { Duration::ZERO }
     }
 
     fn seen(&self, project: &str) -> Result<Seen, StepError> {

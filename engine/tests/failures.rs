@@ -107,6 +107,18 @@ fn what_is_made_after_nobody_waits_for_it_is_not_left_either() {
 }
 
 #[test]
+fn a_replaced_network_that_is_made_after_nobody_waits_for_it_is_not_left_beside_the_old() {
+    let fake = kind_world();
+    up(&fake, &shop(), "r1").1.unwrap();
+    let before = fake.world();
+    let mut other = shop();
+    other.networks.get_mut(0).unwrap().called = Some("rows".to_owned());
+    fake.answers_late(Duration::from_millis(100));
+    let error = up(&fake, &other, "r2").1.unwrap_err();
+    assert_eq!((error.left.as_slice(), fake.world().networks), (&[][..], before.networks));
+}
+
+#[test]
 fn a_condition_that_fails_undoes_all_and_says_why() {
     for (natures, says) in [
         (

@@ -32,6 +32,7 @@ struct State {
     fails_on: Option<String>,
     slow: bool,
     late: Option<Duration>,
+    unanswered: Option<Duration>,
     next: u32,
 }
 
@@ -68,9 +69,10 @@ impl Fake {
         self.state().fails_on = Some(call.to_owned());
     }
 
-    /// From now on nobody hears of a network that is asked for, and it is made so much later.
+    /// Nobody hears of the next network that is asked for, and it is made so much later.
     pub(crate) fn answers_late(&self, time: Duration) {
-        self.state().late = Some(time);
+        let mut state = self.state();
+        (state.late, state.unanswered) = (Some(time), Some(time));
     }
 
     /// From now on whoever is asked to end does so when it is killed.
@@ -140,8 +142,8 @@ impl World for Fake {
         let (origin, run) = (project.origin.clone(), run.to_owned());
         let subnets = subnet.into_iter().collect();
         let made = SeenResource { key, called, origin, run, subnets, gateway, range, service: None };
-        let late = self.state().late;
-        if let Some(time) = late {
+        let unanswered = self.state().unanswered.take();
+        if let Some(time) = unanswered {
             let state = Arc::clone(&self.state);
             std::thread::spawn(move || {
                 std::thread::sleep(time);
@@ -251,7 +253,7 @@ impl World for Fake {
 /// A service that waits for others.
 pub(crate) fn unit(service: &str, after: &[(&str, Until)]) -> Unit {
     let wait = |(service, until): &(&str, Until)| Wait {
-        service: (*service).to_owned(),
+        service: (*service).into(),
         until: *until,
         required: true,
         restart: false,

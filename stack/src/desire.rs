@@ -173,7 +173,7 @@ fn stop_signal(service: &Service) -> Result<Option<i32>, DesireError> {
 /// What a service waits for.
 pub fn waits(service: &Service) -> Vec<Wait> {
     let depends = service.depends_on.iter().map(|one| Wait {
-        service: one.value.service.clone(),
+        service: one.value.service.as_str().into(),
         until: match one.value.condition {
             Condition::Started => Until::Started,
             Condition::Healthy => Until::Healthy,
@@ -183,7 +183,7 @@ pub fn waits(service: &Service) -> Vec<Wait> {
         restart: one.value.restart,
     });
     let needs = service.needs.iter().map(|(service, _)| Wait {
-        service: service.clone(),
+        service: service.as_str().into(),
         until: Until::Started,
         required: true,
         restart: false,

@@ -37,8 +37,8 @@ fn resolved_and_planned(bencher: divan::Bencher<'_, '_>, count: u64) {
     let (policy, signer, access) =
         (PolicyChoice::default(), SignerChoice::default(), AccessChoice::default());
     let asked = Asked { policy: &policy, signer: &signer, access: &access };
-    bencher.bench(|| {
-        let graph = Graph::read(&value).ok()?;
+    bencher.with_inputs(|| value.clone()).bench_values(|value| {
+        let graph = Graph::read(value).ok()?;
         let desired = desire(&graph, &demands(&graph), &approved, asked, Strategy::ParallelSafe)?;
         reconcile(&desired, &Seen::default(), Up::default(), "r").ok()
     });

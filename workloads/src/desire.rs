@@ -1,6 +1,7 @@
 //! From a graph whose nodes are all allowed to what the engine brings up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use perry_sandbox_engine::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice, Wish};
@@ -9,6 +10,7 @@ use perry_sandbox_reference::Digest;
 use perry_sandbox_runner::SandboxName;
 use perry_sandbox_stack::{Demand, Demands, Judged, Judgement};
 
+use crate::error::WorkloadError;
 use crate::model::{Graph, Health, Node};
 use crate::strategy::Strategy;
 
@@ -114,8 +116,13 @@ fn unit(
 
 /// A digest of all that the graph says of a node.
 fn config(graph: &Graph, name: &str, node: &Node) -> String {
-    let written = graph.written().pointer("/nodes").and_then(|nodes| nodes.get(name));
-    let text = format!("{}{:?}", written.map(ToString::to_string).unwrap_or_default(), node.variables());
+    let written = graph.written().get("nodes").and_then(|nodes| nodes.get(name));
+    let mut text = written.map(ToString::to_string).unwrap_or_default();
+    // None of them has a NUL.
+    for part in node.variables().iter().flat_map(|(name, value)| [name, value]) {
+        text.push('\0');
+        text.push_str(part);
+    }
     Digest::of(text.as_bytes()).hex().to_owned()
 }
 
@@ -124,7 +131,8 @@ type Waits = BTreeMap<String, Vec<Wait>>;
 fn waits(graph: &Graph) -> Waits {
     let mut waits = Waits::new();
     for edge in graph.edges() {
-        let wait = Wait { service: edge.to.clone(), until: edge.until, required: true, restart: false };
+        let wait =
+            Wait { service: edge.to.as_str().into(), until: edge.until, required: true, restart: false };
         waits.entry(edge.from.clone()).or_default().push(wait);
     }
     waits
@@ -139,43 +147,41 @@ fn one_after_another(graph: &Graph, waits: &mut Waits) {
             let checked = graph.node(name).is_some_and(|node| node.health() == Health::Checked);
             if checked { Until::Healthy } else { Until::Started }
         };
-        let nodes: Vec<(&str, Until)> = nodes.into_iter().map(|name| (name, far(name))).collect();
+        let nodes: Vec<(Arc<str>, Until)> = nodes.into_iter().map(|name| (name.into(), far(name))).collect();
         for (at, (second, _)) in nodes.iter().enumerate() {
-            let waits = waits.entry((*second).to_owned()).or_default();
-            let mut more = Vec::new();
-            let known: BTreeMap<&str, Until> =
-                waits.iter().map(|wait| (wait.service.as_str(), wait.until)).collect();
+            let waits = waits.entry(second.to_string()).or_default();
+            let known: BTreeMap<Arc<str>, Until> =
+                waits.iter().map(|wait| (Arc::clone(&wait.service), wait.until)).collect();
             for (first, until) in nodes.iter().take(at) {
-                let until = *until;
                 // A weaker wait stays beside it: what it requires is not more than it says.
-                if known.get(first).is_none_or(|known| *known < until) {
-                    let service = (*first).to_owned();
-                    more.push(Wait { service, until, required: false, restart: false });
+                if known.get(first).is_none_or(|known| known < until) {
+                    let service = Arc::clone(first);
+                    waits.push(Wait { service, until: *until, required: false, restart: false });
                 }
             }
-            waits.append(&mut more);
         }
     }
 }
 
 /// So many nodes may share something under [`Strategy::ParallelSafe`]: each waits for all before it, and these are kept with
 /// its sandbox.
-pub(crate) const MOST_SHARING: usize = 1_024;
+const MOST_SHARING: usize = 1_024;
 
-/// Too many nodes that share something.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Crowd {
-    pub(crate) what: String,
-    pub(crate) count: usize,
-}
-
-/// Nodes that are too many to be kept apart, where that is asked for.
-pub(crate) fn crowd(graph: &Graph, strategy: Strategy) -> Option<Crowd> {
+/// Whether a graph can be brought up in this way.
+///
+/// # Errors
+/// More nodes share a volume or port than can be kept apart, where that is asked for.
+pub fn check_strategy(graph: &Graph, strategy: Strategy) -> Result<(), WorkloadError> {
     if strategy != Strategy::ParallelSafe {
-        return None;
+        return Ok(());
     }
-    let crowd = shared(graph).into_iter().find(|sharing| sharing.nodes.len() > MOST_SHARING)?;
-    Some(Crowd { what: crowd.what, count: crowd.nodes.len() })
+    match shared(graph).into_iter().find(|sharing| sharing.nodes.len() > MOST_SHARING) {
+        Some(crowd) => {
+            let (what, count) = (crowd.what, crowd.nodes.len());
+            Err(WorkloadError::Crowd { what, count, most: MOST_SHARING })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Nodes that share something, in the order of starts.

@@ -9,7 +9,7 @@
 //! ```
 //! use perry_sandbox_workloads::Graph;
 //!
-//! let graph = Graph::read(&serde_json::json!({
+//! let graph = Graph::read(serde_json::json!({
 //!     "name": "shop",
 //!     "nodes": {
 //!         "db":  { "image": "registry.example/db@sha256:…", "ports": [5432] },
@@ -33,7 +33,7 @@ mod run;
 mod strategy;
 
 pub use demand::demands;
-pub use desire::{Approved, Asked, desire};
+pub use desire::{Approved, Asked, check_strategy, desire};
 pub use error::WorkloadError;
 pub use model::{Edge, Graph, Health, Network, Node, Port, Projection, Reference};
 pub use read::{Problem, Problems};

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 /// A graph of these nodes, which must be right.
 pub(crate) fn graph(nodes: Value) -> Graph {
-    Graph::read(&json!({ "name": "shop", "nodes": nodes })).unwrap_or_else(|problems| panic!("{problems}"))
+    Graph::read(json!({ "name": "shop", "nodes": nodes })).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// What is wrong with a graph of these nodes, a line each.
 pub(crate) fn wrong(nodes: Value) -> Vec<String> {
-    let problems = Graph::read(&json!({ "name": "shop", "nodes": nodes })).unwrap_err();
+    let problems = Graph::read(json!({ "name": "shop", "nodes": nodes })).unwrap_err();
     problems.iter().map(ToString::to_string).collect()
 }
 

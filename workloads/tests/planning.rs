@@ -91,7 +91,7 @@ fn those_that_share_a_written_volume_or_a_port_start_one_after_another() {
         units
             .map(|unit| {
                 assert!(unit.after.iter().all(|wait| !wait.required), "one's failure is not the other's");
-                (unit.service, unit.after.into_iter().map(|wait| wait.service).collect())
+                (unit.service, unit.after.into_iter().map(|wait| wait.service.to_string()).collect())
             })
             .filter(|(_, waits): &(String, Vec<String>)| !waits.is_empty())
             .collect()
@@ -119,7 +119,7 @@ fn those_that_share_wait_for_all_before_them_until_these_are_well() {
     let units = desired(&graph, Strategy::ParallelSafe).units;
     let waits = |name: &str| -> Vec<(String, Until, bool)> {
         let unit = units.iter().find(|unit| unit.service == name).unwrap();
-        unit.after.iter().map(|wait| (wait.service.clone(), wait.until, wait.required)).collect()
+        unit.after.iter().map(|wait| (wait.service.to_string(), wait.until, wait.required)).collect()
     };
     let (started, healthy) = (Until::Started, Until::Healthy);
     let wanted = |all: &[(&str, Until, bool)]| -> Vec<(String, Until, bool)> {
@@ -230,7 +230,7 @@ proptest! {
 
     #[test]
     fn every_node_stands_behind_those_that_it_needs_in_every_strategy(value in any_graph()) {
-        let graph = Graph::read(&value).unwrap();
+        let graph = Graph::read(value.clone()).unwrap();
         let places: BTreeMap<&str, usize> = graph.order().zip(0..).collect();
         prop_assert_eq!(places.len(), 12);
         for edge in graph.edges() {
@@ -246,7 +246,7 @@ proptest! {
 
     #[test]
     fn the_plan_of_a_world_that_is_as_it_is_to_be_is_nothing(value in any_graph()) {
-        let graph = Graph::read(&value).unwrap();
+        let graph = Graph::read(value.clone()).unwrap();
         let desired = desired(&graph, Strategy::ParallelSafe);
         let work = reconcile(&desired, &world(&desired), Up::default(), "r1").unwrap();
         prop_assert!(work.is_nothing(), "{}", work);
@@ -256,12 +256,12 @@ proptest! {
     fn nothing_that_is_read_panics(text in "\\PC{0,200}", key in "[a-zA-Z.]{1,12}") {
         let values = [json!(text), json!({ key.clone(): text }), json!([text]), json!(7), Value::Null];
         for value in values {
-            drop(Graph::read(&json!({ "name": value, "nodes": { "a": value, key.clone(): { "image": value, "env": value, "ports": value, key.clone(): value } } })));
-            drop(Graph::read(&value));
+            drop(Graph::read(json!({ "name": value, "nodes": { "a": value, key.clone(): { "image": value, "env": value, "ports": value, key.clone(): value } } })));
+            drop(Graph::read(value.clone()));
         }
     }
 }
 
 fn work_again(value: &Value, strategy: Strategy) -> String {
-    work(&Graph::read(value).unwrap(), strategy).to_string()
+    work(&Graph::read(value.clone()).unwrap(), strategy).to_string()
 }

@@ -101,7 +101,7 @@ fn an_edge_leads_to_a_node_and_in_no_circle() {
 #[test]
 fn edges_may_stand_beside_the_nodes() {
     let nodes = json!({ "a": node(json!({})), "b": node(json!({})) });
-    let with = |edges: Value| Graph::read(&json!({ "name": "g", "nodes": nodes, "edges": edges }));
+    let with = |edges: Value| Graph::read(json!({ "name": "g", "nodes": nodes, "edges": edges }));
     let graph =
         with(json!([{ "from": "a", "to": "b", "condition": "service_completed_successfully" }])).unwrap();
     assert_eq!(graph.levels(), [["b"], ["a"]]);
@@ -149,7 +149,7 @@ fn a_port_of_the_host_is_published_once() {
     let twice = wrong(json!({ "a": on("8080:80"), "b": on("0.0.0.0:8080:81") }));
     assert_eq!(twice, ["`nodes.b`: publishes 0.0.0.0:8080, which `a` does already"]);
     let graph = json!({ "name": "g", "nodes": { "a": on("127.0.0.1:8080:80"), "b": on("127.0.0.2:8080:80"), "c": on("8080:80/udp") } });
-    Graph::read(&graph).unwrap();
+    Graph::read(graph).unwrap();
 }
 
 #[test]
@@ -173,6 +173,6 @@ fn sizes_are_bounded() {
     let long = of(json!({ "entrypoint": "x".repeat(200_000) }));
     assert_eq!(long, ["`nodes.a.entrypoint`: is longer than 131072 bytes"]);
     let name =
-        Graph::read(&json!({ "name": "n".repeat(100), "nodes": { "a": node(json!({})) } })).unwrap_err();
+        Graph::read(json!({ "name": "n".repeat(100), "nodes": { "a": node(json!({})) } })).unwrap_err();
     assert!(name.to_string().contains("is no name"), "{name}");
 }

@@ -179,9 +179,8 @@ pub(super) fn tidy<'a>(course: &Course<'_>, acts: impl Iterator<Item = &'a Act>)
 
 impl Unit {
     /// Services that are to end after it.
-    pub(crate) fn needs(&self) -> Vec<String> {
-        let needs: BTreeSet<_> = self.after.iter().map(|wait| wait.service.clone()).collect();
-        needs.into_iter().collect()
+    pub(crate) fn needs(&self) -> BTreeSet<&str> {
+        self.after.iter().map(|wait| &*wait.service).collect()
     }
 
     /// What its sandbox's labels say.
@@ -194,7 +193,7 @@ impl Unit {
             replica: self.replica,
             run: run.to_owned(),
             config: self.config.clone(),
-            needs: self.needs(),
+            needs: self.needs().into_iter().map(str::to_owned).collect(),
             role: Role::Replica,
             stop_ms: grace,
             stop_signal: self.stop.signal,

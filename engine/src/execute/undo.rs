@@ -107,7 +107,7 @@ impl Undoing<'_> {
                 let (key, called, subnet) = (key.clone(), called.clone(), subnet.clone());
                 let (gateway, range) = (gateway.clone(), range.clone());
                 let network = NetworkUnit { key, called, subnet, gateway, range };
-                self.network_again(run, &network, (&project, before))
+                return self.network_again(run, &network, (&project, before));
             }
             Undo::RemoveReplica { service, replica } => {
                 let seen = self.world.seen(self.project)?.replicas.into_iter();
@@ -135,22 +135,23 @@ impl Undoing<'_> {
         done.map(|()| Found::Undone)
     }
 
-    /// Makes a network again as it was, in the place of this run's.
+    /// Makes a network again as it was, in the place of this run's. Where none of this run's is there it may be made yet.
     fn network_again(
         &self,
         run: &str,
         network: &NetworkUnit,
         (project, before): (&Project, &str),
-    ) -> Result<(), StepError> {
+    ) -> Result<Found, StepError> {
         let seen = self.world.seen(self.project)?.networks;
-        let there = seen.iter().find(|one| one.key == network.key);
-        if there.is_some_and(|one| one.run != run) {
-            return Ok(());
+        let (made, others): (Vec<_>, Vec<_>) =
+            seen.iter().filter(|one| one.key == network.key).partition(|one| one.run == run);
+        for one in &made {
+            self.world.remove_network(self.project, &one.key, one.called.as_deref())?;
         }
-        if let Some(there) = there {
-            self.world.remove_network(self.project, &there.key, there.called.as_deref())?;
+        if others.is_empty() {
+            self.world.create_network(project, before, network)?;
         }
-        self.world.create_network(project, before, network)
+        Ok(if made.is_empty() { Found::Absent } else { Found::Undone })
     }
 
     fn end(&self, one: &Replica) -> Result<(), StepError> {

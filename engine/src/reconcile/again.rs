@@ -26,7 +26,7 @@ impl Again {
 
     fn waits(&self, one: &Replica) -> Vec<Wait> {
         let by_label = |service: &String| Wait {
-            service: service.clone(),
+            service: service.as_str().into(),
             until: Until::Started,
             required: true,
             restart: false,
@@ -69,7 +69,7 @@ fn starts(meant: &[&Replica], how: &Again, ended: &BTreeMap<&str, usize>, steps:
         let mut after: Vec<After> = ended.get(one.id.as_str()).map(|step| done(*step)).into_iter().collect();
         let keeps = one.condition.is_running() && after.is_empty();
         for wait in how.waits(one).iter().filter(|_| !keeps) {
-            let behind = started.get(wait.service.as_str()).into_iter().flatten();
+            let behind = started.get(&*wait.service).into_iter().flatten();
             after.extend(behind.map(|step| After {
                 step: *step,
                 until: wait.until,
@@ -130,8 +130,7 @@ mod tests {
 
     #[test]
     fn what_files_say_of_a_service_goes_before_its_labels() {
-        let healthy =
-            Wait { service: "db".to_owned(), until: Until::Healthy, required: true, restart: false };
+        let healthy = Wait { service: "db".into(), until: Until::Healthy, required: true, restart: false };
         let waits = BTreeMap::from([("app".to_owned(), vec![healthy])]);
         let services = Some(BTreeSet::from(["app".to_owned(), "db".to_owned()]));
         let work = start(&shop(false), &Again { services, waits });

@@ -47,9 +47,11 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
         return Err(EngineError::NoVolume(name.clone()));
     }
     for unit in &desired.units {
-        if !can_be_said(unit.after.iter().map(|wait| wait.service.as_str())) {
-            let count = unit.needs().len();
-            return Err(EngineError::TooManyNeeds { service: unit.service.clone(), count });
+        // With repetitions it is more than is said: most never come to the second look, which sorts them.
+        let fits = can_be_said(unit.after.iter().map(|wait| &*wait.service));
+        if !fits && !can_be_said(unit.needs().into_iter()) {
+            let (service, count) = (unit.service.clone(), unit.needs().len());
+            return Err(EngineError::TooManyNeeds { service, count });
         }
     }
     let mut builder = Builder::new(desired, seen, up, run);
@@ -275,7 +277,7 @@ impl<'a> Builder<'a> {
         if !found.condition.is_running() {
             return Fate::StartAgain(found);
         }
-        let follows = unit.after.iter().any(|wait| wait.restart && renewed.contains(wait.service.as_str()));
+        let follows = unit.after.iter().any(|wait| wait.restart && renewed.contains(&*wait.service));
         let lost = unit.beside.as_ref().is_some_and(|other| self.moved.contains(other.as_str()));
         if follows || lost { Fate::Restart(found) } else { Fate::Keep(found) }
     }
@@ -345,7 +347,7 @@ impl<'a> Builder<'a> {
         let made = made.chain(unit.volumes.iter().filter_map(|key| self.volumes.get(key.as_str())));
         let mut after: Vec<After> = made.copied().map(done).collect();
         for wait in &unit.after {
-            let steps = self.started.get(wait.service.as_str()).into_iter().flatten();
+            let steps = self.started.get(&*wait.service).into_iter().flatten();
             after.extend(steps.map(|step| After { step: *step, until: wait.until, required: wait.required }));
         }
         after

@@ -6,7 +6,7 @@ use std::time::Duration;
 use perry_sandbox_engine::Options;
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_runner::Secrets;
-use perry_sandbox_workloads::{Asked, Graph, OnFailure, Problems, Strategy, Up, Workloads};
+use perry_sandbox_workloads::{Asked, Graph, OnFailure, Problems, Strategy, Up, Workloads, check_strategy};
 use serde_json::json;
 
 use super::raising::{Untold, heeding, reached, verdicts};
@@ -59,14 +59,16 @@ impl Described {
     /// `{graph, policy?, signer?, pull?, …}`.
     fn read_from(fields: &mut Fields) -> Result<Self, Fault> {
         let written = fields.take("graph").ok_or_else(|| fields.missing("graph"))?;
-        let graph = Graph::read(&written.into_value()).map_err(|problems| unusable(&problems))?;
+        let graph = Graph::read(written.into_value()).map_err(|problems| unusable(&problems))?;
         let (policy, signer) = (target::policy(fields)?, target::signer(fields)?);
         Ok(Self { graph, policy, signer, access: target::access(fields)? })
     }
 
-    /// The same. How it would be brought up is read too, and decides nothing: whoever asks first has no second form to write.
+    /// The same. How it would be brought up is checked too, and used for nothing: whoever asks first has no second form to write.
     pub(super) fn read(fields: Fields) -> Result<Self, Fault> {
-        Ok(Raise::read(fields)?.described)
+        let Raise { described, strategy, .. } = Raise::read(fields)?;
+        check_strategy(&described.graph, strategy)?;
+        Ok(described)
     }
 
     fn asked(&self) -> Asked<'_> {

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use perry_sandbox_engine::Until;
 use perry_sandbox_policy::Protocol;
-use perry_sandbox_stack::Graph as Needs;
-use serde_json::Value;
+use perry_sandbox_stack::{Graph as Needs, Order};
 
 use super::object::{Found, quoted};
 use super::variable::References;
-use crate::model::{Edge, Graph, Network, Node};
+use crate::model::{Edge, Network, Node};
 use crate::resolve;
 
 /// A node whose words are read, and whose edges are not looked at yet.
@@ -22,14 +21,19 @@ pub(super) struct Draft {
     pub(super) references: References,
 }
 
-/// The graph, if all of it holds.
-pub(super) fn graph(
-    name: String,
+/// All of a graph but its name and how it was written.
+pub(super) struct Parts {
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) edges: Vec<Edge>,
+    pub(super) order: Order,
+}
+
+/// The parts of a graph, if all of it holds.
+pub(super) fn parts(
     mut drafts: BTreeMap<String, Draft>,
     known: &dyn Fn(&str) -> bool,
-    written: Value,
     found: &mut Found,
-) -> Option<Graph> {
+) -> Option<Parts> {
     let resolved = references(&drafts, known, found);
     let edges = edges(&drafts, known, found);
     health(&drafts, &edges, found);
@@ -49,7 +53,7 @@ pub(super) fn graph(
     }
     let nodes = drafts.into_iter().map(|(name, draft)| (name, draft.node)).collect();
     let edges = edges.into_iter().map(|((from, to), until)| Edge { from, to, until }).collect();
-    Some(Graph { name, nodes, edges, order, written })
+    Some(Parts { nodes, edges, order })
 }
 
 type Edges = BTreeMap<(String, String), Until>;

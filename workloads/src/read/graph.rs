@@ -4,7 +4,7 @@ use perry_sandbox_engine::Until;
 use perry_sandbox_policy::{HostName, ServiceName};
 use serde_json::{Map, Value};
 
-use super::checks::{self, Draft};
+use super::checks::{self, Draft, Parts};
 use super::node;
 use super::object::{Found, Object, quoted};
 use super::problem::Problems;
@@ -27,17 +27,19 @@ impl Graph {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn read(value: &Value) -> Result<Self, Problems> {
+    pub fn read(written: Value) -> Result<Self, Problems> {
         let mut found = Found::default();
-        let graph = read(value, &mut found);
-        match graph {
-            Some(graph) if found.is_empty() => Ok(graph),
+        let read = read(&written, &mut found);
+        match read {
+            Some((name, Parts { nodes, edges, order })) if found.is_empty() => {
+                Ok(Self { name, nodes, edges, order, written })
+            }
             Some(_) | None => Err(Problems(found.into_sorted())),
         }
     }
 }
 
-fn read(value: &Value, found: &mut Found) -> Option<Graph> {
+fn read(value: &Value, found: &mut Found) -> Option<(String, Parts)> {
     let mut object = Object::of(value, String::new(), found)?;
     object.require("name", "what runs is found again by it", found);
     let name = object.text("name", found).map(str::to_owned);
@@ -58,7 +60,8 @@ fn read(value: &Value, found: &mut Found) -> Option<Graph> {
     edges(&mut object, &mut drafts, found);
     object.finish(found);
     let known = |id: &str| value.get("nodes").is_some_and(|nodes| nodes.get(id).is_some());
-    checks::graph(name?, drafts, &known, value.clone(), found)
+    let parts = checks::parts(drafts, &known, found);
+    Some((name?, parts?))
 }
 
 /// `edges`: as what each node says itself that it depends on.

@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
             self.wrong(name, value, "text", found);
             return None;
         };
-        plain(text, &self.place(name), found)
+        plain(text, || self.place(name), found)
     }
 
     /// A problem if the field is not there.
@@ -215,14 +215,14 @@ pub(super) fn text_of<'a>(value: &'a Value, at: &str, found: &mut Found) -> Opti
         found.add(at, format_args!("is {}, expected text", kind(value)));
         return None;
     };
-    plain(text, at, found)
+    plain(text, || at.to_owned(), found)
 }
 
-fn plain<'a>(text: &'a str, at: &str, found: &mut Found) -> Option<&'a str> {
+fn plain<'a>(text: &'a str, at: impl Fn() -> String, found: &mut Found) -> Option<&'a str> {
     if text.contains('\0') {
-        found.add(at, "has a NUL character, which no name, path or argument can have");
+        found.add(&at(), "has a NUL character, which no name, path or argument can have");
     } else if text.len() > LONGEST_TEXT {
-        found.add(at, format_args!("is longer than {LONGEST_TEXT} bytes"));
+        found.add(&at(), format_args!("is longer than {LONGEST_TEXT} bytes"));
     } else {
         return Some(text);
     }

@@ -64,7 +64,7 @@ impl Memory {
 
     /// The graph, with its images as they were meant.
     pub(super) fn graph(&self) -> Result<Graph, Problems> {
-        let mut graph = Graph::read(&self.graph)?;
+        let mut graph = Graph::read(self.graph.clone())?;
         for node in graph.nodes.values_mut() {
             if let Some(folder) = &self.folder {
                 node.image = image_from(folder, &node.image);
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn what_is_remembered_means_the_same_from_everywhere() {
         let nodes = json!({ "a": { "image": "oci:some/image:v1" }, "b": { "image": "r.example/b:1" } });
-        let graph = Graph::read(&json!({ "name": "shop", "nodes": nodes })).unwrap();
+        let graph = Graph::read(json!({ "name": "shop", "nodes": nodes })).unwrap();
         let policy = PolicyChoice { inputs: vec![PolicyInput::File("policy.toml".into())], require: None };
         let signer = SignerChoice { trusted_root: Some("root.json".into()), ..SignerChoice::default() };
         let access = AccessChoice { registry_ca: Some("ca.pem".into()), ..AccessChoice::default() };

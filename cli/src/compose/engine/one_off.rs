@@ -54,7 +54,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
         Asked::Refused(exit) => return Ok(exit),
     };
     if !waits.is_empty() {
-        let needed = waits.iter().map(|wait| wait.service.clone()).collect();
+        let needed = waits.iter().map(|wait| wait.service.to_string()).collect();
         let exit = up(cli, &UpArgs::detached(args.desks.clone(), needed))?;
         if exit != Exit::Done {
             return Ok(exit);
@@ -151,7 +151,7 @@ fn steps(wanted: &Desired, seen: &Seen, waits: &[Wait], run: &str) -> Result<Wor
     let mut after: Vec<After> = work.steps.iter().map(made).collect();
     for wait in waits {
         let of_service =
-            |one: &&Replica| one.member.service == wait.service && one.member.role == Role::Replica;
+            |one: &&Replica| *one.member.service == *wait.service && one.member.role == Role::Replica;
         for one in seen.replicas.iter().filter(of_service) {
             let number = work.steps.len().saturating_add(1);
             let keep = Act::Keep { id: one.id.clone(), name: one.name.clone() };
@@ -217,7 +217,7 @@ mod tests {
         let runs = |service, role| replica(service, role, Condition::Running(None));
         let replicas = vec![runs("db", Role::Replica), runs("db", Role::OneOff), runs("x", Role::Replica)];
         let seen = Seen { replicas, ..Seen::default() };
-        let wait = Wait { service: "db".to_owned(), until: Until::Healthy, required: true, restart: false };
+        let wait = Wait { service: "db".into(), until: Until::Healthy, required: true, restart: false };
         let work = steps(&wanted, &seen, &[wait], "r2").unwrap();
         let text = "1  create network back\n2  create volume data\n3  keep db\n4  start run  after 1, 2, 3 is healthy\n";
         assert_eq!(work.to_string(), text);

@@ -45,7 +45,7 @@ pub(crate) fn restart(cli: &Cli, args: &RestartArgs) -> Result<Exit, Failure> {
 fn with_followers(mut named: BTreeSet<String>, waits: &BTreeMap<String, Vec<Wait>>) -> BTreeSet<String> {
     loop {
         let follows =
-            |waits: &Vec<Wait>| waits.iter().any(|wait| wait.restart && named.contains(&wait.service));
+            |waits: &Vec<Wait>| waits.iter().any(|wait| wait.restart && named.contains(&*wait.service));
         let more: Vec<String> = waits
             .iter()
             .filter(|(service, waits)| !named.contains(*service) && follows(waits))
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn those_that_ask_for_it_are_restarted_with_what_they_need() {
         let waits = |service: &str, restart| {
-            vec![Wait { service: service.to_owned(), until: Until::Started, required: true, restart }]
+            vec![Wait { service: service.into(), until: Until::Started, required: true, restart }]
         };
         let waits = BTreeMap::from([
             ("web".to_owned(), waits("app", true)),
