@@ -8,10 +8,18 @@ use serde_json::{Value, json};
 
 use crate::support::{Own, engine_with, with};
 
+/// Whether something can be built here; says aloud what is skipped where it cannot.
+pub(crate) fn can_build() -> bool {
+    let can = is_root() && std::path::Path::new("/usr/bin/podman").exists();
+    if !can {
+        skip("no podman, or not root: builds without a network need both");
+    }
+    can
+}
+
 /// A folder with what is built, in the home of an engine that finds podman, with a store of its own.
 fn project() -> Option<(Own, tempfile::TempDir, String)> {
-    if !is_root() || !std::path::Path::new("/usr/bin/podman").exists() {
-        skip("no podman, or not root: builds without a network need both");
+    if !can_build() {
         return None;
     }
     let storage = tempfile::tempdir().unwrap();

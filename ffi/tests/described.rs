@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use perry_sandbox_ffi::{Code, check_request, check_request_sync};
-use perry_sandbox_testkit::wit::{Interface, Much, Operation, Record, Samples, Shape};
+use perry_sandbox_testkit::wit::{Much, Operation, Record, Samples, Shape};
 use serde_json::{Value, json};
 
-use crate::support::missing_in_replies;
+use crate::support::{INTERFACE, missing_in_replies};
 use crate::{builds, graphs, operations, sandboxes, streams};
-
-static INTERFACE: LazyLock<Interface> = LazyLock::new(Interface::of_perry);
 
 /// A name that no object has.
 const NOBODYS: &str = "no such field";
@@ -224,6 +222,10 @@ const BESIDE_THE_CODE: [&str; 3] = ["evidence", "egress-use", "exit"];
 /// Each reply of every test is held against the description; here is seen that these show all of it.
 #[test]
 fn every_field_that_is_described_is_in_some_reply() {
+    // Replies that nobody gives here would be missing.
+    if !builds::can_build() {
+        return;
+    }
     let tests: &[fn()] = &[
         operations::a_capability_runs_and_everything_about_it_is_in_the_value,
         operations::a_limit_that_is_hit_is_a_result,

@@ -1,21 +1,11 @@
 //! Workload graphs on this machine, through the envelope.
 
-use perry_sandbox_testkit::{is_root, skip};
+use perry_sandbox_testkit::{example::BARE_POLICY, is_root, skip};
 use serde_json::{Value, json};
 
 use crate::support::{Own, PATIENCE, engine, engine_with, image, open, top, with};
 
-const POLICY: &str = r#"
-schema = "perry-sandbox/policy/v1"
-name = "graphs"
-
-[signer.example]
-public-key = "cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-
+const TIERS: &str = r#"
 [tier.node]
 isolation = { accept = ["oci"], prefer = ["oci"] }
 rootfs = "read-only"
@@ -39,7 +29,7 @@ impl<'a> Graph<'a> {
 
     /// The arguments of an `up` of these nodes, under a policy that grants what each of them asks for.
     fn args(&self, nodes: &Value, more: Value) -> Value {
-        let mut policy = POLICY.to_owned();
+        let mut policy = format!("{BARE_POLICY}{TIERS}");
         for (node, spec) in nodes.as_object().unwrap() {
             let network = if spec["policy"] == "untrusted" { "" } else { r#"networks = ["default"], "# };
             let volumes = if spec["volumes"].is_array() { r#"volumes = ["data"], "# } else { "" };
@@ -54,7 +44,7 @@ impl<'a> Graph<'a> {
             policy.push_str(&lines);
             policy.push_str(&["grants = { ", &grants, " }\n"].concat());
         }
-        let policy = json!({ "name": top().join("examples/hello/graphs.toml"), "text": policy });
+        let policy = json!({ "name": top().join("graphs.toml"), "text": policy });
         with(json!({ "graph": { "name": self.name, "nodes": nodes }, "policy": policy }), more)
     }
 

@@ -30,7 +30,7 @@ pub use desire::{Asked, DesireError, desire, waits};
 pub use disk::Disk;
 pub use judge::{Allowed, Built, Desks, Judged, Judgement, Signed, judge};
 pub use lock::{Lock, LockError, Locked};
-pub use making::{BuildWords, Builders, MakingError, NoBuild, Recipe};
+pub use making::{BuildWords, Builders, MakingError, NoBuild, ReadyBuild, Recipe};
 pub use model::{
     At, Condition, Container, Dependency, FileMount, HealthCheck, HealthTest, Ipam, Joined, Mount, MountKind,
     Network, Port, PortProtocol, Restart, Service, ServiceLimits, Stack, ValueSource, Volume,

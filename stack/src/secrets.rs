@@ -29,11 +29,11 @@ pub fn secrets_of(
     Ok(secrets)
 }
 
-/// The values of all secrets of a project that are there, for what was made from an earlier form of its files: each picks
-/// its own, and names those that are missing.
+/// The values of all secrets of a project that can be had, for what was made from an earlier form of its files: each picks
+/// its own, and names those that are missing. One that cannot be read is missing only to who needs it.
 ///
 /// # Errors
-/// A value is there and cannot be kept.
+/// Two secrets have one name.
 pub fn secrets_there(
     sources: &BTreeMap<String, ValueSource>,
     variables: &BTreeMap<String, String>,

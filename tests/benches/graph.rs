@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use perry_sandbox_ffi::Engine;
 use perry_sandbox_testkit::bench::{Report, Row};
+use perry_sandbox_testkit::example::BARE_POLICY;
 use perry_sandbox_testkit::{As, Home, crate_root};
 use serde_json::{Value, json};
 
@@ -70,8 +71,8 @@ impl Library {
         let entry = |number: usize| {
             format!("[service.\"{}/n{number}\"]\ntier = \"node\"\nimage = [\"hello\"]\n", self.name)
         };
-        let text = format!("{POLICY}{}", (0..COUNT).map(entry).collect::<String>());
-        json!({ "name": crate_root().join("examples/hello/bench.toml"), "text": text })
+        let text = format!("{BARE_POLICY}{TIERS}{}", (0..COUNT).map(entry).collect::<String>());
+        json!({ "name": crate_root().join("bench.toml"), "text": text })
     }
 
     fn start_all(&self) {
@@ -123,17 +124,7 @@ fn image() -> String {
 
 const SLEEP: [&str; 3] = ["/bin/busybox", "sleep", "3000"];
 
-const POLICY: &str = r#"
-schema = "perry-sandbox/policy/v1"
-name = "bench"
-
-[signer.example]
-public-key = "cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-
+const TIERS: &str = r#"
 [tier.node]
 isolation = { accept = ["oci"], prefer = ["oci"] }
 seccomp = "perry-default"

@@ -29,7 +29,7 @@ impl Build {
     /// `{files | text, …, services?, policy?, builder?, buildArgs?, noCache?, pull?}`.
     pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
         let source = Source::read(&mut fields)?;
-        let services = fields.texts("services")?.unwrap_or_default();
+        let services = target::services(&mut fields)?.unwrap_or_default();
         let policy = target::policy(&mut fields)?;
         let builder = fields.parsed("builder")?;
         let pulls = [("missing", BuildPull::Missing), ("always", BuildPull::Always)];
@@ -52,7 +52,7 @@ impl Build {
         if recipes.is_empty() {
             return Err(Fault::bad_request("no service that was asked for has a build"));
         }
-        let built = make(engine, call, (&recipes, &self.words), self.builder)?;
+        let built = make(engine, call, (recipes, &self.words), self.builder)?;
         json(&json!({ "name": stack.name, "services": built }))
     }
 }
@@ -61,23 +61,20 @@ impl Build {
 pub(super) fn make(
     engine: &Engine,
     call: &Call,
-    (recipes, words): (&[Recipe<'_>], &BuildWords),
+    (recipes, words): (Vec<Recipe<'_>>, &BuildWords),
     builder: Option<BuilderKind>,
 ) -> Result<Vec<Value>, Fault> {
     let pipeline = engine.pipeline()?;
-    let mut orders = Vec::new();
-    for recipe in recipes {
-        let order = recipe.order(&pipeline, words)?;
-        let builder = recipe.builder(&pipeline, &order, builder)?;
-        orders.push((recipe, builder, order));
-    }
+    let ready = recipes.into_iter().map(|recipe| recipe.ready(&pipeline, words, builder));
+    let ready = ready.collect::<Result<Vec<_>, _>>()?;
     heeding(engine, call, |interrupt| {
         let go_on = || !interrupt.is_asked();
         // A call has one reply: what a builder said last is in its failure.
         let building = Building { tell: &|_| (), go_on: &go_on };
         let mut built = Vec::new();
-        for (recipe, builder, order) in &orders {
-            let digest = recipe.make(&pipeline, (builder, order), &building)?;
+        for one in &ready {
+            let digest = one.make(&pipeline, &building)?;
+            let recipe = one.recipe();
             let repository = recipe.repository().to_string();
             built.push(json!({ "service": recipe.name(), "repository": repository, "digest": digest }));
         }
@@ -113,9 +110,10 @@ impl From<BuildsError> for Fault {
     fn from(error: BuildsError) -> Self {
         let code = match &error {
             BuildsError::Build(BuildError::Interrupted) => return Self::cancelled(),
-            BuildsError::Build(BuildError::NoBuilder { .. } | BuildError::Apart { .. }) => Code::NotAvailable,
-            BuildsError::Moved(_)
-            | BuildsError::Build(BuildError::Network | BuildError::Steps { .. } | BuildError::Moved(_)) => {
+            BuildsError::Build(
+                BuildError::NoBuilder { .. } | BuildError::Apart { .. } | BuildError::Network,
+            ) => Code::NotAvailable,
+            BuildsError::Moved(_) | BuildsError::Build(BuildError::Steps { .. } | BuildError::Moved(_)) => {
                 Code::Denied
             }
             BuildsError::Context(_) | BuildsError::StepsOutside { .. } | BuildsError::Steps { .. } => {

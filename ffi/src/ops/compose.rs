@@ -152,7 +152,7 @@ impl Up {
     /// `{files | text, …, services?, build?, forceRecreate?, removeOrphans?, wait?, waitTimeoutMs?, policy?, signer?, …}`.
     pub(super) fn read(mut fields: Fields) -> Result<Self, Fault> {
         let source = Source::read(&mut fields)?;
-        let services = fields.texts("services")?.unwrap_or_default();
+        let services = target::services(&mut fields)?.unwrap_or_default();
         let build = fields.flag("build")?;
         let recreate = if fields.flag("forceRecreate")? { Recreate::Always } else { Recreate::Changed };
         let how = How { recreate, remove_orphans: fields.flag("removeOrphans")? };
@@ -179,7 +179,7 @@ impl Up {
         let builders = Builders::of(demands, &pipeline, policy)?;
         if self.build {
             let recipes = builders.recipes(order.start()).map_err(|no| build::why_not(&no))?;
-            build::make(engine, call, (&recipes, &BuildWords::default()), None)?;
+            build::make(engine, call, (recipes, &BuildWords::default()), None)?;
         }
         let built = builders.built(&Builds::below(&pipeline.environment().data_dir))?;
         // What was locked by digest stays locked, whoever brings it up.

@@ -9,6 +9,7 @@ use perry_sandbox_runner::{SandboxInfo, SandboxStatus, Secrets};
 use serde_json::{Value, json};
 
 use super::raising::{Untold, heeding, left_of};
+use super::target;
 use super::{sandboxes, secrets};
 use crate::calls::Call;
 use crate::code::Code;
@@ -107,13 +108,9 @@ impl OnProject {
         };
         let services = match whose {
             Whose::Everything | Whose::Project => None,
-            Whose::Services => fields.texts("services")?.map(BTreeSet::from_iter),
+            Whose::Services => target::services(&mut fields)?.map(BTreeSet::from_iter),
             Whose::Service => Some(BTreeSet::from([fields.required_text("service")?])),
         };
-        if services.as_ref().is_some_and(BTreeSet::is_empty) {
-            // An empty list must not come to mean all of them.
-            return Err(fields.refuse("services", "is empty: leave it out for all services"));
-        }
         fields.finish()?;
         Ok(Self { project, services, verb })
     }

@@ -14,6 +14,15 @@ use perry_sandbox_profiles::{LinuxCap, LinuxCapSet};
 use crate::envelope::{Fields, Tree};
 use crate::fault::Fault;
 
+/// The services of a project that are meant; nothing: all. An empty list must not come to mean all of them.
+pub(super) fn services(fields: &mut Fields) -> Result<Option<Vec<String>>, Fault> {
+    let named = fields.texts("services")?;
+    if named.as_ref().is_some_and(Vec::is_empty) {
+        return Err(fields.refuse("services", "is empty: leave it out for all services"));
+    }
+    Ok(named)
+}
+
 /// A capability: `{name, args?, …}`.
 pub(super) fn capability(fields: &mut Fields) -> Result<Wish, Fault> {
     let name = fields.required_text("name")?;

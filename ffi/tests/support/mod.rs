@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use perry_sandbox_ffi::Engine;
+use perry_sandbox_testkit::example::BARE_POLICY;
 use perry_sandbox_testkit::wit::{Interface, Seen, Shape};
 use serde_json::{Value, json};
 
@@ -33,20 +34,10 @@ pub(crate) fn key() -> String {
 /// A policy with capabilities of the example image.
 pub(crate) fn policy() -> Value {
     // What it names is looked for beside it.
-    json!({ "name": top().join("examples/hello/test.toml"), "text": POLICY })
+    json!({ "name": top().join("test.toml"), "text": format!("{BARE_POLICY}{TIERS}") })
 }
 
-const POLICY: &str = r#"
-schema = "perry-sandbox/policy/v1"
-name = "test"
-
-[signer.example]
-public-key = "cosign.pub"
-
-[image.hello]
-repository = "registry.example/perry-sandbox/hello"
-signed-by = { at-least = 1, of = ["example"] }
-
+const TIERS: &str = r#"
 [tier.test]
 isolation = { accept = ["oci"] }
 env = ["GREETING", "TOKEN"]
@@ -144,7 +135,7 @@ impl Own {
 }
 
 /// What `perry/wit` says.
-static INTERFACE: LazyLock<Interface> = LazyLock::new(Interface::of_perry);
+pub(crate) static INTERFACE: LazyLock<Interface> = LazyLock::new(Interface::of_perry);
 
 thread_local! {
     /// What was in the replies to this thread.

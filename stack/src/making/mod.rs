@@ -4,4 +4,4 @@ mod builders;
 mod recipe;
 
 pub use builders::{Builders, NoBuild};
-pub use recipe::{BuildWords, MakingError, Recipe};
+pub use recipe::{BuildWords, MakingError, ReadyBuild, Recipe};

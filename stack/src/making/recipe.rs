@@ -52,11 +52,24 @@ impl<'a> Recipe<'a> {
         &self.allowed.repository
     }
 
-    /// Reads what it is made of: what a builder is told.
+    /// Reads what it is made of, and finds who makes it: the builder that is named, else the first that is here and can do it.
     ///
     /// # Errors
-    /// The context or the steps cannot be read, or hold what is ours.
-    pub fn order(&self, pipeline: &Pipeline, words: &BuildWords) -> Result<BuildOrder, MakingError> {
+    /// The context or the steps cannot be read, or hold what is ours; or there is no builder.
+    pub fn ready(
+        self,
+        pipeline: &Pipeline,
+        words: &BuildWords,
+        named: Option<BuilderKind>,
+    ) -> Result<ReadyBuild<'a>, MakingError> {
+        let order = self.order(pipeline, words)?;
+        let environment = pipeline.environment();
+        let builder = Builder::find(&environment.tools, &environment.runtime_dir, named, &order);
+        Ok(ReadyBuild { recipe: self, builder: builder.map_err(BuildsError::from)?, order })
+    }
+
+    /// What a builder is told.
+    fn order(&self, pipeline: &Pipeline, words: &BuildWords) -> Result<BuildOrder, MakingError> {
         let Self { build, allowed, .. } = self;
         let steps = match &build.inline {
             Some(text) => Steps::Inline(text.clone()),
@@ -78,31 +91,34 @@ impl<'a> Recipe<'a> {
             pull: if build.pull { BuildPull::Always } else { words.pull },
         })
     }
+}
 
-    /// The builder that is named, else the first that is here and can do it.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn builder(
-        &self,
-        pipeline: &Pipeline,
-        order: &BuildOrder,
-        named: Option<BuilderKind>,
-    ) -> Result<Builder, BuildsError> {
-        let environment = pipeline.environment();
-        Ok(Builder::find(&environment.tools, &environment.runtime_dir, named, order)?)
+/// What is to be built, read, and by whom.
+#[derive(Debug)]
+pub struct ReadyBuild<'a> {
+    recipe: Recipe<'a>,
+    builder: Builder,
+    order: BuildOrder,
+}
+
+impl<'a> ReadyBuild<'a> {
+    /// What is to be built.
+    pub const fn recipe(&self) -> &Recipe<'a> {
+        &self.recipe
+    }
+
+    /// Who builds it.
+    pub fn builder(&self) -> BuilderKind {
+        self.builder.kind()
     }
 
     /// Builds and signs it.
     ///
     /// # Errors
     /// The key is not here, the builder fails, or what it wrote is no image.
-    pub fn make(
-        &self,
-        pipeline: &Pipeline,
-        by: (&Builder, &BuildOrder),
-        building: &Building<'_>,
-    ) -> Result<Digest, BuildsError> {
-        Maker::below(&pipeline.environment().data_dir).make(self.service, self.allowed, by, building)
+    pub fn make(&self, pipeline: &Pipeline, building: &Building<'_>) -> Result<Digest, BuildsError> {
+        let Recipe { service, allowed, .. } = &self.recipe;
+        let maker = Maker::below(&pipeline.environment().data_dir);
+        maker.make(service, allowed, (&self.builder, &self.order), building)
     }
 }

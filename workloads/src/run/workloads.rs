@@ -11,7 +11,7 @@ use perry_sandbox_stack::{Desks, Judged, judge, shared_backend};
 use super::memory::Memory;
 use super::status::GraphStatus;
 use crate::demand::demands;
-use crate::desire::{Approved, Asked, Crowd, MOST_SHARING, crowd, desire, origin};
+use crate::desire::{Approved, Asked, check_strategy, desire, origin};
 use crate::error::WorkloadError;
 use crate::model::Graph;
 use crate::strategy::{OnFailure, Strategy};
@@ -87,9 +87,7 @@ impl<'p> Workloads<'p> {
     }
 
     fn up_from(&self, graph: &Graph, up: &Up<'_>, folder: Option<String>) -> Result<Raised, WorkloadError> {
-        if let Some(Crowd { what, count }) = crowd(graph, up.strategy) {
-            return Err(WorkloadError::Crowd { what, count, most: MOST_SHARING });
-        }
+        check_strategy(graph, up.strategy)?;
         let judged = self.judge(graph, up.asked);
         let demands = demands(graph);
         let desired = desire(graph, &demands, &Approved::all(&judged), up.asked, up.strategy);

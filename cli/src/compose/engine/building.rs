@@ -5,8 +5,8 @@ use perry_sandbox_compose::Problems;
 use perry_sandbox_engine::{Event, Events as _, Happened, Interrupt};
 use perry_sandbox_pipeline::Pipeline;
 use perry_sandbox_policy::SignerName;
-use perry_sandbox_runner::{BuildCache, BuildError, BuildOrder, BuildPull, Building};
-use perry_sandbox_stack::{BuildWords, Builders, MakingError, NoBuild, Recipe};
+use perry_sandbox_runner::{BuildCache, BuildError, BuildPull, Building};
+use perry_sandbox_stack::{BuildWords, Builders, MakingError, NoBuild, ReadyBuild};
 
 use super::build_args::{BuildArgs, BuildHow};
 use super::exec::variables;
@@ -71,18 +71,15 @@ pub(super) fn build_all(
         cache: if how.no_cache { BuildCache::Ignore } else { BuildCache::Use },
         pull: if how.pull { BuildPull::Always } else { BuildPull::Missing },
     };
-    let mut orders = Vec::new();
-    for recipe in recipes {
-        let order = recipe.order(pipeline, &words).map_err(|error| match error {
-            MakingError::Pipeline(error) => Failure::from(error),
-            MakingError::Builds(error) => Failure::from(error),
-        })?;
-        orders.push((recipe, order));
-    }
+    let ready = recipes.into_iter().map(|recipe| recipe.ready(pipeline, &words, how.builder));
+    let ready = ready.collect::<Result<Vec<_>, _>>().map_err(|error| match error {
+        MakingError::Pipeline(error) => Failure::from(error),
+        MakingError::Builds(error) => Failure::from(error),
+    })?;
     let interrupt = listen()?;
     let lines = Lines::new(progress);
-    for (recipe, order) in &orders {
-        make(pipeline, (recipe, order), how, (&lines, progress), &interrupt)?;
+    for one in &ready {
+        make(pipeline, one, (&lines, progress), &interrupt)?;
     }
     Ok(Exit::Done)
 }
@@ -105,13 +102,12 @@ fn refuse(question: &Question, no: &NoBuild<'_>) {
 
 fn make(
     pipeline: &Pipeline,
-    (recipe, order): (&Recipe<'_>, &BuildOrder),
-    how: &BuildHow,
+    ready: &ReadyBuild<'_>,
     (lines, progress): (&Lines, Progress),
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let builder = recipe.builder(pipeline, order, how.builder)?;
-    let what = format!("build {} by {}", recipe.name(), builder.kind());
+    let recipe = ready.recipe();
+    let what = format!("build {} by {}", recipe.name(), ready.builder());
     let happened = |happened| lines.tell(Event { what: what.clone(), happened });
     happened(Happened::Begun);
     let tell = |line: &str| {
@@ -121,7 +117,7 @@ fn make(
     };
     let go_on = || !interrupt.is_asked();
     let building = Building { tell: &tell, go_on: &go_on };
-    match recipe.make(pipeline, (&builder, order), &building) {
+    match ready.make(pipeline, &building) {
         Ok(_) => happened(Happened::Done),
         Err(error) => {
             happened(Happened::Failed("nothing was built".to_owned()));

@@ -14,18 +14,6 @@ fn service(lines: &[&str]) -> String {
     )
 }
 
-fn comes_up(shop: &Shop) {
-    let ran = shop.up(&["--wait"]);
-    assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
-}
-
-/// What a line of shell says in the service.
-fn said(shop: &Shop, line: &str) -> String {
-    let ran = shop.exec("web", &format!("cd /bin; {{ {line}; }} 2>&1"));
-    assert_eq!(ran.stderr, "", "{}: {ran:?}", shop.backend);
-    ran.stdout
-}
-
 /// A folder of the project with a program and a file in it, which everybody may read and write.
 fn give_folder(shop: &Shop, name: &str) {
     let folder = shop.file(name);
@@ -53,14 +41,14 @@ fn folders_of_the_project_are_seen_where_its_file_wants_them() {
             let ran = shop.up(&[]);
             assert!(ran.code != 0 && ran.stderr.contains("only where it is read-only"), "{ran:?}");
             shop.write(&both.replace("/data/rows'", "/data/rows:ro'"));
-            comes_up(&shop);
-            let text = said(&shop, BOTH);
+            shop.comes_up();
+            let text = shop.said(BOTH);
             assert!(text.starts_with("port = 1\n") && text.ends_with("126\n2\n"), "{text}");
             assert!(text.matches("Read-only file system").count() == 2, "{text}");
             continue;
         }
-        comes_up(&shop);
-        let text = said(&shop, BOTH);
+        shop.comes_up();
+        let text = shop.said(BOTH);
         assert!(text.starts_with("port = 1\n") && text.ends_with("126\n2\n"), "{}: {text}", shop.backend);
         assert!(text.contains("Read-only file system") && text.matches("126\n").count() == 2, "{text}");
         assert!(text.contains("row\n"), "{}: {text}", shop.backend);
@@ -83,9 +71,9 @@ fn a_single_file_is_seen_where_it_can_be_and_refused_elsewhere() {
             assert_eq!(shop.left(), Vec::<String>::new());
             continue;
         }
-        comes_up(&shop);
+        shop.comes_up();
         let line = "busybox cat /etc/app.conf; echo x >/etc/app.conf; /srv/true; echo $?";
-        let text = said(&shop, line);
+        let text = shop.said(line);
         assert!(text.starts_with("port = 1\n") && text.ends_with("126\n"), "{}: {text}", shop.backend);
         assert!(text.contains("Read-only file system"), "{}: {text}", shop.backend);
     }
@@ -133,7 +121,7 @@ fn secrets_and_configs_are_files_with_their_owners_and_modes() {
         let line = "busybox cat /etc/app/token /run/secrets/plain /site /etc/app/site.conf /tmp/deep/inline; echo; \
             busybox stat -c '%n %a %u:%g' /etc/app/* /run/secrets/plain /site; busybox env; \
             for at in /etc/app/token /run/secrets/plain /site; do echo x >>$at && echo changed; done";
-        let text = said(&shop, line);
+        let text = shop.said(line);
         let begin = format!("{}{}port = 1\nport = 1\na = $b\n", VALUES[0], VALUES[1]);
         assert!(text.starts_with(&begin) && !text.contains("changed"), "{}: {text}", shop.backend);
         for one in [
@@ -158,16 +146,12 @@ fn secrets_and_configs_are_files_with_their_owners_and_modes() {
         let again = up_with_secret(&shop, &["restart", "-t", "0", "web"]);
         assert_eq!((again.code, shop.id("web")), (0, id.clone()), "{}: {again:?}", shop.backend);
         shop.until("it runs", || shop.ps().iter().all(|one| one.2 == "running"));
-        assert!(said(&shop, line).starts_with(&begin), "{}", shop.backend);
+        assert!(shop.said(line).starts_with(&begin), "{}", shop.backend);
         assert_eq!(up_with_secret(&shop, UP).code, 0, "{}", shop.backend);
         assert_eq!(shop.id("web"), id, "{}: what is as it is to be is left alone", shop.backend);
         shop.give("site.conf", "port = 2\n");
         assert_eq!(up_with_secret(&shop, UP).code, 0, "{}", shop.backend);
-        assert!(
-            shop.id("web") != id && said(&shop, line).contains("port = 2\nport = 2\n"),
-            "{}",
-            shop.backend
-        );
+        assert!(shop.id("web") != id && shop.said(line).contains("port = 2\nport = 2\n"), "{}", shop.backend);
         assert_eq!(shop.compose(&["down", "-v", "-t", "0"]).code, 0, "{}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
@@ -178,14 +162,14 @@ fn a_config_alone_comes_back_without_the_projects_files() {
     let _turn = crate::life::turn();
     for shop in shops("kept") {
         shop.write(&(service(&["configs: [inline]"]) + "configs: {inline: {content: kept}}\n"));
-        comes_up(&shop);
+        shop.comes_up();
         std::fs::remove_file(shop.file("compose.yaml")).expect("it is there");
         for args in [&["stop", "-t", "0"][..], &["start"]] {
             let ran = shop.compose(args);
             assert_eq!(ran.code, 0, "{} {args:?}: {ran:?}", shop.backend);
         }
         shop.until("it runs", || shop.ps().iter().all(|one| one.2 == "running"));
-        assert_eq!(said(&shop, "busybox cat /inline"), "kept", "{}", shop.backend);
+        assert_eq!(shop.said("busybox cat /inline"), "kept", "{}", shop.backend);
     }
 }
 
@@ -194,19 +178,19 @@ fn a_volume_of_another_project_is_seen_where_the_policy_names_it_and_is_never_re
     let _turn = crate::life::turn();
     for shop in shops("outer") {
         shop.write(&(service(&["volumes: ['data:/data']"]) + "volumes: {data: }\n"));
-        comes_up(&shop);
-        assert_eq!(said(&shop, "echo kept >/data/row; busybox cat /data/row"), "kept\n", "{}", shop.backend);
+        shop.comes_up();
+        assert_eq!(shop.said("echo kept >/data/row; busybox cat /data/row"), "kept\n", "{}", shop.backend);
         let other = shop.beside("b");
         let lines = service(&["volumes: ['rows:/rows:ro']"]);
         let volume = |name: &str| format!("{lines}volumes: {{rows: {{external: true, name: {name}}}}}\n");
         let name = format!("{}_data", shop.name);
         other.write(&volume(&name));
-        comes_up(&other);
-        let text = said(&other, "busybox cat /rows/row; echo x >/rows/row");
+        other.comes_up();
+        let text = other.said("busybox cat /rows/row; echo x >/rows/row");
         assert!(text.starts_with("kept\n") && text.contains("Read-only"), "{}: {text}", shop.backend);
         let down = other.compose(&["down", "-v", "-t", "0"]);
         assert_eq!(down.code, 0, "{}: {down:?}", shop.backend);
-        assert_eq!(said(&shop, "busybox cat /data/row"), "kept\n", "{}", shop.backend);
+        assert_eq!(shop.said("busybox cat /data/row"), "kept\n", "{}", shop.backend);
         // The grant is of that name, not of a volume that the project calls so.
         let policy = std::fs::read_to_string(other.file("policy.toml")).expect("it is there");
         other.give("policy.toml", &policy.replace("external:", ""));

@@ -150,6 +150,11 @@ impl Shop {
         self.compose(&[&["up", "-d", "--policy", "policy.toml"], more].concat())
     }
 
+    pub(super) fn comes_up(&self) {
+        let ran = self.up(&["--wait"]);
+        assert_eq!(ran.code, 0, "{}: {ran:?}", self.backend);
+    }
+
     /// `up -d` that goes on by itself.
     pub(super) fn spawn_up(&self) -> Child {
         let mut command = self.command(&["up", "-d", "--policy", "policy.toml"]);
@@ -178,6 +183,13 @@ impl Shop {
     /// Runs a line of shell in a service.
     pub(super) fn exec(&self, service: &str, line: &str) -> Ran {
         Ran::from(self.exec_command(service, line).output().expect("the program starts"))
+    }
+
+    /// What a line of shell says in the service `web`.
+    pub(super) fn said(&self, line: &str) -> String {
+        let ran = self.exec("web", &format!("cd /bin; {{ {line}; }} 2>&1"));
+        assert_eq!(ran.stderr, "", "{}: {ran:?}", self.backend);
+        ran.stdout
     }
 
     pub(super) fn exec_command(&self, service: &str, line: &str) -> Command {
@@ -220,7 +232,8 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        // A test that failed leaves nothing to those that follow.
+        // A test that failed leaves nothing to those that follow: the engine itself is asked, whoever stood before it.
+        self.front = None;
         let mut command = self.command(&["down", "-v", "-t", "0"]);
         drop(command.stderr(Stdio::null()).stdout(Stdio::null()).status());
     }

@@ -13,7 +13,7 @@ pub(super) fn pair() -> String {
     format!("{services}volumes: {{data: }}\n")
 }
 
-/// A project on docker, asked through a socket that a test commands. The project goes before the socket does.
+/// A project on docker, asked through a socket that a test commands.
 pub(super) fn fronted(name: &str) -> Option<(Shop, Front)> {
     let shop = shops(name).into_iter().find(|shop| shop.backend == "docker")?;
     let front = Front::before(&engines().folder().join("docker.sock"));
