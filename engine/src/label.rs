@@ -23,6 +23,7 @@ const REPLICA: &str = "perry-compose.replica";
 pub(crate) const RUN: &str = "perry-compose.run";
 const CONFIG: &str = "perry-compose.config";
 const NEEDS: &str = "perry-compose.needs";
+const BESIDE: &str = "perry-compose.beside";
 const ROLE: &str = "perry-compose.role";
 const STOP: &str = "perry-compose.stop";
 const STOP_SIGNAL: &str = "perry-compose.stop-signal";
@@ -54,6 +55,8 @@ pub struct Membership {
     pub config: String,
     /// Services that are to end after it.
     pub needs: Vec<String>,
+    /// The service whose network it shares, and loses when that starts again.
+    pub beside: Option<String>,
     /// What it is.
     pub role: Role,
     /// How long it may take to end, in milliseconds.
@@ -81,6 +84,9 @@ impl Membership {
             (ROLE.to_owned(), role.to_owned()),
         ]);
         labels.extend(needs_labels(&self.needs));
+        if let Some(beside) = &self.beside {
+            labels.insert(BESIDE.to_owned(), beside.clone());
+        }
         if let Some(stop) = self.stop_ms {
             labels.insert(STOP.to_owned(), stop.to_string());
         }
@@ -109,6 +115,7 @@ impl Membership {
             run: text(RUN)?,
             config: text(CONFIG)?,
             needs: needs.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            beside: text(BESIDE),
             role: match text(ROLE)?.as_str() {
                 "replica" => Role::Replica,
                 "one-off" => Role::OneOff,
@@ -210,6 +217,7 @@ mod tests {
             run: "r1".to_owned(),
             config: "c".to_owned(),
             needs: vec!["db".to_owned(), "cache".to_owned()],
+            beside: Some("db".to_owned()),
             role: Role::Replica,
             stop_ms: Some(5000),
             stop_signal: Some(3),

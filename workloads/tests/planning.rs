@@ -7,7 +7,7 @@ use perry_sandbox_engine::{
 };
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, SignerChoice};
 use perry_sandbox_policy::IsolationLevel;
-use perry_sandbox_workloads::{Approved, Asked, Graph, Strategy, demands, desire};
+use perry_sandbox_workloads::{Approved, Asked, Graph, Strategy, check_strategy, demands, desire};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::Strategy as _;
 use serde_json::{Value, json};
@@ -203,6 +203,7 @@ fn world(desired: &Desired) -> Seen {
             run: "r0".to_owned(),
             config: unit.config.clone(),
             needs: Vec::new(),
+            beside: None,
             role: Role::Replica,
             stop_ms: None,
             stop_signal: None,
@@ -223,6 +224,19 @@ fn world(desired: &Desired) -> Seen {
         volumes: desired.volumes.iter().map(|one| resource(&one.key)).collect(),
         ..Seen::default()
     }
+}
+
+#[test]
+fn more_nodes_of_one_volume_than_can_wait_for_each_other_are_refused_in_the_strategy_that_parts_them() {
+    let crowd = |count: usize, access: &str| {
+        let node = json!({ "image": "r.example/a:1", "volumes": [format!("data:/data{access}")] });
+        graph(Value::Object((0..count).map(|at| (format!("n{at}"), node.clone())).collect()))
+    };
+    check_strategy(&crowd(1_024, ""), Strategy::ParallelSafe).unwrap();
+    check_strategy(&crowd(1_025, ""), Strategy::DependencyAware).unwrap();
+    check_strategy(&crowd(1_025, ":ro"), Strategy::ParallelSafe).unwrap();
+    let error = check_strategy(&crowd(1_025, ""), Strategy::ParallelSafe).unwrap_err().to_string();
+    assert!(error.contains("the volume `data`") && error.contains("1025"), "{error}");
 }
 
 proptest! {

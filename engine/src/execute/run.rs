@@ -194,6 +194,7 @@ impl Unit {
             run: run.to_owned(),
             config: self.config.clone(),
             needs: self.needs().into_iter().map(str::to_owned).collect(),
+            beside: self.beside.clone(),
             role: Role::Replica,
             stop_ms: grace,
             stop_signal: self.stop.signal,

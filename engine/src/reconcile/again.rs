@@ -38,27 +38,56 @@ impl Again {
 
 /// The steps that start what does not run: whatever another needs before it.
 pub fn start(seen: &Seen, how: &Again) -> Work {
-    let mut meant: Vec<&Replica> = in_order(seen.replicas.iter().filter(|one| how.means(one)).collect());
-    meant.reverse();
-    let mut steps = Vec::new();
-    starts(&meant, how, &BTreeMap::new(), &mut steps);
-    Work { steps, ..Work::default() }
+    let meant: Vec<&Replica> = seen.replicas.iter().filter(|one| how.means(one)).collect();
+    let starting: Vec<&Replica> = meant.iter().copied().filter(|one| !one.condition.is_running()).collect();
+    let ends = beside(seen, &starting);
+    works(both(meant, &ends), &ends, how, None)
 }
 
 /// The steps that end what runs, and start all of it again.
 pub fn restart(seen: &Seen, how: &Again, grace: Option<Duration>) -> Work {
-    let meant = in_order(seen.replicas.iter().filter(|one| how.means(one)).collect());
+    let meant: Vec<&Replica> = seen.replicas.iter().filter(|one| how.means(one)).collect();
+    let lost = beside(seen, &meant);
+    let all = both(meant, &lost);
+    let ends: Vec<&Replica> = all.iter().copied().filter(|one| one.condition.is_running()).collect();
+    works(all, &ends, how, grace)
+}
+
+/// Those that run and share the network of one that starts: they lose it, and have it again when they start after that one.
+fn beside<'a>(seen: &'a Seen, starting: &[&Replica]) -> Vec<&'a Replica> {
+    let starts = |service: &String| starting.iter().any(|one| one.member.service == *service);
+    let loses = |one: &&Replica| {
+        one.member.role == Role::Replica
+            && one.condition.is_running()
+            && one.member.beside.as_ref().is_some_and(starts)
+    };
+    seen.replicas.iter().filter(loses).collect()
+}
+
+fn both<'a>(mut some: Vec<&'a Replica>, others: &[&'a Replica]) -> Vec<&'a Replica> {
+    let more = others.iter().copied().filter(|one| !is_in(one, &some)).collect::<Vec<_>>();
+    some.extend(more);
+    some
+}
+
+fn is_in(one: &Replica, some: &[&Replica]) -> bool {
+    some.iter().any(|other| other.id == one.id)
+}
+
+/// Ends some of these, and starts all that do not run then.
+fn works(all: Vec<&Replica>, ends: &[&Replica], how: &Again, grace: Option<Duration>) -> Work {
+    let mut all = in_order(all);
     let mut steps: Vec<Step> = Vec::new();
     let mut ended: BTreeMap<&str, usize> = BTreeMap::new();
-    for one in meant.iter().filter(|one| one.condition.is_running()) {
+    for one in all.iter().filter(|one| is_in(one, ends)) {
         // One after another: whoever needs another ends before it.
         let after = steps.last().map(|last| done(last.number)).into_iter().collect();
         let number = steps.len().saturating_add(1);
         steps.push(Step { number, act: end(one, grace), after });
         ended.insert(&one.id, number);
     }
-    let meant: Vec<&Replica> = meant.into_iter().rev().collect();
-    starts(&meant, how, &ended, &mut steps);
+    all.reverse();
+    starts(&all, how, &ended, &mut steps);
     Work { steps, ..Work::default() }
 }
 
@@ -98,6 +127,7 @@ mod tests {
             run: "r".to_owned(),
             config: "c".to_owned(),
             needs: needs.iter().map(|name| (*name).to_owned()).collect(),
+            beside: None,
             role,
             stop_ms: None,
             stop_signal: None,
@@ -135,6 +165,32 @@ mod tests {
         let services = Some(BTreeSet::from(["app".to_owned(), "db".to_owned()]));
         let work = start(&shop(false), &Again { services, waits });
         assert_eq!(work.to_string(), "1  start db again\n2  start app again  after 1 is healthy\n");
+    }
+
+    /// The log shares the network of the database, and waits for it as its label says.
+    fn with_log(mut seen: Seen) -> Seen {
+        let mut log = replica("log", &["db"], Role::Replica, true);
+        log.member.beside = Some("db".to_owned());
+        seen.replicas.push(log);
+        seen
+    }
+
+    #[test]
+    fn who_shares_a_network_is_started_again_with_the_one_whose_it_is() {
+        let only = |service: &str| Again {
+            services: Some(BTreeSet::from([service.to_owned()])),
+            waits: BTreeMap::new(),
+        };
+        let ended =
+            "1  stop log\n2  stop db  after 1\n3  start db again  after 2\n4  start log again  after 1, 3\n";
+        assert_eq!(restart(&with_log(shop(true)), &only("db"), None).to_string(), ended);
+        assert_eq!(
+            restart(&with_log(shop(true)), &only("app"), None).to_string(),
+            "1  stop app\n2  start app again  after 1\n"
+        );
+        let lost = "1  stop log\n2  start db again\n3  start log again  after 1, 2\n";
+        assert_eq!(start(&with_log(shop(false)), &only("db")).to_string(), lost);
+        assert_eq!(start(&with_log(shop(true)), &only("db")).to_string(), "1  keep db\n");
     }
 
     #[test]

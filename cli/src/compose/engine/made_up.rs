@@ -12,6 +12,7 @@ pub(super) fn replica(service: &str, role: Role, condition: Condition) -> Replic
         run: "r".to_owned(),
         config: "c".to_owned(),
         needs: Vec::new(),
+        beside: None,
         role,
         stop_ms: None,
         stop_signal: None,

@@ -35,8 +35,9 @@ pub(crate) fn restart(cli: &Cli, args: &RestartArgs) -> Result<Exit, Failure> {
         let services = there.meant(seen, &args.services)?;
         let services =
             if args.no_deps { services } else { services.map(|named| with_followers(named, &waits)) };
-        there.has_secrets_of(seen, services.as_ref())?;
-        Ok(restart_steps(seen, &Again { services, waits }, args.timeout.map(Duration::from_secs)))
+        let work = restart_steps(seen, &Again { services, waits }, args.timeout.map(Duration::from_secs));
+        there.has_secrets_for(seen, &work)?;
+        Ok(work)
     };
     take(cli, &there, "restart", (Options::default().patience, false), plan)
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Membership, Role, Seen};
+use perry_sandbox_engine::{Act, Membership, Role, Seen, Work};
 use perry_sandbox_runner::{SandboxInfo, Secrets};
 
 use super::args::StoreArgs;
@@ -64,13 +64,14 @@ impl There {
     }
 
     /// Refuses to end what could not be started again: values of secrets are only where the files say.
-    pub(super) fn has_secrets_of(
-        &self,
-        seen: &Seen,
-        services: Option<&BTreeSet<String>>,
-    ) -> Result<(), Failure> {
+    pub(super) fn has_secrets_for(&self, seen: &Seen, work: &Work) -> Result<(), Failure> {
+        let starts = |service: &String| {
+            work.steps
+                .iter()
+                .any(|step| matches!(&step.act, Act::StartAgain { service: one, .. } if one == service))
+        };
         let meant = seen.replicas.iter().map(|one| &one.member).filter(|member| member.secrets);
-        for member in meant.filter(|member| services.is_none_or(|named| named.contains(&member.service))) {
+        for member in meant.filter(|member| starts(&member.service)) {
             if self.question.is_none() {
                 return Err(Failure::Secret(format!(
                     "`{}` is given secrets, and only the project's files say where their values are: give the command in its folder",

@@ -69,6 +69,12 @@ fn who_shares_a_network_is_where_the_other_is_and_goes_with_it() {
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(shop.id("db") != db && shop.id("probe") == probe, "{ran:?}");
         are_one(&shop);
+        // Whatever starts the one, the other comes with it.
+        for starts in [["restart", "-t", "0", "db"].as_slice(), &["stop", "-t", "0", "db"], &["start", "db"]]
+        {
+            assert_eq!(shop.compose(starts).code, 0, "{starts:?}");
+        }
+        are_one(&shop);
         // Alone it does not start: there is nothing to share.
         assert_eq!(shop.compose(&["rm", "-fs", "db"]).code, 0);
         let id = shop.id("probe");
