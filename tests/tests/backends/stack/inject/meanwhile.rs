@@ -21,7 +21,7 @@ fn gated() -> String {
 }
 
 /// A run that waits for the first service to be well.
-struct Halfway {
+pub(super) struct Halfway {
     up: Child,
     /// Has joined the first under the policy of before, and waits for a line.
     gate: Child,
@@ -29,7 +29,7 @@ struct Halfway {
 
 impl Halfway {
     /// Brings it up as far as the first service.
-    fn of(shop: &Shop) -> Self {
+    pub(super) fn of(shop: &Shop) -> Self {
         shop.write(&gated());
         let up = shop.spawn_up();
         shop.until("the first runs", || shop.ps().iter().any(|one| one.2 == "running"));
@@ -44,7 +44,7 @@ impl Halfway {
     }
 
     /// Lets it go on; what comes of it.
-    fn go(mut self) -> Ran {
+    pub(super) fn go(mut self) -> Ran {
         drop(self.gate.stdin.take().expect("a pipe").write_all(b"go\n"));
         drop(self.gate.wait());
         Ran::from(self.up.wait_with_output().expect("it ends"))

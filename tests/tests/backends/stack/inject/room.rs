@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::super::broken::{nothing_is_left, of};
@@ -174,8 +174,17 @@ fn addresses_that_are_all_taken_leave_nothing() {
 struct Few(PathBuf);
 
 impl Few {
-    fn new(most: u32) -> Self {
-        let group = PathBuf::from(format!("/sys/fs/cgroup/pids/perry-few-{}", std::process::id()));
+    /// Where groups are made whose processes are counted, if this machine lets us.
+    fn parent() -> Option<&'static Path> {
+        let (first, second) = (Path::new("/sys/fs/cgroup/pids"), Path::new("/sys/fs/cgroup"));
+        if first.join("cgroup.procs").exists() {
+            return Some(first);
+        }
+        fs::write(second.join("cgroup.subtree_control"), "+pids").is_ok().then_some(second)
+    }
+
+    fn new(parent: &Path, most: u32) -> Self {
+        let group = parent.join(format!("perry-few-{}", std::process::id()));
         fs::create_dir_all(&group).expect("a group of ours");
         fs::write(group.join("pids.max"), most.to_string()).expect("it can be limited");
         Self(group)
@@ -203,16 +212,16 @@ impl Drop for Few {
 #[test]
 fn processes_and_threads_that_cannot_be_made_leave_nothing_that_is_not_said() {
     let _turn = crate::life::turn();
-    if !PathBuf::from("/sys/fs/cgroup/pids/cgroup.procs").exists() {
-        return perry_sandbox_testkit::skip("no control groups of version 1 that count processes");
-    }
+    let Some(parent) = Few::parent() else {
+        return perry_sandbox_testkit::skip("no control groups here that count processes");
+    };
     for backend in ["native", "podman", "docker"] {
         let Some(shop) = shops("few").into_iter().find(|shop| shop.backend == backend) else { continue };
         shop.write(&pair());
         let mut shop = shop;
         let mut came_up = false;
         for most in [2, 4, 6, 8, 12, 16, 20, 28, 40, 64, 128] {
-            let few = Few::new(most);
+            let few = Few::new(parent, most);
             shop = few.holds(shop);
             let ran = shop.up(&[]);
             shop = shop.started_by(&[]);
