@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use perry_sandbox_pipeline::Pull;
 use perry_sandbox_policy::{BuildNetwork, IsolationLevel, Terminal, VolumeAccess, WantedMount};
 use perry_sandbox_profiles::LinuxCap;
-use perry_sandbox_stack::{ATTRIBUTES, Fate, demand};
+use perry_sandbox_stack::{ATTRIBUTES, Demand, Fate, demand};
 
 use crate::support::{one, refused, stack, wants};
 
@@ -116,6 +116,36 @@ fn a_volume_without_a_name_is_the_services_own_by_its_place() {
         "name: shop\nservices: {{web: {{image: x, volumes: [/data, '{data}:/other']}}}}\nvolumes: {{{data}: }}\n"
     );
     assert!(demand(&stack(&taken)).all_refused()[0].why.contains("would be the same"));
+}
+
+#[test]
+fn what_another_service_sees_is_asked_for_as_that_has_it() {
+    let project = |web: &str| {
+        format!(
+            "name: shop
+services:
+  base: {{image: x, volumes: [/kept, '/srv/site:/site:ro']}}
+  db: {{image: x, volumes: ['rows:/rows', 'logs:/logs', {{type: tmpfs, target: /mem}}], volumes_from: ['base:ro']}}
+  web: {{image: x, {web}}}
+volumes: {{rows: , logs: , own: }}
+"
+        )
+    };
+    let of = |web: &str| demand(&stack(&project(web))).services["web"].clone();
+    let seen = |demand: &Demand| -> Vec<String> {
+        let volumes = demand.project.volumes.iter();
+        volumes.map(|one| format!("{} {} {:?}", one.volume, one.path, one.access)).collect()
+    };
+    let kept = demand(&stack(&project(""))).services["base"].project.volumes[0].volume.to_string();
+    let web = of("volumes: ['own:/logs'], volumes_from: [db]");
+    let kept = format!("{kept} /kept Read");
+    assert_eq!(seen(&web), ["own /logs Write", "rows /rows Write", &kept]);
+    assert_eq!(web.grants.mounts_read[0].source, "/srv/site");
+    assert!(web.anonymous.is_empty() && web.project.memory.is_empty(), "that is another's");
+    assert_eq!(seen(&of("volumes_from: ['db:ro']")), ["rows /rows Read", "logs /logs Read", &kept]);
+    let strange = demand(&stack(&project("volumes_from: ['container:other']")));
+    let strange = strange.all_refused();
+    assert!(strange[0].why.contains("no service of the project"), "{strange:?}");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use perry_sandbox_compose::{Node, Span};
 use perry_sandbox_policy::{HostPath, InsidePath, VolumeAccess, VolumeMount, VolumeName, WantedMount};
 use perry_sandbox_reference::Digest;
@@ -59,9 +61,7 @@ pub(super) fn volumes(asker: &mut Asker<'_>, _: Span, node: &Node) {
 fn anonymous(asker: &mut Asker<'_>, mount: &At<Mount>) {
     let target = &mount.value.target;
     let attribute = format!("volumes: {target}");
-    let service = &asker.service.name;
-    let place: String = Digest::of(target.as_bytes()).hex().chars().take(8).collect();
-    let name = format!("{service}{ANONYMOUS}{place}");
+    let name = name_of(&asker.service.name, target);
     if asker.service.replicas > 1 {
         let instead = "start one of it, or give the volume a name and let all of them have it";
         return asker.not_yet(mount.span, &attribute, instead);
@@ -73,6 +73,74 @@ fn anonymous(asker: &mut Asker<'_>, mount: &At<Mount>) {
     named(asker, mount, &name);
     if asker.demand.project.volumes.iter().any(|one| one.volume.to_string() == name) {
         asker.demand.anonymous.push(name);
+    }
+}
+
+fn name_of(service: &str, target: &str) -> String {
+    let place: String = Digest::of(target.as_bytes()).hex().chars().take(8).collect();
+    format!("{service}{ANONYMOUS}{place}")
+}
+
+/// What other services see, at the same places: what the service has there itself goes before it.
+pub(super) fn volumes_from(asker: &mut Asker<'_>, _: Span, node: &Node) {
+    let mut taken: BTreeSet<String> =
+        asker.service.mounts.iter().map(|mount| mount.value.target.clone()).collect();
+    let mut lenders = lenders(node);
+    let mut seen = BTreeSet::new();
+    while let Some(Lender { span, name, read_only }) = lenders.pop() {
+        let Some(lender) = asker.stack.services.get(&name) else {
+            let why = "it is no service of the project";
+            asker.never(
+                span,
+                &format!("volumes_from: {name}"),
+                why,
+                "share a volume of the project by its name",
+            );
+            continue;
+        };
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        for mount in &lender.mounts {
+            let mut value = mount.value.clone();
+            value.read_only |= read_only;
+            if taken.insert(value.target.clone()) {
+                borrow(asker, &name, &At::new(value, span));
+            }
+        }
+        let further = lender.attributes.get("volumes_from").map(|(_, node)| self::lenders(node));
+        let further = further.unwrap_or_default().into_iter();
+        lenders.extend(further.map(|one| Lender { span, read_only: one.read_only || read_only, ..one }));
+    }
+}
+
+struct Lender {
+    span: Span,
+    name: String,
+    read_only: bool,
+}
+
+/// The last of them first.
+fn lenders(node: &Node) -> Vec<Lender> {
+    let lender = |part: &Node| {
+        let text = part.text()?;
+        let (name, read_only) = match text.rsplit_once(':') {
+            Some((name, "ro")) => (name, true),
+            Some((name, "rw")) => (name, false),
+            _ => (text, false),
+        };
+        Some(Lender { span: part.span, name: name.to_owned(), read_only })
+    };
+    node.sequence().unwrap_or_default().iter().rev().filter_map(lender).collect()
+}
+
+fn borrow(asker: &mut Asker<'_>, lender: &str, mount: &At<Mount>) {
+    match &mount.value.kind {
+        MountKind::Bind(source) => bind(asker, mount, source),
+        MountKind::Named(name) => named(asker, mount, name),
+        MountKind::Anonymous => named(asker, mount, &name_of(lender, &mount.value.target)),
+        // What it has in memory, it has alone; what it cannot have is refused where it asks for it.
+        MountKind::Memory(_) | MountKind::Other(_) => {}
     }
 }
 

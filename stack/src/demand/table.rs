@@ -118,7 +118,7 @@ pub const ATTRIBUTES: &[Row] = &[
     never("userns_mode", HOST, OWN),
     never("uts", HOST, OWN),
     asked("volumes", "volumes, and mounts for folders and files of the host", mount::volumes),
-    not_yet("volumes_from", "name the volume in both services"),
+    asked("volumes_from", "volumes, and mounts, as the other service has them", mount::volumes_from),
     honoured("working_dir", "where the program begins", process::working_dir),
 ];
 

@@ -40,6 +40,8 @@ pub struct Desks<'a> {
 pub fn judge(desks: Desks<'_>, demands: &Demands) -> Vec<Judged> {
     let services: Vec<(&String, &Demand)> =
         demands.services.iter().filter(|(_, demand)| demand.refused.is_empty()).collect();
+    // It is kept then. What is wrong with it each service says; without this every thread would read it before the first has.
+    drop(desks.pipeline.policy(desks.policy));
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();

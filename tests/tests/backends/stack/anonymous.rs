@@ -65,3 +65,37 @@ fn it_is_the_services_own_and_goes_with_it_where_volumes_go() {
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }
 }
+
+const LENT: &str = "\
+services:
+  web:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, sh, -c, 'echo started >>/data/log; exec /bin/busybox sleep 600']
+    network_mode: none
+    volumes: [/data, 'rows:/rows']
+  other:
+    image: oci:examples/hello/image
+    command: [/bin/busybox, sleep, '600']
+    network_mode: none
+    volumes_from: ['web:ro']
+volumes: {rows: }
+";
+
+#[test]
+fn who_has_the_volumes_of_another_sees_what_that_has_written() {
+    let _turn = crate::life::turn();
+    for shop in shops("lent") {
+        shop.write(LENT);
+        shop.comes_up();
+        shop.until("it has written", || lines(&shop) == "1\n");
+        assert_eq!(shop.exec("web", "echo one >/rows/one").code, 0, "{}", shop.backend);
+        let seen = shop.exec("other", "busybox cat /data/log /rows/one; echo more >/rows/two");
+        assert!(seen.stdout == "started\none\n" && seen.code != 0, "{}: {seen:?}", shop.backend);
+        assert_eq!((volumes(&shop, "web"), volumes(&shop, "other")), (1, 0), "{}", shop.backend);
+        // As long as somebody has it, it stays.
+        let ran = shop.compose(&["rm", "-fsv", "web"]);
+        assert_eq!(volumes(&shop, "web"), 1, "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.compose(&["down", "-v", "-t", "0"]).code, 0, "{}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
+    }
+}
