@@ -273,6 +273,11 @@ impl Policy {
         self.parts.tiers.get(tier)
     }
 
+    /// The tier of whatever no entry names.
+    pub(crate) fn baseline(&self) -> Option<&TierName> {
+        self.parts.tiers.keys().find(|name| name.as_str() == "isolated")
+    }
+
     /// All tiers, by name.
     pub fn tiers(&self) -> impl Iterator<Item = (&TierName, &Ceiling)> {
         self.parts.tiers.iter().map(|(name, tier)| (name, &tier.ceiling))

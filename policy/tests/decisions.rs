@@ -391,10 +391,10 @@ fn beside(tier: &str, own: &str, others: &str) -> Verdict {
 fn who_has_the_network_of_another_reaches_no_more_than_its_own_tier_allows() {
     let api = "\"api.example:443\"";
     allowed(beside("reaching", "", ""));
-    allowed(beside("bare", "", ""));
     allowed(beside("reaching", "", api));
-    // The other's proxy answers at the loopback of both.
+    // The other's proxy answers at the loopback of both, also for what its caller asks for within its tier.
     assert_eq!(codes(&beside("bare", "", api)), [DenyCode::Networks]);
+    assert_eq!(codes(&beside("bare", "", "")), [DenyCode::Networks]);
     // Its own would answer the other.
     assert_eq!(codes(&beside("reaching", api, "")), [DenyCode::Networks]);
 }

@@ -22,9 +22,6 @@ pub(crate) struct Applied<'a> {
     pub(crate) ceiling: Cow<'a, Ceiling>,
 }
 
-/// The tier of whatever no entry names.
-const BASELINE: &str = "isolated";
-
 /// Finds the ceiling; a requested tier can only tighten.
 pub(crate) fn ceiling_of<'a>(
     policy: &'a Policy,
@@ -32,7 +29,7 @@ pub(crate) fn ceiling_of<'a>(
     entry: &Entry<'a>,
     reasons: &mut Reasons,
 ) -> Option<Applied<'a>> {
-    let baseline = policy.parts.tiers.keys().find(|name| name.as_str() == BASELINE);
+    let baseline = policy.baseline();
     // What no entry names is isolated. Only a caller who brings the whole policy on the command line chooses the tier.
     let isolated = entry.tiers.is_none() && (policy.from_files || request.tier.is_none());
     let names =

@@ -44,7 +44,9 @@ pub(crate) fn room(request: &Request, system: &System, limits: &Limits, reasons:
         let sizes = wanted.iter().filter_map(|one| Some(format!("{} in {}", one.size?, one.path)));
         let shm = system.shm.map(|size| format!("{size} in /dev/shm"));
         let sizes: Vec<String> = sizes.chain(shm).collect();
-        let wish = format!("{} folders of memory: {}", wanted.len(), in_words(&sizes));
+        let count =
+            if wanted.is_empty() { String::new() } else { format!("{} folders of memory: ", wanted.len()) };
+        let wish = format!("{count}{}", in_words(&sizes));
         let found =
             format!("the disk limit is {disk}, and each folder, /dev/shm and /tmp have 64KiB of it at least");
         deny(DenyCode::Limits, wish, &found, "ask for less, or raise the tier's limit `disk`");

@@ -95,22 +95,26 @@ impl Asker<'_> {
         }
     }
 
-    /// What the other service reaches, this one reaches too.
+    /// What the other service reaches, this one reaches too: at most what each of its tiers allows, for its caller may ask for
+    /// that as well.
     fn reached(&mut self, policy: &Policy, request: &Request, shared: &Attachment, most: &Grants) {
         let (Target::Service(service), Some(name)) = (&request.target, shared.network.shared()) else {
             return;
         };
-        // One without an entry reaches nothing.
         let other = format!("{}/{name}", service.project()).parse::<ServiceName>().ok();
-        let other = other.and_then(|other| policy.service_entry(&other));
-        let Some(egress) = other.map(|entry| &entry.value.grants.egress) else { return };
-        if !most.egress.includes_all(egress) {
+        let entry = other.and_then(|other| policy.service_entry(&other));
+        let baseline = policy.baseline().filter(|_| entry.is_none());
+        let tiers = entry.into_iter().flat_map(|entry| &entry.value.tiers.value).chain(baseline);
+        let reach: Vec<_> =
+            tiers.filter_map(|name| policy.tier(name)).map(|tier| &tier.ceiling.grants.egress).collect();
+        if !reach.iter().any(|egress| most.egress.includes_all(egress)) {
+            let widest =
+                reach.first().map_or_else(|| "what nobody knows".to_owned(), |egress| listed(egress));
             let found = format!(
-                "what it reaches is more than this service's tier allows: {} of {}",
-                listed(egress),
+                "what its tier lets it reach is more than this service's tier allows: {widest}, and not {}",
                 listed(&most.egress)
             );
-            self.share(shared, found, "give this service a tier that allows that egress");
+            self.share(shared, found, "give both services tiers that allow the same egress");
         }
     }
 

@@ -9,6 +9,7 @@ use super::devices::DeviceError;
 use super::settings::{Bounds, HostDevice, HostFolder, Settings, VolumeFolder};
 use crate::demands::{PlanError, check_plan};
 use crate::egress::Grants;
+use crate::project::Resident;
 
 /// Checks every line of the plan against the table and turns the plan into settings.
 pub(crate) fn settings(plan: &LaunchPlan, table: &ControlTable) -> Result<Settings, PlanError> {
@@ -44,7 +45,7 @@ pub(crate) fn settings_of(plan: &LaunchPlan) -> Result<Settings, PlanError> {
         // where they are seen.
         volumes: plan.volumes.iter().map(seen_volume).collect(),
         networks: Vec::new(),
-        service: plan.service.clone(),
+        resident: plan.service.clone().map(|service| Resident { service, policy: plan.policy.clone() }),
         beside: None,
         devices: devices(plan)?,
         secrets: plan.secrets.clone(),

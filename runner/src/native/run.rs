@@ -115,8 +115,10 @@ fn run_in(
     // Until the sandbox is gone: what is bound here is dropped after its supervision.
     let _volumes = hold(&settings.volumes, (settings.uid, settings.gid))?;
     let known = &settings.system.hosts;
-    let mut membership = join(place.live, &settings.networks, settings.service.as_ref(), known)?;
-    let beside = settings.beside.as_ref().map(|service| neighbour(place.live, service)).transpose()?;
+    let resident = settings.resident.as_ref();
+    let mut membership = join(place.live, &settings.networks, resident, known)?;
+    let beside = settings.beside.as_ref().map(|service| neighbour(place.live, service, resident));
+    let beside = beside.transpose()?;
     let links = membership.as_ref().map(|membership| membership.links.clone()).unwrap_or_default();
     let spec = Spec { links, ..spec };
     let spec = place.recorder.into_iter().fold(spec, |spec, recorder| spec.recorded(&recorder.filter));

@@ -11,6 +11,7 @@ use perry_sandbox_policy::{
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Grants;
+use crate::project::Resident;
 
 /// One sandbox, as this backend understands it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ pub(crate) struct Settings {
     pub(crate) networks: Vec<NetworkWish>,
     /// The service of its project that it is, for those who share its network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) service: Option<ServiceName>,
+    pub(crate) resident: Option<Resident>,
     /// The service whose network it shares; nothing: it has a network namespace of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) beside: Option<ServiceName>,

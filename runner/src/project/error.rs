@@ -123,9 +123,14 @@ pub enum ProjectError {
         "no sandbox of {0} runs in a network of its project, and its network is to be shared: start it first"
     )]
     NoNeighbour(String),
+    /// The sandbox whose network another is to share runs under another policy.
+    #[error(
+        "the sandbox of {0}, whose network is to be shared, was started under another policy, which may let it reach more: bring `{0}` up under this one first"
+    )]
+    OtherPolicy(String),
     /// Something of its own beside the network of another.
     #[error(
-        "the plan shares the network of `{0}` and has another network, egress or a port besides, which would be `{0}`'s as well: let `{0}` have them"
+        "the plan shares the network of `{0}` and has another network, a name, egress, a port, known hosts or settings of the network besides, which would be `{0}`'s as well: let `{0}` have them"
     )]
     Beside(String),
     /// A Linux cap by which a sandbox could speak for others.

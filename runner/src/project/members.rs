@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use perry_sandbox_policy::{KnownHost, ServiceLink, ServiceName};
+use perry_sandbox_reference::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
@@ -39,13 +40,20 @@ pub(super) struct Joined {
     pub(super) links: Vec<ServiceLink>,
 }
 
+/// A service that is in networks, and the policy that has let it in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resident {
+    pub(crate) service: ServiceName,
+    pub(crate) policy: Digest,
+}
+
 /// A sandbox that is in networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Member {
     pub(super) joined: Vec<Joined>,
     /// The service that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    service: Option<ServiceName>,
+    resident: Option<Resident>,
     /// Its first process, once it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<Process>,
@@ -59,7 +67,7 @@ pub(super) struct Member {
 impl Member {
     #[cfg(test)]
     pub(super) const fn at(joined: Vec<Joined>, record: PathBuf) -> Self {
-        Self { joined, service: None, process: None, hosts: Vec::new(), record }
+        Self { joined, resident: None, process: None, hosts: Vec::new(), record }
     }
 
     pub(super) fn joined_in(&self, network: &StockName) -> impl Iterator<Item = &Joined> {
@@ -167,7 +175,7 @@ pub(crate) struct Membership {
 pub(crate) fn join(
     runtime: &Path,
     wishes: &[NetworkWish],
-    service: Option<&ServiceName>,
+    resident: Option<&Resident>,
     hosts: &[KnownHost],
 ) -> Result<Option<Membership>, ProjectError> {
     if wishes.is_empty() {
@@ -188,7 +196,7 @@ pub(crate) fn join(
         joined.push(own);
         links.push(link);
     }
-    let (file, member) = note(&yard, joined, service, hosts)?;
+    let (file, member) = note(&yard, joined, resident, hosts)?;
     // From here on dropping it takes back what is made.
     let mut membership = Membership { yard, member, links, given, file };
     let shown = membership.show_names(&others);
@@ -212,10 +220,19 @@ impl Neighbour {
 }
 
 /// The sandbox of this service, which runs and is in networks; what is run once beside it has no names there.
-pub(crate) fn neighbour(runtime: &Path, service: &ServiceName) -> Result<Neighbour, ProjectError> {
+pub(crate) fn neighbour(
+    runtime: &Path,
+    service: &ServiceName,
+    own: Option<&Resident>,
+) -> Result<Neighbour, ProjectError> {
     let yard = yard(runtime);
     let lock = yard.lock()?;
     let member = find(&collect(&yard, &lock)?, service)?;
+    // SECURITY: how far the other may reach was held against the policy of now; it may run under one that lets it reach more.
+    let policy = |resident: Option<&Resident>| resident.map(|resident| resident.policy.clone());
+    if own.is_none() || policy(member.resident.as_ref()) != policy(own) {
+        return Err(ProjectError::OtherPolicy(service.to_string()));
+    }
     let gone = || ProjectError::NoNeighbour(service.to_string());
     let process = member.process.ok_or_else(gone)?;
     let namespace = File::open(format!("/proc/{}/ns/net", process.pid)).map_err(|_| gone())?;
@@ -230,7 +247,7 @@ pub(crate) fn neighbour(runtime: &Path, service: &ServiceName) -> Result<Neighbo
 /// One of these that is a replica of the service.
 pub(super) fn find(all: &[Member], service: &ServiceName) -> Result<Member, ProjectError> {
     let is_replica = |member: &&Member| {
-        member.service.as_ref() == Some(service)
+        member.resident.as_ref().is_some_and(|resident| resident.service == *service)
             && member.joined.iter().any(|joined| !joined.names.is_empty())
     };
     all.iter().find(is_replica).cloned().ok_or_else(|| ProjectError::NoNeighbour(service.to_string()))
@@ -274,7 +291,7 @@ fn place(
 fn note(
     yard: &Yard,
     joined: Vec<Joined>,
-    service: Option<&ServiceName>,
+    resident: Option<&Resident>,
     hosts: &[KnownHost],
 ) -> Result<(Locked, Member), ProjectError> {
     let folder = yard.root().join(FOLDER);
@@ -289,7 +306,7 @@ fn note(
             Ok(file) => break (path, file),
         }
     };
-    let member = Member { joined, service: service.cloned(), process: None, hosts: hosts.to_vec(), record };
+    let member = Member { joined, resident: resident.cloned(), process: None, hosts: hosts.to_vec(), record };
     let text = serde_json::to_vec(&member).map_err(io::Error::from);
     file.lock().map_err(ProjectError::io("lock", &member.record))?;
     let file = Locked::new(file);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use perry_sandbox_policy::{LaunchPlan, Network, ServiceName, VolumeAccess};
+use perry_sandbox_policy::{Attachment, LaunchPlan, Network, ServiceName, VolumeAccess};
 use perry_sandbox_profiles::LinuxCap;
 
 use super::error::ProjectError;
@@ -64,11 +64,16 @@ pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, Project
 
 /// The service of the same project whose network a plan's sandbox shares.
 pub(crate) fn shared_by(plan: &LaunchPlan) -> Result<Option<ServiceName>, ProjectError> {
-    let Some(name) = plan.networks.iter().find_map(|attachment| attachment.network.shared()) else {
-        return Ok(None);
-    };
+    let shared = plan.networks.iter().find_map(|attachment| Some((attachment, attachment.network.shared()?)));
+    let Some((attachment, name)) = shared else { return Ok(None) };
     // SECURITY: whatever it had of a network besides would be the other's as well. The policy refuses it; a plan is all we see.
-    if plan.networks.len() > 1 || plan.network != Network::None || !plan.publish.is_empty() {
+    let has_more = plan.networks.len() > 1
+        || *attachment != Attachment::to(attachment.network.clone())
+        || plan.network != Network::None
+        || !plan.publish.is_empty()
+        || !plan.system.hosts.is_empty()
+        || plan.system.sysctls.iter().any(|sysctl| sysctl.name().starts_with("net."));
+    if has_more {
         return Err(ProjectError::Beside(name.to_owned()));
     }
     let project = service(plan)?.project();

@@ -90,7 +90,7 @@ pub(crate) fn settings(argv: &[&str]) -> Settings {
         mounts: Vec::new(),
         volumes: Vec::new(),
         networks: Vec::new(),
-        service: None,
+        resident: None,
         beside: None,
         devices: Vec::new(),
         secrets: Vec::new(),

@@ -75,6 +75,15 @@ fn who_shares_a_network_is_where_the_other_is_and_goes_with_it() {
             assert_eq!(shop.compose(starts).code, 0, "{starts:?}");
         }
         are_one(&shop);
+        // Under another policy it would be beside one that may reach what the new one does not let it reach.
+        let policy = std::fs::read_to_string(shop.file("policy.toml")).unwrap();
+        shop.give("policy.toml", &format!("{policy}\n[tier.more]\nextends = [\"isolated\"]\n"));
+        let ran = shop.up(&["--no-deps", "probe"]);
+        assert!(ran.code == 5 && ran.stderr.contains("under another policy"), "{ran:?}");
+        shop.give("policy.toml", &policy);
+        // The one before could not be started again under that policy either, and it was said so.
+        assert_eq!(shop.compose(&["recover"]).code, 0, "{ran:?}");
+        are_one(&shop);
         // Alone it does not start: there is nothing to share.
         assert_eq!(shop.compose(&["rm", "-fs", "db"]).code, 0);
         let id = shop.id("probe");
