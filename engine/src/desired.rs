@@ -106,6 +106,8 @@ pub struct Unit {
     pub after: Vec<Wait>,
     /// The service whose network it shares: it is started again when that is, or it would be in one that is gone.
     pub beside: Option<String>,
+    /// Services whose own volumes it sees: these stay as long as it does.
+    pub borrows: Vec<String>,
     /// Networks that it joins, by their names in the project.
     pub networks: Vec<String>,
     /// Volumes that it sees.

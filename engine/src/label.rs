@@ -24,6 +24,7 @@ pub(crate) const RUN: &str = "perry-compose.run";
 const CONFIG: &str = "perry-compose.config";
 const NEEDS: &str = "perry-compose.needs";
 const BESIDE: &str = "perry-compose.beside";
+const BORROWS: &str = "perry-compose.borrows";
 const ROLE: &str = "perry-compose.role";
 const STOP: &str = "perry-compose.stop";
 const STOP_SIGNAL: &str = "perry-compose.stop-signal";
@@ -57,6 +58,8 @@ pub struct Membership {
     pub needs: Vec<String>,
     /// The service whose network it shares, and loses when that starts again.
     pub beside: Option<String>,
+    /// Services whose own volumes it sees.
+    pub borrows: Vec<String>,
     /// What it is.
     pub role: Role,
     /// How long it may take to end, in milliseconds.
@@ -87,6 +90,9 @@ impl Membership {
         if let Some(beside) = &self.beside {
             labels.insert(BESIDE.to_owned(), beside.clone());
         }
+        if !self.borrows.is_empty() {
+            labels.insert(BORROWS.to_owned(), self.borrows.join(","));
+        }
         if let Some(stop) = self.stop_ms {
             labels.insert(STOP.to_owned(), stop.to_string());
         }
@@ -114,8 +120,9 @@ impl Membership {
             replica: text(REPLICA)?.parse().ok()?,
             run: text(RUN)?,
             config: text(CONFIG)?,
-            needs: needs.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            needs: names(&needs),
             beside: text(BESIDE),
+            borrows: text(BORROWS).map(|borrows| names(&borrows)).unwrap_or_default(),
             role: match text(ROLE)?.as_str() {
                 "replica" => Role::Replica,
                 "one-off" => Role::OneOff,
@@ -131,6 +138,10 @@ impl Membership {
     pub fn stop_how(&self) -> StopHow {
         StopHow { signal: self.stop_signal, grace: self.stop_ms.map(Duration::from_millis) }
     }
+}
+
+fn names(text: &str) -> Vec<String> {
+    text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The most bytes of one label's value.
@@ -218,6 +229,7 @@ mod tests {
             config: "c".to_owned(),
             needs: vec!["db".to_owned(), "cache".to_owned()],
             beside: Some("db".to_owned()),
+            borrows: vec!["db".to_owned(), "cache".to_owned()],
             role: Role::Replica,
             stop_ms: Some(5000),
             stop_signal: Some(3),

@@ -22,6 +22,10 @@ use crate::label::{self, Membership, Role};
 use crate::shelf::Shelf;
 use crate::world::{Condition, Replica, Seen, SeenResource, World};
 
+/// How much of what a program has written last is said where it has ended too early.
+const LAST_LINES: usize = 3;
+const LAST_BYTES: usize = 600;
+
 /// Who supplies the values of a service's secrets.
 pub type SecretSource<'a> = dyn Fn(&str) -> Result<Secrets, String> + Sync + 'a;
 
@@ -339,6 +343,20 @@ impl World for Machine<'_> {
             Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    fn last_words(&self, text: &str) -> Result<Option<String>, StepError> {
+        let logs = match self.sandboxes.logs(&id(text)?, Some(LAST_LINES), false) {
+            Ok(logs) => logs,
+            Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let bytes: Vec<u8> =
+            logs.filter_map(Result::ok).flat_map(|chunk| chunk.bytes).take(LAST_BYTES).collect();
+        let said = String::from_utf8_lossy(&bytes);
+        // SECURITY: a program writes what it likes; here it is part of one line of ours.
+        let said: Vec<String> = said.lines().map(|line| line.trim().escape_debug().to_string()).collect();
+        Ok(Some(said.join(" / ")).filter(|said| !said.is_empty()))
     }
 }
 

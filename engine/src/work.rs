@@ -1,5 +1,6 @@
 //! What is to be done, as steps.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -27,6 +28,17 @@ impl Work {
     /// Whether nothing is to be done.
     pub fn is_nothing(&self) -> bool {
         self.tidy.is_empty() && self.steps.iter().all(|step| matches!(step.act, Act::Keep { .. }))
+    }
+
+    /// The services of which a sandbox is started again.
+    pub fn starts_again(&self) -> BTreeSet<&str> {
+        let mut services = BTreeSet::new();
+        for step in &self.steps {
+            if let Act::StartAgain { service, .. } = &step.act {
+                services.insert(service.as_str());
+            }
+        }
+        services
     }
 
     /// How many sandboxes, networks and volumes are removed.

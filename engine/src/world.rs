@@ -185,4 +185,10 @@ pub trait World: Sync {
     /// # Errors
     /// It cannot be looked at.
     fn bad_answer(&self, id: &str) -> Result<Option<String>, StepError>;
+
+    /// The last that a sandbox has written, on one line and short; nothing where it has written nothing.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    fn last_words(&self, id: &str) -> Result<Option<String>, StepError>;
 }

@@ -123,12 +123,12 @@ fn a_condition_that_fails_undoes_all_and_says_why() {
     for (natures, says) in [
         (
             [("db", Nature::Sickens), ("job", Nature::Ends(0))],
-            "is unhealthy, and it had to become healthy; its last check ended with code 1 and said `no rows`; see",
+            "is unhealthy, and it had to become healthy; its last check ended with code 1 and said `no rows`; `up --keep",
         ),
         ([("db", Nature::Stays), ("job", Nature::Ends(0))], "has no health check"),
         (
             [("db", Nature::Ends(0)), ("job", Nature::Ends(0))],
-            "has ended with code 0, and it had to become healthy",
+            "has ended with code 0, and it had to become healthy; it wrote last: `no rows`",
         ),
         (
             [("db", Nature::Heals), ("job", Nature::Ends(3))],

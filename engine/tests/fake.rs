@@ -245,6 +245,10 @@ impl World for Fake {
         Ok((self.look(id)? == Some(sick)).then(|| "ended with code 1 and said `no rows`".to_owned()))
     }
 
+    fn last_words(&self, id: &str) -> Result<Option<String>, StepError> {
+        Ok(matches!(self.look(id)?, Some(Condition::Exited(_))).then(|| "no rows".to_owned()))
+    }
+
     fn look(&self, id: &str) -> Result<Option<Condition>, StepError> {
         Ok(one(&mut self.state(), id).ok().map(|one| one.condition.clone()))
     }
@@ -260,6 +264,7 @@ pub(crate) fn unit(service: &str, after: &[(&str, Until)]) -> Unit {
     };
     Unit {
         beside: None,
+        borrows: Vec::new(),
         service: service.to_owned(),
         replica: 1,
         name: Some(format!("shop-{service}-1")),

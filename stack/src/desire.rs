@@ -137,6 +137,7 @@ fn replicas(
         stop,
         after: waits(service),
         beside: demand.project.networks.iter().find_map(|one| one.network.shared()).map(str::to_owned),
+        borrows: demand.borrowed.iter().cloned().collect(),
         networks: demand
             .project
             .networks

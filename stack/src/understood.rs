@@ -19,7 +19,7 @@ pub struct Understood {
     pub order: Order,
     /// What each service asks for.
     pub demands: Demands,
-    /// The services of the whole project, also those that are not asked for.
+    /// The services of the whole project, also those that are not asked for, and those of profiles that are not.
     pub all_services: BTreeSet<String>,
     /// Where values of all secrets come from, also of those that no service is given any more.
     pub all_secrets: BTreeMap<String, ValueSource>,
@@ -44,7 +44,7 @@ impl Understood {
     /// See [`UnderstandError`].
     pub fn read(request: &Request, files: &dyn Files, services: &[String]) -> Result<Self, UnderstandError> {
         let mut project = Project::new(load(request, files)?, request.options, files)?;
-        let all_services = project.service_names().into_iter().collect();
+        let all_services = project.all_service_names();
         let all_secrets = secret_sources(&project);
         project.enable(services);
         project.select(services)?;

@@ -124,7 +124,7 @@ fn what_another_service_sees_is_asked_for_as_that_has_it() {
         format!(
             "name: shop
 services:
-  base: {{image: x, volumes: [/kept, '/srv/site:/site:ro']}}
+  base: {{image: x, volumes: [/kept, '/srv/site:/site:ro', 'own:/mem', 'own:/rows']}}
   db: {{image: x, volumes: ['rows:/rows', 'logs:/logs', {{type: tmpfs, target: /mem}}], volumes_from: ['base:ro']}}
   web: {{image: x, {web}}}
 volumes: {{rows: , logs: , own: }}
@@ -139,10 +139,16 @@ volumes: {{rows: , logs: , own: }}
     let kept = demand(&stack(&project(""))).services["base"].project.volumes[0].volume.to_string();
     let web = of("volumes: ['own:/logs'], volumes_from: [db]");
     let kept = format!("{kept} /kept Read");
-    assert_eq!(seen(&web), ["own /logs Write", "rows /rows Write", &kept]);
+    assert_eq!(seen(&web), ["own /logs Write", "rows /rows Write", &kept, "own /mem Read"]);
     assert_eq!(web.grants.mounts_read[0].source, "/srv/site");
     assert!(web.anonymous.is_empty() && web.project.memory.is_empty(), "that is another's");
-    assert_eq!(seen(&of("volumes_from: ['db:ro']")), ["rows /rows Read", "logs /logs Read", &kept]);
+    let read = ["rows /rows Read", "logs /logs Read", &kept, "own /mem Read"];
+    assert_eq!(seen(&of("volumes_from: ['db:ro']")), read);
+    // Of two that have one place the last one's is seen.
+    let rows =
+        |from: &str| seen(&of(from)).into_iter().filter(|one| one.contains("/rows")).collect::<Vec<_>>();
+    assert_eq!(rows("volumes_from: [db, base]"), ["own /rows Write"]);
+    assert_eq!(rows("volumes_from: [base, db]"), ["rows /rows Write"]);
     let strange = demand(&stack(&project("volumes_from: ['container:other']")));
     let strange = strange.all_refused();
     assert!(strange[0].why.contains("no service of the project"), "{strange:?}");

@@ -98,6 +98,7 @@ fn unit(
     let full = format!("{}-{name}", graph.name());
     Some(Unit {
         beside: None,
+        borrows: Vec::new(),
         service: name.to_owned(),
         replica: 1,
         name: full.parse::<SandboxName>().ok().map(|_| full),

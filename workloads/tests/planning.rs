@@ -204,6 +204,7 @@ fn world(desired: &Desired) -> Seen {
             config: unit.config.clone(),
             needs: Vec::new(),
             beside: None,
+            borrows: Vec::new(),
             role: Role::Replica,
             stop_ms: None,
             stop_signal: None,

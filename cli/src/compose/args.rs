@@ -23,7 +23,7 @@ Exit codes:
 /// Run Compose projects of signed images in hardened sandboxes
 #[derive(Debug, Parser)]
 #[command(name = "perry-compose", version, after_help = EXIT_CODES, max_term_width = 110)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// Compose file, merged over those before it; `-` is standard input
     #[arg(short, long = "file", value_name = "FILE")]

@@ -37,14 +37,14 @@ impl Loader<'_> {
     ) -> Result<(), Stopped> {
         let Some(services) = document.get("services") else { return Ok(()) };
         let Value::Mapping(services) = &services.value else {
-            let problem = Problem::new(Reason::SchemaType, services.span, "services is a mapping");
+            let problem = Problem::new(Reason::SchemaType, services.span, "`services` must be a mapping");
             return self.stop(problem);
         };
         let step = Step { services, directives, file, further: directives };
         let mut done = Vec::new();
         for (key, service) in services.iter() {
             if service.mapping().is_none() && !matches!(service.value, Value::Null) {
-                let message = format!("service `{}` is a mapping", shown(&key.name));
+                let message = format!("service `{}` must be a mapping, as `image: …`", shown(&key.name));
                 self.report.problem(Problem::new(Reason::SchemaType, service.span, message));
             } else if service.get("extends").is_some()
                 && let Ok(Some(merged)) = self.extended(&key.name, &step, scope, &mut Vec::new())
@@ -76,7 +76,7 @@ impl Loader<'_> {
             if matches!(service.value, Value::Null) {
                 return Ok(None);
             }
-            let message = format!("service `{}` is a mapping", shown(name));
+            let message = format!("service `{}` must be a mapping, as `image: …`", shown(name));
             return self.stop(Problem::new(Reason::SchemaType, service.span, message));
         };
         let Some((key, extends)) = entries.entry("extends") else { return Ok(Some(service.clone())) };

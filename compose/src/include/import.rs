@@ -19,7 +19,7 @@ pub(super) fn import(included: Node, document: &mut Node, report: &mut Report) {
         }
         let Some(to) = document.get_mut(kind) else { continue };
         let Value::Mapping(to) = &mut to.value else {
-            let message = format!("{kind} is a mapping");
+            let message = format!("{kind} must be a mapping");
             report.problem(Problem::new(Reason::SchemaType, to.span, message));
             continue;
         };

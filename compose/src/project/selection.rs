@@ -122,6 +122,11 @@ impl Project {
         all.flat_map(|(_, service)| profiles(service)).map(str::to_owned).collect()
     }
 
+    /// The names of all services, also of those that are set apart.
+    pub fn all_service_names(&self) -> BTreeSet<String> {
+        self.services().iter().chain(self.disabled.iter()).map(|(key, _)| key.name.clone()).collect()
+    }
+
     /// The services' names, each behind those that it depends on.
     pub fn service_names(&self) -> Vec<String> {
         let mut done: Vec<String> = Vec::new();

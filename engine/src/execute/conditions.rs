@@ -96,7 +96,12 @@ impl Conditions<'_> {
             let (service, wanted) = (format!("`{service}`"), wanted.words());
             // Whoever cannot say it has nothing to say.
             let answer = self.world.bad_answer(id).ok().flatten();
-            let said = answer.map(|said| format!("; its last check {said}")).unwrap_or_default();
+            let said = answer.map(|said| format!("; its last check {said}"));
+            let words = || {
+                let words = self.world.last_words(id).ok().flatten()?;
+                Some(format!("; it wrote last: `{words}`"))
+            };
+            let said = said.or_else(words).unwrap_or_default();
             StepError::Condition { service, wanted, found, hint: format!("{said}{hint}") }
         };
         loop {
@@ -117,7 +122,7 @@ impl Conditions<'_> {
                         "was run again {times} times, and did not stay up for {} s",
                         STEADY.as_secs()
                     );
-                    return Err(failed(found, "; see `perry-compose logs`"));
+                    return Err(failed(found, ""));
                 }
                 Verdict::NotYet if is_late => {
                     let found = format!("was not so far after {} s", self.patience.as_secs());
@@ -137,7 +142,7 @@ fn gone() -> Verdict {
 }
 
 fn verdict(condition: &Condition, wanted: Wanted) -> Verdict {
-    let logs = "; see `perry-compose logs`";
+    let logs = "; `up --keep-failed` keeps what failed";
     match (condition, wanted) {
         (Condition::Running(_) | Condition::Restarted(_), Wanted::Until(Until::Started))
         | (Condition::Running(Some(Health::Healthy)), Wanted::Until(Until::Healthy) | Wanted::Up)

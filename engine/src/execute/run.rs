@@ -195,6 +195,7 @@ impl Unit {
             config: self.config.clone(),
             needs: self.needs().into_iter().map(str::to_owned).collect(),
             beside: self.beside.clone(),
+            borrows: self.borrows.clone(),
             role: Role::Replica,
             stop_ms: grace,
             stop_signal: self.stop.signal,

@@ -32,7 +32,12 @@ impl Again {
             restart: false,
         };
         let labels = || one.member.needs.iter().map(by_label).collect();
-        self.waits.get(&one.member.service).cloned().unwrap_or_else(labels)
+        let mut waits: Vec<Wait> = self.waits.get(&one.member.service).cloned().unwrap_or_else(labels);
+        // Whatever files say by now: it shares that one's network until it is made anew.
+        let beside = one.member.beside.as_ref();
+        let beside = beside.filter(|beside| !waits.iter().any(|wait| *wait.service == ***beside));
+        waits.extend(beside.map(by_label));
+        waits
     }
 }
 
@@ -128,6 +133,7 @@ mod tests {
             config: "c".to_owned(),
             needs: needs.iter().map(|name| (*name).to_owned()).collect(),
             beside: None,
+            borrows: Vec::new(),
             role,
             stop_ms: None,
             stop_signal: None,
@@ -191,6 +197,9 @@ mod tests {
         let lost = "1  stop log\n2  start db again\n3  start log again  after 1, 2\n";
         assert_eq!(start(&with_log(shop(false)), &only("db")).to_string(), lost);
         assert_eq!(start(&with_log(shop(true)), &only("db")).to_string(), "1  keep db\n");
+        // The files say by now that it has a network of its own, and `up` has not seen to that yet.
+        let apart = Again { waits: BTreeMap::from([("log".to_owned(), Vec::new())]), ..only("db") };
+        assert_eq!(restart(&with_log(shop(true)), &apart, None).to_string(), ended);
     }
 
     #[test]

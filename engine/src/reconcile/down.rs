@@ -50,19 +50,23 @@ fn remove_volume(volume: &SeenResource) -> Act {
     Act::RemoveVolume { key: volume.key.clone() }
 }
 
-/// The volumes that are the own of services of which nobody is left when these are gone.
+/// The volumes that are the own of services, which nobody sees any more when these are gone.
 pub fn own_volumes<'a>(
     seen: &'a Seen,
     going: &[&'a Replica],
 ) -> impl Iterator<Item = &'a SeenResource> + use<'a> {
     let stays = |one: &&Replica| !going.iter().any(|other| other.id == one.id);
-    let staying: BTreeSet<&str> =
-        seen.replicas.iter().filter(stays).map(|one| one.member.service.as_str()).collect();
-    let goes: BTreeSet<&str> = going.iter().map(|one| one.member.service.as_str()).collect();
+    let staying: BTreeSet<&str> = seen.replicas.iter().filter(stays).flat_map(users).collect();
+    let goes: BTreeSet<&str> = going.iter().copied().flat_map(users).collect();
     seen.volumes.iter().filter(move |volume| {
         let service = volume.service.as_deref();
         service.is_some_and(|service| goes.contains(service) && !staying.contains(service))
     })
+}
+
+/// The services whose own volumes a sandbox sees.
+fn users(one: &Replica) -> impl Iterator<Item = &str> {
+    [&one.member.service].into_iter().chain(&one.member.borrows).map(String::as_str)
 }
 
 /// The steps that end what runs of a project, and remove nothing: whoever needs another ends before it.

@@ -12,6 +12,7 @@ use crate::execute::{Events, Options, end, finish_undo, run};
 use crate::interrupt::Interrupt;
 use crate::machine::SecretSource;
 use crate::reconcile::{Again, Down, down, restart, start, stop};
+use crate::work::Work;
 use crate::world::Seen;
 
 /// Whether what is there is ended first.
@@ -99,11 +100,11 @@ impl Site<'_> {
         let held = self.projects().hold(project, "start", PATIENCE)?;
         let seen = seen(&machine, project)?;
         seen.refuse_others(project, None)?;
-        has_values(&seen, again, secrets)?;
         let work = match anew {
             Anew::Ended => start(&seen, again),
             Anew::All(grace) => restart(&seen, again, grace),
         };
+        has_values(&seen, &work, secrets)?;
         if work.steps.is_empty() {
             return Ok(0);
         }
@@ -138,9 +139,9 @@ impl Site<'_> {
 }
 
 /// Nothing is ended that could not be started again.
-fn has_values(seen: &Seen, again: &Again, secrets: &SecretSource<'_>) -> Result<(), RaiseError> {
-    let meant = |service: &String| again.services.as_ref().is_none_or(|services| services.contains(service));
+fn has_values(seen: &Seen, work: &Work, secrets: &SecretSource<'_>) -> Result<(), RaiseError> {
+    let starts = work.starts_again();
     let members = seen.replicas.iter().map(|one| &one.member);
-    let mut given = members.filter(|member| member.secrets && meant(&member.service));
+    let mut given = members.filter(|member| member.secrets && starts.contains(member.service.as_str()));
     given.try_for_each(|member| secrets(&member.service).map(drop).map_err(RaiseError::Secret))
 }

@@ -212,7 +212,9 @@ impl OnProject {
         (anew, given): (Anew, &Secrets),
     ) -> Result<String, Fault> {
         let project = self.project.clone().unwrap_or_default();
-        let members = self.known(site, &project)?;
+        self.known(site, &project)?;
+        // Also of those that are not named: whoever shares a network starts again with the one whose it is.
+        let members = site.members(&project)?;
         let sandboxes = site.pipeline().sandboxes()?;
         let secrets = |service: &str| wanted(&sandboxes, &members, service, given);
         heeding(engine, call, |interrupt| {

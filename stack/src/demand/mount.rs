@@ -19,6 +19,8 @@ const CONTROL_SOCKETS: [&str; 7] = [
     "io.podman",
 ];
 
+/// A sandbox's labels say whose own volumes it sees, in one of them.
+const MOST_LENDERS: usize = 8;
 /// What is in the name of a volume that has none in the files.
 const ANONYMOUS: &str = "-anonymous-";
 
@@ -81,7 +83,8 @@ fn name_of(service: &str, target: &str) -> String {
     format!("{service}{ANONYMOUS}{place}")
 }
 
-/// What other services see, at the same places: what the service has there itself goes before it.
+/// What other services see, at the same places. Of two that have the same place the last one's is seen, and what the service
+/// has there itself goes before all.
 pub(super) fn volumes_from(asker: &mut Asker<'_>, _: Span, node: &Node) {
     let mut taken: BTreeSet<String> =
         asker.service.mounts.iter().map(|mount| mount.value.target.clone()).collect();
@@ -89,7 +92,7 @@ pub(super) fn volumes_from(asker: &mut Asker<'_>, _: Span, node: &Node) {
     let mut seen = BTreeSet::new();
     while let Some(Lender { span, name, read_only }) = lenders.pop() {
         let Some(lender) = asker.stack.services.get(&name) else {
-            let why = "it is no service of the project";
+            let why = "it is no service of the project, with `:ro` or `:rw` behind it or without";
             asker.never(
                 span,
                 &format!("volumes_from: {name}"),
@@ -98,10 +101,11 @@ pub(super) fn volumes_from(asker: &mut Asker<'_>, _: Span, node: &Node) {
             );
             continue;
         };
-        if !seen.insert(name.clone()) {
+        // The files have no circle of these.
+        if !seen.insert((name.clone(), read_only)) {
             continue;
         }
-        for mount in &lender.mounts {
+        for mount in lender.mounts.iter().filter(|mount| is_lent(&mount.value.kind)) {
             let mut value = mount.value.clone();
             value.read_only |= read_only;
             if taken.insert(value.target.clone()) {
@@ -114,13 +118,21 @@ pub(super) fn volumes_from(asker: &mut Asker<'_>, _: Span, node: &Node) {
     }
 }
 
+/// What a service has in memory, it has alone; what it cannot have is refused where it asks for it.
+const fn is_lent(kind: &MountKind) -> bool {
+    match kind {
+        MountKind::Bind(_) | MountKind::Named(_) | MountKind::Anonymous => true,
+        MountKind::Memory(_) | MountKind::Other(_) => false,
+    }
+}
+
 struct Lender {
     span: Span,
     name: String,
     read_only: bool,
 }
 
-/// The last of them first.
+/// In their order.
 fn lenders(node: &Node) -> Vec<Lender> {
     let lender = |part: &Node| {
         let text = part.text()?;
@@ -131,15 +143,26 @@ fn lenders(node: &Node) -> Vec<Lender> {
         };
         Some(Lender { span: part.span, name: name.to_owned(), read_only })
     };
-    node.sequence().unwrap_or_default().iter().rev().filter_map(lender).collect()
+    node.sequence().unwrap_or_default().iter().filter_map(lender).collect()
 }
 
 fn borrow(asker: &mut Asker<'_>, lender: &str, mount: &At<Mount>) {
     match &mount.value.kind {
         MountKind::Bind(source) => bind(asker, mount, source),
         MountKind::Named(name) => named(asker, mount, name),
-        MountKind::Anonymous => named(asker, mount, &name_of(lender, &mount.value.target)),
-        // What it has in memory, it has alone; what it cannot have is refused where it asks for it.
+        MountKind::Anonymous => {
+            named(asker, mount, &name_of(lender, &mount.value.target));
+            asker.demand.borrowed.insert(lender.to_owned());
+            if asker.demand.borrowed.len() > MOST_LENDERS {
+                let instead = "give volumes names that several services see";
+                asker.never(
+                    mount.span,
+                    "volumes_from",
+                    "it has volumes without a name of more than 8 services",
+                    instead,
+                );
+            }
+        }
         MountKind::Memory(_) | MountKind::Other(_) => {}
     }
 }

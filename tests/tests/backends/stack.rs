@@ -14,4 +14,5 @@ mod life;
 mod names;
 mod pause;
 mod shop;
+mod slips;
 mod system;

@@ -210,6 +210,8 @@ pub(crate) enum Status {
     Created,
     /// Running.
     Running,
+    /// Paused.
+    Paused,
     /// Ended.
     Exited,
     /// Lost.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perry_sandbox_engine::{Down, down as steps, end, finish_undo};
+use perry_sandbox_engine::{Down, Seen, down as steps, end, finish_undo};
 
 use super::args::{DownArgs, RecoverArgs};
 use super::progress::Lines;
@@ -31,13 +31,17 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
         volumes: args.volumes,
         grace: args.timeout.map(Duration::from_secs),
     };
-    if how.services.is_some() {
+    if let Some(services) = &how.services {
         held.refuse_unfinished()?;
+        refuse_unknown(services, &whose, &seen)?;
     }
     let work = steps(&seen, &how);
+    warn_of_orphans(&seen, &how);
     if work.steps.is_empty() && work.tidy.is_empty() {
-        held.settle()?;
-        output::note(&format!("warning: there is nothing of the project `{}`", whose.name));
+        if seen.replicas.is_empty() {
+            held.settle()?;
+            output::note(&format!("warning: there is nothing of the project `{}`", whose.name));
+        }
         return Ok(Exit::Done);
     }
     if args.dry_run {
@@ -49,6 +53,28 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
         held.settle()?;
     }
     Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
+}
+
+fn refuse_unknown(services: &BTreeSet<String>, whose: &Whose, seen: &Seen) -> Result<(), Failure> {
+    let is_there = |name: &String| seen.replicas.iter().any(|one| one.member.service == *name);
+    let is_known = |name: &String| whose.services.as_ref().is_some_and(|known| known.contains(name));
+    match services.iter().find(|name| !is_there(name) && !is_known(name)) {
+        Some(name) => Err(Failure::NoService(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Names those that stay, and networks and volumes with them.
+fn warn_of_orphans(seen: &Seen, how: &Down) {
+    let Some(known) = how.known.as_ref().filter(|_| how.services.is_none() && !how.orphans) else { return };
+    let stay = seen.replicas.iter().filter(|one| !known.contains(&one.member.service));
+    let names: Vec<&str> = stay.map(|one| one.name.as_str()).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        output::note(&format!(
+            "warning: of services that the project has no more, and left with its networks and volumes: {names} (`--remove-orphans` removes them)"
+        ));
+    }
 }
 
 /// Undoes what a run had begun that was killed.

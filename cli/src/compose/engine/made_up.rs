@@ -13,6 +13,7 @@ pub(super) fn replica(service: &str, role: Role, condition: Condition) -> Replic
         config: "c".to_owned(),
         needs: Vec::new(),
         beside: None,
+        borrows: Vec::new(),
         role,
         stop_ms: None,
         stop_signal: None,

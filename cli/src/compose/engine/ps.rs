@@ -29,7 +29,7 @@ pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
     } else {
         let rows = found.iter().map(|(member, info)| {
             let ports = info.published.iter().map(port).collect::<Vec<_>>().join(", ");
-            [info.name.to_string(), info.image.clone(), member.service.clone(), state(info), ports]
+            [info.name.to_string(), short(&info.image), member.service.clone(), state(info), ports]
         });
         output::text(&output::printable(&table(["NAME", "IMAGE", "SERVICE", "STATUS", "PORTS"], rows)))?;
     }
@@ -39,16 +39,25 @@ pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
 fn is_wanted(args: &PsArgs, member: &Membership, info: &SandboxInfo) -> bool {
     let status = match info.status {
         SandboxStatus::Created => Status::Created,
+        SandboxStatus::Running if info.paused => Status::Paused,
         SandboxStatus::Running => Status::Running,
         SandboxStatus::Exited => Status::Exited,
         SandboxStatus::Dead => Status::Dead,
     };
     let by_status = if args.status.is_empty() {
-        args.all || status == Status::Running
+        args.all || matches!(status, Status::Running | Status::Paused)
     } else {
         args.status.contains(&status)
     };
     by_status && (args.services.is_empty() || args.services.contains(&member.service))
+}
+
+/// The image as it fits into a line: JSON has all of its digest.
+fn short(image: &str) -> String {
+    match image.split_once("@sha256:") {
+        Some((name, hex)) => format!("{name}@sha256:{}", hex.chars().take(12).collect::<String>()),
+        None => image.to_owned(),
+    }
 }
 
 /// Where it stands, in words.

@@ -67,7 +67,7 @@ pub(super) struct Whose {
     pub(super) name: String,
     /// A digest of where it comes from; nothing where only its name was given.
     pub(super) origin: Option<String>,
-    /// Its services; nothing where only its name was given.
+    /// Its services, also those of profiles that nobody asked for; nothing where only its name was given.
     pub(super) services: Option<BTreeSet<String>>,
     pub(super) variables: BTreeMap<String, String>,
 }
@@ -93,7 +93,7 @@ impl Whose {
         Self {
             name: question.stack.name.clone(),
             origin: Some(origin(&question.project.folder)),
-            services: Some(question.stack.services.keys().cloned().collect()),
+            services: Some(question.all_services.clone()),
             variables: question.request.environment.clone().into_iter().collect(),
         }
     }

@@ -22,7 +22,9 @@ pub(crate) fn start(cli: &Cli, args: &StartArgs) -> Result<Exit, Failure> {
     let patience = Duration::from_secs(args.wait_timeout);
     let plan = |seen: &Seen| {
         let services = there.meant(seen, &args.services)?;
-        Ok(start_steps(seen, &Again { services, waits: waits_of(&there) }))
+        let work = start_steps(seen, &Again { services, waits: waits_of(&there) });
+        there.has_secrets_for(seen, &work)?;
+        Ok(work)
     };
     take(cli, &there, "start", (patience, args.wait), plan)
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use perry_sandbox_engine::{Act, Membership, Role, Seen, Work};
+use perry_sandbox_engine::{Membership, Role, Seen, Work};
 use perry_sandbox_runner::{SandboxInfo, Secrets};
 
 use super::args::StoreArgs;
@@ -65,13 +65,9 @@ impl There {
 
     /// Refuses to end what could not be started again: values of secrets are only where the files say.
     pub(super) fn has_secrets_for(&self, seen: &Seen, work: &Work) -> Result<(), Failure> {
-        let starts = |service: &String| {
-            work.steps
-                .iter()
-                .any(|step| matches!(&step.act, Act::StartAgain { service: one, .. } if one == service))
-        };
+        let starts = work.starts_again();
         let meant = seen.replicas.iter().map(|one| &one.member).filter(|member| member.secrets);
-        for member in meant.filter(|member| starts(&member.service)) {
+        for member in meant.filter(|member| starts.contains(member.service.as_str())) {
             if self.question.is_none() {
                 return Err(Failure::Secret(format!(
                     "`{}` is given secrets, and only the project's files say where their values are: give the command in its folder",

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Desired, Interrupt, Machine, OnFailure, Options, Recreate, Seen, StepError, Up, UpError, Work, fetch,
-    reconcile, run,
+    Desired, Interrupt, Machine, OnFailure, Options, Recreate, Role, Seen, StepError, Up, UpError, Work,
+    fetch, reconcile, run,
 };
 use perry_sandbox_stack::{Asked, Judged, desire, shared_backend};
 use serde_json::json;
@@ -37,6 +37,11 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         allowed::Asked::Refused(exit) => return Ok(exit),
     };
     let desired = desired(&question, &judged, args)?;
+    if let Some(name) = &args.exit_code_from
+        && !desired.units.iter().any(|unit| unit.service == *name)
+    {
+        return Err(Failure::NoService(name.clone()));
+    }
     let backend = backend(&desired, &judged)?;
     let backends = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
@@ -136,13 +141,13 @@ fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
     let orphans: Vec<&str> = seen
         .replicas
         .iter()
-        .filter(|one| !desired.services.contains(&one.member.service))
+        .filter(|one| one.member.role == Role::Replica && !desired.services.contains(&one.member.service))
         .map(|one| one.name.as_str())
         .collect();
     if !orphans.is_empty() && !args.remove_orphans {
         let names = orphans.join(", ");
         output::note(&format!(
-            "warning: {names} belong to services that the project has no more: `--remove-orphans` removes them"
+            "warning: of services that the project has no more: {names} (`--remove-orphans` removes them)"
         ));
     }
 }

@@ -92,9 +92,15 @@ fn who_has_the_volumes_of_another_sees_what_that_has_written() {
         let seen = shop.exec("other", "busybox cat /data/log /rows/one; echo more >/rows/two");
         assert!(seen.stdout == "started\none\n" && seen.code != 0, "{}: {seen:?}", shop.backend);
         assert_eq!((volumes(&shop, "web"), volumes(&shop, "other")), (1, 0), "{}", shop.backend);
-        // As long as somebody has it, it stays.
-        let ran = shop.compose(&["rm", "-fsv", "web"]);
-        assert_eq!(volumes(&shop, "web"), 1, "{}: {ran:?}", shop.backend);
+        // As long as there is somebody who has it, running or not, it stays; then it goes with that one.
+        for (first, left) in [
+            (["stop", "-t", "0", "other"].as_slice(), 1),
+            (&["rm", "-fsv", "web"], 1),
+            (&["rm", "-fv", "other"], 0),
+        ] {
+            let ran = shop.compose(first);
+            assert_eq!((ran.code, volumes(&shop, "web")), (0, left), "{}: {first:?}: {ran:?}", shop.backend);
+        }
         assert_eq!(shop.compose(&["down", "-v", "-t", "0"]).code, 0, "{}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new(), "{}", shop.backend);
     }

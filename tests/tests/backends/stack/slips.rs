@@ -1,0 +1,82 @@
+//! What is said where somebody has written the wrong thing, and nothing that is not so.
+
+use super::shop::{Shop, shops};
+
+fn native(name: &str) -> Option<Shop> {
+    shops(name).into_iter().find(|shop| shop.backend == "native")
+}
+
+/// A service, and one that only a profile has.
+fn services(profile: &str) -> String {
+    let sleeper =
+        "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sleep, '600']";
+    format!("services:\n  web: {{{sleeper}}}\n  tool: {{{sleeper}{profile}}}\n")
+}
+
+#[test]
+fn a_name_that_no_service_has_is_told_before_anything_is_done() {
+    let _turn = crate::life::turn();
+    let Some(shop) = native("names") else { return };
+    shop.write(&services(""));
+    let ran = shop.compose(&["up", "--policy", "policy.toml", "--exit-code-from", "wbe"]);
+    assert!(ran.code == 1 && ran.stderr.contains("no such service: `wbe`"), "{ran:?}");
+    assert_eq!(shop.left(), Vec::<String>::new());
+    shop.comes_up();
+    let ran = shop.compose(&["down", "wbe"]);
+    assert!(ran.code == 1 && ran.stderr.contains("no such service: `wbe`"), "{ran:?}");
+    assert_eq!(shop.ps().len(), 2);
+}
+
+#[test]
+fn a_service_of_a_profile_that_nobody_asks_for_is_the_projects_all_the_same() {
+    let _turn = crate::life::turn();
+    let Some(shop) = native("profile") else { return };
+    shop.write(&services(""));
+    shop.comes_up();
+    shop.rewrite(&services(", profiles: [tools]"));
+    let ran = shop.up(&["--remove-orphans"]);
+    assert!(ran.code == 0 && !ran.stderr.contains("no more"), "{ran:?}");
+    assert_eq!(shop.ps().len(), 2, "{ran:?}");
+    let ran = shop.compose(&["down", "-t", "0"]);
+    assert_eq!((ran.code, shop.left()), (0, Vec::new()), "{ran:?}");
+}
+
+#[test]
+fn what_keeps_everything_there_is_named_where_a_project_goes_down() {
+    let _turn = crate::life::turn();
+    let Some(shop) = native("stays") else { return };
+    shop.write(&services(""));
+    shop.comes_up();
+    let web = "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sleep, '600']";
+    shop.rewrite(&format!("services:\n  web: {{{web}}}\n"));
+    for _ in 0..2 {
+        let ran = shop.compose(&["down", "-t", "0"]);
+        let tool = format!("{}-tool-1 (`--remove-orphans`", shop.name);
+        assert!(ran.code == 0 && ran.stderr.contains(&tool) && !ran.stderr.contains("nothing of"), "{ran:?}");
+    }
+    assert_eq!(shop.compose(&["down", "-t", "0", "--remove-orphans"]).code, 0);
+    assert_eq!(shop.left(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_program_wrote_last_is_said_where_it_is_removed_for_having_ended() {
+    let _turn = crate::life::turn();
+    for shop in shops("words") {
+        let ends = "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sh, -c, 'echo FATAL: no rows; exit 3']";
+        let waits = "depends_on: {db: {condition: service_completed_successfully}}";
+        shop.write(&format!("{}  db: {{{ends}}}\n", services(&format!(", {waits}"))));
+        let ran = shop.up(&[]);
+        let says = "has ended with code 3, and it had to end with code 0; it wrote last: `FATAL: no rows`";
+        assert!(ran.code == 5 && ran.stderr.contains(says), "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.left(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_told_once() {
+    let Some(shop) = native("unread") else { return };
+    shop.rewrite(&services(""));
+    let ran = shop.compose(&["up", "-d", "--policy", "missing.toml"]);
+    assert_eq!(ran.stderr.matches("missing.toml").count(), 1, "{ran:?}");
+    assert!(ran.code == 2 && !ran.stderr.contains("suggest"), "{ran:?}");
+}
