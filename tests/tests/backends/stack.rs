@@ -8,6 +8,7 @@ mod copy;
 mod ended;
 mod faults;
 mod files;
+mod flags;
 mod forgejo;
 mod inject;
 mod life;

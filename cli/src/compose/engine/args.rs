@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+use perry_sandbox_pipeline::Pull;
 
 use crate::planner::DeskArgs;
 
@@ -50,6 +52,10 @@ pub(crate) struct UpArgs {
     /// Build the images of services first, where the policy grants it
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) build: bool,
+
+    /// When registries are asked, in the place of each service's `pull_policy`
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) pull: Option<PullWhen>,
 
     /// Make all services anew
     #[arg(long, conflicts_with = "no_recreate")]
@@ -113,6 +119,7 @@ impl UpArgs {
             dry_run: false,
             json: false,
             build: false,
+            pull: None,
             force_recreate: false,
             no_recreate: false,
             no_deps: false,
@@ -174,6 +181,7 @@ pub(crate) struct RecoverArgs {
 
 /// `ps`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line of its own")]
 pub(crate) struct PsArgs {
     /// Services to list [default: all]
     #[arg(value_name = "SERVICE")]
@@ -195,12 +203,25 @@ pub(crate) struct PsArgs {
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Vec<Status>,
 
+    /// As --status STATUS
+    #[arg(long, value_name = "status=STATUS", value_parser = of_filter)]
+    pub(crate) filter: Vec<Status>,
+
+    /// Those of services that the files have no more, too
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", action = clap::ArgAction::Set)]
+    pub(crate) orphans: bool,
+
     /// Form of the output
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: ListFormat,
 
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+fn of_filter(text: &str) -> Result<Status, String> {
+    let status = text.strip_prefix("status=").ok_or("it can be `status=STATUS` only")?;
+    Status::from_str(status, false)
 }
 
 /// Where a sandbox stands.
@@ -216,6 +237,31 @@ pub(crate) enum Status {
     Exited,
     /// Lost.
     Dead,
+}
+
+/// When the registry is asked for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PullWhen {
+    /// As each service's file says.
+    Policy,
+    /// For a tag always, for a digest that the store does not have.
+    Missing,
+    /// Always.
+    Always,
+    /// Never: only what the store has.
+    Never,
+}
+
+impl PullWhen {
+    /// Nothing: each service's own.
+    pub(super) const fn chosen(self) -> Option<Pull> {
+        match self {
+            Self::Policy => None,
+            Self::Missing => Some(Pull::Missing),
+            Self::Always => Some(Pull::Always),
+            Self::Never => Some(Pull::Never),
+        }
+    }
 }
 
 /// The form of a list.
@@ -243,6 +289,14 @@ pub(crate) struct LogsArgs {
     #[arg(short = 'n', long, value_name = "N", default_value = "all")]
     pub(crate) tail: String,
 
+    /// Only what was written since then: a time (2026-01-31T08:00:00Z), seconds since 1970, or an age (10m, 2h30m)
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(crate) since: Option<Timestamp>,
+
+    /// Only what was written until then
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(crate) until: Option<Timestamp>,
+
     /// Print the time before each line
     #[arg(short, long)]
     pub(crate) timestamps: bool,
@@ -261,4 +315,14 @@ pub(crate) struct LogsArgs {
 
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+/// A moment, or one so long ago.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let ago = || Timestamp::now().checked_sub(text.parse::<SignedDuration>().ok()?).ok();
+    let moment = text.parse().ok().or_else(seconds).or_else(ago);
+    moment.ok_or_else(|| {
+        "a time as 2026-01-31T08:00:00Z, seconds since 1970, or an age as 10m is expected".to_owned()
+    })
 }

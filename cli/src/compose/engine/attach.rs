@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use perry_sandbox_engine::{Condition, Interrupt, Machine, StopHow, World as _, stop_heeding};
 use perry_sandbox_runner::SandboxId;
 
@@ -16,22 +17,28 @@ use crate::output::{self, Failure};
 /// From one look at the services to the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Shows what these write until the end; their ends decide the exit code where the user asks for it.
+/// Shows what these write from then on, until the end; their ends decide the exit code where the user asks for it.
 pub(super) fn follow(
     machine: &Machine<'_>,
     running: &[(String, String)],
-    args: &UpArgs,
+    (args, since): (&UpArgs, Timestamp),
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
-    let look =
-        Look { timestamps: args.timestamps, prefix: !args.no_log_prefix, colour: output::has_colour() };
-    let width = running.iter().map(|(service, _)| service.chars().count()).max().unwrap_or_default();
+    let look = Look {
+        timestamps: args.timestamps,
+        prefix: !args.no_log_prefix,
+        colour: output::has_colour(),
+        since: Some(since),
+        until: None,
+    };
+    let names = names(running);
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let enough = AtomicBool::new(false);
     let mut open = Vec::new();
-    for (number, (service, id)) in running.iter().enumerate() {
+    for (number, ((service, id), name)) in running.iter().zip(&names).enumerate() {
         let id: SandboxId = id.parse().map_err(|_| Failure::NoService(service.clone()))?;
         let logs = machine.sandboxes().logs(&id, None, true)?;
-        open.push((Stream::new(service, number, width, look), logs));
+        open.push((Stream::new(name, number, width, look), logs));
     }
     thread::scope(|scope| {
         for (mut stream, mut logs) in open {
@@ -45,6 +52,20 @@ pub(super) fn follow(
         }
         exit
     })
+}
+
+/// What each is called: its service, with a number where there are several of that.
+fn names(running: &[(String, String)]) -> Vec<String> {
+    let of = |service: &String, until: usize| {
+        running.iter().take(until).filter(|(other, _)| other == service).count()
+    };
+    let name = |(at, (service, _)): (usize, &(String, String))| {
+        if of(service, running.len()) == 1 {
+            return service.clone();
+        }
+        format!("{service}-{}", of(service, at).saturating_add(1))
+    };
+    running.iter().enumerate().map(name).collect()
 }
 
 /// Watches services until all have ended, one has that ends all, or the user has had enough.

@@ -18,6 +18,11 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
             "--workdir {folder}: an absolute path inside the sandbox is expected"
         )));
     }
+    if args.tty {
+        return Err(Failure::Usage(
+            "--tty: a program that joins a sandbox has no terminal; without it standard input is passed on all the same".to_owned(),
+        ));
+    }
     let there = There::open(cli, &args.store)?;
     let services = [args.service.clone()];
     let mut found = there.members(&services)?.into_iter().filter(|(member, info)| {

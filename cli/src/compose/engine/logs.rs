@@ -30,6 +30,8 @@ pub(crate) fn logs(cli: &Cli, args: &LogsArgs) -> Result<Exit, Failure> {
         timestamps: args.timestamps,
         prefix: !args.no_log_prefix,
         colour: output::has_colour() && !args.no_color,
+        since: args.since,
+        until: args.until,
     };
     let mut open = Vec::new();
     for (number, (_, info)) in found.iter().enumerate() {

@@ -31,6 +31,14 @@ pub(crate) struct ExecArgs {
     #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     pub(crate) no_tty: bool,
 
+    /// Pass standard input on, as is done anyway
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+
+    /// Refused: a program that joins has no terminal
+    #[arg(short, long, hide = true)]
+    pub(crate) tty: bool,
+
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

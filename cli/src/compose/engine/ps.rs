@@ -16,7 +16,11 @@ pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
     let there = There::open(cli, &args.store)?;
     let found = site::members(&there.site, there.name())?;
     there.check(&args.services, &found.iter().map(|(member, _)| member.service.as_str()).collect())?;
-    let found: Vec<_> = found.into_iter().filter(|(member, info)| is_wanted(args, member, info)).collect();
+    let is_orphan = |member: &Membership| {
+        there.whose.services.as_ref().is_some_and(|known| !known.contains(&member.service))
+    };
+    let found = found.into_iter().filter(|(member, _)| args.orphans || !is_orphan(member));
+    let found: Vec<_> = found.filter(|(member, info)| is_wanted(args, member, info)).collect();
     if args.quiet {
         output::lines(found.iter().map(|(_, info)| info.id.to_string()))?;
     } else if args.only_services {
@@ -44,10 +48,10 @@ fn is_wanted(args: &PsArgs, member: &Membership, info: &SandboxInfo) -> bool {
         SandboxStatus::Exited => Status::Exited,
         SandboxStatus::Dead => Status::Dead,
     };
-    let by_status = if args.status.is_empty() {
+    let by_status = if args.status.is_empty() && args.filter.is_empty() {
         args.all || matches!(status, Status::Running | Status::Paused)
     } else {
-        args.status.contains(&status)
+        args.status.contains(&status) || args.filter.contains(&status)
     };
     by_status && (args.services.is_empty() || args.services.contains(&member.service))
 }

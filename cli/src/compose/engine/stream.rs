@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use perry_sandbox_runner::{LogChunk, LogEnd, Logs};
 
 use crate::output;
@@ -18,12 +19,22 @@ pub(super) struct Look {
     pub(super) timestamps: bool,
     pub(super) prefix: bool,
     pub(super) colour: bool,
+    /// What was written before that is not shown, nor what was written after this.
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Look {
+    fn leaves_out(&self, chunk: &LogChunk) -> bool {
+        self.since.is_some_and(|since| chunk.time < since)
+            || self.until.is_some_and(|until| chunk.time > until)
+    }
 }
 
 /// A sandbox's part of the output.
 pub(super) struct Stream {
     prefix: String,
-    timestamps: bool,
+    look: Look,
     /// A line that has no end yet.
     begun: Vec<u8>,
 }
@@ -42,13 +53,14 @@ impl Stream {
                 format!("\u{1b}[{colour}m{name:<width$} |\u{1b}[0m ")
             }
         };
-        Self { prefix, timestamps: look.timestamps, begun: Vec::new() }
+        Self { prefix, look, begun: Vec::new() }
     }
 
     /// Prints until there is no more, or somebody has had enough; whether the reader is still there.
     pub(super) fn print(&mut self, logs: &mut Logs, enough: &AtomicBool) -> bool {
         while !enough.load(Ordering::Relaxed) {
             match logs.next_within(BREATH) {
+                Ok(LogEnd::Chunk(chunk)) if self.look.leaves_out(&chunk) => {}
                 Ok(LogEnd::Chunk(chunk)) => {
                     if !self.chunk(&chunk) {
                         enough.store(true, Ordering::Relaxed);
@@ -65,7 +77,7 @@ impl Stream {
 
     fn chunk(&mut self, chunk: &LogChunk) -> bool {
         for part in chunk.bytes.split_inclusive(|byte| *byte == b'\n') {
-            if self.begun.is_empty() && self.timestamps {
+            if self.begun.is_empty() && self.look.timestamps {
                 self.begun.extend(format!("{} ", chunk.time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")).into_bytes());
             }
             self.begun.extend_from_slice(part);

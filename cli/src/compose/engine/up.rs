@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use perry_sandbox_engine::{
     Desired, Interrupt, Machine, OnFailure, Options, Recreate, Role, Seen, StepError, Up, UpError, Work,
     fetch, reconcile, run,
@@ -9,7 +10,7 @@ use perry_sandbox_stack::{Asked, Judged, desire, shared_backend};
 use serde_json::json;
 
 use super::allowed::{self, ask};
-use super::args::UpArgs;
+use super::args::{PullWhen, UpArgs};
 use super::attach;
 use super::build_args::BuildHow;
 use super::building::build_all;
@@ -23,7 +24,9 @@ use crate::planner::Question;
 
 /// Brings a project up: every service is allowed and verified before anything else, and what fails is undone.
 pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
-    let question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
+    let begun = Timestamp::now();
+    let mut question = Question::scaled(cli, &args.services, &args.scale, args.no_deps)?;
+    question.pull(args.pull.and_then(PullWhen::chosen));
     let whose = Whose::of(&question);
     let site = Site::open(&whose.variables, args.desks.data_dir.as_deref())?;
     if args.build {
@@ -80,17 +83,20 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     drop((journal, held));
     let running: Vec<(String, String)> =
         desired.units.iter().zip(ids).filter_map(|(unit, id)| Some((unit.service.clone(), id?))).collect();
-    after(&machine, &running, args, &interrupt)
+    after(&machine, &running, (args, begun), &interrupt)
 }
 
 /// What is done once all services are up.
 fn after(
     machine: &Machine<'_>,
     running: &[(String, String)],
-    args: &UpArgs,
+    (args, begun): (&UpArgs, Timestamp),
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
-    if args.detach || args.wait { Ok(Exit::Done) } else { attach::follow(machine, running, args, interrupt) }
+    if args.detach || args.wait {
+        return Ok(Exit::Done);
+    }
+    attach::follow(machine, running, (args, begun), interrupt)
 }
 
 pub(super) fn how(args: &UpArgs) -> Up {

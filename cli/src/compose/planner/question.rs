@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use perry_sandbox_build::Builds;
 use perry_sandbox_compose::{Options, Project, Request};
-use perry_sandbox_pipeline::{Environment, Pipeline};
+use perry_sandbox_pipeline::{Environment, Pipeline, Pull};
 use perry_sandbox_stack::{
     Builders, Demands, Desks, Disk, Host, Judged, Lock, LockError, Order, Stack, Understood, ValueSource,
     demand, judge,
@@ -63,6 +63,13 @@ impl Question {
         let variable = |name: &str| request.environment.get(name).cloned();
         demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { request, project, stack, order, demands, all_services, all_secrets })
+    }
+
+    /// Says for all services when registries are asked.
+    pub(crate) fn pull(&mut self, when: Option<Pull>) {
+        if let Some(when) = when {
+            self.demands.services.values_mut().for_each(|demand| demand.pull = when);
+        }
     }
 
     /// Forgets all services but this one, which then waits for none.
