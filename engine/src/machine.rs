@@ -351,13 +351,29 @@ impl World for Machine<'_> {
             Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let bytes: Vec<u8> =
-            logs.filter_map(Result::ok).flat_map(|chunk| chunk.bytes).take(LAST_BYTES).collect();
+        let mut bytes = Vec::new();
+        for chunk in logs.map_while(Result::ok) {
+            bytes.extend(chunk.bytes);
+            bytes.drain(..bytes.len().saturating_sub(LAST_BYTES));
+        }
         let said = String::from_utf8_lossy(&bytes);
-        // SECURITY: a program writes what it likes; here it is part of one line of ours.
-        let said: Vec<String> = said.lines().map(|line| line.trim().escape_debug().to_string()).collect();
+        let said: Vec<String> =
+            said.lines().map(str::trim).filter(|line| !line.is_empty()).map(plain).collect();
         Ok(Some(said.join(" / ")).filter(|said| !said.is_empty()))
     }
+}
+
+/// SECURITY: a program writes what it likes; here it is part of one line of ours, between backticks.
+fn plain(line: &str) -> String {
+    let mut plain = String::new();
+    for char in line.chars() {
+        match char {
+            '`' => plain.push('\''),
+            '\'' | '"' | '\\' => plain.push(char),
+            char => plain.extend(char.escape_debug()),
+        }
+    }
+    plain
 }
 
 /// One of the project's; nothing for anybody else's.

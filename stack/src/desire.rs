@@ -87,8 +87,10 @@ pub fn desire(
         NetworkUnit { key, called, subnet, gateway, range }
     });
     let owner = |key: &String| {
-        let owns = |demand: &Demand| demand.anonymous.contains(key);
-        demands.services.iter().find(|(_, demand)| owns(demand)).map(|(service, _)| service.clone())
+        demands.services.iter().find_map(|(service, demand)| {
+            let own = demand.anonymous.contains(key).then_some(service);
+            own.or_else(|| demand.borrowed.get(key)).cloned()
+        })
     };
     Ok(Desired {
         project: Project { name: stack.name.clone(), origin: asked.origin.to_owned() },
@@ -137,7 +139,7 @@ fn replicas(
         stop,
         after: waits(service),
         beside: demand.project.networks.iter().find_map(|one| one.network.shared()).map(str::to_owned),
-        borrows: demand.borrowed.iter().cloned().collect(),
+        borrows: demand.borrowed.values().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         networks: demand
             .project
             .networks

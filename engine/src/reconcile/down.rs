@@ -50,14 +50,14 @@ fn remove_volume(volume: &SeenResource) -> Act {
     Act::RemoveVolume { key: volume.key.clone() }
 }
 
-/// The volumes that are the own of services, which nobody sees any more when these are gone.
+/// The volumes that are the own of these services, and that nobody sees any more when they are gone.
 pub fn own_volumes<'a>(
     seen: &'a Seen,
     going: &[&'a Replica],
 ) -> impl Iterator<Item = &'a SeenResource> + use<'a> {
     let stays = |one: &&Replica| !going.iter().any(|other| other.id == one.id);
-    let staying: BTreeSet<&str> = seen.replicas.iter().filter(stays).flat_map(users).collect();
-    let goes: BTreeSet<&str> = going.iter().copied().flat_map(users).collect();
+    let staying: BTreeSet<&str> = seen.replicas.iter().filter(stays).flat_map(owners).collect();
+    let goes: BTreeSet<&str> = going.iter().map(|one| one.member.service.as_str()).collect();
     seen.volumes.iter().filter(move |volume| {
         let service = volume.service.as_deref();
         service.is_some_and(|service| goes.contains(service) && !staying.contains(service))
@@ -65,7 +65,7 @@ pub fn own_volumes<'a>(
 }
 
 /// The services whose own volumes a sandbox sees.
-fn users(one: &Replica) -> impl Iterator<Item = &str> {
+fn owners(one: &Replica) -> impl Iterator<Item = &str> {
     [&one.member.service].into_iter().chain(&one.member.borrows).map(String::as_str)
 }
 

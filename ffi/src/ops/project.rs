@@ -214,7 +214,8 @@ impl OnProject {
         let project = self.project.clone().unwrap_or_default();
         self.known(site, &project)?;
         // Also of those that are not named: whoever shares a network starts again with the one whose it is.
-        let members = site.members(&project)?;
+        let mut members = site.members(&project)?;
+        members.retain(|(member, _)| member.role == Role::Replica);
         let sandboxes = site.pipeline().sandboxes()?;
         let secrets = |service: &str| wanted(&sandboxes, &members, service, given);
         heeding(engine, call, |interrupt| {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use perry_sandbox_compose::Span;
 use perry_sandbox_pipeline::{AccessChoice, PolicyChoice, Pull, SignerChoice, TargetChoice, Wish};
@@ -48,8 +48,8 @@ pub struct Demand {
     pub project: WantedProject,
     /// Which of its volumes are its own: its files give them no name.
     pub anonymous: Vec<String>,
-    /// The services whose own volumes it sees.
-    pub borrowed: BTreeSet<String>,
+    /// Which of its volumes are the own of other services, and of which.
+    pub borrowed: BTreeMap<String, String>,
     /// The program that says whether it is well.
     pub probe: Option<Vec<String>>,
     /// How much of what it writes is kept.
@@ -103,7 +103,7 @@ impl Demand {
             grants: WantedGrants::default(),
             project: WantedProject::default(),
             anonymous: Vec::new(),
-            borrowed: BTreeSet::new(),
+            borrowed: BTreeMap::new(),
             probe: None,
             log: LogBounds::default(),
             limits: WantedLimits::default(),

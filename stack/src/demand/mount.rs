@@ -151,9 +151,10 @@ fn borrow(asker: &mut Asker<'_>, lender: &str, mount: &At<Mount>) {
         MountKind::Bind(source) => bind(asker, mount, source),
         MountKind::Named(name) => named(asker, mount, name),
         MountKind::Anonymous => {
-            named(asker, mount, &name_of(lender, &mount.value.target));
-            asker.demand.borrowed.insert(lender.to_owned());
-            if asker.demand.borrowed.len() > MOST_LENDERS {
+            let name = name_of(lender, &mount.value.target);
+            named(asker, mount, &name);
+            asker.demand.borrowed.insert(name, lender.to_owned());
+            if asker.demand.borrowed.values().collect::<BTreeSet<_>>().len() > MOST_LENDERS {
                 let instead = "give volumes names that several services see";
                 asker.never(
                     mount.span,

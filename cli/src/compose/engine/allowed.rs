@@ -16,7 +16,7 @@ pub(super) enum Asked {
 /// Asks about all services of a question.
 pub(super) fn ask(question: &Question, site: &Site, desks: &DeskArgs) -> Result<Asked, Failure> {
     // One that cannot be read is in the way of all of them, and is told once.
-    site.pipeline.policy(&desks.policy())?;
+    let policy = site.pipeline.policy(&desks.policy())?;
     let lock = question.lock()?;
     let judged = question.judged(&site.pipeline, desks, lock.as_ref())?;
     let exit = exit_of(&question.demands, &judged);
@@ -27,11 +27,12 @@ pub(super) fn ask(question: &Question, site: &Site, desks: &DeskArgs) -> Result<
         output::problems(&problems);
     }
     output::note(&verdicts(&question.demands, &judged));
-    let advice = if judged.iter().any(|one| one.judgement.is_of_the_policy()) {
-        "; `perry-compose plan --suggest-policy` prints what a policy would have to allow"
-    } else {
-        ""
-    };
-    output::note(&format!("nothing was done{advice}"));
+    let mut note = "nothing was done".to_owned();
+    if judged.iter().any(|one| one.judgement.is_of_the_policy()) {
+        let suggest = "`perry-compose plan --suggest-policy` prints what a policy would have to allow";
+        note.push_str("; ");
+        note.push_str(DeskArgs::advice(policy.as_ref()).unwrap_or(suggest));
+    }
+    output::note(&note);
     Ok(Asked::Refused(exit))
 }

@@ -76,7 +76,8 @@ fn take(
     plan: impl FnOnce(&Seen) -> Result<Work, Failure>,
 ) -> Result<Exit, Failure> {
     let look = there.site.own();
-    let secrets = |service: &str| there.secrets(service);
+    // What is started again may have been made from an earlier form of the files, or is of a profile that nobody asks for.
+    let secrets = |_: &str| there.secrets_there();
     let machine = there.site.machine(&look, &secrets)?;
     let held = there.site.projects.hold(there.name(), doing, PATIENCE)?;
     let seen = site::seen(&machine, there.name())?;

@@ -25,9 +25,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn leaves_out(&self, chunk: &LogChunk) -> bool {
-        self.since.is_some_and(|since| chunk.time < since)
-            || self.until.is_some_and(|until| chunk.time > until)
+    fn is_over(&self, time: Timestamp) -> bool {
+        self.until.is_some_and(|until| time > until)
     }
 }
 
@@ -60,13 +59,15 @@ impl Stream {
     pub(super) fn print(&mut self, logs: &mut Logs, enough: &AtomicBool) -> bool {
         while !enough.load(Ordering::Relaxed) {
             match logs.next_within(BREATH) {
-                Ok(LogEnd::Chunk(chunk)) if self.look.leaves_out(&chunk) => {}
+                Ok(LogEnd::Chunk(chunk)) if self.look.is_over(chunk.time) => break,
+                Ok(LogEnd::Chunk(chunk)) if self.look.since.is_some_and(|since| chunk.time < since) => {}
                 Ok(LogEnd::Chunk(chunk)) => {
                     if !self.chunk(&chunk) {
                         enough.store(true, Ordering::Relaxed);
                         return false;
                     }
                 }
+                Ok(LogEnd::Quiet) if self.look.is_over(Timestamp::now()) => break,
                 Ok(LogEnd::Quiet) => {}
                 Ok(LogEnd::End) | Err(_) => break,
             }

@@ -66,15 +66,25 @@ impl There {
     /// Refuses to end what could not be started again: values of secrets are only where the files say.
     pub(super) fn has_secrets_for(&self, seen: &Seen, work: &Work) -> Result<(), Failure> {
         let starts = work.starts_again();
-        let meant = seen.replicas.iter().map(|one| &one.member).filter(|member| member.secrets);
-        for member in meant.filter(|member| starts.contains(member.service.as_str())) {
+        let given = seen.replicas.iter().filter(|one| one.member.role == Role::Replica && one.member.secrets);
+        let sandboxes = self.site.pipeline.sandboxes()?;
+        let values = self.secrets_there().map_err(Failure::Secret)?;
+        for one in given.filter(|one| starts.contains(one.member.service.as_str())) {
+            let service = &one.member.service;
             if self.question.is_none() {
                 return Err(Failure::Secret(format!(
-                    "`{}` is given secrets, and only the project's files say where their values are: give the command in its folder",
-                    member.service
+                    "`{service}` is given secrets, and only the project's files say where their values are: give the command in its folder"
                 )));
             }
-            self.secrets(&member.service).map_err(Failure::Secret)?;
+            let id = one.id.parse().map_err(|_| Failure::NoService(service.clone()))?;
+            let names = sandboxes.secrets(&id)?;
+            if let Some(missing) = names.into_iter().find(|name| !values.names().any(|there| there == name)) {
+                // Its file says more of it, where the service still has it.
+                self.secrets(service).map_err(Failure::Secret)?;
+                return Err(Failure::Secret(format!(
+                    "`{service}` was made with the secret `{missing}`, of which the project's files have no value by now: bring it up anew"
+                )));
+            }
         }
         Ok(())
     }

@@ -40,11 +40,7 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         allowed::Asked::Refused(exit) => return Ok(exit),
     };
     let desired = desired(&question, &judged, args)?;
-    if let Some(name) = &args.exit_code_from
-        && !desired.units.iter().any(|unit| unit.service == *name)
-    {
-        return Err(Failure::NoService(name.clone()));
-    }
+    refuse_unknown(&desired, args)?;
     let backend = backend(&desired, &judged)?;
     let backends = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
@@ -59,12 +55,8 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         return print(&work, args).map(|()| Exit::Done);
     }
     // Nothing is ended that could not be started again.
-    question
-        .stack
-        .services
-        .keys()
-        .try_for_each(|service| secrets(service).map(drop))
-        .map_err(Failure::Secret)?;
+    let mut services = question.stack.services.keys();
+    services.try_for_each(|service| secrets(service).map(drop)).map_err(Failure::Secret)?;
     let journal = held.begin(&run_id)?;
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
@@ -84,6 +76,14 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let running: Vec<(String, String)> =
         desired.units.iter().zip(ids).filter_map(|(unit, id)| Some((unit.service.clone(), id?))).collect();
     after(&machine, &running, (args, begun), &interrupt)
+}
+
+fn refuse_unknown(desired: &Desired, args: &UpArgs) -> Result<(), Failure> {
+    let unknown = |name: &&String| !desired.units.iter().any(|unit| unit.service == **name);
+    match args.exit_code_from.as_ref().filter(unknown) {
+        Some(name) => Err(Failure::NoService(name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// What is done once all services are up.

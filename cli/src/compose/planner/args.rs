@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use perry_sandbox_pipeline::{AccessChoice, KeyChoice, PolicyChoice, PolicyInput, SignerChoice};
+use perry_sandbox_pipeline::{
+    AccessChoice, KeyChoice, LoadedPolicy, PolicyChoice, PolicyInput, SignerChoice,
+};
 use perry_sandbox_reference::Digest;
 
 /// Who decides, and where images come from.
@@ -41,6 +43,13 @@ impl DeskArgs {
     /// Whether a policy is named.
     pub(crate) const fn names_a_policy(&self) -> bool {
         !self.policy.is_empty()
+    }
+
+    /// What to name, where no policy was found.
+    pub(crate) fn advice(policy: Option<&LoadedPolicy>) -> Option<&'static str> {
+        policy.is_none().then_some(
+            "there is no policy: name one by `--policy FILE`; `perry-sandbox policy init FILE` writes one to begin with",
+        )
     }
 
     pub(crate) fn signer(&self) -> SignerChoice {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use perry_sandbox_stack::{Judged, Lock, StackPlan, plan as make_plan, suggest};
 use serde_json::{Value, json};
 
-use super::args::PlanArgs;
+use super::args::{DeskArgs, PlanArgs};
 use super::question::{Question, exit_of};
 use super::report::verdicts;
 use crate::args::Cli;
@@ -37,7 +37,8 @@ pub(crate) fn plan(cli: &Cli, args: &PlanArgs) -> Result<Exit, Failure> {
         let text = format!("{made}\n{}", verdicts(&question.demands, &judged));
         output::text(&output::printable(&text))?;
         if judged.iter().any(|one| one.judgement.is_of_the_policy()) {
-            output::note("`--suggest-policy` prints what to add to the policy");
+            let advice = DeskArgs::advice(loaded.as_ref());
+            output::note(advice.unwrap_or("`--suggest-policy` prints what to add to the policy"));
         }
     }
     Ok(exit)

@@ -55,11 +55,13 @@ impl Question {
             let service = stack.services.get_mut(name);
             service.ok_or_else(|| Failure::NoService(name.to_owned()))?.replicas = count;
         }
+        // Of the whole project: what one asks for may be another's.
+        let mut demands = demand(&stack);
         if alone && !services.is_empty() {
             keep_only(&mut stack, services);
+            demands.services.retain(|name, _| services.contains(name));
         }
         let order = stack.graph().order()?;
-        let mut demands = demand(&stack);
         let variable = |name: &str| request.environment.get(name).cloned();
         demands.look_at_host(&stack, Host { folder: &project.folder, variable: &variable });
         Ok(Self { request, project, stack, order, demands, all_services, all_secrets })

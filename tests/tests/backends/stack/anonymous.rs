@@ -92,11 +92,15 @@ fn who_has_the_volumes_of_another_sees_what_that_has_written() {
         let seen = shop.exec("other", "busybox cat /data/log /rows/one; echo more >/rows/two");
         assert!(seen.stdout == "started\none\n" && seen.code != 0, "{}: {seen:?}", shop.backend);
         assert_eq!((volumes(&shop, "web"), volumes(&shop, "other")), (1, 0), "{}", shop.backend);
-        // As long as there is somebody who has it, running or not, it stays; then it goes with that one.
+        // Alone it still has what the other has.
+        let ran = shop.up(&["--no-deps", "--force-recreate", "other"]);
+        assert_eq!(ran.code, 0, "{}: {ran:?}", shop.backend);
+        assert_eq!(shop.exec("other", "busybox cat /data/log").stdout, "started\n", "{}", shop.backend);
+        // As long as there is somebody who has it, running or not, it stays; and nobody takes another's along.
         for (first, left) in [
             (["stop", "-t", "0", "other"].as_slice(), 1),
             (&["rm", "-fsv", "web"], 1),
-            (&["rm", "-fv", "other"], 0),
+            (&["rm", "-fv", "other"], 1),
         ] {
             let ran = shop.compose(first);
             assert_eq!((ran.code, volumes(&shop, "web")), (0, left), "{}: {first:?}: {ran:?}", shop.backend);

@@ -30,6 +30,7 @@ fn who_looks_on_sees_what_is_new_and_by_whom() {
         assert_eq!(lines(&[]), 4, "each has said it twice");
         assert_eq!((lines(&["--since", "1h"]), lines(&["--since", "2100-01-01T00:00:00Z"])), (4, 0));
         assert_eq!((lines(&["--until", "1"]), lines(&["--since", "0", "--until", "0s"])), (0, 4));
+        assert_eq!(lines(&["-f", "--until", "0s"]), 4, "it does not go on for what it is not to show");
         let rows = |flags: &[&str]| shop.compose(&[&["ps", "-q"], flags].concat()).stdout.lines().count();
         assert_eq!(
             (rows(&[]), rows(&["--filter", "status=exited"]), rows(&["--status", "paused"])),

@@ -42,6 +42,36 @@ fn a_service_of_a_profile_that_nobody_asks_for_is_the_projects_all_the_same() {
 }
 
 #[test]
+fn nobody_is_ended_whose_secrets_are_not_there() {
+    let _turn = crate::life::turn();
+    let Some(shop) = native("kept") else { return };
+    shop.give("token", "t");
+    let with = |profile: &str, name: &str| {
+        format!(
+            "{}secrets: {{{name}: {{file: ./token}}}}\n",
+            services(&format!(", secrets: [{name}]{profile}"))
+        )
+    };
+    shop.write(&with("", "token"));
+    shop.comes_up();
+    let all = shop.ps();
+    // Of a profile that nobody asks for it starts again all the same.
+    shop.rewrite(&with(", profiles: [tools]", "token"));
+    let ran = shop.compose(&["restart", "-t", "0"]);
+    assert_eq!((ran.code, shop.ps()), (0, all.clone()), "{ran:?}");
+    // The files have another by now.
+    shop.rewrite(&with("", "other"));
+    let is_refused = |command: &str| {
+        let ran = shop.compose(&[command]);
+        assert!(ran.code == 1 && ran.stderr.contains("made with the secret `token`"), "{command}: {ran:?}");
+    };
+    is_refused("restart");
+    assert_eq!(shop.ps(), all);
+    assert_eq!(shop.compose(&["stop", "-t", "0", "tool"]).code, 0);
+    is_refused("start");
+}
+
+#[test]
 fn what_keeps_everything_there_is_named_where_a_project_goes_down() {
     let _turn = crate::life::turn();
     let Some(shop) = native("stays") else { return };
@@ -62,12 +92,18 @@ fn what_keeps_everything_there_is_named_where_a_project_goes_down() {
 fn what_a_program_wrote_last_is_said_where_it_is_removed_for_having_ended() {
     let _turn = crate::life::turn();
     for shop in shops("words") {
-        let ends = "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sh, -c, 'echo FATAL: no rows; exit 3']";
+        let long =
+            "busybox head -c 3000 /dev/zero | busybox tr '\\0' x; echo; echo 'FATAL: `no` rows'; exit 3";
+        let ends = format!(
+            "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sh, -c, {long:?}]"
+        );
         let waits = "depends_on: {db: {condition: service_completed_successfully}}";
         shop.write(&format!("{}  db: {{{ends}}}\n", services(&format!(", {waits}"))));
         let ran = shop.up(&[]);
-        let says = "has ended with code 3, and it had to end with code 0; it wrote last: `FATAL: no rows`";
-        assert!(ran.code == 5 && ran.stderr.contains(says), "{}: {ran:?}", shop.backend);
+        let says = "has ended with code 3, and it had to end with code 0; it wrote last: `xxx";
+        let fatal = "xxx / FATAL: 'no' rows`";
+        let is_said = ran.stderr.contains(says) && ran.stderr.contains(fatal);
+        assert!(ran.code == 5 && is_said, "{}: {ran:?}", shop.backend);
         assert_eq!(shop.left(), Vec::<String>::new());
     }
 }
