@@ -34,6 +34,8 @@ const LAST: Duration = Duration::from_secs(5);
 /// How long the first process of a sandbox that was started may not be found, and from one look for it to the next.
 const FINDING: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(50);
+/// How long a runtime may take from a process of its own to the program in it, beside many others.
+const MAKING: Duration = Duration::from_secs(10);
 
 /// What a run needs beside its script.
 pub(crate) struct Around<'a> {
@@ -204,6 +206,10 @@ fn await_start(script: &Script, process: BorrowedFd<'_>) -> bool {
         }
         std::thread::sleep(pause);
         pause = pause.saturating_mul(2).min(Duration::from_millis(50));
+    }
+    let begun = Instant::now();
+    while script.is_being_made() && !peek_exited(process) && begun.elapsed() < MAKING {
+        std::thread::sleep(Duration::from_millis(2));
     }
     true
 }

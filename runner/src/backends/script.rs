@@ -276,6 +276,13 @@ impl fmt::Display for Action {
 /// How long an engine may take to say how a sandbox is.
 pub(super) const SAYING: Duration = Duration::from_secs(5);
 
+/// Whether that is how a runtime is called. A program that is called so keeps nobody waiting but itself, and not for long.
+fn is_runtime(words: &[u8]) -> bool {
+    let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    [&b"runc"[..], b"crun"].contains(&name)
+}
+
 /// Whether a Docker engine has started a container, now or before.
 fn is_started(container: &Value) -> bool {
     let started = container.pointer("/State/StartedAt").and_then(Value::as_str);
@@ -327,6 +334,13 @@ impl Script {
             // Apple's says so to nobody, and the others are no scripts.
             Backend::Apple | Backend::Microvm | Backend::Wasm => true,
         }
+    }
+
+    /// Whether its process is there and is still its runtime's: podman writes the number down before there is a network, and
+    /// before the program is executed.
+    pub(crate) fn is_being_made(&self) -> bool {
+        let process = self.program().and_then(|number| std::fs::read(format!("/proc/{number}/cmdline")).ok());
+        process.is_some_and(|words| is_runtime(&words))
     }
 
     /// Whether [`Script::has_started`] knows it also of one that has ended, so that one of which it does not say so never ran.
@@ -388,5 +402,20 @@ impl Script {
         steps.extend(self.state.iter().map(|action| format!("at its end: {action}")));
         steps.push(format!("at its end, and when this program is killed: {}", self.remove));
         steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_told_from_a_program_by_how_it_was_called() {
+        for words in ["/usr/bin/runc\0init\0", "runc\0init\0", "/usr/bin/crun\0--root\0/run/crun\0create\0"] {
+            assert!(is_runtime(words.as_bytes()), "{words:?}");
+        }
+        for words in ["/bin/busybox\0sleep\0", "sh\0-c\0runc\0", "/runc/sh\0", ""] {
+            assert!(!is_runtime(words.as_bytes()), "{words:?}");
+        }
     }
 }
