@@ -17,6 +17,7 @@
 
 mod support;
 
+mod beside;
 mod claims;
 mod composition;
 mod decisions;
