@@ -6,11 +6,12 @@ fn native(name: &str) -> Option<Shop> {
     shops(name).into_iter().find(|shop| shop.backend == "native")
 }
 
+const SLEEPER: &str =
+    "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sleep, '600']";
+
 /// A service, and one that only a profile has.
 fn services(profile: &str) -> String {
-    let sleeper =
-        "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sleep, '600']";
-    format!("services:\n  web: {{{sleeper}}}\n  tool: {{{sleeper}{profile}}}\n")
+    format!("services:\n  web: {{{SLEEPER}}}\n  tool: {{{SLEEPER}{profile}}}\n")
 }
 
 #[test]
@@ -77,8 +78,7 @@ fn what_keeps_everything_there_is_named_where_a_project_goes_down() {
     let Some(shop) = native("stays") else { return };
     shop.write(&services(""));
     shop.comes_up();
-    let web = "image: oci:examples/hello/image, network_mode: none, command: [/bin/busybox, sleep, '600']";
-    shop.rewrite(&format!("services:\n  web: {{{web}}}\n"));
+    shop.rewrite(&format!("services:\n  web: {{{SLEEPER}}}\n"));
     for _ in 0..2 {
         let ran = shop.compose(&["down", "-t", "0"]);
         let tool = format!("{}-tool-1 (`--remove-orphans`", shop.name);
