@@ -213,11 +213,11 @@ impl Admitted<'_> {
         sandboxes: &Sandboxes,
         id: &SandboxId,
         streams: Streams,
-        commands: Option<&Commands>,
+        (terminal, commands): (Option<(u16, u16)>, Option<&Commands>),
     ) -> Result<Outcome, PipelineError> {
         self.approve()?;
         let trail = self.trail.as_ref();
-        let surroundings = ExecSurroundings { trail, commands, clock: Timestamp::now };
+        let surroundings = ExecSurroundings { trail, commands, terminal, clock: Timestamp::now };
         Ok(sandboxes.exec(id, self.plan, &self.decided.verified, streams, &surroundings)?)
     }
 

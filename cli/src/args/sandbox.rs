@@ -20,6 +20,7 @@ Examples:
 const EXEC_EXAMPLES: &str = "\
 Examples:
   perry-sandbox exec web -- /bin/busybox ps
+  perry-sandbox exec -t web -- /bin/sh
   perry-sandbox exec --env LEVEL=debug --timeout 10s web -- /usr/bin/check
 
 The policy is asked first, by the words with which the sandbox was started: a program that the sandbox could not
@@ -211,8 +212,8 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<WallTime>,
 
-    /// Refused: a program that joins gets no terminal
-    #[arg(short, long)]
+    /// Give the program a terminal of its own
+    #[arg(short, long, conflicts_with = "json")]
     pub(crate) tty: bool,
 
     /// Accepted for docker's habits: standard input is always passed on

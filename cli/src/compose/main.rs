@@ -18,7 +18,6 @@ mod pinned;
 mod planner;
 mod redact;
 mod screen;
-#[expect(dead_code, reason = "no program that is run here gets a terminal of its own")]
 #[path = "../terminal.rs"]
 mod terminal;
 

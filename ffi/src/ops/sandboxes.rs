@@ -170,7 +170,7 @@ impl Exec {
         let command = fields.texts("command")?.ok_or_else(|| fields.missing("command"))?;
         let wall: Option<WallTime> = target::milliseconds(&mut fields, "timeoutMs")?;
         let env = target::variables(&mut fields)?;
-        let join = Join { command, env, working_dir: fields.text("workdir")?, wall };
+        let join = Join { command, env, working_dir: fields.text("workdir")?, wall, terminal: None };
         let io = super::io::io(&mut fields)?;
         fields.finish()?;
         Ok(Self { id, join, io })

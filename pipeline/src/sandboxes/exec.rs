@@ -22,6 +22,8 @@ pub struct Join {
     pub working_dir: Option<String>,
     /// Time until it is killed; none: as long as the sandbox may run. The sandbox's own time goes on.
     pub wall: Option<WallTime>,
+    /// A terminal of its own, of so many rows and columns; none: three pipes.
+    pub terminal: Option<(u16, u16)>,
 }
 
 impl<'p> LongRunning<'p> {
@@ -57,7 +59,7 @@ impl<'p> LongRunning<'p> {
         let asked = self.pipeline.ask_under(&wish, None, &terms)?;
         let outcome = match self.pipeline.admit(&asked)? {
             None => None,
-            Some(admitted) => match admitted.join(&self.sandboxes, id, streams, commands) {
+            Some(admitted) => match admitted.join(&self.sandboxes, id, streams, (join.terminal, commands)) {
                 Ok(outcome) => Some(outcome),
                 Err(error) if is_another_plan(&error) => {
                     admitted.changed()?;

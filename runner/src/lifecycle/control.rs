@@ -100,6 +100,9 @@ pub(super) struct AskedJoin {
     pub(super) argv: Vec<String>,
     pub(super) env: BTreeMap<String, String>,
     pub(super) cwd: String,
+    /// Whether it gets a terminal in the place of its streams.
+    #[serde(default)]
+    pub(super) terminal: bool,
     pub(super) shape: Digest,
     pub(super) manifest: Digest,
 }

@@ -33,19 +33,22 @@ pub struct ExecSurroundings<'a> {
     pub trail: Option<&'a Trail>,
     /// Speaks to the program while it runs.
     pub commands: Option<&'a Commands>,
+    /// A terminal of the program's own, of so many rows and columns. It is made by this crate inside the sandbox, whatever
+    /// the backend; the sandbox needs none for it.
+    pub terminal: Option<(u16, u16)>,
     /// Tells the time for the trail.
     pub clock: fn() -> Timestamp,
 }
 
 impl Default for ExecSurroundings<'_> {
     fn default() -> Self {
-        Self { trail: None, commands: None, clock: Timestamp::now }
+        Self { trail: None, commands: None, terminal: None, clock: Timestamp::now }
     }
 }
 
 impl Sandboxes {
     /// Runs a program inside a running sandbox, under the same plan, and stays until it has ended. Arguments, variables,
-    /// working folder, streams, wall time and output are its own; everything else must be as in the sandbox's plan. It
+    /// working folder, streams or terminal, wall time and output are its own; everything else must be as in the sandbox's plan. It
     /// ends with the sandbox, and with the caller; when it is killed, so is what it has left in its session.
     ///
     /// # Errors
@@ -70,7 +73,9 @@ impl Sandboxes {
         same_image(plan, image)?;
         let other = |what| LifecycleError::OtherPlan { id: id.clone(), what };
         if plan.process.terminal == Terminal::Own {
-            return Err(other("a program that joins gets no terminal of its own; ask without one"));
+            return Err(other(
+                "a program that joins has its terminal from its surroundings, not from a plan",
+            ));
         }
         let own = shape(plan);
         if own != *running {
@@ -83,11 +88,16 @@ impl Sandboxes {
             check_joined(plan)?;
             native::settings_of(plan)
         };
-        let settings = settings.map_err(LaunchError::from)?;
+        let mut settings = settings.map_err(LaunchError::from)?;
+        settings.terminal = surroundings.terminal.is_some();
+        if settings.terminal {
+            settings.env.entry("TERM".to_owned()).or_insert_with(|| "xterm".to_owned());
+        }
         let ask = Ask::Join(AskedJoin {
             argv: settings.argv.clone(),
             env: settings.env.clone(),
             cwd: settings.cwd.clone(),
+            terminal: settings.terminal,
             shape: own,
             manifest: plan.manifest.clone(),
         });
@@ -101,7 +111,8 @@ impl Sandboxes {
         };
         let started = append(&Event::RunStart(RunStart::of(plan, &digest, image.evidence())))?;
         // The connection stays open until the program has ended: without it the supervisor ends the program.
-        let answer = run_guest(&settings, streams, surroundings.commands, |descriptors| {
+        let window = surroundings.terminal.unwrap_or((24, 80));
+        let answer = run_guest(&settings, streams, window, surroundings.commands, |descriptors| {
             send(&control, &text, descriptors)
         });
         let done = answer.as_ref().ok();
@@ -156,7 +167,7 @@ pub(super) fn host_guest(caller: &UnixStream, post: &Post, asked: AskedJoin, des
             "the supervisor has no descriptors left; try again when others have ended",
         );
     };
-    let guest = Guest { argv: asked.argv, env: asked.env, cwd: asked.cwd };
+    let guest = Guest { argv: asked.argv, env: asked.env, cwd: asked.cwd, terminal: asked.terminal };
     let streams = (own_report, [stdin, stdout, stderr]);
     let child = match join(&post.order.settings, guest, &target, streams, |pid| post.welcome(pid)) {
         Ok(Joined::In(child)) => child,

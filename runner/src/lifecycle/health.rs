@@ -192,12 +192,13 @@ fn ask(post: &Post, order: &HealthOrder) -> Option<Result<(), BadAnswer>> {
         argv: settings.argv.clone(),
         env: settings.env.clone(),
         cwd: settings.cwd.clone(),
+        terminal: false,
         shape: post.order.shape.clone(),
         manifest: post.order.manifest.clone(),
     };
     let streams = Streams { stdin: Input::Null, stdout: Output::Capture, stderr: Output::Capture };
     let answer = thread::scope(|scope| {
-        let answer = run_guest(&settings, streams, None, |descriptors| {
+        let answer = run_guest(&settings, streams, (24, 80), None, |descriptors| {
             let given = descriptors.iter().map(BorrowedFd::try_clone_to_owned).collect::<Result<_, _>>()?;
             scope.spawn(move || host_guest(&theirs, post, asked, given));
             Ok(())

@@ -1,6 +1,7 @@
 //! A program that joins a running sandbox: the supervisor's side, and that of its caller.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
@@ -39,6 +40,8 @@ pub(crate) struct Guest {
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: String,
+    /// Whether a terminal comes in the place of its streams.
+    pub(crate) terminal: bool,
 }
 
 /// Where it goes.
@@ -120,7 +123,8 @@ fn own(settings: &Settings, guest: Guest, users: Users) -> Settings {
         // Others are counted with it. The sandbox's control group holds its own number, and beside one a process more is set.
         limits.pids = limits.pids.max(PROCESSES_OF_A_HOST_USER.saturating_sub(1));
     }
-    Settings { argv: guest.argv, env: guest.env, cwd: guest.cwd, limits, ..settings.clone() }
+    let Guest { argv, env, cwd, terminal } = guest;
+    Settings { argv, env, cwd, terminal, limits, ..settings.clone() }
 }
 
 /// What the entering process says of the one that goes on; nothing when it has died.
@@ -171,18 +175,26 @@ fn session(pid: i32) -> Option<i32> {
     text.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse().ok()
 }
 
+/// Three streams that give nothing and take everything.
+fn nothing() -> io::Result<[OwnedFd; 3]> {
+    let null = || OpenOptions::new().read(true).write(true).open("/dev/null").map(OwnedFd::from);
+    Ok([null()?, null()?, null()?])
+}
+
 /// The caller's side: gives the other ends away with `send`, and stays until the program has ended. Its wall time and
 /// output are held here; everything else is held by the sandbox's own supervisor.
 pub(crate) fn run_guest(
     settings: &Settings,
     streams: Streams,
+    window: (u16, u16),
     commands: Option<&Commands>,
     send: impl FnOnce(&[BorrowedFd<'_>]) -> io::Result<()>,
 ) -> Result<Finished, RunError> {
     // Only to name a step that fails: the supervisor makes its own.
     let spec = Spec::join(settings, &Ground::of_this_process(false), Users::Own)?;
-    let (running, report, ends) = wire(settings, streams, (24, 80)).map_err(StartError::Channel)?;
-    let ends = ends.ok_or_else(|| StartError::Channel(io::ErrorKind::Unsupported.into()))?;
+    let (running, report, ends) = wire(settings, streams, window).map_err(StartError::Channel)?;
+    // Until it has its terminal it has nothing, and nothing of the supervisor's.
+    let ends = ends.map_or_else(nothing, Ok).map_err(StartError::Channel)?;
     let [stdin, stdout, stderr] = &ends;
     send(&[report.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).map_err(StartError::Channel)?;
     drop((report, ends));

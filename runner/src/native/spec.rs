@@ -27,7 +27,7 @@ use crate::publish::{CALLERS, CONNECTIONS};
 use filesystems::{filesystems, host_trees, root};
 use places::{all_places, check_folder, check_write_or_execute};
 use privileges::{limits, privileges};
-use proc_and_dev::{masks, own_resolver, proc_and_dev};
+use proc_and_dev::{masks, own_resolver, proc_and_dev, terminals};
 
 pub(crate) use filesystems::{stage, tmpfs};
 pub(crate) use places::chain;
@@ -150,7 +150,8 @@ impl Spec {
     /// again, and everything else is the sandbox's own.
     ///
     /// SECURITY: until exec it is a copy of a program of the host. It enters with nothing open that the sandbox could take
-    /// from it, and cannot be traced (CVE-2016-9962, CVE-2019-5736); its folder is resolved inside (CVE-2024-21626).
+    /// from it, and cannot be traced (CVE-2016-9962, CVE-2019-5736); its folder is resolved inside (CVE-2024-21626). Its
+    /// terminal is of a file system of its own, which is mounted nowhere.
     pub(crate) fn join(settings: &Settings, ground: &Ground, users: Users) -> Result<Self, SpecError> {
         check_folder(&settings.cwd)?;
         let mut steps = vec![
@@ -165,10 +166,13 @@ impl Spec {
             Step::NewSession,
             Step::NewKeyring,
         ];
+        if settings.terminal {
+            steps.push(terminals()?);
+        }
         steps.extend(limits(settings, ground));
         let wall = landlock::wall_of_guest(settings, ground.landlock)?;
         let last = privileges(settings, ground, wall)?;
-        steps.extend(last.into_iter().filter(|step| !matches!(step, Step::Streams | Step::Terminal)));
+        steps.extend(last.into_iter().filter(|step| !matches!(step, Step::Streams)));
         Self::with_steps(settings, ground, steps)
     }
 

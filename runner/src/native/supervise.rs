@@ -454,6 +454,9 @@ impl Watch<'_> {
 
     /// Whether ^C on the terminal goes to process 1, which the kernel shields from it when it does not catch it.
     fn interrupts(&self) -> bool {
+        if self.running.joined {
+            return false;
+        }
         let (Some(master), Some((pid, _))) = (&self.master, &self.running.process) else { return false };
         let cooked = tcgetattr(master).is_ok_and(|mode| mode.local_flags.contains(LocalFlags::ISIG));
         cooked && tcgetpgrp(master).is_ok_and(|group| group.as_raw() == *pid)

@@ -7,7 +7,7 @@ use perry_sandbox_testkit::{Home, Ran};
 use serde_json::Value;
 
 use crate::life::{processes, turn};
-use crate::wall::{Wall, engine_walls};
+use crate::wall::{Wall, engine_walls, walls};
 use crate::{IMAGE, KEY, policy};
 
 /// A sandbox that stays, in a backend.
@@ -98,6 +98,38 @@ fn it_has_streams_variables_a_folder_and_an_end_of_its_own() {
         assert_eq!(it.on(&["stop", "--time", "0", "kept"]).code, 0);
         let ran = it.exec(&[], &["/bin/busybox", "true"]);
         assert!(ran.code == 125 && ran.stderr.contains("not running"), "{wall:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn it_has_a_terminal_of_its_own_where_it_is_asked_for() {
+    let _turn = turn();
+    for wall in walls().into_iter().filter(|wall| ["native", "podman", "docker"].contains(&wall.name)) {
+        let it = Kept::start(wall, wall.home(), &[], "sleep 100");
+        let typed = |script: &str, keys: &[u8]| {
+            let args = ["exec", "-t", "kept", "--", "/bin/busybox", "sh", "-c", script];
+            let ran = wall.feed(&it.home, &args, keys);
+            (ran.code, ran.stdout.replace("\r\n", "\n"), ran.stderr)
+        };
+        let script = "for fd in 0 1 2; do [ -t $fd ] || exit 9; done; stty size; echo $TERM; read line; echo got=$line; exit 7";
+        let shown = "24 80\nxterm\n";
+        let (code, stdout, stderr) = typed(script, b"typed\n");
+        assert_eq!((code, stderr.as_str()), (7, ""), "{wall:?}: {stdout}");
+        // Its echo comes when it was typed, which may be before or after.
+        let rest = stdout.replacen("typed\n", "", 1);
+        assert_eq!(
+            (rest.as_str(), stdout.len()),
+            (&*format!("{shown}got=typed\n"), rest.len() + 6),
+            "{wall:?}"
+        );
+        let (code, stdout, _) = typed("sleep 60", b"\x03");
+        assert_eq!(code, 130, "{wall:?}: {stdout}");
+        // It is of a file system that nobody else sees, and that is gone with it.
+        let (code, stdout, _) = typed("grep -c devpts /proc/mounts; ls /dev/pts; exit 0", b"");
+        assert!(code == 0 && stdout.starts_with("0\n"), "{wall:?}: {stdout}");
+        let ran = it.exec(&[], &["/bin/busybox", "ps"]);
+        assert_eq!(ran.stdout.matches("sleep").count(), 1, "{wall:?}: {ran:?}");
+        it.until("running", |sandbox| sandbox["status"] == "running");
     }
 }
 

@@ -14,24 +14,21 @@ use crate::terminal;
 
 /// Runs a program inside a sandbox.
 pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> anyhow::Result<Exit> {
-    if args.tty {
-        return Err(Stop::usage(
-            "a program that joins a sandbox gets no terminal; leave -t out (input and output are passed on)",
-        ));
-    }
     if let Some(dir) = args.workdir.as_deref().filter(|dir| !dir.starts_with('/')) {
         return Err(Stop::usage(format!("--workdir {dir}: expected an absolute path inside the sandbox")));
     }
     let pipeline = Pipeline::open(environment.clone())?;
     let sandboxes = pipeline.sandboxes()?;
     let id = find(&sandboxes, &args.name)?;
+    let wanted = if args.tty { Terminal::Own } else { Terminal::None };
+    let (attached, commands) = terminal::attach(wanted)?;
     let join = Join {
         command: args.command.clone(),
         env: variables(&args.env)?,
         working_dir: args.workdir.clone(),
         wall: args.timeout,
+        terminal: args.tty.then_some(attached.window),
     };
-    let (attached, commands) = terminal::attach(Terminal::None)?;
     let reply = sandboxes.exec(&id, &join, terminal::streams(args.json)?, Some(&commands));
     drop(attached);
     match reply? {

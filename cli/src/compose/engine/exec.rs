@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 
 use perry_sandbox_pipeline::{Join, Reply};
 use perry_sandbox_policy::Terminal;
@@ -18,11 +19,6 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
             "--workdir {folder}: an absolute path inside the sandbox is expected"
         )));
     }
-    if args.tty {
-        return Err(Failure::Usage(
-            "--tty: a program that joins a sandbox has no terminal; without it standard input is passed on all the same".to_owned(),
-        ));
-    }
     let there = There::open(cli, &args.store)?;
     let services = [args.service.clone()];
     let mut found = there.members(&services)?.into_iter().filter(|(member, info)| {
@@ -31,14 +27,17 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
     let which = args.index.map_or_else(String::new, |index| format!(", replica {index}"));
     let not_there = || Failure::NotRunning { service: format!("`{}`{which}", args.service) };
     let (_, info) = found.next().ok_or_else(not_there)?;
+    let failed = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
+    let is_screen = args.tty || (!args.no_tty && io::stdin().is_terminal() && io::stdout().is_terminal());
+    let wanted = if is_screen { Terminal::Own } else { Terminal::None };
+    let (attached, commands) = terminal::attach(wanted).map_err(failed)?;
     let join = Join {
         command: args.command.clone(),
         env: variables(("--env", &args.env), &there.whose.variables)?,
         working_dir: args.workdir.clone(),
         wall: None,
+        terminal: is_screen.then_some(attached.window),
     };
-    let failed = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
-    let (attached, commands) = terminal::attach(Terminal::None).map_err(failed)?;
     let streams = terminal::streams(false).map_err(failed)?;
     let sandboxes = there.site.pipeline.sandboxes()?;
     let reply = sandboxes.exec(&info.id, &join, streams, Some(&commands));

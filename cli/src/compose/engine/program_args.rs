@@ -3,8 +3,8 @@ use clap::Args;
 use super::args::StoreArgs;
 use crate::planner::DeskArgs;
 
-/// `exec`. A program that joins a sandbox has its user and no terminal, and somebody who waits for it: docker compose's
-/// flags for anything else are not taken.
+/// `exec`. A program that joins a sandbox has its user, and somebody who waits for it: docker compose's flags for anything
+/// else are not taken.
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
     /// Service
@@ -27,7 +27,7 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "N")]
     pub(crate) index: Option<u32>,
 
-    /// Give the program no terminal; it never gets one
+    /// Give the program no terminal; else it has one of its own where our input and output are one
     #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     pub(crate) no_tty: bool,
 
@@ -35,8 +35,8 @@ pub(crate) struct ExecArgs {
     #[arg(short, long)]
     pub(crate) interactive: bool,
 
-    /// Refused: a program that joins has no terminal
-    #[arg(short, long, hide = true)]
+    /// Give the program a terminal of its own, whatever ours are
+    #[arg(short, long, conflicts_with = "no_tty")]
     pub(crate) tty: bool,
 
     #[command(flatten)]

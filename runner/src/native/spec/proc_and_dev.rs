@@ -54,15 +54,7 @@ pub(super) fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
     }
     steps.extend(rooms::show_shm(settings)?);
     if settings.terminal {
-        let options = [("ptmxmode", "0666"), ("mode", "0620")];
-        let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(*value)?))));
-        steps.push(Step::NewFilesystem {
-            kind: text("devpts")?,
-            options: options.collect::<Result<_, SpecError>>()?,
-            // Without `nodev`: its nodes are the terminals of this sandbox and nothing else.
-            attributes: MountAttributes::Terminals,
-            into: Slot::Pts,
-        });
+        steps.push(terminals()?);
         steps.push(folder(Slot::Dev, "pts", 0o755)?);
         steps.push(Step::Attach { mount: Slot::Pts, beneath: Slot::Dev, path: text("pts")? });
         let (path, target) = (text("ptmx")?, text("pts/ptmx")?);
@@ -77,6 +69,19 @@ pub(super) fn proc_and_dev(settings: &Settings, ground: &Ground) -> Steps {
         recursive: false,
     });
     Ok(steps)
+}
+
+/// A file system that terminals are made in.
+pub(super) fn terminals() -> Result<Step, SpecError> {
+    let options = [("ptmxmode", "0666"), ("mode", "0620")];
+    let options = options.iter().map(|(key, value)| Ok((text(*key)?, Some(text(*value)?))));
+    Ok(Step::NewFilesystem {
+        kind: text("devpts")?,
+        options: options.collect::<Result<_, SpecError>>()?,
+        // Without `nodev`: its nodes are the terminals of this sandbox and nothing else.
+        attributes: MountAttributes::Terminals,
+        into: Slot::Pts,
+    })
 }
 
 pub(super) fn masks(settings: &Settings) -> Steps {
