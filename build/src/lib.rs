@@ -19,4 +19,4 @@ pub use context::{Context, Steps};
 pub use error::BuildsError;
 pub use key::{Keys, LocalKey};
 pub use make::Maker;
-pub use shelf::Builds;
+pub use shelf::{Builds, BuiltImage};

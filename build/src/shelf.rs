@@ -22,6 +22,15 @@ pub struct Builds {
     folder: PathBuf,
 }
 
+/// An image that was built here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltImage {
+    /// For which service.
+    pub service: ServiceName,
+    /// Its digest.
+    pub digest: Digest,
+}
+
 impl Builds {
     /// Those below the data folder.
     pub fn below(data_dir: &Path) -> Self {
@@ -47,6 +56,30 @@ impl Builds {
         }
         let digest: Digest = text.trim().parse().map_err(|_| BuildsError::Record(path))?;
         Ok(Some(format!("oci:{}@{digest}", folder.join(layout(&digest)).display())))
+    }
+
+    /// The image of this name, if it was built here.
+    pub fn find(&self, image: &str) -> Option<BuiltImage> {
+        let (path, digest) = image.strip_prefix("oci:")?.rsplit_once('@')?;
+        let rest = Path::new(path).strip_prefix(&self.folder).ok()?.to_str()?;
+        let (service, layout_of) = rest.rsplit_once('/')?;
+        let built = BuiltImage { service: service.parse().ok()?, digest: digest.parse().ok()? };
+        (layout(&built.digest) == layout_of).then_some(built)
+    }
+
+    /// Removes an image; if it was built last, then none was.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, built: &BuiltImage) -> Result<(), BuildsError> {
+        let folder = self.of(&built.service);
+        let (current, tree) = (folder.join(CURRENT), folder.join(layout(&built.digest)));
+        let is_last = fs::read_to_string(&current).is_ok_and(|text| text.trim() == built.digest.as_str());
+        let forgotten = if is_last { fs::remove_file(&current) } else { Ok(()) };
+        match forgotten.and_then(|()| fs::remove_dir_all(&tree)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(BuildsError::io(&tree)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// A folder for one build, which goes with what is left in it.
@@ -128,6 +161,15 @@ mod tests {
         assert!(builds.of(&service).join(layout(&Digest::of(&[11]))).is_dir(), "the newest is kept");
         let left = fs::read_dir(&builds.folder).unwrap().count();
         assert_eq!(left, 1, "no workplace is left");
+        let last = builds.current(&service).unwrap().unwrap();
+        let built = builds.find(&last).unwrap();
+        assert_eq!(built, BuiltImage { service: service.clone(), digest: Digest::of(&[11]) });
+        let other = last.replace(Digest::of(&[11]).as_str(), Digest::of(&[12]).as_str());
+        for name in [other.as_str(), "oci:/elsewhere@sha256:0", &last.replace("shop/web", "shop/../web")] {
+            assert_eq!(builds.find(name), None, "{name}");
+        }
+        builds.remove(&built).unwrap();
+        assert_eq!((builds.current(&service).unwrap(), builds.remove(&built).is_ok()), (None, true));
     }
 
     #[test]

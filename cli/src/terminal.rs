@@ -62,14 +62,24 @@ fn forwarded() -> io::Result<Forwarded> {
     Ok(Forwarded { wake, signals: Mutex::new(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?) })
 }
 
+/// Makes the user's terminal raw where there is one, as long as the sandbox's own does the editing.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn raw() -> anyhow::Result<Attached> {
+    let before = if io::stdin().is_terminal() { Some(make_raw()?) } else { None };
+    Ok(Attached { window: window(), before })
+}
+
 /// Begins to pass signals on, and makes the user's terminal raw where the sandbox has one of its own.
 ///
 /// # Errors
 /// The system refuses.
 pub(crate) fn attach(terminal: Terminal) -> anyhow::Result<(Attached, Commands)> {
     let commands = Commands::of(forwarded().context("listening for signals")?);
-    let raw = terminal == Terminal::Own && io::stdin().is_terminal();
-    Ok((Attached { window: window(), before: if raw { Some(make_raw()?) } else { None } }, commands))
+    let attached =
+        if terminal == Terminal::Own { raw()? } else { Attached { window: window(), before: None } };
+    Ok((attached, commands))
 }
 
 /// The user's own streams; with `capture`, what the program writes is kept instead.

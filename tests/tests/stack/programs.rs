@@ -17,7 +17,8 @@ fn a_program_joins_a_service_and_its_code_is_ours() {
     assert_eq!((ran.code, ran.stdout.as_str()), (7, "hello\n/usr\n"), "{ran:?}");
     let none = up.run(&["exec", "--index", "2", "web", "/bin/busybox", "true"]);
     assert!(none.code == 1 && none.stderr.contains("replica 2"), "{none:?}");
-    assert_eq!(up.run(&["exec", "-u", "root", "web", "/bin/busybox", "true"]).code, 2, "no other user");
+    let other = up.run(&["exec", "-u", "root", "web", "/bin/busybox", "true"]);
+    assert!(other.code == 2 && other.stderr.contains("is the service's user"), "{other:?}");
     assert_eq!(up.run(&["exec", "web", "/bin/none"]).code, 127, "as a shell");
     let other = up.run(&["exec", "nobody", "/bin/busybox", "true"]);
     assert!(other.code == 1 && other.stderr.contains("no such service: `nobody`"), "{other:?}");
@@ -50,6 +51,41 @@ fn a_program_is_run_once_beside_what_its_service_needs() {
     let once = listed.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let once = once.filter(|one| one["name"] == "once").collect::<Vec<_>>();
     assert!(once.len() == 1 && once[0]["one-off"] == true, "{listed:?}");
+}
+
+#[test]
+fn a_program_that_is_run_once_has_a_user_and_a_terminal_of_its_own_and_asks_for_ports() {
+    let up = Up::new();
+    let run = ["run", "--policy", "good.toml", "--rm", "--no-deps"];
+    let once = |flags: &[&str], script: &str| {
+        up.run(&[&run[..], flags, &["web", "/bin/busybox", "sh", "-c", script]].concat())
+    };
+    let ran = once(&["--user", "1234:4321"], "id -u; id -g; [ -t 0 ] || echo pipe");
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "1234\n4321\npipe\n"), "{ran:?}");
+    let ran = once(&["-t"], "[ -t 0 ] && [ -t 2 ] && echo screen");
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "screen\r\n"), "{ran:?}");
+    let refused = once(&["-p", "8080:80"], "true");
+    assert!(refused.code == 3 && refused.stderr.contains("127.0.0.1:8080"), "{refused:?}");
+    assert_eq!(once(&["-p", "web:80"], "true").code, 2);
+    assert_eq!(once(&["--user", "root"], "true").code, 2, "a number");
+}
+
+#[test]
+fn images_go_with_the_last_sandbox_that_has_them() {
+    let up = Up::new();
+    let records = up.home.path().join(".local/share/perry-sandbox/images");
+    let images = || std::fs::read_dir(&records).expect("a store").count();
+    assert_eq!(images(), 1);
+    for (which, service) in [("local", "web"), ("all", "web")] {
+        assert_eq!(up.run(&["up", "-d", "--policy", "good.toml"]).code, 0);
+        assert_eq!(up.run(&["down", "--rmi", which, service]).code, 0);
+        assert_eq!(images(), 1, "the other service has it");
+    }
+    assert_eq!((up.run(&["down", "--rmi", "local"]).code, images()), (0, 1), "it was not built here");
+    assert_eq!(up.run(&["up", "-d", "--policy", "good.toml"]).code, 0);
+    let ran = up.run(&["down", "--rmi", "all"]);
+    assert!(ran.code == 0 && ran.stderr.contains("removed the image oci:examples/hello/image"), "{ran:?}");
+    assert_eq!(images(), 0);
 }
 
 #[test]

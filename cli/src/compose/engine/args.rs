@@ -57,6 +57,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "WHEN")]
     pub(crate) pull: Option<PullWhen>,
 
+    /// Show no progress of what is fetched, as none is shown anyway
+    #[arg(long, hide = true)]
+    pub(crate) quiet_pull: bool,
+
     /// Make all services anew
     #[arg(long, conflicts_with = "no_recreate")]
     pub(crate) force_recreate: bool,
@@ -120,6 +124,7 @@ impl UpArgs {
             json: false,
             build: false,
             pull: None,
+            quiet_pull: false,
             force_recreate: false,
             no_recreate: false,
             no_deps: false,
@@ -147,6 +152,10 @@ pub(crate) struct DownArgs {
     #[arg(short, long)]
     pub(crate) volumes: bool,
 
+    /// Take the images of what is removed off the store too, where no other sandbox has them
+    #[arg(long, value_name = "WHICH", conflicts_with = "dry_run")]
+    pub(crate) rmi: Option<Rmi>,
+
     /// Remove sandboxes of services that the project has no more
     #[arg(long)]
     pub(crate) remove_orphans: bool,
@@ -168,8 +177,17 @@ impl DownArgs {
     pub(super) fn all(data_dir: Option<PathBuf>) -> Self {
         let store = StoreArgs { data_dir };
         let (services, timeout) = (Vec::new(), None);
-        Self { services, volumes: false, remove_orphans: false, timeout, dry_run: false, store }
+        Self { services, volumes: false, rmi: None, remove_orphans: false, timeout, dry_run: false, store }
     }
+}
+
+/// Images that `down` takes off the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rmi {
+    /// All.
+    All,
+    /// Those that were built here, as `localhost/...`.
+    Local,
 }
 
 /// `recover`.

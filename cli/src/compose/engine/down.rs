@@ -5,6 +5,7 @@ use perry_sandbox_engine::{Down, Seen, down as steps, end, finish_undo};
 
 use super::args::{DownArgs, RecoverArgs};
 use super::progress::Lines;
+use super::rmi::Images;
 use super::signals::listen;
 use super::site::{self, PATIENCE, Site, Whose};
 use super::there::There;
@@ -47,10 +48,14 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
     if args.dry_run {
         return output::text(&output::printable(&work.to_string())).map(|()| Exit::Done);
     }
+    let images = args.rmi.map(|which| Images::of(&site, &whose.name, which)).transpose()?;
     let left = end(&machine, &whose.name, &work, &Lines::new(cli.progress));
     if left.is_empty() && how.services.is_none() {
         // All that a run that was killed could have left is gone.
         held.settle()?;
+    }
+    if let Some(images) = images {
+        images.forget(&site)?;
     }
     Ok(if left.is_empty() { Exit::Done } else { Exit::Failure })
 }

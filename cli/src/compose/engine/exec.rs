@@ -19,6 +19,11 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
             "--workdir {folder}: an absolute path inside the sandbox is expected"
         )));
     }
+    if let Some(user) = &args.user {
+        return Err(Failure::Usage(format!(
+            "--user {user}: a program that joins is the service's user, whom the policy has let in; `perry-compose run --user` asks for another"
+        )));
+    }
     let there = There::open(cli, &args.store)?;
     let services = [args.service.clone()];
     let mut found = there.members(&services)?.into_iter().filter(|(member, info)| {

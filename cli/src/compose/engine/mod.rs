@@ -24,6 +24,7 @@ mod pausing;
 mod program_args;
 mod progress;
 mod ps;
+mod rmi;
 mod rows;
 mod signals;
 mod site;

@@ -11,7 +11,7 @@ use perry_sandbox_engine::{
 use perry_sandbox_pipeline::Upkeep;
 use perry_sandbox_policy::Terminal;
 use perry_sandbox_runner::{Input, LogEnd, LogStream, SandboxId};
-use perry_sandbox_stack::waits;
+use perry_sandbox_stack::{At, waits};
 
 use super::allowed::{Asked, ask};
 use super::args::UpArgs;
@@ -28,6 +28,7 @@ use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{self, Failure};
 use crate::planner::Question;
+use crate::terminal;
 
 /// How often it is looked whether the user has had enough.
 const BREATH: Duration = Duration::from_millis(100);
@@ -87,7 +88,10 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     if args.detach {
         return output::lines([id]).map(|()| Exit::Done);
     }
+    let failed = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
+    let raw = args.tty.then(terminal::raw).transpose().map_err(failed)?;
     let code = follow(&machine, &id, &interrupt)?;
+    drop(raw);
     if args.rm {
         machine.remove(&id).map_err(|source| Failure::Left { what: id, source })?;
     }
@@ -111,16 +115,25 @@ fn change(question: &mut Question, args: &RunArgs, own: &BTreeMap<String, String
     if let Some(folder) = &args.workdir {
         demand.working_dir = Some(folder.clone());
     }
+    if let Some((uid, gid)) = args.user {
+        demand.user = Some(format!("{uid}:{}", gid.unwrap_or(uid)));
+        demand.must.user = Some(At::new((uid, gid), service.span));
+    }
     if !args.service_ports {
         demand.project.publish.clear();
     }
+    demand.project.publish.extend(args.publish.iter().cloned());
     for network in &mut demand.project.networks {
         // These are the replicas' own.
         network.aliases.clear();
         network.address = None;
     }
-    demand.terminal = Terminal::None;
+    demand.terminal = terminal_of(args);
     Ok(())
+}
+
+fn terminal_of(args: &RunArgs) -> Terminal {
+    if args.tty { Terminal::Own } else { Terminal::None }
 }
 
 /// Its own name, and no restarts: whoever waits for it waits for its first end.

@@ -1,4 +1,5 @@
 use clap::Args;
+use perry_sandbox_policy::{Protocol, Publication};
 
 use super::args::StoreArgs;
 use crate::planner::DeskArgs;
@@ -22,6 +23,10 @@ pub(crate) struct ExecArgs {
     /// Folder in the sandbox that the program begins in
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
+
+    /// Refused: a program that joins is the service's user
+    #[arg(short, long, hide = true)]
+    pub(crate) user: Option<String>,
 
     /// Which replica of the service
     #[arg(long, value_name = "N")]
@@ -78,6 +83,10 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
 
+    /// User that the program runs as, in numbers, where the tier lets any user in
+    #[arg(short, long, value_name = "UID[:GID]", value_parser = user)]
+    pub(crate) user: Option<(u32, Option<u32>)>,
+
     /// Name of the sandbox
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -94,7 +103,66 @@ pub(crate) struct RunArgs {
     #[arg(short = 'P', long)]
     pub(crate) service_ports: bool,
 
-    /// Give the program no terminal; it never gets one
+    /// Publish a port of it, on 127.0.0.1 where no address is named
+    #[arg(short, long, value_name = "[[ADDRESS:]PORT:]PORT[/udp]", value_parser = publication)]
+    pub(crate) publish: Vec<Publication>,
+
+    /// Give the program a terminal of its own; it has pipes else
+    #[arg(short, long, conflicts_with_all = ["no_tty", "detach"])]
+    pub(crate) tty: bool,
+
+    /// Give the program no terminal, as is done anyway
     #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     pub(crate) no_tty: bool,
+
+    /// Pass standard input on, as is done anyway
+    #[arg(short, long, hide = true)]
+    pub(crate) interactive: bool,
+}
+
+/// A user, and a group where one is named. A name would be looked up in the image's own list, which may call anybody 0.
+fn user(text: &str) -> Result<(u32, Option<u32>), String> {
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let number = |text: &str| text.parse().map_err(|_| format!("`{text}`: a number is expected"));
+    Ok((number(user)?, group.map(number).transpose()?))
+}
+
+/// A port as docker compose's flag has it: the last number is the one inside.
+fn publication(text: &str) -> Result<Publication, String> {
+    let (place, protocol) = match text.rsplit_once('/') {
+        None | Some((_, "tcp")) => (text.trim_end_matches("/tcp"), Protocol::Tcp),
+        Some((place, "udp")) => (place, Protocol::Udp),
+        Some((_, other)) => return Err(format!("`{other}`: tcp or udp is expected")),
+    };
+    let (on, port) = place.rsplit_once(':').unwrap_or(("free", place));
+    let port = port.parse().map_err(|_| format!("`{port}`: a port of 1 to 65535 is expected"))?;
+    let on = on.parse().map_err(|error| format!("`{on}`: {error}"))?;
+    Ok(Publication { on, port, protocol })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_numbers() {
+        assert_eq!(user("7"), Ok((7, None)));
+        assert_eq!(user("7:8"), Ok((7, Some(8))));
+        for text in ["", "root", "7:", ":8", "7:8:9", "-1"] {
+            user(text).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_port_is_read_from_its_end() {
+        let shown =
+            |text: &str| publication(text).map(|one| format!("{} {} {:?}", one.on, one.port, one.protocol));
+        assert_eq!(shown("8080:80").unwrap(), "127.0.0.1:8080 80 Tcp");
+        assert_eq!(shown("127.0.0.1:8080:80/tcp").unwrap(), "127.0.0.1:8080 80 Tcp");
+        assert_eq!(shown("[::1]:5353:53/udp").unwrap(), "[::1]:5353 53 Udp");
+        assert!(shown("80").unwrap().ends_with(" 80 Tcp"));
+        for text in ["", "web:80", "80:0", "80:80/sctp", "70000:80", "1:2:3"] {
+            shown(text).unwrap_err();
+        }
+    }
 }

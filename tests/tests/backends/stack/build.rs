@@ -59,7 +59,10 @@ fn what_is_built_here_runs_by_the_digest_that_was_signed() {
         let again = one.up(&["--build"]);
         assert_eq!(again.code, 0, "{builder}: {again:?}");
         assert_ne!(one.id("web"), first, "what was built anew is made anew");
-        assert_eq!(one.compose(&["down", "-t", "0"]).code, 0);
+        let down = one.compose(&["down", "-t", "0", "--rmi", "local"]);
+        assert!(down.code == 0 && down.stderr.contains("removed the image oci:"), "{builder}: {down:?}");
+        let none = one.up(&[]);
+        assert!(none.code == 1 && none.stderr.contains("not built yet"), "{builder}: {none:?}");
     }
 }
 
