@@ -1,6 +1,9 @@
 //! Services of one project find each other in its networks, and nobody else.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -218,6 +221,7 @@ fn said_by_host(wall: Wall, words: &[&str]) -> String {
 #[test]
 fn from_a_network_neither_the_host_nor_anything_outside_is_reached() {
     let _turn = crate::life::turn();
+    let before = empty_namespaces();
     for mut project in projects("out") {
         project.make("network", "back");
         let heard = project.home.path().join("heard");
@@ -253,6 +257,21 @@ fn from_a_network_neither_the_host_nor_anything_outside_is_reached() {
         let servers = ran.stdout.lines().filter(|line| line.starts_with("nameserver"));
         assert!(servers.into_iter().all(|line| line == "nameserver 127.0.0.11"), "{ran:?}");
     }
+    let begun = Instant::now();
+    while !empty_namespaces().is_subset(&before) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "podman left a network: {:?}", empty_namespaces());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Network namespaces that podman keeps and nobody is in.
+fn empty_namespaces() -> BTreeSet<PathBuf> {
+    let inode = |path: &Path| fs::metadata(path).map(|found| found.ino()).ok();
+    let in_folder =
+        |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let used: BTreeSet<u64> =
+        in_folder("/proc").filter_map(|process| inode(&process.join("ns/net"))).collect();
+    in_folder("/run/netns").filter(|kept| inode(kept).is_some_and(|own| !used.contains(&own))).collect()
 }
 
 /// Datagrams that have been sent in the host's network namespace.

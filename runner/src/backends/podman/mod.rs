@@ -6,7 +6,9 @@
 mod configuration;
 mod engine;
 mod info;
+mod namespaces;
 mod words;
 
 pub(super) use engine::Podman;
 pub(super) use info::understands;
+pub(super) use namespaces::share;
