@@ -62,13 +62,26 @@ fn forwarded() -> io::Result<Forwarded> {
     Ok(Forwarded { wake, signals: Mutex::new(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?) })
 }
 
+/// Rows and columns of the user's terminal, or of one as it is thought of.
+///
+/// # Errors
+/// There is one, and its settings cannot be read: it could not be made raw.
+pub(crate) fn usable() -> anyhow::Result<(u16, u16)> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        tcgetattr(stdin.as_fd()).context("reading the terminal's settings")?;
+    }
+    Ok(window())
+}
+
 /// Makes the user's terminal raw where there is one, as long as the sandbox's own does the editing.
 ///
 /// # Errors
 /// The system refuses.
 pub(crate) fn raw() -> anyhow::Result<Attached> {
+    let window = usable()?;
     let before = if io::stdin().is_terminal() { Some(make_raw()?) } else { None };
-    Ok(Attached { window: window(), before })
+    Ok(Attached { window, before })
 }
 
 /// Begins to pass signals on, and makes the user's terminal raw where the sandbox has one of its own.

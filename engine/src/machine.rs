@@ -44,8 +44,8 @@ enum Beginning {
     Running,
     /// A replica that is started later.
     Created,
-    /// A program that is run once, and what it reads.
-    OneOff(Mutex<Input>),
+    /// A program that is run once: what it reads, and rows and columns of a terminal that it may have.
+    OneOff(Mutex<Input>, (u16, u16)),
 }
 
 impl fmt::Debug for Machine<'_> {
@@ -66,10 +66,11 @@ impl<'a> Machine<'a> {
         Self { beginning: Beginning::Created, ..self }
     }
 
-    /// Makes the next unit a program that is run once beside the replicas, and reads this.
+    /// Makes the next unit a program that is run once beside the replicas, and reads this. A terminal that it has is of so
+    /// many rows and columns.
     #[must_use]
-    pub fn one_off(self, input: Input) -> Self {
-        Self { beginning: Beginning::OneOff(Mutex::new(input)), ..self }
+    pub fn one_off(self, input: Input, window: (u16, u16)) -> Self {
+        Self { beginning: Beginning::OneOff(Mutex::new(input), window), ..self }
     }
 
     /// The sandboxes.
@@ -268,19 +269,20 @@ impl World for Machine<'_> {
         let mut member = member.clone();
         let begin = match &self.beginning {
             Beginning::Created => None,
-            Beginning::Running => Some(Input::Null),
-            Beginning::OneOff(input) => {
+            Beginning::Running => Some(Begin::default()),
+            Beginning::OneOff(input, window) => {
                 member.role = Role::OneOff;
                 let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(std::mem::replace(&mut *input, Input::Null))
+                let stdin = std::mem::replace(&mut *input, Input::Null);
+                Some(Begin { stdin, window: *window, ..Begin::default() })
             }
         };
         let named = Named { name: unit.name.clone(), labels: member.labels(), upkeep: unit.upkeep.clone() };
         let made = match begin {
             None => self.sandboxes.create(&unit.wish, &named),
-            Some(stdin) => {
+            Some(begin) => {
                 let secrets = (self.secrets)(&unit.service).map_err(StepError::Failed)?;
-                let begin = Begin { stdin, secrets: Some(&secrets), ..Begin::default() };
+                let begin = Begin { secrets: Some(&secrets), ..begin };
                 self.sandboxes.run(&unit.wish, &named, begin, &Silent)
             }
         };

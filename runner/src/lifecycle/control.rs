@@ -76,6 +76,9 @@ pub(super) enum Ask {
     List,
     /// To let a program join; report and three streams come with it.
     Join(AskedJoin),
+    /// To let one join that makes a terminal in the place of its streams. Not a flag of the other: a supervisor of an older
+    /// version would not see it, and the program would say nothing and hear nothing.
+    JoinOnTerminal(AskedJoin),
 }
 
 /// Whether its processes go on.
@@ -100,9 +103,6 @@ pub(super) struct AskedJoin {
     pub(super) argv: Vec<String>,
     pub(super) env: BTreeMap<String, String>,
     pub(super) cwd: String,
-    /// Whether it gets a terminal in the place of its streams.
-    #[serde(default)]
-    pub(super) terminal: bool,
     pub(super) shape: Digest,
     pub(super) manifest: Digest,
 }

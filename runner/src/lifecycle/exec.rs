@@ -93,14 +93,14 @@ impl Sandboxes {
         if settings.terminal {
             settings.env.entry("TERM".to_owned()).or_insert_with(|| "xterm".to_owned());
         }
-        let ask = Ask::Join(AskedJoin {
+        let asked = AskedJoin {
             argv: settings.argv.clone(),
             env: settings.env.clone(),
             cwd: settings.cwd.clone(),
-            terminal: settings.terminal,
             shape: own,
             manifest: plan.manifest.clone(),
-        });
+        };
+        let ask = if settings.terminal { Ask::JoinOnTerminal(asked) } else { Ask::Join(asked) };
         let reach = |what| move |source: io::Error| LifecycleError::Supervisor { what, source };
         let text = serde_json::to_vec(&ask).map_err(|error| reach("write a request to")(error.into()))?;
         let control = connect(&self.home.folder(id)).map_err(reach("reach"))?;
@@ -109,7 +109,8 @@ impl Sandboxes {
             let line = surroundings.trail.map(|trail| trail.append((surroundings.clock)(), event));
             line.transpose().map_err(LaunchError::from)
         };
-        let started = append(&Event::RunStart(RunStart::of(plan, &digest, image.evidence())))?;
+        let start = RunStart::of(plan, &digest, image.evidence());
+        let started = append(&Event::RunStart(RunStart { terminal: settings.terminal, ..start }))?;
         // The connection stays open until the program has ended: without it the supervisor ends the program.
         let window = surroundings.terminal.unwrap_or((24, 80));
         let answer = run_guest(&settings, streams, window, surroundings.commands, |descriptors| {
@@ -147,7 +148,12 @@ pub(super) fn check_joined(plan: &LaunchPlan) -> Result<(), LifecycleError> {
 }
 
 /// The supervisor's side, on a thread of the guest's own: the kernel ends the program with this thread.
-pub(super) fn host_guest(caller: &UnixStream, post: &Post, asked: AskedJoin, descriptors: Vec<OwnedFd>) {
+pub(super) fn host_guest(
+    caller: &UnixStream,
+    post: &Post,
+    (asked, terminal): (AskedJoin, bool),
+    descriptors: Vec<OwnedFd>,
+) {
     let mut descriptors = descriptors.into_iter();
     let mut next = || descriptors.next();
     let (Some(report), Some(stdin), Some(stdout), Some(stderr)) = (next(), next(), next(), next()) else {
@@ -167,7 +173,7 @@ pub(super) fn host_guest(caller: &UnixStream, post: &Post, asked: AskedJoin, des
             "the supervisor has no descriptors left; try again when others have ended",
         );
     };
-    let guest = Guest { argv: asked.argv, env: asked.env, cwd: asked.cwd, terminal: asked.terminal };
+    let guest = Guest { argv: asked.argv, env: asked.env, cwd: asked.cwd, terminal };
     let streams = (own_report, [stdin, stdout, stderr]);
     let child = match join(&post.order.settings, guest, &target, streams, |pid| post.welcome(pid)) {
         Ok(Joined::In(child)) => child,
@@ -183,7 +189,6 @@ pub(super) fn host_guest(caller: &UnixStream, post: &Post, asked: AskedJoin, des
         ];
         let waited = poll(&mut entries, PollTimeout::NONE);
         let [_, left] = entries;
-        // A caller says nothing more: whatever comes is its end.
         if waited.is_ok_and(|count| count > 0) && left.any().unwrap_or(true) {
             // Gone already is what we want.
             let _ = signal_by_pidfd(child.pidfd.as_raw_fd(), libc::SIGKILL);
@@ -193,8 +198,15 @@ pub(super) fn host_guest(caller: &UnixStream, post: &Post, asked: AskedJoin, des
     post.farewell(child.pid);
     let Ok(exit) = wait_exit(child.pidfd.as_fd()) else { return };
     post.spend(exit.user.saturating_add(exit.system));
-    if exit.signal == Some(libc::SIGKILL) {
+    // A terminal that goes with its caller may have ended the program first.
+    if exit.signal == Some(libc::SIGKILL) || has_left(caller) {
         end_session(target.pid, child.pid);
     }
     tell_exited(&report, &exit);
+}
+
+/// A caller says nothing more: whatever comes is its end.
+fn has_left(caller: &UnixStream) -> bool {
+    let mut entries = [PollFd::new(caller.as_fd(), PollFlags::POLLIN)];
+    poll(&mut entries, PollTimeout::ZERO).map_or(true, |count| count > 0)
 }

@@ -192,7 +192,6 @@ fn ask(post: &Post, order: &HealthOrder) -> Option<Result<(), BadAnswer>> {
         argv: settings.argv.clone(),
         env: settings.env.clone(),
         cwd: settings.cwd.clone(),
-        terminal: false,
         shape: post.order.shape.clone(),
         manifest: post.order.manifest.clone(),
     };
@@ -200,7 +199,7 @@ fn ask(post: &Post, order: &HealthOrder) -> Option<Result<(), BadAnswer>> {
     let answer = thread::scope(|scope| {
         let answer = run_guest(&settings, streams, (24, 80), None, |descriptors| {
             let given = descriptors.iter().map(BorrowedFd::try_clone_to_owned).collect::<Result<_, _>>()?;
-            scope.spawn(move || host_guest(&theirs, post, asked, given));
+            scope.spawn(move || host_guest(&theirs, post, (asked, false), given));
             Ok(())
         });
         // Its end ends what is left of the program.

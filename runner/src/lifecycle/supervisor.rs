@@ -334,7 +334,8 @@ fn serve(guest: &UnixStream, post: &Post) {
         Ok(Ask::Root) => hand_over(guest, post.root()),
         Ok(Ask::Measure) => reply(guest, post.measure().map(Answered::Load)),
         Ok(Ask::List) => reply(guest, post.processes().map(Answered::Processes)),
-        Ok(Ask::Join(asked)) => host_guest(guest, post, asked, descriptors),
+        Ok(Ask::Join(asked)) => host_guest(guest, post, (asked, false), descriptors),
+        Ok(Ask::JoinOnTerminal(asked)) => host_guest(guest, post, (asked, true), descriptors),
         // Not one of ours, or of another version.
         Err(_) => {}
     }

@@ -112,7 +112,7 @@ pub(super) fn wall(settings: &Settings, abi: u32) -> Result<Option<Step>, SpecEr
     if abi < FIRST_ABI {
         return Ok(None);
     }
-    confine(settings, abi, if scopes(abi) { SCOPES } else { 0 }).map(Some)
+    confine(settings, abi, if scopes(abi) { SCOPES } else { 0 }, false).map(Some)
 }
 
 /// The step for a program that joins. It has a domain of its own, so it must be able to reach that of the sandbox. With a
@@ -121,10 +121,10 @@ pub(super) fn wall_of_guest(settings: &Settings, abi: u32) -> Result<Option<Step
     if abi < FIRST_ABI && settings.ephemeral.is_none() {
         return Ok(None);
     }
-    confine(settings, abi.max(FIRST_ABI), 0).map(Some)
+    confine(settings, abi.max(FIRST_ABI), 0, settings.terminal).map(Some)
 }
 
-fn confine(settings: &Settings, abi: u32, scoped: u64) -> Result<Step, SpecError> {
+fn confine(settings: &Settings, abi: u32, scoped: u64, terminal: bool) -> Result<Step, SpecError> {
     let write = WRITE_FILE | CHANGE_FOLDERS | if abi >= 3 { TRUNCATE } else { 0 };
     let rule = |path: &str, rights| Ok(Rule { path: text(path)?, rights });
     let rules = if settings.ephemeral.is_some() {
@@ -145,7 +145,7 @@ fn confine(settings: &Settings, abi: u32, scoped: u64) -> Result<Step, SpecError
         rules
     };
     let rules = rules.into_iter().collect::<Result<_, SpecError>>()?;
-    Ok(Step::Confine { handled: EXECUTE | REFER | write | MAKE_DEVICES, scoped, rules })
+    Ok(Step::Confine { handled: EXECUTE | REFER | write | MAKE_DEVICES, scoped, rules, terminal })
 }
 
 #[cfg(test)]
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn rules(step: Option<Step>) -> (u64, u64, Vec<(String, u64)>) {
-        let Some(Step::Confine { handled, scoped, rules }) = step else { panic!("{step:?}") };
+        let Some(Step::Confine { handled, scoped, rules, .. }) = step else { panic!("{step:?}") };
         (handled, scoped, rules.into_iter().map(|rule| (rule.path.to_string(), rule.rights)).collect())
     }
 

@@ -243,8 +243,9 @@ pub(crate) enum Step {
     Umask { mask: u32 },
     /// Nothing executed from here on gains a privilege.
     NoNewPrivileges,
-    /// Nothing is executed, written or reached from here on but what Landlock's rules allow.
-    Confine { handled: u64, scoped: u64, rules: Vec<Rule> },
+    /// Nothing is executed, written or reached from here on but what Landlock's rules allow, and the terminal that the streams
+    /// are, where that lies below none of their folders.
+    Confine { handled: u64, scoped: u64, rules: Vec<Rule>, terminal: bool },
     /// All descriptors but the three streams are closed by exec.
     CloseOnExec,
     /// Load the seccomp filter; each word is one instruction.
@@ -339,8 +340,9 @@ impl fmt::Display for Step {
             Self::WorkingFolder { path } => write!(f, "change to the folder {path}"),
             Self::Umask { mask } => write!(f, "umask {mask:o}"),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
-            Self::Confine { scoped, rules, .. } => {
+            Self::Confine { scoped, rules, terminal, .. } => {
                 f.write_str("allow with Landlock only:")?;
+                f.write_str(if *terminal { " its terminal" } else { "" })?;
                 rules.iter().try_for_each(|rule| write!(f, " {} {:#x}", rule.path, rule.rights))?;
                 f.write_str(if *scoped == 0 { "" } else { "; no signal or abstract socket to others" })
             }

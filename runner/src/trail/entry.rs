@@ -100,6 +100,9 @@ pub struct RunStart {
     /// Whether its system calls were recorded, the recorder answering each as the plan's filter would.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recorded: bool,
+    /// Whether a program that joins was given a terminal of its own, which is no matter of its plan.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
 }
 
 impl RunStart {
@@ -116,6 +119,7 @@ impl RunStart {
             signatures: evidence.signatures.iter().map(Signature::from).collect(),
             trial: evidence.trial.clone(),
             recorded: false,
+            terminal: false,
         }
     }
 }

@@ -124,6 +124,8 @@ fn it_has_a_terminal_of_its_own_where_it_is_asked_for() {
         );
         let (code, stdout, _) = typed("sleep 60", b"\x03");
         assert_eq!(code, 130, "{wall:?}: {stdout}");
+        let (code, stdout, _) = typed("echo again >/dev/stderr", b"");
+        assert_eq!((code, stdout.as_str()), (0, "again\n"), "{wall:?}: it can be opened again");
         // It is of a file system that nobody else sees, and that is gone with it.
         let (code, stdout, _) = typed("grep -c devpts /proc/mounts; ls /dev/pts; exit 0", b"");
         assert!(code == 0 && stdout.starts_with("0\n"), "{wall:?}: {stdout}");

@@ -83,6 +83,9 @@ fn images_go_with_the_last_sandbox_that_has_them() {
     }
     assert_eq!((up.run(&["down", "--rmi", "local"]).code, images()), (0, 1), "it was not built here");
     assert_eq!(up.run(&["up", "-d", "--policy", "good.toml"]).code, 0);
+    assert_eq!(up.run(&["stop", "-t", "0", "db"]).code, 0);
+    let ran = up.run(&["down", "--rmi", "all", "web"]);
+    assert_eq!((ran.code, images()), (0, 1), "one that has ended has it too");
     let ran = up.run(&["down", "--rmi", "all"]);
     assert!(ran.code == 0 && ran.stderr.contains("removed the image oci:examples/hello/image"), "{ran:?}");
     assert_eq!(images(), 0);

@@ -186,7 +186,7 @@ impl DownArgs {
 pub(crate) enum Rmi {
     /// All.
     All,
-    /// Those that were built here, as `localhost/...`.
+    /// Those that were built here.
     Local,
 }
 

@@ -41,7 +41,12 @@ pub(crate) fn down(cli: &Cli, args: &DownArgs) -> Result<Exit, Failure> {
     if work.steps.is_empty() && work.tidy.is_empty() {
         if seen.replicas.is_empty() {
             held.settle()?;
-            output::note(&format!("warning: there is nothing of the project `{}`", whose.name));
+            let images = if args.rmi.is_some() {
+                ", and which images it had is known by its sandboxes only: `perry-sandbox image rm` removes them"
+            } else {
+                ""
+            };
+            output::note(&format!("warning: there is nothing of the project `{}`{images}", whose.name));
         }
         return Ok(Exit::Done);
     }

@@ -69,7 +69,9 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     name(&mut wanted, args, &run_id);
     let look = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
-    let machine = site.machine(&look, &secrets)?.one_off(input(args)?);
+    let failed_terminal = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
+    let window = terminal::usable().map_err(failed_terminal)?;
+    let machine = site.machine(&look, &secrets)?.one_off(input(args)?, window);
     let held = site.projects.hold(&project, "run", PATIENCE)?;
     refuse_other_backend(&site, &wanted, &backend)?;
     let seen = site::seen(&machine, &project)?;
@@ -88,8 +90,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     if args.detach {
         return output::lines([id]).map(|()| Exit::Done);
     }
-    let failed = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
-    let raw = args.tty.then(terminal::raw).transpose().map_err(failed)?;
+    let raw = args.tty.then(terminal::raw).transpose().map_err(failed_terminal)?;
     let code = follow(&machine, &id, &interrupt)?;
     drop(raw);
     if args.rm {

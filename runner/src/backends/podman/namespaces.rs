@@ -10,38 +10,67 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::unistd::geteuid;
 
 /// podman's own place for them.
 const FOLDER: &str = "/run/netns";
 
-/// Makes that folder's mount a shared one, as podman itself does for sandboxes without ids of their own.
+/// Makes that folder's mount a shared one, as podman itself does for sandboxes without ids of their own. It stays.
 ///
 /// # Errors
-/// The kernel or the machine does not let us: podman works all the same, and leaves what is above.
+/// The kernel or the machine does not let us, or another is at it: podman works all the same, and leaves what is above.
 pub(in super::super) fn share() -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(FOLDER)?;
-    let folder = File::open(FOLDER)?;
-    // One mount over another would hide what is mounted below in between.
-    folder.lock()?;
-    if is_shared(&fs::read_to_string("/proc/self/mountinfo")?, Path::new(FOLDER)) {
+    let mounts = || fs::read_to_string("/proc/self/mountinfo");
+    let folder = Path::new(FOLDER);
+    if !geteuid().is_root() || standing(&mounts()?, folder) != Standing::Private {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    // One mount over another would hide what is mounted below in between. Anybody may hold this lock, so it is not waited for.
+    let lock = File::open(folder)?;
+    lock.try_lock().map_err(io::Error::from)?;
+    if standing(&mounts()?, folder) != Standing::Private {
         return Ok(());
     }
     let none = None::<&str>;
-    mount(Some(FOLDER), FOLDER, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
-    Ok(mount(none, FOLDER, none, MsFlags::MS_SHARED | MsFlags::MS_REC, none)?)
+    match mount(none, folder, none, MsFlags::MS_SHARED, none) {
+        // It is no mount of its own.
+        Err(Errno::EINVAL) => {
+            mount(Some(folder), folder, none, MsFlags::MS_BIND, none)?;
+            Ok(mount(none, folder, none, MsFlags::MS_SHARED, none)?)
+        }
+        done => Ok(done?),
+    }
 }
 
-/// Whether the mount that a folder is on is a shared one (`proc_pid_mountinfo(5)`): the last of the longest paths that lead to it.
-fn is_shared(mounts: &str, folder: &Path) -> bool {
-    let found = mounts.lines().filter_map(|line| {
+/// What the mount that a folder is on is like.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Private,
+    Shared,
+    /// Private, with mounts below it: another over it would keep those from being taken away.
+    InUse,
+}
+
+/// By `proc_pid_mountinfo(5)`. A folder is on the last of the mounts with the longest path that leads to it.
+fn standing(mounts: &str, folder: &Path) -> Standing {
+    let points = mounts.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         let point = Path::new(fields.nth(4)?);
-        let is_shared =
-            fields.skip(1).take_while(|field| *field != "-").any(|field| field.starts_with("shared:"));
-        folder.starts_with(point).then_some((point.as_os_str().len(), is_shared))
+        let mut tags = fields.skip(1).take_while(|field| *field != "-");
+        Some((point, tags.any(|tag| tag.starts_with("shared:"))))
     });
-    found.max_by_key(|(length, _)| *length).is_some_and(|(_, is_shared)| is_shared)
+    let (below, above): (Vec<_>, Vec<_>) =
+        points.partition(|(point, _)| *point != folder && point.starts_with(folder));
+    let on = above.into_iter().filter(|(point, _)| folder.starts_with(point));
+    let is_shared = on.max_by_key(|(point, _)| point.as_os_str().len()).is_some_and(|(_, shared)| shared);
+    match (is_shared, below.is_empty()) {
+        (true, _) => Standing::Shared,
+        (false, true) => Standing::Private,
+        (false, false) => Standing::InUse,
+    }
 }
 
 #[cfg(test)]
@@ -56,9 +85,13 @@ mod tests {
         let private = "43 27 254:0 /run/netns /run/netns rw,relatime - ext4 /dev/vda shared:4\n";
         let other = "50 27 0:5 / /run/netns-other rw shared:9 - tmpfs none rw\n";
         let below = "51 27 0:4 net:[1] /run/netns/a rw shared:9 - nsfs nsfs rw\n";
-        let shared = |lines: &[&str]| is_shared(&lines.concat(), Path::new(FOLDER));
-        assert!(shared(&[shared_root]) && shared(&[root, own]) && shared(&[root, private, own]));
-        assert!(!shared(&[root]) && !shared(&[root, other, below]) && !shared(&[shared_root, private]));
-        assert!(!shared(&[""]) && !shared(&["27 1"]));
+        let standing = |lines: &[&str]| standing(&lines.concat(), Path::new(FOLDER));
+        for lines in [&[shared_root][..], &[root, own], &[root, private, own], &[root, own, below]] {
+            assert_eq!(standing(lines), Standing::Shared, "{lines:?}");
+        }
+        for lines in [&[root][..], &[root, other], &[shared_root, private], &[""], &["27 1"]] {
+            assert_eq!(standing(lines), Standing::Private, "{lines:?}");
+        }
+        assert_eq!(standing(&[root, below]), Standing::InUse);
     }
 }

@@ -532,7 +532,9 @@ pub(crate) fn restrict_self(step: &Step) -> Result<()> {
         Step::Umask { mask } => plain(Plain::Umask, [i64::from(*mask), 0, 0]).map(drop),
         Step::NotDumpable => prctl(Prctl::Dumpable, 0),
         Step::NoNewPrivileges => prctl(Prctl::NoNewPrivileges, 1),
-        Step::Confine { handled, scoped, rules } => landlock::confine(*handled, *scoped, rules),
+        Step::Confine { handled, scoped, rules, terminal } => {
+            landlock::confine((*handled, *scoped), rules, terminal.then_some(libc::STDIN_FILENO))
+        }
         Step::CloseOnExec => {
             plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)
         }

@@ -22,14 +22,16 @@ const VERSION: i64 = 1;
 /// `LANDLOCK_RULE_PATH_BENEATH`.
 const BENEATH: i64 = 1;
 
+/// `LANDLOCK_ACCESS_FS_WRITE_FILE`.
+const WRITE_FILE: u64 = 0x2;
 /// The rights that a single file can have: to execute, write, read and truncate it.
-const OF_FILES: u64 = 0x1 | 0x2 | 0x4 | 0x4000;
+const OF_FILES: u64 = 0x1 | WRITE_FILE | 0x4 | 0x4000;
 
-/// `struct landlock_path_beneath_attr`, which is packed: the rights in two halves, and the folder.
+/// `struct landlock_path_beneath_attr`, which is packed: the rights in two halves, and the folder or file.
 #[repr(C)]
 struct Beneath {
     rights: [u32; 2],
-    folder: RawFd,
+    place: RawFd,
 }
 
 /// Which version of the interface the kernel has; 0: it has no Landlock, or does not use it.
@@ -40,11 +42,12 @@ pub(crate) fn landlock_abi() -> u32 {
     answer.ok().and_then(|version| u32::try_from(version).ok()).unwrap_or(0)
 }
 
-/// Denies from here on what is `handled`, but where a rule allows it, and to reach out of the domain by what is `scoped`.
-/// Needs `no_new_privs`.
-pub(super) fn confine(handled: u64, scoped: u64, rules: &[Rule]) -> Result<()> {
+/// Denies from here on what is `handled`, but where a rule allows it, and to reach out of the domain by what is `scoped`. The
+/// terminal, an open file, may be opened again and written. Needs `no_new_privs`.
+pub(super) fn confine((handled, scoped): (u64, u64), rules: &[Rule], terminal: Option<RawFd>) -> Result<()> {
     let domain = make(handled, scoped, rules)?;
-    let answer = enter(domain);
+    let answer = terminal.map_or(Ok(()), |terminal| add(domain, terminal, WRITE_FILE));
+    let answer = answer.and_then(|()| enter(domain));
     call::close(domain);
     answer
 }
@@ -94,14 +97,19 @@ fn allow(domain: RawFd, path: &CStr, rights: u64) -> Result<()> {
             return Err(errno);
         }
     };
+    let answer = add(domain, folder, rights);
+    call::close(folder);
+    answer
+}
+
+fn add(domain: RawFd, place: RawFd, rights: u64) -> Result<()> {
     let halves = [(rights & u64::from(u32::MAX)) as u32, (rights >> 32) as u32];
     let rights = if cfg!(target_endian = "little") { halves } else { [halves[1], halves[0]] };
-    let beneath = Beneath { rights, folder };
+    let beneath = Beneath { rights, place };
     // JUSTIFICATION: neither std nor nix has Landlock, and nothing here may allocate.
     // SAFETY: `beneath` has the layout of the packed structure that this kind of rule is given by.
     let answer = unsafe {
         sys(libc::SYS_landlock_add_rule, [fd(domain), int(BENEATH), shared(&beneath), int(0), NONE])
     };
-    call::close(folder);
     answer.map(drop)
 }

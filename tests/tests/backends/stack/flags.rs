@@ -41,7 +41,7 @@ fn who_looks_on_sees_what_is_new_and_by_whom() {
         for (words, why) in [
             (["logs", "--since", "soon"].as_slice(), "as 10m is expected"),
             (&["ps", "--filter", "name=w"], "status=STATUS"),
-            (&["exec", "-it", "w", "true"], "no terminal"),
+            (&["exec", "-t", "-T", "w", "true"], "cannot be used with"),
         ] {
             let ran = shop.compose(words);
             assert!(ran.code == 2 && ran.stderr.contains(why), "{words:?}: {ran:?}");
