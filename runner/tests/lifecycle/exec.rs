@@ -35,10 +35,16 @@ fn it_is_held_by_the_very_walls_of_the_sandbox() {
     let yard = yard(&format!("set -- self; {WALLS}; echo ready; while :; do sleep 1; done"));
     let id = yard.run();
     until(|| yard.log(&id).contains("ready").then_some(()));
-    let outcome = yard.shell(&id, &format!("set -- self; {WALLS}"));
-    let (inside, joined) = (yard.log(&id).replace("ready\n", ""), String::from_utf8(outcome.stdout).unwrap());
+    let inside = yard.log(&id).replace("ready\n", "");
     assert!(inside.contains("Seccomp:\t2") && inside.contains("pid:["), "{inside}");
-    assert_eq!(joined, inside);
+    for terminal in [None, Some((31, 101))] {
+        let plan = yard.plan(&["/bin/busybox", "sh", "-c", &format!("set -- self; {WALLS}")]);
+        let outcome = yard.exec_on(terminal, &id, &plan).unwrap();
+        let joined = String::from_utf8(outcome.stdout).unwrap().replace("\r\n", "\n");
+        assert_eq!(joined, inside, "{terminal:?}");
+    }
+    let plan = yard.plan(&["/bin/busybox", "stty", "size"]);
+    assert_eq!(yard.exec_on(Some((31, 101)), &id, &plan).unwrap().stdout, b"31 101\r\n");
 }
 
 #[test]
@@ -59,6 +65,11 @@ fn streams_outcome_and_trail_are_its_own() {
         (&b"typed/tmp\nmine\n"[..], &b"err\n"[..])
     );
     assert_eq!(trail.verify().unwrap(), Verified::Whole { lines: 2 });
+    let on_terminal = ExecSurroundings { terminal: Some((24, 80)), ..surroundings };
+    yard.sandboxes.exec(&id, &plan, &yard.spine.image, Streams::captured(), &on_terminal).unwrap();
+    let lines = trail.lines().unwrap();
+    let said: Vec<bool> = lines.iter().map(|line| line.contains("\"terminal\":true")).collect();
+    assert_eq!(said, [false, false, true, false], "{lines:?}");
     assert!(!yard.log(&id).contains("typed"), "nothing of it is in the sandbox's log");
 }
 
@@ -70,16 +81,19 @@ fn the_checker_finds_nothing_open_through_exec() {
     let id = yard.run();
     until(|| yard.log(&id).contains("ready").then_some(()));
     let canary = format!("canary={}", yard.spine.scratch.path().display());
-    let outcome = yard.exec(&id, &yard.plan(&["/bin/checker", &canary, "port=1", "pids=64"])).unwrap();
-    let text = String::from_utf8(outcome.stdout).unwrap();
-    let open: Vec<_> = text.lines().filter(|line| line.starts_with("open ")).collect();
-    let held = text.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(
-        open.is_empty() && held > 100,
-        "{held} held, {open:?} {}",
-        String::from_utf8_lossy(&outcome.stderr)
-    );
-    eprintln!("{held} checks held, 0 open, through exec, as user {}", nix::unistd::geteuid());
+    let plan = yard.plan(&["/bin/checker", &canary, "port=1", "pids=64"]);
+    for terminal in [None, Some((24, 80))] {
+        let outcome = yard.exec_on(terminal, &id, &plan).unwrap();
+        let text = String::from_utf8(outcome.stdout).unwrap();
+        let open: Vec<_> = text.lines().filter(|line| line.starts_with("open ")).collect();
+        let held = text.lines().filter(|line| line.starts_with("ok ")).count();
+        assert!(
+            open.is_empty() && held > 100,
+            "{terminal:?}: {held} held, {open:?} {}",
+            String::from_utf8_lossy(&outcome.stderr)
+        );
+        eprintln!("{held} checks held, 0 open, through exec, as user {}", nix::unistd::geteuid());
+    }
 }
 
 #[test]

@@ -61,7 +61,17 @@ impl Yard {
 
     /// Lets a program join.
     pub(super) fn exec(&self, id: &SandboxId, plan: &LaunchPlan) -> Result<Outcome, LifecycleError> {
-        let surroundings = ExecSurroundings::default();
+        self.exec_on(None, id, plan)
+    }
+
+    /// With a terminal, of so many rows and columns.
+    pub(super) fn exec_on(
+        &self,
+        terminal: Option<(u16, u16)>,
+        id: &SandboxId,
+        plan: &LaunchPlan,
+    ) -> Result<Outcome, LifecycleError> {
+        let surroundings = ExecSurroundings { terminal, ..ExecSurroundings::default() };
         self.sandboxes.exec(id, plan, &self.spine.image, Streams::captured(), &surroundings)
     }
 

@@ -46,11 +46,25 @@ fn descriptors(report: &mut Report) {
     }
     report.held("descriptors", extra.is_empty(), format_args!("{extra:?}"));
     for number in 0..3 {
-        let target = fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
-        let target = target.to_string_lossy().into_owned();
-        let held = target.starts_with("pipe:") || target == "/dev/null" || target.starts_with("/dev/pts/");
+        let path = format!("/proc/self/fd/{number}");
+        let target = fs::read_link(&path).unwrap_or_default().to_string_lossy().into_owned();
+        // That of a program that joins is mounted nowhere, and has no name but its number.
+        let is_own_terminal = || {
+            let device = fs::metadata(&path).map_or(0, |found| found.rdev());
+            device != 0 && controlling_terminal() == Some(device)
+        };
+        let held = target.starts_with("pipe:")
+            || target == "/dev/null"
+            || target.starts_with("/dev/pts/")
+            || is_own_terminal();
         report.held(&format!("stream-{number}"), held, target);
     }
+}
+
+/// The device of this session's terminal; a terminal of the host is none.
+fn controlling_terminal() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/stat").ok()?;
+    text.rsplit_once(')')?.1.split_whitespace().nth(4)?.parse().ok()
 }
 
 fn processes(report: &mut Report) {
