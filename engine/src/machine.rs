@@ -10,21 +10,16 @@ use perry_sandbox_image::Silent;
 use perry_sandbox_pipeline::stock::{
     Addresses, Labels, NewNetwork, NewVolume, Project as Owner, ProjectError, StockError, StockName,
 };
-use perry_sandbox_pipeline::{Answer, Begin, LongRunning, Named, PipelineError, Reply};
-use perry_sandbox_policy::{Denial, NetworkName, Verdict, VolumeName};
-use perry_sandbox_runner::{
-    End, Filter, Input, LATENESS, LifecycleError, SandboxId, SandboxInfo, SandboxStatus, Secrets, Stop,
-};
+use perry_sandbox_pipeline::{Begin, LongRunning, Named, PipelineError, Reply};
+use perry_sandbox_policy::{NetworkName, VolumeName};
+use perry_sandbox_runner::{Filter, Input, LATENESS, LifecycleError, SandboxId, SandboxInfo, Secrets, Stop};
 
 use crate::desired::{NetworkUnit, Project, StopHow, Unit, VolumeUnit};
 use crate::error::StepError;
 use crate::label::{self, Membership, Role};
+use crate::said::{LAST_LINES, condition, last_words, reasons};
 use crate::shelf::Shelf;
 use crate::world::{Condition, Replica, Seen, SeenResource, World};
-
-/// How much of what a program has written last is said where it has ended too early.
-const LAST_LINES: usize = 3;
-const LAST_BYTES: usize = 600;
 
 /// Who supplies the values of a service's secrets.
 pub type SecretSource<'a> = dyn Fn(&str) -> Result<Secrets, String> + Sync + 'a;
@@ -142,48 +137,8 @@ fn refusal<T>(reply: Reply<'_, T>) -> Result<T, StepError> {
     }
 }
 
-/// Why a wish was not granted, in words.
-pub fn reasons(answer: &Answer<'_>) -> String {
-    let denied = |denial: &Denial| denial.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    match answer {
-        Answer::NotAsked(denial) => denied(denial),
-        Answer::NotVerified(denial) => denial.to_string(),
-        Answer::Broken(error) => error.to_string(),
-        Answer::Decided(decided) => match &decided.verdict {
-            Verdict::Deny(denial) => denied(denial),
-            Verdict::Allow(_) => "allowed, and not started".to_owned(),
-        },
-    }
-}
-
 fn id(text: &str) -> Result<SandboxId, StepError> {
     text.parse().map_err(failed)
-}
-
-/// What a sandbox's record says of where it stands.
-pub fn condition(info: &SandboxInfo) -> Condition {
-    match (info.status, &info.finish) {
-        (SandboxStatus::Created, _) => Condition::Created,
-        (SandboxStatus::Running, _) if info.health.is_none() && info.restarts > 0 => {
-            Condition::Restarted(info.restarts)
-        }
-        (SandboxStatus::Running, _) => Condition::Running(info.health),
-        (SandboxStatus::Dead, _) | (SandboxStatus::Exited, None) => {
-            Condition::Lost("has lost its supervisor".to_owned())
-        }
-        (SandboxStatus::Exited, Some(finish)) => match (finish.limit, finish.end) {
-            (None, Some(End::Exited(code))) => match u8::try_from(code) {
-                Ok(code) => Condition::Exited(code),
-                Err(_) => Condition::Lost(format!("has ended with code {code}")),
-            },
-            (Some(limit), _) => Condition::Lost(format!("was ended at its limit of {limit}")),
-            (None, Some(End::Killed(signal))) => Condition::Lost(format!("was killed by signal {signal}")),
-            (None, None) => {
-                let why = finish.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-                Condition::Lost(format!("was lost{why}"))
-            }
-        },
-    }
 }
 
 impl World for Machine<'_> {
@@ -353,29 +308,8 @@ impl World for Machine<'_> {
             Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let mut bytes = Vec::new();
-        for chunk in logs.map_while(Result::ok) {
-            bytes.extend(chunk.bytes);
-            bytes.drain(..bytes.len().saturating_sub(LAST_BYTES));
-        }
-        let said = String::from_utf8_lossy(&bytes);
-        let said: Vec<String> =
-            said.lines().map(str::trim).filter(|line| !line.is_empty()).map(plain).collect();
-        Ok(Some(said.join(" / ")).filter(|said| !said.is_empty()))
+        Ok(last_words(logs.map_while(Result::ok).map(|chunk| chunk.bytes)))
     }
-}
-
-/// SECURITY: a program writes what it likes; here it is part of one line of ours, between backticks.
-fn plain(line: &str) -> String {
-    let mut plain = String::new();
-    for char in line.chars() {
-        match char {
-            '`' => plain.push('\''),
-            '\'' | '"' | '\\' => plain.push(char),
-            char => plain.extend(char.escape_debug()),
-        }
-    }
-    plain
 }
 
 /// One of the project's; nothing for anybody else's.
