@@ -34,6 +34,8 @@ pub struct Desired {
     pub units: Vec<Unit>,
     /// All services of the project, also those that are not asked for now: what belongs to another is an orphan.
     pub services: BTreeSet<String>,
+    /// Services that are asked for and of which there is to be no replica.
+    pub none_of: BTreeSet<String>,
 }
 
 impl Desired {
@@ -47,6 +49,7 @@ impl Desired {
             external_volumes: BTreeSet::new(),
             units: Vec::new(),
             services: BTreeSet::new(),
+            none_of: BTreeSet::new(),
         }
     }
 }

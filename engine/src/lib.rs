@@ -29,7 +29,9 @@ pub use journal::{Journal, Undo, Unfinished};
 pub use label::{Membership, Role};
 pub use machine::{Machine, SecretSource};
 pub use project::{Held, Projects, Remembered};
-pub use reconcile::{Again, Down, Recreate, Up, down, own_volumes, reconcile, restart, start, stop};
+pub use reconcile::{
+    Again, Down, Recreate, Up, down, own_volumes, reconcile, restart, start, stop, without_network,
+};
 pub use said::{condition, reasons};
 pub use shelf::Shelf;
 pub use site::{Anew, Ended, Look, Raise, RaiseError, Site, fetch, no_secrets, run_id, seen};

@@ -154,6 +154,7 @@ impl World for Machine<'_> {
             member,
             plan: info.plan.to_string(),
             condition: condition(&info),
+            paused: info.paused,
         });
         let mut seen = Seen { replicas: replicas.collect(), ..Seen::default() };
         for stock in &self.stocks {

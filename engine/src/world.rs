@@ -64,6 +64,8 @@ pub struct Replica {
     pub plan: String,
     /// Where it stands.
     pub condition: Condition,
+    /// Whether it runs and its processes are stopped until they are let go on.
+    pub paused: bool,
 }
 
 /// Where a sandbox stands.

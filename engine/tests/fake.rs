@@ -193,7 +193,7 @@ impl World for Fake {
             state.next += 1;
             id = format!("{:04}", state.next);
             let (id, member, plan) = (id.clone(), member.clone(), unit.plan.clone());
-            state.seen.replicas.push(Replica { id, name, member, plan, condition });
+            state.seen.replicas.push(Replica { id, name, member, plan, condition, paused: false });
             Ok(())
         })?;
         Ok(id)
@@ -296,6 +296,7 @@ pub(crate) fn shop() -> Desired {
         volumes: vec![VolumeUnit { key: "data".to_owned(), service: None }],
         external_volumes: BTreeSet::new(),
         services: units.iter().map(|unit| unit.service.clone()).collect(),
+        none_of: BTreeSet::new(),
         units,
     }
 }

@@ -100,6 +100,12 @@ pub fn desire(
         external_volumes: external_volumes(order, demands),
         units,
         services: stack.services.keys().cloned().collect(),
+        none_of: stack
+            .services
+            .values()
+            .filter(|service| service.replicas == 0)
+            .map(|service| service.name.clone())
+            .collect(),
     })
 }
 

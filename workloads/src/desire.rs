@@ -76,6 +76,7 @@ pub fn desire(
         volumes: volumes.into_iter().map(|key| VolumeUnit { key, service: None }).collect(),
         external_networks: BTreeSet::new(),
         external_volumes: BTreeSet::new(),
+        none_of: BTreeSet::new(),
         services: graph.nodes().map(|(name, _)| name.to_owned()).collect(),
         units,
     })

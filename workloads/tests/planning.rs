@@ -212,6 +212,7 @@ fn world(desired: &Desired) -> Seen {
         },
         plan: unit.plan.clone(),
         condition: Condition::Running(None),
+        paused: false,
     };
     let resource = |key: &String| SeenResource {
         key: key.clone(),

@@ -30,6 +30,15 @@ pub(super) fn some(course: &Course<'_>, part: &Unfinished, taken: &Taken) -> Vec
     Undoing { world, project: &course.desired.project.name, interrupt, late }.take(part, course.events)
 }
 
+impl Unfinished {
+    /// Whether all that is left is that sandboxes do not run that ran: they stay as they are, and nothing is half made.
+    pub fn leaves_only_stopped(&self, left: &[Left]) -> bool {
+        let starts = self.undo.iter().filter(|undo| matches!(undo, Undo::StartAgain { .. }));
+        let starts: Vec<String> = starts.map(words).collect();
+        left.iter().all(|one| starts.contains(&one.what))
+    }
+}
+
 /// Undoes a run that was killed.
 pub fn finish_undo(
     world: &dyn World,

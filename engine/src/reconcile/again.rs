@@ -49,6 +49,28 @@ pub fn start(seen: &Seen, how: &Again) -> Work {
     works(both(meant, &ends), &ends, how, None)
 }
 
+/// One that would be started in the network of another that would not run: whose, and which other.
+pub fn without_network<'a>(seen: &'a Seen, work: &Work) -> Option<(&'a str, &'a str)> {
+    let starts = work
+        .steps
+        .iter()
+        .filter_map(|step| if let Act::StartAgain { id, .. } = &step.act { Some(id.as_str()) } else { None });
+    let starts: BTreeSet<&str> = starts.collect();
+    let will_run = |service: &String| {
+        let of_it = seen
+            .replicas
+            .iter()
+            .filter(|one| one.member.role == Role::Replica && one.member.service == *service);
+        of_it.into_iter().any(|one| one.condition.is_running() || starts.contains(one.id.as_str()))
+    };
+    let starting = seen.replicas.iter().filter(|one| starts.contains(one.id.as_str()));
+    let mut lonely = starting.filter_map(|one| {
+        let other = one.member.beside.as_ref().filter(|other| !will_run(other))?;
+        Some((one.member.service.as_str(), other.as_str()))
+    });
+    lonely.next()
+}
+
 /// The steps that end what runs, and start all of it again.
 pub fn restart(seen: &Seen, how: &Again, grace: Option<Duration>) -> Work {
     let meant: Vec<&Replica> = seen.replicas.iter().filter(|one| how.means(one)).collect();
@@ -140,7 +162,14 @@ mod tests {
             secrets: false,
         };
         let condition = if runs { Condition::Running(None) } else { Condition::Exited(0) };
-        Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }
+        Replica {
+            id: service.to_owned(),
+            name: service.to_owned(),
+            member,
+            plan: String::new(),
+            condition,
+            paused: false,
+        }
     }
 
     fn shop(runs: bool) -> Seen {

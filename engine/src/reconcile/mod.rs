@@ -4,6 +4,6 @@ mod again;
 mod down;
 mod up;
 
-pub use again::{Again, restart, start};
+pub use again::{Again, restart, start, without_network};
 pub use down::{Down, down, own_volumes, stop};
 pub use up::{Recreate, Up, reconcile};

@@ -62,6 +62,7 @@ pub fn reconcile(desired: &Desired, seen: &Seen, up: Up, run: &str) -> Result<Wo
     for (index, unit) in desired.units.iter().enumerate() {
         builder.unit(index, unit, &renewed);
     }
+    builder.strangers_again();
     builder.leftovers();
     Ok(builder.work)
 }
@@ -267,6 +268,36 @@ impl<'a> Builder<'a> {
                 self.left.entry(other).or_default().push(step);
             }
         }
+        for found in self.strangers() {
+            let Some(other) = found.member.beside.as_deref() else { continue };
+            let step = self.add(stop(found, found.member.stop_how()), Vec::new());
+            self.stopped.insert(&found.id, step);
+            self.left.entry(other).or_default().push(step);
+        }
+    }
+
+    /// Those that nobody asks for now and that share the network of one that does not stay as it is.
+    fn strangers(&self) -> Vec<&'a Replica> {
+        let is_asked =
+            |one: &Replica| self.desired.units.iter().any(|unit| unit.service == one.member.service);
+        let moves = |one: &&Replica| {
+            let other = one.member.beside.as_ref();
+            other.is_some_and(|other| self.moved.contains(other.as_str()))
+        };
+        let running = self.seen.replicas.iter().filter(|one| one.condition.is_running() && !is_aside(one));
+        let running = running.filter(|one| one.member.role == Role::Replica);
+        running.filter(moves).filter(|one| !is_asked(one)).collect()
+    }
+
+    /// They come back in the network that there is then, as they were.
+    fn strangers_again(&mut self) {
+        for found in self.strangers() {
+            let other = found.member.beside.as_deref().unwrap_or_default();
+            let mut after: Vec<After> =
+                self.stopped.get(found.id.as_str()).copied().map(done).into_iter().collect();
+            after.extend(self.started.get(other).into_iter().flatten().copied().map(done));
+            self.add(again(found), after);
+        }
     }
 
     fn fate(&self, unit: &Unit, renewed: &BTreeSet<&str>) -> Fate<'a> {
@@ -355,7 +386,8 @@ impl<'a> Builder<'a> {
 
     /// Replicas that are too many, what was set aside by a run that was killed, and orphans.
     fn leftovers(&mut self) {
-        let asked: BTreeSet<&str> = self.desired.units.iter().map(|unit| unit.service.as_str()).collect();
+        let units = self.desired.units.iter().map(|unit| &unit.service);
+        let asked: BTreeSet<&str> = units.chain(&self.desired.none_of).map(String::as_str).collect();
         let goes = |one: &&Replica| {
             let service = one.member.service.as_str();
             let orphan = self.up.remove_orphans && !self.desired.services.contains(service);

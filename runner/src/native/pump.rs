@@ -118,6 +118,8 @@ pub(crate) struct Pump {
     written: usize,
     /// What is sent when the source ends: a terminal wants a character, a pipe is closed.
     farewell: Option<u8>,
+    /// What went by last.
+    last: Option<u8>,
     /// Whether a terminal's interrupt character has gone by since [`Pump::take_interrupt`].
     interrupted: bool,
     /// Why the sink could not be written to, where that is not its reader's wish.
@@ -144,6 +146,7 @@ impl Pump {
             pending: Vec::new(),
             written: 0,
             farewell: None,
+            last: None,
             interrupted: false,
             failure: None,
         }
@@ -154,8 +157,9 @@ impl Pump {
         let interrupted = bytes.contains(&INTERRUPT);
         let sink = Sink::Descriptor { to, way: Way::Ours };
         let source = source.map(source_of);
+        let last = bytes.last().copied();
         let mut pump =
-            Self { source, sink, pending: bytes, written: 0, farewell, interrupted, failure: None };
+            Self { source, sink, pending: bytes, written: 0, farewell, last, interrupted, failure: None };
         pump.close_if_done();
         pump
     }
@@ -169,6 +173,24 @@ impl Pump {
             (Sink::Closed, _) | (_, None) => None,
             (_, Some(source)) => Some((source.as_fd(), PollFlags::POLLIN)),
         }
+    }
+
+    /// Whether something has come that is not passed on.
+    pub(crate) fn is_behind(&self) -> bool {
+        let has_more = |source: &OwnedFd| {
+            let mut entries = [PollFd::new(source.as_fd(), PollFlags::POLLIN)];
+            let found = poll(&mut entries, PollTimeout::ZERO).is_ok_and(|count| count > 0);
+            found
+                && entries
+                    .iter()
+                    .any(|entry| entry.revents().is_some_and(|it| it.contains(PollFlags::POLLIN)))
+        };
+        !self.pending.is_empty() || self.source.as_ref().is_some_and(has_more)
+    }
+
+    /// Whether whoever read it is gone.
+    pub(crate) const fn is_unread(&self) -> bool {
+        matches!(self.sink, Sink::Closed)
     }
 
     /// Moves what can be moved now. At most `room` bytes are passed on; the answer is how many more were read and, when
@@ -192,6 +214,7 @@ impl Pump {
                 let allowed = usize::try_from(room).unwrap_or(usize::MAX).min(length);
                 chunk.truncate(allowed);
                 self.interrupted |= chunk.contains(&INTERRUPT);
+                self.last = chunk.last().copied().or(self.last);
                 self.pending = chunk;
                 self.written = 0;
                 return (u64::try_from(allowed).unwrap_or(u64::MAX), allowed < length);
@@ -240,6 +263,8 @@ impl Pump {
             return;
         }
         match self.farewell.take() {
+            // After a part of a line it only sends off that part; the end is what comes with nothing before it.
+            Some(byte) if self.last.is_some_and(|last| last != b'\n') => self.pending = vec![byte, byte],
             Some(byte) => self.pending = vec![byte],
             None => {
                 if matches!(self.sink, Sink::Descriptor { way: Way::Ours, .. }) {

@@ -148,6 +148,7 @@ pub(crate) fn supervise(
         hands: company.hands,
         started: Instant::now(),
         passed: 0,
+        passed_at_end: 0,
         executed: false,
         master: None,
         closing: None,
@@ -199,8 +200,9 @@ struct Watch<'a> {
     strain: Strain,
     counting: Counting<'a>,
     started: Instant,
-    /// Bytes of output so far.
+    /// Bytes of output so far, and when it ended.
     passed: u64,
+    passed_at_end: u64,
     /// Whether the report is closed: the program runs.
     executed: bool,
     master: Option<OwnedFd>,
@@ -234,7 +236,10 @@ impl Watch<'_> {
                 self.stop(Limit::Wall);
             }
             if self.closing.is_some_and(|closing| now >= closing) && self.is_gone() {
-                return Ok(());
+                if !self.is_behind(now) {
+                    return Ok(());
+                }
+                self.closing = Some(after(Duration::from_millis(20)));
             }
             if self.is_gone() && self.is_drained() {
                 return Ok(());
@@ -250,6 +255,18 @@ impl Watch<'_> {
     /// process has only the launcher's little, and nobody says when its program is executed.
     fn is_watched(&self) -> bool {
         self.executed || self.running.remote && self.meter.is_complete()
+    }
+
+    /// Whether a reader has not taken all that a program wrote that joined and has ended. What others of the sandbox still write
+    /// there is not waited for: a pipe holds no more than this.
+    fn is_behind(&self, now: Instant) -> bool {
+        const LARGEST_PIPE: u64 = 1 << 20;
+        let since = self.passed.saturating_sub(self.passed_at_end);
+        self.running.joined
+            && self.ended.limit.is_none()
+            && now < self.deadline()
+            && since <= LARGEST_PIPE
+            && self.running.outward.iter().flatten().any(Pump::is_behind)
     }
 
     fn is_drained(&self) -> bool {
@@ -337,9 +354,23 @@ impl Watch<'_> {
                         self.stop(Limit::Output);
                     }
                 }
+                self.hang_up_if_unread();
             }
         }
         Ok(())
+    }
+
+    /// Nobody reads the terminal any more: it is gone, as it would be for a program on a user's own. A pipe tells that by itself.
+    fn hang_up_if_unread(&mut self) {
+        let is_unread = |pump: &Option<Pump>| pump.as_ref().is_some_and(Pump::is_unread);
+        if self.master.is_some() && self.running.outward.first().is_some_and(is_unread) {
+            self.master = None;
+            self.running.inward = None;
+            if self.hands.is_some() {
+                // An engine's client need not notice.
+                self.kill();
+            }
+        }
     }
 
     /// The first process is dead: the kernel has killed all others of its pid namespace.
@@ -353,6 +384,7 @@ impl Watch<'_> {
 
     fn note_end(&mut self) {
         self.ended.wall = self.started.elapsed();
+        self.passed_at_end = self.passed;
         let last = if self.running.joined { after(GRACE) } else { self.deadline().max(after(GRACE)) };
         self.closing.get_or_insert(last);
     }

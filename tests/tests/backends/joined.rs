@@ -1,6 +1,8 @@
 //! A program that joins a sandbox of an engine gets that sandbox's walls, and ours around itself.
 
 use std::fs;
+use std::io::Read as _;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use perry_sandbox_testkit::{Home, Ran};
@@ -133,6 +135,35 @@ fn it_has_a_terminal_of_its_own_where_it_is_asked_for() {
         assert_eq!(ran.stdout.matches("sleep").count(), 1, "{wall:?}: {ran:?}");
         it.until("running", |sandbox| sandbox["status"] == "running");
     }
+}
+
+#[test]
+fn who_reads_it_late_loses_nothing_and_who_reads_no_more_ends_it() {
+    let _turn = turn();
+    let Some(wall) = walls().into_iter().find(|wall| wall.name == "native") else { return };
+    let it = Kept::start(wall, wall.home(), &[], "sleep 100");
+    for flags in [&[][..], &["-t"]] {
+        let started = |program: &[&str]| {
+            let args = [&["exec"], flags, &["kept", "--", "/bin/busybox"], program].concat();
+            let mut program = wall.command(&it.home, &args);
+            program.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the program starts")
+        };
+        // More than pipes and terminals hold on the way, and less than both together.
+        let late = started(&["seq", "1", "20000"]);
+        std::thread::sleep(Duration::from_secs(4));
+        let said = Ran::from(late.wait_with_output().expect("it ends"));
+        assert_eq!((said.code, said.stdout.lines().count()), (0, 20_000), "{flags:?}");
+        let mut unread = started(&["yes"]);
+        let mut first = [0; 2];
+        unread.stdout.take().expect("a pipe").read_exact(&mut first).expect("it says something");
+        let begun = Instant::now();
+        while unread.try_wait().expect("it is ours").is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{flags:?}: it goes on");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let ran = wall.feed(&it.home, &["exec", "-t", "kept", "--", "/bin/busybox", "cat"], b"no end of line");
+    assert!(ran.code == 0 && ran.stdout.contains("no end of line"), "{ran:?}");
 }
 
 #[test]

@@ -36,6 +36,9 @@ fn a_service_gets_as_many_replicas_as_it_is_scaled_to() {
     assert_eq!((more.code, up.states().as_str()), (0, three), "{more:?}");
     let less = up.run(&["scale", "--policy", "good.toml", "db=1"]);
     assert_eq!((less.code, up.states().as_str()), (0, "db running, web running"), "{less:?}");
+    let none = up.run(&["up", "-d", "--policy", "good.toml", "--scale", "web=0"]);
+    assert_eq!((none.code, up.states().as_str()), (0, "db running"), "{none:?}");
+    assert_eq!(up.run(&["scale", "--policy", "good.toml", "web=1"]).code, 0);
     assert_eq!(up.run(&["scale", "--policy", "good.toml", "db=x"]).code, 2);
     assert_eq!(up.run(&["scale", "--policy", "good.toml", "none=1"]).code, 1);
 }

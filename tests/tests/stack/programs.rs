@@ -118,6 +118,6 @@ fn an_interrupt_ends_a_program_that_is_run_once_and_nothing_of_it_stays() {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()));
     let ran = Ran::from(child.wait_with_output().expect("it ends"));
-    assert_eq!((ran.code, one_offs()), (143, 0), "by its stop signal: {ran:?}");
+    assert_eq!((ran.code, one_offs()), (130, 0), "by the signal: {ran:?}");
     assert_eq!(up.states(), "db running, web running");
 }

@@ -107,9 +107,14 @@ pub(crate) fn recover(cli: &Cli, args: &RecoverArgs) -> Result<Exit, Failure> {
     for left in &left {
         output::note(&format!("left: {}: {}", left.what, left.why));
     }
-    if left.is_empty() {
+    if unfinished.leaves_only_stopped(&left) {
         held.settle()?;
+    }
+    if left.is_empty() {
         return Ok(Exit::Done);
+    }
+    if unfinished.leaves_only_stopped(&left) {
+        output::note("these stay stopped, and all else is undone: the project can be worked on again");
     }
     Ok(Exit::Failure)
 }

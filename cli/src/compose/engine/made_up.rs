@@ -19,5 +19,12 @@ pub(super) fn replica(service: &str, role: Role, condition: Condition) -> Replic
         stop_signal: None,
         secrets: false,
     };
-    Replica { id: service.to_owned(), name: service.to_owned(), member, plan: String::new(), condition }
+    Replica {
+        id: service.to_owned(),
+        name: service.to_owned(),
+        member,
+        plan: String::new(),
+        condition,
+        paused: false,
+    }
 }

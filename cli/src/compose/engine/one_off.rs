@@ -5,13 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, After, Begins, Desired, Interrupt, Machine, Replica, Role, Seen, Step, Until, Up, Wait, Work,
-    World as _, reconcile, run as take, stop_heeding,
+    Act, After, Begins, Desired, Interrupt, Machine, Replica, Role, Seen, Step, StopHow, Until, Up, Wait,
+    Work, World as _, reconcile, run as take, stop_heeding,
 };
 use perry_sandbox_pipeline::Upkeep;
 use perry_sandbox_policy::Terminal;
 use perry_sandbox_runner::{Input, LogEnd, LogStream, SandboxId};
 use perry_sandbox_stack::{At, waits};
+use signal_hook::consts::SIGINT;
 
 use super::allowed::{Asked, ask};
 use super::args::UpArgs;
@@ -189,8 +190,10 @@ fn follow(machine: &Machine<'_>, id: &str, interrupt: &Interrupt) -> Result<u8, 
         while let Ok(end) = logs.next_within(BREATH) {
             if interrupt.is_asked() && !heeded {
                 heeded = true;
-                // Whether it could be ended is seen by whether it ends.
-                scope.spawn(|| stop_heeding(machine, id, machine.stop_how(id), interrupt).ok());
+                // To a program in the foreground it is what it is, whatever ends its service. Whether that could be ended is
+                // seen by whether it ends.
+                let how = StopHow { signal: Some(SIGINT), ..machine.stop_how(id) };
+                scope.spawn(move || stop_heeding(machine, id, how, interrupt).ok());
             }
             match end {
                 // One who has stopped reading does not end it.
@@ -227,6 +230,7 @@ mod tests {
             external_volumes: std::collections::BTreeSet::new(),
             units: Vec::new(),
             services: std::collections::BTreeSet::default(),
+            none_of: std::collections::BTreeSet::default(),
         };
         let runs = |service, role| replica(service, role, Condition::Running(None));
         let replicas = vec![runs("db", Role::Replica), runs("db", Role::OneOff), runs("x", Role::Replica)];

@@ -83,7 +83,7 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
 
-    /// User that the program runs as, in numbers, where the tier lets any user in
+    /// User that the program runs as, in numbers; root only where the tier lets any user in
     #[arg(short, long, value_name = "UID[:GID]", value_parser = user)]
     pub(crate) user: Option<(u32, Option<u32>)>,
 

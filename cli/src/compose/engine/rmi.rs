@@ -27,6 +27,16 @@ impl Images {
     pub(super) fn forget(self, site: &Site) -> Result<(), Failure> {
         let all = Filter { all: true, ..Filter::default() };
         let left = site.pipeline.sandboxes()?.list(&all)?;
+        let mut told = BTreeSet::new();
+        for had in self.had.iter().filter(|had| told.insert(&had.manifest)) {
+            if let Some(other) = left.iter().find(|info| info.manifest == had.manifest) {
+                output::note(&format!(
+                    "kept the image {}: {} has it",
+                    output::printable(&had.image),
+                    other.name
+                ));
+            }
+        }
         let left: BTreeSet<_> = left.into_iter().map(|info| info.manifest).collect();
         let (store, builds) = (site.pipeline.store(), builds(site));
         let gone: Vec<_> = self.had.into_iter().filter(|info| !left.contains(&info.manifest)).collect();

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use perry_sandbox_engine::{
     Again, Desired, Options, Project, Seen, Wait, Work, restart as restart_steps, run, start as start_steps,
+    without_network,
 };
 use perry_sandbox_stack::waits;
 
@@ -83,6 +84,9 @@ fn take(
     let seen = site::seen(&machine, there.name())?;
     there.whose.check(&seen)?;
     let work = plan(&seen)?;
+    if let Some((service, other)) = without_network(&seen, &work) {
+        return Err(Failure::NotRunning { service: format!("`{other}`, whose network `{service}` shares,") });
+    }
     if work.steps.is_empty() {
         output::note(&format!("warning: there is nothing of the project `{}` to {doing}", there.name()));
         return Ok(Exit::Done);

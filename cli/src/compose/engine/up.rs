@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use perry_sandbox_engine::{
-    Desired, Interrupt, Machine, OnFailure, Options, Recreate, Role, Seen, StepError, Up, UpError, Work,
-    fetch, reconcile, run,
+    Desired, Event, Events as _, Happened, Interrupt, Machine, OnFailure, Options, Recreate, Replica, Role,
+    Seen, StepError, Up, UpError, Work, fetch, reconcile, run,
 };
 use perry_sandbox_stack::{Asked, Judged, desire, shared_backend};
 use serde_json::json;
@@ -43,7 +43,13 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     refuse_unknown(&desired, args)?;
     let backend = backend(&desired, &judged)?;
     let backends = site.look(&backend);
-    let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
+    let secrets = |service: &str| {
+        if question.stack.services.contains_key(service) {
+            return site::secrets_of(&question.stack, &whose.variables, service);
+        }
+        // One that nobody asks for now, and that shares the network of one that is made anew.
+        site::secrets_there(&question.all_secrets, &whose.variables)
+    };
     let machine = site.machine(&backends, &secrets)?;
     let held = site.projects.hold(&desired.project.name, "up", Duration::from_secs(args.wait_timeout))?;
     refuse_other_backend(&site, &desired, &backend)?;
@@ -65,6 +71,7 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let options = options(cli, args);
+    go_on(&machine, &desired, &seen, &lines)?;
     let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
     // What is said from here on is said below what was drawn.
     drop(lines);
@@ -76,6 +83,21 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let running: Vec<(String, String)> =
         desired.units.iter().zip(ids).filter_map(|(unit, id)| Some((unit.service.clone(), id?))).collect();
     after(&machine, &running, (args, begun), &interrupt)
+}
+
+/// Lets those go on that are paused and are to be up.
+fn go_on(machine: &Machine<'_>, desired: &Desired, seen: &Seen, lines: &Lines) -> Result<(), Failure> {
+    let is_wanted = |one: &&Replica| desired.units.iter().any(|unit| unit.service == one.member.service);
+    for one in
+        seen.replicas.iter().filter(|one| one.paused && one.member.role == Role::Replica).filter(is_wanted)
+    {
+        let id = one.id.parse().map_err(|_| Failure::NoService(one.member.service.clone()))?;
+        let tell = |happened| lines.tell(Event { what: format!("unpause {}", one.name), happened });
+        tell(Happened::Begun);
+        machine.sandboxes().unpause(&id)?;
+        tell(Happened::Done);
+    }
+    Ok(())
 }
 
 fn refuse_unknown(desired: &Desired, args: &UpArgs) -> Result<(), Failure> {

@@ -75,6 +75,22 @@ fn who_shares_a_network_is_where_the_other_is_and_goes_with_it() {
             assert_eq!(shop.compose(starts).code, 0, "{starts:?}");
         }
         are_one(&shop);
+        // Also where nobody asks for the other.
+        let (db, probe) = (shop.id("db"), shop.id("probe"));
+        let ran = shop.up(&["--force-recreate", "db"]);
+        assert!(ran.code == 0 && shop.id("db") != db && shop.id("probe") == probe, "{ran:?}");
+        are_one(&shop);
+        // Nothing is ended that could not start again.
+        assert_eq!(shop.compose(&["stop", "-t", "0", "db"]).code, 0);
+        for again in ["restart", "start"] {
+            let ran = shop.compose(&[again, "probe"]);
+            assert!(
+                again == "start" || ran.code == 1 && ran.stderr.contains("whose network `probe` shares"),
+                "{ran:?}"
+            );
+        }
+        assert_eq!(shop.compose(&["start", "db"]).code, 0);
+        are_one(&shop);
         // Under another policy it would be beside one that may reach what the new one does not let it reach.
         let policy = std::fs::read_to_string(shop.file("policy.toml")).unwrap();
         shop.give("policy.toml", &format!("{policy}\n[tier.more]\nextends = [\"isolated\"]\n"));
@@ -82,13 +98,17 @@ fn who_shares_a_network_is_where_the_other_is_and_goes_with_it() {
         assert!(ran.code == 5 && ran.stderr.contains("under another policy"), "{ran:?}");
         shop.give("policy.toml", &policy);
         // The one before could not be started again under that policy either, and it was said so.
-        assert_eq!(shop.compose(&["recover"]).code, 0, "{ran:?}");
+        shop.give("policy.toml", &format!("{policy}\n[tier.more]\nextends = [\"isolated\"]\n"));
+        let ran = shop.compose(&["recover"]);
+        assert!(ran.code == 1 && ran.stderr.contains("these stay stopped"), "{ran:?}");
+        shop.give("policy.toml", &policy);
+        assert_eq!(shop.compose(&["start"]).code, 0, "and all is free again");
         are_one(&shop);
         // Alone it does not start: there is nothing to share.
         assert_eq!(shop.compose(&["rm", "-fs", "db"]).code, 0);
         let id = shop.id("probe");
         let ran = shop.compose(&["restart", "--no-deps", "-t", "0", "probe"]);
-        assert!(ran.code != 0 && ran.stderr.contains("start it first"), "{id}: {ran:?}");
+        assert!(ran.code != 0 && ran.stderr.contains("whose network `probe` shares"), "{id}: {ran:?}");
         assert_eq!(shop.compose(&["down", "-t", "0"]).code, 0);
         assert_eq!(shop.left(), Vec::<String>::new());
     }
