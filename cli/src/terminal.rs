@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -33,6 +34,16 @@ struct Forwarded {
     /// Readable when a signal has come.
     wake: UnixStream,
     signals: Mutex<SignalDelivery<UnixStream, SignalOnly>>,
+    /// Whether the program has been asked to end, where a second time kills it.
+    asked: Option<AtomicBool>,
+}
+
+impl Forwarded {
+    /// Whether it is the second signal that asks for the end.
+    fn is_enough(&self, number: i32) -> bool {
+        let ends = [SIGINT, SIGTERM, SIGQUIT].contains(&number);
+        ends && self.asked.as_ref().is_some_and(|asked| asked.swap(true, Ordering::Relaxed))
+    }
 }
 
 impl CommandSource for Forwarded {
@@ -47,6 +58,7 @@ impl CommandSource for Forwarded {
                 let (rows, columns) = window();
                 Command::Window { rows, columns }
             }
+            other if self.is_enough(other) => Command::Kill,
             other => Command::Signal(other),
         };
         signals.pending().map(command).collect()
@@ -54,12 +66,13 @@ impl CommandSource for Forwarded {
 }
 
 /// Begins to collect signals.
-fn forwarded() -> io::Result<Forwarded> {
+fn forwarded(asked: Option<AtomicBool>) -> io::Result<Forwarded> {
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     let numbers = FORWARDED.into_iter().chain([SIGWINCH]).chain(hangup);
     let (read, write) = UnixStream::pair()?;
     let wake = read.try_clone()?;
-    Ok(Forwarded { wake, signals: Mutex::new(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?) })
+    let signals = Mutex::new(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?);
+    Ok(Forwarded { wake, signals, asked })
 }
 
 /// Rows and columns of the user's terminal, or of one as it is thought of.
@@ -84,12 +97,13 @@ pub(crate) fn raw() -> anyhow::Result<Attached> {
     Ok(Attached { window, before })
 }
 
-/// Begins to pass signals on, and makes the user's terminal raw where the sandbox has one of its own.
+/// Begins to pass signals on, and makes the user's terminal raw where the sandbox has one of its own. With `asked` a second
+/// signal that asks for the end kills: a program that joins has no stop of its own.
 ///
 /// # Errors
 /// The system refuses.
-pub(crate) fn attach(terminal: Terminal) -> anyhow::Result<(Attached, Commands)> {
-    let commands = Commands::of(forwarded().context("listening for signals")?);
+pub(crate) fn attach(terminal: Terminal, asked: Option<AtomicBool>) -> anyhow::Result<(Attached, Commands)> {
+    let commands = Commands::of(forwarded(asked).context("listening for signals")?);
     let attached =
         if terminal == Terminal::Own { raw()? } else { Attached { window: window(), before: None } };
     Ok((attached, commands))

@@ -1,14 +1,30 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 /// How often somebody has asked to stop: once ends what is waited for, and what was done is undone; twice kills instead of
 /// asking.
 #[derive(Debug, Default)]
-pub struct Interrupt(AtomicU32);
+pub struct Interrupt {
+    times: AtomicU32,
+    /// The first signal; 0: none.
+    signal: AtomicI32,
+}
 
 impl Interrupt {
     /// Asks once more.
     pub fn ask(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.times.fetch_add(1, Ordering::Release);
+    }
+
+    /// Asks once more, by a signal.
+    pub fn ask_by(&self, signal: i32) {
+        // The first counts.
+        self.signal.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).ok();
+        self.ask();
+    }
+
+    /// By which signal somebody has asked first, if by one.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
     }
 
     /// Whether somebody has asked.
@@ -18,6 +34,6 @@ impl Interrupt {
 
     /// How often.
     pub fn times(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.times.load(Ordering::Acquire)
     }
 }

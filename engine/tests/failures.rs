@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Desired, Interrupt, Journal, OnFailure, Options, StepError, Until, Up, Wait, World as _, finish_undo,
-    reconcile, run, stop_heeding,
+    Desired, Interrupt, Journal, OnFailure, Options, StepError, Unit, Until, Up, Wait, World as _,
+    finish_undo, reconcile, run, stop_heeding,
 };
 
 use crate::fake::{Fake, Nature, Silence, StopAt, kind_world, shop, unit, up, up_by};
@@ -58,6 +58,23 @@ fn what_ran_before_runs_again_with_its_name() {
         unit.plan = "p2".to_owned();
     }
     assert!(fails_everywhere(&before, &changed) >= 8, "stop, set aside and start of each that runs");
+}
+
+#[test]
+fn who_shares_a_network_and_is_not_asked_for_runs_again_too() {
+    let mut all = shop();
+    let after = vec![("db", Until::Started)];
+    all.units.push(Unit { beside: Some("db".to_owned()), networks: Vec::new(), ..unit("probe", &after) });
+    let before = || {
+        let fake = kind_world();
+        up(&fake, &all, "r1").1.unwrap();
+        fake
+    };
+    let mut only = Desired { units: vec![all.units[0].clone()], ..all.clone() };
+    only.units[0].config = "other".to_owned();
+    assert!(fails_everywhere(&before, &only) >= 4, "its stop and start, and those of the other");
+    only.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    assert!(fails_everywhere(&before, &only) >= 6, "and the network's");
 }
 
 #[test]

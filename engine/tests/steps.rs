@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Act, Down, EngineError, Recreate, Seen, SeenResource, Unit, Until, Up, Work, World as _, down, end,
-    reconcile,
+    Act, Desired, Down, EngineError, Recreate, Seen, SeenResource, Unit, Until, Up, Work, World as _, down,
+    end, reconcile,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn acts(work: &Work) -> Vec<String> {
     work.steps.iter().map(|step| &step.act).chain(&work.tidy).map(ToString::to_string).collect()
 }
 
-fn next(fake: &Fake, desired: &perry_sandbox_engine::Desired, how: Up) -> Vec<String> {
+fn next(fake: &Fake, desired: &Desired, how: Up) -> Vec<String> {
     acts(&reconcile(desired, &fake.seen("shop").unwrap(), how, "r2").unwrap())
 }
 
@@ -199,6 +199,41 @@ fn who_shares_a_network_is_started_again_behind_the_one_whose_it_is() {
     let order =
         ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"].map(line);
     assert!(order.is_sorted() && text.matches("stop shop-probe-1").count() == 1, "{text}");
+}
+
+#[test]
+fn who_shares_a_network_comes_along_though_nobody_asks_for_it() {
+    let fake = kind_world();
+    let mut all = shop();
+    let after = vec![("db", Until::Started)];
+    all.units.push(Unit { beside: Some("db".to_owned()), networks: Vec::new(), ..unit("probe", &after) });
+    all.services.insert("probe".to_owned());
+    up(&fake, &all, "r1").1.unwrap();
+    let seen = fake.seen("shop").unwrap();
+    let mut only = Desired { units: vec![all.units[0].clone()], ..all.clone() };
+    let text = |desired: &Desired, how: Up| reconcile(desired, &seen, how, "r2").unwrap().to_string();
+    assert!(!text(&only, Up::default()).contains("probe"), "nothing of it moves");
+    only.units[0].config = "other".to_owned();
+    let moved = text(&only, Up::default());
+    let line = |text: &str, what: &str| {
+        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+    };
+    let order = ["stop shop-probe-1", "stop shop-db-1", "start shop-db-1", "start shop-probe-1 again"];
+    assert!(order.map(|what| line(&moved, what)).is_sorted(), "{moved}");
+    // Its network is replaced: whoever is in it goes first, and comes back.
+    only.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
+    let replaced = text(&only, Up::default());
+    let order = ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"];
+    assert!(order.map(|what| line(&replaced, what)).is_sorted(), "{replaced}");
+    // One that goes, or whose network goes, does not come back.
+    only.networks.get_mut(0).unwrap().subnet = None;
+    only.services.remove("probe");
+    let orphan = text(&only, Up { remove_orphans: true, ..Up::default() });
+    assert!(orphan.contains("stop shop-probe-1") && !orphan.contains("start shop-probe-1 again"), "{orphan}");
+    let none = Desired { units: Vec::new(), none_of: ["db".to_owned()].into(), ..all };
+    let none = text(&none, Up::default());
+    assert!(none.contains("stop shop-probe-1") && none.contains("remove shop-db-1"), "{none}");
+    assert!(!none.contains("again") && !none.contains("remove shop-probe-1"), "{none}");
 }
 
 #[test]

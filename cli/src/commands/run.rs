@@ -71,7 +71,7 @@ fn print_dry_run(admitted: &Admitted<'_>, rootfs: &Rootfs, as_json: bool) -> any
 }
 
 fn start(args: &RunArgs, admitted: &Admitted<'_>, rootfs: &Rootfs) -> anyhow::Result<Outcome> {
-    let (terminal, commands) = terminal::attach(admitted.plan.process.terminal)?;
+    let (terminal, commands) = terminal::attach(admitted.plan.process.terminal, None)?;
     let secrets = secrets(&args.request.secret)?;
     let live = Live { commands: Some(&commands), secrets: Some(&secrets), window: terminal.window };
     let outcome = admitted.launch(rootfs, terminal::streams(args.json)?, &live);

@@ -203,7 +203,11 @@ impl<'a> Builder<'a> {
         };
         let inside = units().filter(|unit| joins(unit) || shares(unit));
         let running = inside.filter_map(|unit| self.found(unit)).filter(|found| found.condition.is_running());
-        let going = in_order(running.collect());
+        let beside = |one: &&Replica| {
+            let other = one.member.beside.as_ref();
+            other.is_some_and(|other| units().any(|unit| unit.service == *other && joins(unit)))
+        };
+        let going = in_order(running.chain(self.strangers().filter(beside)).collect());
         self.work.steps.extend(stops(&going, None));
         self.stopped.extend((1..).zip(going).map(|(step, found)| (found.id.as_str(), step)));
     }
@@ -268,33 +272,40 @@ impl<'a> Builder<'a> {
                 self.left.entry(other).or_default().push(step);
             }
         }
-        for found in self.strangers() {
-            let Some(other) = found.member.beside.as_deref() else { continue };
-            let step = self.add(stop(found, found.member.stop_how()), Vec::new());
-            self.stopped.insert(&found.id, step);
-            self.left.entry(other).or_default().push(step);
+        // Whoever is left alone by a service of which there is to be none has no network any more.
+        self.moved.extend(self.desired.none_of.iter().map(String::as_str));
+        for (found, other) in self.moved_strangers() {
+            if !self.stopped.contains_key(found.id.as_str()) {
+                let step = self.add(stop(found, found.member.stop_how()), Vec::new());
+                self.stopped.insert(&found.id, step);
+                self.left.entry(other).or_default().push(step);
+            }
         }
     }
 
-    /// Those that nobody asks for now and that share the network of one that does not stay as it is.
-    fn strangers(&self) -> Vec<&'a Replica> {
-        let is_asked =
-            |one: &Replica| self.desired.units.iter().any(|unit| unit.service == one.member.service);
-        let moves = |one: &&Replica| {
-            let other = one.member.beside.as_ref();
-            other.is_some_and(|other| self.moved.contains(other.as_str()))
-        };
+    /// Those that run and that nobody asks for now.
+    fn strangers(&self) -> impl Iterator<Item = &'a Replica> + use<'a> {
+        let asked: BTreeSet<&str> = self.desired.units.iter().map(|unit| unit.service.as_str()).collect();
         let running = self.seen.replicas.iter().filter(|one| one.condition.is_running() && !is_aside(one));
-        let running = running.filter(|one| one.member.role == Role::Replica);
-        running.filter(moves).filter(|one| !is_asked(one)).collect()
+        running.filter(move |one| {
+            one.member.role == Role::Replica && !asked.contains(one.member.service.as_str())
+        })
     }
 
-    /// They come back in the network that there is then, as they were.
+    /// Those of them that share the network of one that does not stay as it is, and whose that is.
+    fn moved_strangers(&self) -> Vec<(&'a Replica, &'a str)> {
+        let beside = |one: &'a Replica| Some((one, one.member.beside.as_deref()?));
+        self.strangers().filter_map(beside).filter(|(_, other)| self.moved.contains(other)).collect()
+    }
+
+    /// They come back in the network that there is then, as they were; not those that go, or that have none to come back to.
     fn strangers_again(&mut self) {
-        for found in self.strangers() {
-            let other = found.member.beside.as_deref().unwrap_or_default();
-            let mut after: Vec<After> =
-                self.stopped.get(found.id.as_str()).copied().map(done).into_iter().collect();
+        for (found, other) in self.moved_strangers() {
+            if self.goes(found) || self.desired.none_of.contains(other) {
+                continue;
+            }
+            let stopped = self.stopped.get(found.id.as_str()).copied();
+            let mut after: Vec<After> = stopped.map(done).into_iter().collect();
             after.extend(self.started.get(other).into_iter().flatten().copied().map(done));
             self.add(again(found), after);
         }
@@ -384,16 +395,19 @@ impl<'a> Builder<'a> {
         after
     }
 
+    /// Whether it is of a service that is asked for, or an orphan that is to be removed: what stands for no unit goes.
+    fn goes(&self, one: &Replica) -> bool {
+        let service = &one.member.service;
+        let is_asked = self.desired.none_of.contains(service)
+            || self.desired.units.iter().any(|unit| unit.service == *service);
+        let is_orphan = self.up.remove_orphans && !self.desired.services.contains(service);
+        one.member.role == Role::Replica && (is_asked || is_orphan)
+    }
+
     /// Replicas that are too many, what was set aside by a run that was killed, and orphans.
     fn leftovers(&mut self) {
-        let units = self.desired.units.iter().map(|unit| &unit.service);
-        let asked: BTreeSet<&str> = units.chain(&self.desired.none_of).map(String::as_str).collect();
-        let goes = |one: &&Replica| {
-            let service = one.member.service.as_str();
-            let orphan = self.up.remove_orphans && !self.desired.services.contains(service);
-            one.member.role == Role::Replica && (asked.contains(service) || orphan)
-        };
-        let left = self.seen.replicas.iter().filter(|one| !self.used.contains(one.id.as_str())).filter(goes);
+        let left = self.seen.replicas.iter().filter(|one| !self.used.contains(one.id.as_str()));
+        let left: Vec<&Replica> = left.filter(|one| self.goes(one)).collect();
         for one in left {
             if one.condition.is_running() {
                 self.work.tidy.push(stop(one, one.member.stop_how()));

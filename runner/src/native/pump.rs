@@ -124,6 +124,8 @@ pub(crate) struct Pump {
     interrupted: bool,
     /// Why the sink could not be written to, where that is not its reader's wish.
     failure: Option<Errno>,
+    /// Whether whoever read the sink is gone.
+    unread: bool,
 }
 
 /// What ^C types.
@@ -149,6 +151,7 @@ impl Pump {
             last: None,
             interrupted: false,
             failure: None,
+            unread: false,
         }
     }
 
@@ -158,8 +161,17 @@ impl Pump {
         let sink = Sink::Descriptor { to, way: Way::Ours };
         let source = source.map(source_of);
         let last = bytes.last().copied();
-        let mut pump =
-            Self { source, sink, pending: bytes, written: 0, farewell, last, interrupted, failure: None };
+        let mut pump = Self {
+            source,
+            sink,
+            pending: bytes,
+            written: 0,
+            farewell,
+            last,
+            interrupted,
+            failure: None,
+            unread: false,
+        };
         pump.close_if_done();
         pump
     }
@@ -190,7 +202,7 @@ impl Pump {
 
     /// Whether whoever read it is gone.
     pub(crate) const fn is_unread(&self) -> bool {
-        matches!(self.sink, Sink::Closed)
+        self.unread
     }
 
     /// Moves what can be moved now. At most `room` bytes are passed on; the answer is how many more were read and, when
@@ -242,7 +254,8 @@ impl Pump {
                 Err(Errno::EAGAIN | Errno::EINTR) => 0,
                 Err(errno) => {
                     // A reader that is gone is no failure: the program will be told by its own next write.
-                    if !matches!(errno, Errno::EPIPE | Errno::ECONNRESET) {
+                    self.unread = matches!(errno, Errno::EPIPE | Errno::ECONNRESET);
+                    if !self.unread {
                         self.failure = Some(errno);
                     }
                     self.source = None;

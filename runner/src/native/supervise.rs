@@ -149,6 +149,7 @@ pub(crate) fn supervise(
         started: Instant::now(),
         passed: 0,
         passed_at_end: 0,
+        given_up: false,
         executed: false,
         master: None,
         closing: None,
@@ -203,6 +204,8 @@ struct Watch<'a> {
     /// Bytes of output so far, and when it ended.
     passed: u64,
     passed_at_end: u64,
+    /// Whether the caller does not want what is left of the output of a program that has ended.
+    given_up: bool,
     /// Whether the report is closed: the program runs.
     executed: bool,
     master: Option<OwnedFd>,
@@ -263,6 +266,7 @@ impl Watch<'_> {
         const LARGEST_PIPE: u64 = 1 << 20;
         let since = self.passed.saturating_sub(self.passed_at_end);
         self.running.joined
+            && !self.given_up
             && self.ended.limit.is_none()
             && now < self.deadline()
             && since <= LARGEST_PIPE
@@ -294,7 +298,8 @@ impl Watch<'_> {
             add(Source::Report, self.running.report.as_fd(), PollFlags::POLLIN);
         }
         // A command that comes before there is anybody to obey it waits in its socket.
-        if let (Some(commands), Some(_), false) = (self.commands, &self.running.process, self.is_gone()) {
+        let has_ended = self.is_gone() && !self.running.joined;
+        if let (Some(commands), Some(_), false) = (self.commands, &self.running.process, has_ended) {
             add(Source::Commands, commands.descriptor(), PollFlags::POLLIN);
         }
         // An engine whose client reads the end of a terminal's input before the program is there may drop what the program says.
@@ -369,6 +374,8 @@ impl Watch<'_> {
             if self.hands.is_some() {
                 // An engine's client need not notice.
                 self.kill();
+            } else if !self.running.joined {
+                self.signal(libc::SIGHUP, stand_in);
             }
         }
     }
@@ -467,6 +474,12 @@ impl Watch<'_> {
             self.commands = None;
             return;
         };
+        if self.is_gone() && commands.iter().any(|command| !matches!(command, Command::Window { .. })) {
+            // There is nobody to be ended but ourselves.
+            self.given_up = true;
+            self.closing = Some(Instant::now());
+            return;
+        }
         for command in commands {
             match command {
                 Command::Signal(number) => self.signal(number, deliver),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use perry_sandbox_testkit::{Home, Ran};
@@ -153,6 +153,9 @@ fn who_reads_it_late_loses_nothing_and_who_reads_no_more_ends_it() {
         std::thread::sleep(Duration::from_secs(4));
         let said = Ran::from(late.wait_with_output().expect("it ends"));
         assert_eq!((said.code, said.stdout.lines().count()), (0, 20_000), "{flags:?}");
+        let own = started(&["sh", "-c", "exec </dev/null >/dev/null 2>&1; sleep 1; exit 7"]);
+        let own = Ran::from(own.wait_with_output().expect("it ends"));
+        assert_eq!(own.code, 7, "{flags:?}: one that has let go of its streams goes on");
         let mut unread = started(&["yes"]);
         let mut first = [0; 2];
         unread.stdout.take().expect("a pipe").read_exact(&mut first).expect("it says something");
@@ -161,6 +164,16 @@ fn who_reads_it_late_loses_nothing_and_who_reads_no_more_ends_it() {
             assert!(begun.elapsed() < Duration::from_secs(10), "{flags:?}: it goes on");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+    let deaf = ["exec", "kept", "--", "/bin/busybox", "sh", "-c", "trap '' TERM; echo deaf; sleep 60"];
+    let mut client = wall.command(&it.home, &deaf);
+    let mut client = client.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    client.stdout.take().expect("a pipe").read_exact(&mut [0; 4]).expect("it says something");
+    let begun = Instant::now();
+    while client.try_wait().expect("it is ours").is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a second signal ends it");
+        Command::new("kill").arg(client.id().to_string()).status().expect("kill starts");
+        std::thread::sleep(Duration::from_millis(500));
     }
     let ran = wall.feed(&it.home, &["exec", "-t", "kept", "--", "/bin/busybox", "cat"], b"no end of line");
     assert!(ran.code == 0 && ran.stdout.contains("no end of line"), "{ran:?}");

@@ -51,6 +51,17 @@ fn a_program_is_run_once_beside_what_its_service_needs() {
     let once = listed.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let once = once.filter(|one| one["name"] == "once").collect::<Vec<_>>();
     assert!(once.len() == 1 && once[0]["one-off"] == true, "{listed:?}");
+    // One that nobody was there to remove goes with those that do not run.
+    let ended = up.run(&["run", "--policy", "good.toml", "-d", "--no-deps", "web", "/bin/busybox", "true"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let one_offs = || up.run(&["ps", "-a", "--format", "json"]).stdout.matches("\"one-off\":true").count();
+    let begun = std::time::Instant::now();
+    while one_offs() > 1 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{ended:?}");
+        up.run(&["rm", "-f"]);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!((one_offs(), up.states().as_str()), (1, "db running"), "the one that runs stays");
 }
 
 #[test]

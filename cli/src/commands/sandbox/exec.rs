@@ -1,5 +1,7 @@
 //! `exec`: another program joins.
 
+use std::sync::atomic::AtomicBool;
+
 use perry_sandbox_pipeline::{Environment, Join, Pipeline, Reply};
 use perry_sandbox_policy::Terminal;
 
@@ -21,7 +23,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> anyhow::Result
     let sandboxes = pipeline.sandboxes()?;
     let id = find(&sandboxes, &args.name)?;
     let wanted = if args.tty { Terminal::Own } else { Terminal::None };
-    let (attached, commands) = terminal::attach(wanted)?;
+    let (attached, commands) = terminal::attach(wanted, Some(AtomicBool::new(false)))?;
     let join = Join {
         command: args.command.clone(),
         env: variables(&args.env)?,

@@ -87,17 +87,18 @@ pub(crate) fn rm(cli: &Cli, args: &RmArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// The steps that remove what does not run, or all of it with `ends`; with `volumes` the services' own volumes too.
+/// The steps that remove what does not run, or all replicas with `ends`; with `volumes` the services' own volumes too. A
+/// program that was run once may have outlived whoever was to remove it.
 fn removal(seen: &Seen, services: Option<&BTreeSet<String>>, (ends, volumes): (bool, bool)) -> Work {
     let mut work = if ends { steps(seen, services, None) } else { Work::default() };
     let goes = |one: &&Replica| {
-        one.member.role == Role::Replica
-            && services.is_none_or(|services| services.contains(&one.member.service))
-            && (ends || !one.condition.is_running())
+        services.is_none_or(|services| services.contains(&one.member.service))
+            && (!one.condition.is_running() || ends && one.member.role == Role::Replica)
     };
     let going: Vec<&Replica> = seen.replicas.iter().filter(goes).collect();
     work.tidy.extend(going.iter().map(|one| Act::Remove { id: one.id.clone(), name: one.name.clone() }));
-    let own = own_volumes(seen, &going).filter(|_| volumes);
+    let replicas: Vec<&Replica> = going.into_iter().filter(|one| one.member.role == Role::Replica).collect();
+    let own = own_volumes(seen, &replicas).filter(|_| volumes);
     work.tidy.extend(own.map(|one| Act::RemoveVolume { key: one.key.clone() }));
     work
 }

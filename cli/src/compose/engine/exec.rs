@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
+use std::sync::atomic::AtomicBool;
 
 use perry_sandbox_pipeline::{Join, Reply};
 use perry_sandbox_policy::Terminal;
@@ -35,7 +36,7 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
     let failed = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
     let is_screen = args.tty || (!args.no_tty && io::stdin().is_terminal() && io::stdout().is_terminal());
     let wanted = if is_screen { Terminal::Own } else { Terminal::None };
-    let (attached, commands) = terminal::attach(wanted).map_err(failed)?;
+    let (attached, commands) = terminal::attach(wanted, Some(AtomicBool::new(false))).map_err(failed)?;
     let join = Join {
         command: args.command.clone(),
         env: variables(("--env", &args.env), &there.whose.variables)?,

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Act, Begins, Event, Events as _, Happened, Recreate, Until, Up, Work, reconcile, run,
+    Act, Begins, Event, Events as _, Happened, Recreate, Step, Until, Up, Work, reconcile, run,
 };
 
 use super::allowed::{Asked, ask};
@@ -50,7 +50,7 @@ pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let how = how(args);
     // What runs is ended for nothing that does not run.
     let how = if args.force_recreate { how } else { Up { recreate: Recreate::Never, ..how } };
-    let work = without_starts(reconcile(&desired, &seen, how, &run_id)?);
+    let work = without_starts(reconcile(&desired, &seen, how, &run_id)?, args.force_recreate);
     let journal = held.begin(&run_id)?;
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
@@ -63,9 +63,19 @@ pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     }
 }
 
-/// What is there stays as it is, and nothing is waited for that does not run.
-fn without_starts(mut work: Work) -> Work {
+/// What is there stays as it is, and nothing is waited for that does not run. What runs is ended only where what it needs is
+/// made anew.
+fn without_starts(mut work: Work, anew: bool) -> Work {
+    let again =
+        |step: &Step| if let Act::StartAgain { id, .. } = &step.act { Some(id.clone()) } else { None };
+    let again: BTreeSet<String> = work.steps.iter().filter_map(again).collect();
     for step in &mut work.steps {
+        if let Act::Stop { id, name, .. } = &step.act
+            && !anew
+            && again.contains(id)
+        {
+            step.act = Act::Keep { id: id.clone(), name: name.clone() };
+        }
         if let Act::StartAgain { id, name, .. } = &step.act {
             step.act = Act::Keep { id: id.clone(), name: name.clone() };
         }
@@ -119,7 +129,7 @@ pub(crate) fn pull(cli: &Cli, args: &PullArgs) -> Result<Exit, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use perry_sandbox_engine::{After, Step};
+    use perry_sandbox_engine::{After, StopHow};
 
     use super::*;
 
@@ -133,7 +143,16 @@ mod tests {
             act: Act::Start { unit: 0, name: "web".to_owned(), begins: Begins::First },
             after,
         };
-        let work = without_starts(Work { steps: vec![again, start], ..Work::default() });
-        assert_eq!(work.to_string(), "1  keep db\n2  create web  after 1\n");
+        let stop = Act::Stop {
+            id: "1".to_owned(),
+            name: "db".to_owned(),
+            how: StopHow::default(),
+            service: "db".to_owned(),
+        };
+        let stop = Step { number: 3, act: stop, after: Vec::new() };
+        let work = Work { steps: vec![again, start, stop], ..Work::default() };
+        let kept = without_starts(work.clone(), false).to_string();
+        assert_eq!(kept, "1  keep db\n2  create web  after 1\n3  keep db\n");
+        assert!(without_starts(work, true).to_string().contains("stop db"));
     }
 }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use perry_sandbox_engine::{
-    Act, After, Begins, Desired, Interrupt, Machine, Replica, Role, Seen, Step, StopHow, Until, Up, Wait,
-    Work, World as _, reconcile, run as take, stop_heeding,
+    Act, After, Begins, Desired, Interrupt, Machine, Replica, Role, Seen, Step, Until, Up, Wait, Work,
+    World as _, reconcile, run as take, stop_heeding,
 };
 use perry_sandbox_pipeline::Upkeep;
 use perry_sandbox_policy::Terminal;
@@ -53,7 +53,12 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     // Nothing is brought up for a program that is not allowed.
     let judged = match ask(&question, &site, &args.desks)? {
         Asked::Allowed(judged) => judged,
-        Asked::Refused(exit) => return Ok(exit),
+        Asked::Refused(exit) => {
+            if args.user.is_some() || !args.publish.is_empty() || !args.env.is_empty() {
+                output::note("`plan` is about the files: what this run was given beside them is not in it");
+            }
+            return Ok(exit);
+        }
     };
     if !waits.is_empty() {
         let needed = waits.iter().map(|wait| wait.service.to_string()).collect();
@@ -70,8 +75,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     name(&mut wanted, args, &run_id);
     let look = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
-    let failed_terminal = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
-    let window = terminal::usable().map_err(failed_terminal)?;
+    let window = terminal::usable().map_err(|error| unusable(&error))?;
     let machine = site.machine(&look, &secrets)?.one_off(input(args)?, window);
     let held = site.projects.hold(&project, "run", PATIENCE)?;
     refuse_other_backend(&site, &wanted, &backend)?;
@@ -91,13 +95,22 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     if args.detach {
         return output::lines([id]).map(|()| Exit::Done);
     }
-    let raw = args.tty.then(terminal::raw).transpose().map_err(failed_terminal)?;
-    let code = follow(&machine, &id, &interrupt)?;
+    stay(&machine, id, args, &interrupt)
+}
+
+/// Stays with it until it has ended; its code.
+fn stay(machine: &Machine<'_>, id: String, args: &RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    let raw = args.tty.then(terminal::raw).transpose().map_err(|error| unusable(&error))?;
+    let code = follow(machine, &id, interrupt)?;
     drop(raw);
     if args.rm {
         machine.remove(&id).map_err(|source| Failure::Left { what: id, source })?;
     }
     Ok(Exit::Code(code))
+}
+
+fn unusable(error: &anyhow::Error) -> Failure {
+    Failure::Terminal(format!("{error:#}"))
 }
 
 /// What the program is asked to be otherwise than the service.
@@ -190,9 +203,10 @@ fn follow(machine: &Machine<'_>, id: &str, interrupt: &Interrupt) -> Result<u8, 
         while let Ok(end) = logs.next_within(BREATH) {
             if interrupt.is_asked() && !heeded {
                 heeded = true;
-                // To a program in the foreground it is what it is, whatever ends its service. Whether that could be ended is
+                // To a program in the foreground ^C is what it is, whatever ends its service. Whether that could be ended is
                 // seen by whether it ends.
-                let how = StopHow { signal: Some(SIGINT), ..machine.stop_how(id) };
+                let mut how = machine.stop_how(id);
+                how.signal = interrupt.signal().filter(|signal| *signal == SIGINT).or(how.signal);
                 scope.spawn(move || stop_heeding(machine, id, how, interrupt).ok());
             }
             match end {

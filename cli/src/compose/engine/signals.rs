@@ -21,8 +21,8 @@ pub(super) fn listen() -> Result<Arc<Interrupt>, Failure> {
     let interrupt = Arc::new(Interrupt::default());
     let asked = Arc::clone(&interrupt);
     let listening = thread::Builder::new().spawn(move || {
-        for _ in signals.forever() {
-            asked.ask();
+        for signal in signals.forever() {
+            asked.ask_by(signal);
             match asked.times() {
                 1 => output::note("stopping: again to kill instead of asking"),
                 _ => output::note("killing"),

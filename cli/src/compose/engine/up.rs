@@ -58,11 +58,12 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let work = reconcile(&desired, &seen, how(args), &run_id)?;
     warn_of_orphans(&desired, &seen, args);
     if args.dry_run {
-        return print(&work, args).map(|()| Exit::Done);
+        return print(&work, &paused(&desired, &seen), args).map(|()| Exit::Done);
     }
     // Nothing is ended that could not be started again.
     let mut services = question.stack.services.keys();
     services.try_for_each(|service| secrets(service).map(drop)).map_err(Failure::Secret)?;
+    check_others(&machine, &question, &whose, (&seen, &work))?;
     let journal = held.begin(&run_id)?;
     held.remember(&site::memory(&question, &backend))?;
     let interrupt = listen()?;
@@ -71,7 +72,7 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let options = options(cli, args);
-    go_on(&machine, &desired, &seen, &lines)?;
+    go_on(&machine, &paused(&desired, &seen), &lines)?;
     let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
     // What is said from here on is said below what was drawn.
     drop(lines);
@@ -85,17 +86,52 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     after(&machine, &running, (args, begun), &interrupt)
 }
 
-/// Lets those go on that are paused and are to be up.
-fn go_on(machine: &Machine<'_>, desired: &Desired, seen: &Seen, lines: &Lines) -> Result<(), Failure> {
+/// Those that are paused and are to be up.
+fn paused<'a>(desired: &Desired, seen: &'a Seen) -> Vec<&'a Replica> {
     let is_wanted = |one: &&Replica| desired.units.iter().any(|unit| unit.service == one.member.service);
-    for one in
-        seen.replicas.iter().filter(|one| one.paused && one.member.role == Role::Replica).filter(is_wanted)
-    {
+    let paused = seen.replicas.iter().filter(|one| one.paused && one.member.role == Role::Replica);
+    paused.filter(is_wanted).collect()
+}
+
+/// Lets these go on.
+fn go_on(machine: &Machine<'_>, paused: &[&Replica], lines: &Lines) -> Result<(), Failure> {
+    for one in paused {
         let id = one.id.parse().map_err(|_| Failure::NoService(one.member.service.clone()))?;
         let tell = |happened| lines.tell(Event { what: format!("unpause {}", one.name), happened });
         tell(Happened::Begun);
         machine.sandboxes().unpause(&id)?;
         tell(Happened::Done);
+    }
+    Ok(())
+}
+
+/// Refuses what would end one that nobody asks for now, and that could not be started again: it shares the network of one
+/// that is made anew.
+fn check_others(
+    machine: &Machine<'_>,
+    question: &Question,
+    whose: &Whose,
+    (seen, work): (&Seen, &Work),
+) -> Result<(), Failure> {
+    let starts = work.starts_again();
+    let is_other = |one: &&Replica| {
+        let service = one.member.service.as_str();
+        one.member.secrets && starts.contains(service) && !question.stack.services.contains_key(service)
+    };
+    let mut others = seen.replicas.iter().filter(is_other).peekable();
+    if others.peek().is_none() {
+        return Ok(());
+    }
+    let values = site::secrets_there(&question.all_secrets, &whose.variables).map_err(Failure::Secret)?;
+    for one in others {
+        let service = &one.member.service;
+        let id = one.id.parse().map_err(|_| Failure::NoService(service.clone()))?;
+        let names = machine.sandboxes().secrets(&id)?;
+        if let Some(missing) = names.into_iter().find(|name| !values.names().any(|there| there == name)) {
+            return Err(Failure::Secret(format!(
+                "`{service}` would be started again, as it shares the network of what is made anew, and there is no value of its secret `{missing}` here: give it, or bring that service down first"
+            )));
+        }
     }
     Ok(())
 }
@@ -180,13 +216,18 @@ fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
     }
 }
 
-fn print(work: &Work, args: &UpArgs) -> Result<(), Failure> {
+fn print(work: &Work, paused: &[&Replica], args: &UpArgs) -> Result<(), Failure> {
     if args.json {
-        let report = json!({ "schema": "perry-sandbox/compose-work/v1", "work": work });
+        let paused: Vec<&str> = paused.iter().map(|one| one.name.as_str()).collect();
+        let mut report = json!({ "schema": "perry-sandbox/compose-work/v1", "work": work });
+        if let (false, Some(report)) = (paused.is_empty(), report.as_object_mut()) {
+            report.insert("unpause".to_owned(), paused.into());
+        }
         return output::lines([format!("{report:#}")]);
     }
+    output::lines(paused.iter().map(|one| output::printable(&format!("unpause {}", one.name))))?;
     if work.is_nothing() {
-        return output::lines(["nothing is to be done"]);
+        return if paused.is_empty() { output::lines(["nothing is to be done"]) } else { Ok(()) };
     }
     output::text(&output::printable(&work.to_string()))
 }
