@@ -388,7 +388,7 @@ fn what_does_not_start_leaves_nothing() {
         assert!(!it.run(&["ps", "-a"]).stdout.contains(&it.name), "{args:?}");
     }
     let it = Sandbox::running(As::Ordinary, "exec sleep 100");
-    assert_eq!(it.run(&["exec", "-t", &it.name, "--", "/bin/busybox", "true"]).code, 2);
+    assert_eq!(it.run(&["exec", "-t", "--json", &it.name, "--", "/bin/busybox", "true"]).code, 2);
     assert_eq!(
         it.run(&["run", "--name", "x", "--key", KEY, IMAGE]).code,
         2,

@@ -156,21 +156,26 @@ mod tests {
             replica("web", Role::Replica, Condition::Running(None)),
             replica("db", Role::Replica, Condition::Exited(0)),
             replica("job", Role::OneOff, Condition::Exited(0)),
+            replica("shell", Role::OneOff, Condition::Running(None)),
         ];
         let seen = Seen { replicas, ..Seen::default() };
-        assert_eq!(removal(&seen, None, (false, false)).to_string(), "-  remove db\n");
+        assert_eq!(removal(&seen, None, (false, false)).to_string(), "-  remove db\n-  remove job\n");
         assert_eq!(
             removal(&seen, None, (true, false)).to_string(),
-            "1  stop web\n-  remove web\n-  remove db\n"
+            "1  stop web\n-  remove web\n-  remove db\n-  remove job\n",
+            "a program that is run once is nobody's to end"
         );
         let volume = |service: &str| SeenResource {
             key: format!("{service}-own"),
             service: Some(service.to_owned()),
             ..SeenResource::default()
         };
-        let seen = Seen { volumes: vec![volume("web"), volume("db")], ..seen };
+        let seen = Seen { volumes: vec![volume("web"), volume("db"), volume("job")], ..seen };
         let with = removal(&seen, None, (false, true)).to_string();
-        assert_eq!(with, "-  remove db\n-  remove volume db-own\n", "those of the services that go");
+        assert_eq!(
+            with, "-  remove db\n-  remove job\n-  remove volume db-own\n",
+            "those of the services that go"
+        );
         let web = BTreeSet::from(["web".to_owned()]);
         assert_eq!(removal(&seen, Some(&web), (false, true)), Work::default());
     }
