@@ -45,8 +45,7 @@ fn no_input_is_its_end_there_as_well() {
 }
 
 /// podman drops what a program says if its client sees the end of the input first: one run in seventy where nobody waits. On a
-/// busy machine it loses it all the same, one run in some hundred, where its monitor gets no time before the program has ended;
-/// so nothing else is to run here, and it is asked less often.
+/// busy machine it loses it all the same, one run in some hundred; so nothing else is to run here, and it is asked less often.
 #[test]
 fn what_a_short_program_says_is_not_lost() {
     let _turn = crate::life::turn();
