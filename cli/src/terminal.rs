@@ -39,10 +39,9 @@ struct Forwarded {
 }
 
 impl Forwarded {
-    /// Whether it is the second signal that asks for the end.
+    /// Whether it is the second SIGTERM. What is typed means what the program makes of it, however often.
     fn is_enough(&self, number: i32) -> bool {
-        let ends = [SIGINT, SIGTERM, SIGQUIT].contains(&number);
-        ends && self.asked.as_ref().is_some_and(|asked| asked.swap(true, Ordering::Relaxed))
+        number == SIGTERM && self.asked.as_ref().is_some_and(|asked| asked.swap(true, Ordering::Relaxed))
     }
 }
 
@@ -98,7 +97,7 @@ pub(crate) fn raw() -> anyhow::Result<Attached> {
 }
 
 /// Begins to pass signals on, and makes the user's terminal raw where the sandbox has one of its own. With `asked` a second
-/// signal that asks for the end kills: a program that joins has no stop of its own.
+/// SIGTERM kills: a program that joins has no stop of its own.
 ///
 /// # Errors
 /// The system refuses.

@@ -24,7 +24,7 @@ mod understood;
 pub use backend::{SplitBackends, shared_backend};
 pub use demand::{
     ATTRIBUTES, BuildDemand, Demand, Demands, Fate, Host, Must, RefusedField, Refusing, Row, WantedConfig,
-    demand,
+    demand, user_numbers,
 };
 pub use desire::{Asked, DesireError, desire, waits};
 pub use disk::Disk;

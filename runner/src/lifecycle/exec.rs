@@ -187,9 +187,7 @@ pub(super) fn host_guest(
             PollFd::new(child.pidfd.as_fd(), PollFlags::POLLIN),
             PollFd::new(caller.as_fd(), PollFlags::POLLIN),
         ];
-        let waited = poll(&mut entries, PollTimeout::NONE);
-        let [_, left] = entries;
-        if waited.is_ok_and(|count| count > 0) && left.any().unwrap_or(true) {
+        if poll(&mut entries, PollTimeout::NONE).is_ok() && has_left(caller) {
             // Gone already is what we want.
             let _ = signal_by_pidfd(child.pidfd.as_raw_fd(), libc::SIGKILL);
             break;

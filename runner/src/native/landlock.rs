@@ -32,7 +32,7 @@ pub(crate) struct Rule {
 /// `LANDLOCK_ACCESS_FS_EXECUTE`.
 const EXECUTE: u64 = 1;
 /// `LANDLOCK_ACCESS_FS_WRITE_FILE`.
-const WRITE_FILE: u64 = 1 << 1;
+pub(super) const WRITE_FILE: u64 = 1 << 1;
 /// Removing files and folders, and making regular files, folders, sockets, pipes and links.
 const CHANGE_FOLDERS: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 12;
 /// Making device nodes, which is allowed nowhere.

@@ -92,9 +92,9 @@ fn kind_of(descriptor: &OwnedFd) -> SFlag {
     fstat(descriptor).map_or(SFlag::empty(), |found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT)
 }
 
-/// Whether a descriptor can be written to at this moment.
-fn is_writable(to: &OwnedFd) -> bool {
-    let mut entries = [PollFd::new(to.as_fd(), PollFlags::POLLOUT)];
+/// Whether a descriptor can be read or written at this moment, or has failed.
+fn is_ready(descriptor: &OwnedFd, flags: PollFlags) -> bool {
+    let mut entries = [PollFd::new(descriptor.as_fd(), flags)];
     poll(&mut entries, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
@@ -103,7 +103,9 @@ fn offer(to: &OwnedFd, way: Way, bytes: &[u8]) -> nix::Result<usize> {
     match way {
         Way::Ours => write(to, bytes),
         Way::Socket => send(to.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL),
-        Way::Callers if is_writable(to) => write(to, bytes.get(..SAFE_WRITE).unwrap_or(bytes)),
+        Way::Callers if is_ready(to, PollFlags::POLLOUT) => {
+            write(to, bytes.get(..SAFE_WRITE).unwrap_or(bytes))
+        }
         Way::Callers => Err(Errno::EAGAIN),
     }
 }
@@ -189,14 +191,7 @@ impl Pump {
 
     /// Whether something has come that is not passed on.
     pub(crate) fn is_behind(&self) -> bool {
-        let has_more = |source: &OwnedFd| {
-            let mut entries = [PollFd::new(source.as_fd(), PollFlags::POLLIN)];
-            let found = poll(&mut entries, PollTimeout::ZERO).is_ok_and(|count| count > 0);
-            found
-                && entries
-                    .iter()
-                    .any(|entry| entry.revents().is_some_and(|it| it.contains(PollFlags::POLLIN)))
-        };
+        let has_more = |source| is_ready(source, PollFlags::POLLIN);
         !self.pending.is_empty() || self.source.as_ref().is_some_and(has_more)
     }
 

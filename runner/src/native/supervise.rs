@@ -1,22 +1,23 @@
 //! Watches one running sandbox: streams, limits, signals, its end. One thread, one poll loop, no SIGCHLD.
 
+mod limits;
+mod streams;
+
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::termios::{LocalFlags, tcgetattr};
-use nix::unistd::tcgetpgrp;
 
 use super::cgroup::Group;
 use super::live::Note;
-use super::memory::{Meter, Use, members};
+use super::memory::{Meter, Use};
 use super::observer::Observer;
-use super::pump::{Pump, never_block};
+use super::pump::Pump;
 use super::recorder::Recorder;
 use super::report::{Report, read_report};
 use super::settings::Bounds;
-use super::signals::{Delivery, Hands, deliver, stand_in};
+use super::signals::{Delivery, Hands, deliver};
 use super::strain::Strain;
 use super::sys::{Errno, Exit, NoBrokenPipeSignal, peek_exited, set_window, signal_by_pidfd, wait_exit};
 use crate::egress::{Door, EgressUse, Grants};
@@ -26,12 +27,11 @@ use crate::publish::Publisher;
 
 /// The first look at processes; short runs are never looked at.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
-/// From one look to the next, where memory is summed here.
-const EVERY: Duration = Duration::from_millis(25);
-/// The same where the kernel counts.
-const SELDOM: Duration = Duration::from_millis(100);
 /// How long output may still be passed on after a limit was hit or everybody is dead.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a late reader is given at a time.
+const LATE: Duration = Duration::from_millis(20);
 
 /// A started sandbox.
 #[derive(Debug)]
@@ -242,7 +242,7 @@ impl Watch<'_> {
                 if !self.is_behind(now) {
                     return Ok(());
                 }
-                self.closing = Some(after(Duration::from_millis(20)));
+                self.closing = Some(after(LATE));
             }
             if self.is_gone() && self.is_drained() {
                 return Ok(());
@@ -258,23 +258,6 @@ impl Watch<'_> {
     /// process has only the launcher's little, and nobody says when its program is executed.
     fn is_watched(&self) -> bool {
         self.executed || self.running.remote && self.meter.is_complete()
-    }
-
-    /// Whether a reader has not taken all that a program wrote that joined and has ended. What others of the sandbox still write
-    /// there is not waited for: a pipe holds no more than this.
-    fn is_behind(&self, now: Instant) -> bool {
-        const LARGEST_PIPE: u64 = 1 << 20;
-        let since = self.passed.saturating_sub(self.passed_at_end);
-        self.running.joined
-            && !self.given_up
-            && self.ended.limit.is_none()
-            && now < self.deadline()
-            && since <= LARGEST_PIPE
-            && self.running.outward.iter().flatten().any(Pump::is_behind)
-    }
-
-    fn is_drained(&self) -> bool {
-        self.executed && self.running.outward.iter().flatten().all(|pump| pump.interest().is_none())
     }
 
     fn deadline(&self) -> Instant {
@@ -338,46 +321,10 @@ impl Watch<'_> {
             Source::Process => self.collect(),
             Source::Report => return self.hear(),
             Source::Commands => self.obey(),
-            Source::Inward => {
-                let Some(pump) = &mut self.running.inward else { return Ok(()) };
-                pump.turn(u64::MAX);
-                if pump.take_interrupt() && self.interrupts() {
-                    self.signal(libc::SIGINT, stand_in);
-                }
-            }
-            Source::Outward(number) => {
-                let room = self.bounds.output.saturating_sub(self.passed);
-                if let Some(Some(pump)) = self.running.outward.get_mut(number) {
-                    let (taken, over) = pump.turn(room);
-                    self.passed = self.passed.saturating_add(taken);
-                    if let (Some(errno), None) = (pump.failure(), &self.ended.unwritable) {
-                        let name = if number == 0 { "standard output" } else { "standard error" };
-                        self.ended.unwritable = Some((name, errno.into()));
-                        self.closing = Some(after(GRACE));
-                        self.kill();
-                    } else if over {
-                        self.stop(Limit::Output);
-                    }
-                }
-                self.hang_up_if_unread();
-            }
+            Source::Inward => self.pass_in(),
+            Source::Outward(number) => self.pass_on(number),
         }
         Ok(())
-    }
-
-    /// Nobody reads the terminal any more: it is gone, as it would be for a program on a user's own. A pipe tells that by itself.
-    fn hang_up_if_unread(&mut self) {
-        let is_unread = |pump: &Option<Pump>| pump.as_ref().is_some_and(Pump::is_unread);
-        if self.master.is_some() && self.running.outward.first().is_some_and(is_unread) {
-            self.master = None;
-            self.running.inward = None;
-            if self.hands.is_some() {
-                // An engine's client need not notice.
-                self.kill();
-            } else if !self.running.joined {
-                self.signal(libc::SIGHUP, stand_in);
-            }
-        }
     }
 
     /// The first process is dead: the kernel has killed all others of its pid namespace.
@@ -455,19 +402,6 @@ impl Watch<'_> {
         self.door.as_mut().ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    fn open_screen(&mut self, master: OwnedFd) -> io::Result<()> {
-        /// What a terminal takes for the end of its input.
-        const END: u8 = 4;
-        let Some(screen) = self.running.screen.take() else { return Ok(()) };
-        let _ = set_window(master.as_fd(), screen.size.0, screen.size.1);
-        never_block(&master)?;
-        self.running.inward = Some(Pump::inward(screen.bytes, screen.source, master.try_clone()?, Some(END)));
-        let [out, _] = &mut self.running.outward;
-        *out = Some(Pump::outward(master.try_clone()?, screen.sink));
-        self.master = Some(master);
-        Ok(())
-    }
-
     fn obey(&mut self) {
         let Some(commands) = self.commands else { return };
         let Some(commands) = commands.take() else {
@@ -497,16 +431,6 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether ^C on the terminal goes to process 1, which the kernel shields from it when it does not catch it.
-    fn interrupts(&self) -> bool {
-        if self.running.joined {
-            return false;
-        }
-        let (Some(master), Some((pid, _))) = (&self.master, &self.running.process) else { return false };
-        let cooked = tcgetattr(master).is_ok_and(|mode| mode.local_flags.contains(LocalFlags::ISIG));
-        cooked && tcgetpgrp(master).is_ok_and(|group| group.as_raw() == *pid)
-    }
-
     fn signal(&mut self, number: i32, act: fn(i32, BorrowedFd<'_>, i32) -> Delivery) {
         let Some((pid, pidfd)) = &self.running.process else { return };
         if let Some(hands) = self.hands {
@@ -520,55 +444,6 @@ impl Watch<'_> {
         if !peek_exited(pidfd.as_fd()) && act(*pid, pidfd.as_fd(), number) == Delivery::EndedInstead {
             self.ended.as_if.get_or_insert(number);
         }
-    }
-
-    fn look(&mut self) {
-        let (Some(next), Some((pid, pidfd))) = (self.next_look, &self.running.process) else { return };
-        if !self.is_watched()
-            || self.ended.exit.is_some()
-            || Instant::now() < next
-            || peek_exited(pidfd.as_fd())
-        {
-            return;
-        }
-        let (members, group) = match self.counting {
-            Counting::Kernel(group) => (group.members(), Some(group)),
-            Counting::Us => (members(*pid, &self.observer.map(Observer::joined).unwrap_or_default()), None),
-            Counting::Others => return,
-        };
-        let hit = if group.is_none() { self.sum(&members) } else { None };
-        let pace = if group.is_none() { EVERY } else { SELDOM };
-        self.next_look = Some(after(pace));
-        let refused = self.strain.look(members, pace, self.bounds, group);
-        if let Some(limit) = hit.or(refused.then_some(Limit::Pids)) {
-            self.stop(limit);
-        }
-    }
-
-    /// Sums up memory and processor time; answers the limit that was hit.
-    fn sum(&mut self, members: &[i32]) -> Option<Limit> {
-        let mut now = self.meter.measure(members, (self.bounds.memory, self.bounds.disk));
-        now.ticks = now.ticks.saturating_add(self.observer.map_or(0, Observer::spent));
-        self.ended.peak.memory = self.ended.peak.memory.max(now.memory);
-        self.ended.peak.ticks = self.ended.peak.ticks.max(now.ticks);
-        if now.memory > self.bounds.memory {
-            Some(Limit::Memory)
-        } else if now.ticks > self.cpu_budget() {
-            Some(Limit::Cpu)
-        } else {
-            None
-        }
-    }
-
-    /// Processor time for the whole run: the share times the longest run, in hundredths of a second.
-    fn cpu_budget(&self) -> u64 {
-        self.bounds.wall.as_secs().saturating_mul(u64::from(self.bounds.milli_cpu)).div_euclid(10)
-    }
-
-    fn stop(&mut self, limit: Limit) {
-        self.ended.limit.get_or_insert(limit);
-        self.closing = Some(after(GRACE));
-        self.kill();
     }
 
     /// Kills process 1; the kernel takes everything else in its pid namespace along, daemons too.

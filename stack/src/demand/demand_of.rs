@@ -116,6 +116,12 @@ impl Demand {
         }
     }
 
+    /// Makes it run as this user, and asks for no less.
+    pub fn run_as(&mut self, (uid, gid): (u32, Option<u32>), span: Span) {
+        self.user = Some(format!("{uid}:{}", gid.unwrap_or(uid)));
+        self.must.user = Some(At::new((uid, gid), span));
+    }
+
     /// The wish that goes past the desks, for this image; nothing if the service is refused. An image that was built here is
     /// held against the repository that it was built as.
     pub fn wish(

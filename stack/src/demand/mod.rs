@@ -25,6 +25,7 @@ pub use demand_of::{Demand, Must};
 pub use fate::{Fate, Row};
 pub use file::WantedConfig;
 pub use host::Host;
+pub use process::user_numbers;
 pub use project::{Demands, demand};
 pub use refused::{RefusedField, Refusing};
 pub use table::ATTRIBUTES;

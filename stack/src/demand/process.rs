@@ -2,7 +2,6 @@ use perry_sandbox_compose::{Node, Span};
 use perry_sandbox_policy::Terminal;
 
 use super::asker::Asker;
-use crate::model::At;
 
 pub(super) fn image(asker: &mut Asker<'_>, _: Span, _: &Node) {
     asker.demand.image.clone_from(&asker.service.container.image);
@@ -55,20 +54,24 @@ pub(super) fn working_dir(asker: &mut Asker<'_>, _: Span, _: &Node) {
     asker.demand.working_dir = asker.service.container.working_dir.as_ref().map(|dir| dir.value.clone());
 }
 
-/// SECURITY: a name would be looked up in the image's own list of users, which may call anybody 0.
 pub(super) fn user(asker: &mut Asker<'_>, span: Span, _: &Node) {
     let Some(user) = &asker.service.container.user else { return };
-    let (name, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(a, b)| (a, Some(b)));
-    let number = |text: &str| if text == "root" { Some(0) } else { text.parse::<u32>().ok() };
-    let Some(uid) = number(name) else {
-        let instead = "write the user's number";
-        return asker.not_yet(span, &format!("user: {}", user.value), instead);
-    };
-    let gid = group.map(number);
-    if gid == Some(None) {
-        return asker.not_yet(span, &format!("user: {}", user.value), "write the group's number");
+    match user_numbers(&user.value) {
+        Ok(numbers) => asker.demand.run_as(numbers, user.span),
+        Err(instead) => asker.not_yet(span, &format!("user: {}", user.value), instead),
     }
-    let gid = gid.flatten();
-    asker.demand.must.user = Some(At::new((uid, gid), user.span));
-    asker.demand.user = Some(format!("{uid}:{}", gid.unwrap_or(uid)));
+}
+
+/// A user, and a group where one is named, in numbers or as `root`.
+///
+/// SECURITY: another name would be looked up in the image's own list of users, which may call anybody 0.
+///
+/// # Errors
+/// What to write instead.
+pub fn user_numbers(text: &str) -> Result<(u32, Option<u32>), &'static str> {
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let number = |text: &str| if text == "root" { Some(0) } else { text.parse().ok() };
+    let uid = number(user).ok_or("write the user's number")?;
+    let gid = group.map(|group| number(group).ok_or("write the group's number")).transpose()?;
+    Ok((uid, gid))
 }

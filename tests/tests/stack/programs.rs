@@ -78,7 +78,9 @@ fn a_program_that_is_run_once_has_a_user_and_a_terminal_of_its_own_and_asks_for_
     let refused = once(&["-p", "8080:80"], "true");
     assert!(refused.code == 3 && refused.stderr.contains("127.0.0.1:8080"), "{refused:?}");
     assert_eq!(once(&["-p", "web:80"], "true").code, 2);
-    assert_eq!(once(&["--user", "root"], "true").code, 2, "a number");
+    let refused = once(&["--user", "root"], "true");
+    assert!(refused.code == 3 && refused.stderr.contains("user"), "{refused:?}");
+    assert_eq!(once(&["--user", "web"], "true").code, 2, "a number");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use perry_sandbox_engine::{
 use perry_sandbox_pipeline::Upkeep;
 use perry_sandbox_policy::Terminal;
 use perry_sandbox_runner::{Input, LogEnd, LogStream, SandboxId};
-use perry_sandbox_stack::{At, waits};
+use perry_sandbox_stack::waits;
 use signal_hook::consts::SIGINT;
 
 use super::allowed::{Asked, ask};
@@ -130,9 +130,8 @@ fn change(question: &mut Question, args: &RunArgs, own: &BTreeMap<String, String
     if let Some(folder) = &args.workdir {
         demand.working_dir = Some(folder.clone());
     }
-    if let Some((uid, gid)) = args.user {
-        demand.user = Some(format!("{uid}:{}", gid.unwrap_or(uid)));
-        demand.must.user = Some(At::new((uid, gid), service.span));
+    if let Some(numbers) = args.user {
+        demand.run_as(numbers, service.span);
     }
     if !args.service_ports {
         demand.project.publish.clear();

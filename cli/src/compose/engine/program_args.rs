@@ -1,5 +1,6 @@
 use clap::Args;
 use perry_sandbox_policy::{Protocol, Publication};
+use perry_sandbox_stack::user_numbers;
 
 use super::args::StoreArgs;
 use crate::planner::DeskArgs;
@@ -84,7 +85,7 @@ pub(crate) struct RunArgs {
     pub(crate) workdir: Option<String>,
 
     /// User that the program runs as, in numbers; root only where the tier lets any user in
-    #[arg(short, long, value_name = "UID[:GID]", value_parser = user)]
+    #[arg(short, long, value_name = "UID[:GID]", value_parser = user_numbers)]
     pub(crate) user: Option<(u32, Option<u32>)>,
 
     /// Name of the sandbox
@@ -120,13 +121,6 @@ pub(crate) struct RunArgs {
     pub(crate) interactive: bool,
 }
 
-/// A user, and a group where one is named. A name would be looked up in the image's own list, which may call anybody 0.
-fn user(text: &str) -> Result<(u32, Option<u32>), String> {
-    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-    let number = |text: &str| text.parse().map_err(|_| format!("`{text}`: a number is expected"));
-    Ok((number(user)?, group.map(number).transpose()?))
-}
-
 /// A port as docker compose's flag has it: the last number is the one inside.
 fn publication(text: &str) -> Result<Publication, String> {
     let (place, protocol) = match text.rsplit_once('/') {
@@ -143,15 +137,6 @@ fn publication(text: &str) -> Result<Publication, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_is_numbers() {
-        assert_eq!(user("7"), Ok((7, None)));
-        assert_eq!(user("7:8"), Ok((7, Some(8))));
-        for text in ["", "root", "7:", ":8", "7:8:9", "-1"] {
-            user(text).unwrap_err();
-        }
-    }
 
     #[test]
     fn a_port_is_read_from_its_end() {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use perry_sandbox_compose::{Options, Request};
 pub(super) use perry_sandbox_engine::no_secrets;
-use perry_sandbox_engine::{Look, Machine, Membership, Projects, Remembered, Seen};
-use perry_sandbox_pipeline::{Environment, Pipeline};
+use perry_sandbox_engine::{Look, Machine, Membership, Projects, Remembered, Replica, Seen};
+use perry_sandbox_pipeline::{Environment, LongRunning, Pipeline};
+use perry_sandbox_policy::SecretName;
 use perry_sandbox_reference::Digest;
-use perry_sandbox_runner::SandboxInfo;
+use perry_sandbox_runner::{SandboxInfo, Secrets};
 pub(super) use perry_sandbox_stack::{secrets_of, secrets_there};
 
 use crate::args::Cli;
@@ -143,6 +144,17 @@ pub(super) fn memory(question: &Question, backend: &str) -> Remembered {
 }
 
 /// The sandboxes of a project, with all that may be seen of them.
+/// A secret of a sandbox that has no value among these: it could not be started again.
+pub(super) fn missing_secret(
+    sandboxes: &LongRunning<'_>,
+    one: &Replica,
+    values: &Secrets,
+) -> Result<Option<SecretName>, Failure> {
+    let id = one.id.parse().map_err(|_| Failure::NoService(one.member.service.clone()))?;
+    let names = sandboxes.secrets(&id)?;
+    Ok(names.into_iter().find(|name| !values.names().any(|there| there == name)))
+}
+
 pub(super) fn members(site: &Site, project: &str) -> Result<Vec<(Membership, SandboxInfo)>, Failure> {
     Ok(perry_sandbox_engine::Site::new(&site.pipeline).members(project)?)
 }

@@ -76,9 +76,7 @@ impl There {
                     "`{service}` is given secrets, and only the project's files say where their values are: give the command in its folder"
                 )));
             }
-            let id = one.id.parse().map_err(|_| Failure::NoService(service.clone()))?;
-            let names = sandboxes.secrets(&id)?;
-            if let Some(missing) = names.into_iter().find(|name| !values.names().any(|there| there == name)) {
+            if let Some(missing) = site::missing_secret(&sandboxes, one, &values)? {
                 // Its file says more of it, where the service still has it.
                 self.secrets(service).map_err(Failure::Secret)?;
                 return Err(Failure::Secret(format!(

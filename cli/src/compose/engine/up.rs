@@ -125,9 +125,7 @@ fn check_others(
     let values = site::secrets_there(&question.all_secrets, &whose.variables).map_err(Failure::Secret)?;
     for one in others {
         let service = &one.member.service;
-        let id = one.id.parse().map_err(|_| Failure::NoService(service.clone()))?;
-        let names = machine.sandboxes().secrets(&id)?;
-        if let Some(missing) = names.into_iter().find(|name| !values.names().any(|there| there == name)) {
+        if let Some(missing) = site::missing_secret(machine.sandboxes(), one, &values)? {
             return Err(Failure::Secret(format!(
                 "`{service}` would be started again, as it shares the network of what is made anew, and there is no value of its secret `{missing}` here: give it, or bring that service down first"
             )));

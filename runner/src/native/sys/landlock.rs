@@ -15,15 +15,13 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use super::call::{self, NONE, Result, fd, int, shared, sys};
 use super::mount;
-use crate::native::landlock::Rule;
+use crate::native::landlock::{Rule, WRITE_FILE};
 
 /// `LANDLOCK_CREATE_RULESET_VERSION`.
 const VERSION: i64 = 1;
 /// `LANDLOCK_RULE_PATH_BENEATH`.
 const BENEATH: i64 = 1;
 
-/// `LANDLOCK_ACCESS_FS_WRITE_FILE`.
-const WRITE_FILE: u64 = 0x2;
 /// The rights that a single file can have: to execute, write, read and truncate it.
 const OF_FILES: u64 = 0x1 | WRITE_FILE | 0x4 | 0x4000;
 
