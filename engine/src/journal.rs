@@ -69,6 +69,11 @@ pub enum Undo {
         /// Which.
         id: String,
     },
+    /// Pauses a sandbox again that the run has let go on.
+    PauseAgain {
+        /// Which.
+        id: String,
+    },
     /// Gives a sandbox its name back.
     NameBack {
         /// Which.

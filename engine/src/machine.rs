@@ -273,6 +273,20 @@ impl World for Machine<'_> {
         }
     }
 
+    fn go_on(&self, text: &str) -> Result<(), StepError> {
+        self.sandboxes.unpause(&id(text)?).map_err(failed)
+    }
+
+    fn pause(&self, text: &str) -> Result<(), StepError> {
+        match self.sandboxes.pause(&id(text)?) {
+            Ok(())
+            | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. } | LifecycleError::NotFound(_))) => {
+                Ok(())
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     fn rename(&self, text: &str, name: &str) -> Result<(), StepError> {
         match self.sandboxes.rename(&id(text)?, name) {
             Ok(()) | Err(PipelineError::Sandbox(LifecycleError::NotFound(_))) => Ok(()),

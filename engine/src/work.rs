@@ -152,6 +152,13 @@ pub enum Act {
         /// Whose it is.
         service: String,
     },
+    /// A sandbox that is paused goes on, as it is.
+    GoOn {
+        /// Which.
+        id: String,
+        /// Its name.
+        name: String,
+    },
     /// A sandbox is removed.
     Remove {
         /// Which.
@@ -186,6 +193,7 @@ impl fmt::Display for Act {
             Self::Start { name, begins: Begins::Created, .. } => write!(f, "create {name}"),
             Self::Start { name, .. } => write!(f, "start {name}"),
             Self::StartAgain { name, .. } => write!(f, "start {name} again"),
+            Self::GoOn { name, .. } => write!(f, "unpause {name}"),
             Self::Remove { name, .. } => write!(f, "remove {name}"),
             Self::RemoveNetwork { key, .. } => write!(f, "remove network {key}"),
             Self::RemoveVolume { key } => write!(f, "remove volume {key}"),

@@ -164,6 +164,18 @@ pub trait World: Sync {
     /// It cannot be ended.
     fn stop(&self, id: &str, how: StopHow) -> Result<(), StepError>;
 
+    /// Lets the processes of a sandbox go on. It is not paused: no error.
+    ///
+    /// # Errors
+    /// It does not run, or they cannot be let go on.
+    fn go_on(&self, id: &str) -> Result<(), StepError>;
+
+    /// Stops the processes of a sandbox until they are let go on. There is none that runs: no error.
+    ///
+    /// # Errors
+    /// They cannot be stopped.
+    fn pause(&self, id: &str) -> Result<(), StepError>;
+
     /// Gives a sandbox that does not run another name. There is none: no error.
     ///
     /// # Errors

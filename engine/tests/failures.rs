@@ -102,6 +102,24 @@ fn a_replacement_that_does_not_become_well_gives_its_place_back() {
 }
 
 #[test]
+fn what_went_on_is_paused_again() {
+    let before = || {
+        let fake = kind_world();
+        up(&fake, &shop(), "r1").1.unwrap();
+        for one in fake.world().replicas.iter().filter(|one| one.condition.is_running()) {
+            fake.pause(&one.id).unwrap();
+        }
+        fake
+    };
+    let mut more = shop();
+    more.units.push(unit("other", &[]));
+    assert!(fails_everywhere(&before, &more) >= 3, "those that go on, and the new one");
+    let fake = before();
+    up(&fake, &shop(), "r2").1.unwrap();
+    assert!(fake.world().replicas.iter().all(|one| !one.paused));
+}
+
+#[test]
 fn what_was_started_again_goes_back_to_its_end() {
     let before = || {
         let fake = kind_world();

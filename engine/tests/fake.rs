@@ -221,6 +221,20 @@ impl World for Fake {
         })
     }
 
+    fn go_on(&self, id: &str) -> Result<(), StepError> {
+        self.change(format!("unpause {id}"), |state| {
+            one(state, id)?.paused = false;
+            Ok(())
+        })
+    }
+
+    fn pause(&self, id: &str) -> Result<(), StepError> {
+        self.change(format!("pause {id}"), |state| {
+            one(state, id)?.paused = true;
+            Ok(())
+        })
+    }
+
     fn rename(&self, id: &str, name: &str) -> Result<(), StepError> {
         self.change(format!("name {name}"), |state| {
             if state.seen.replicas.iter().any(|one| one.name == name && one.id != id) {

@@ -73,7 +73,8 @@ fn one(world: &dyn World, project: &str, act: &Act, events: &dyn Events) -> Opti
         | Act::Keep { .. }
         | Act::SetAside { .. }
         | Act::Start { .. }
-        | Act::StartAgain { .. } => Err(StepError::Failed("it ends nothing".to_owned())),
+        | Act::StartAgain { .. }
+        | Act::GoOn { .. } => Err(StepError::Failed("it ends nothing".to_owned())),
     };
     let error = match done {
         Ok(()) => {

@@ -40,9 +40,10 @@ fn is_of(undo: &Undo, unit: &Unit, before: Option<&str>) -> bool {
     match undo {
         Undo::RemoveNetwork { .. } | Undo::NetworkAgain { .. } | Undo::RemoveVolume { .. } => false,
         Undo::RemoveReplica { service, replica } => *service == unit.service && *replica == unit.replica,
-        Undo::StartAgain { id, .. } | Undo::StopAgain { id } | Undo::NameBack { id, .. } => {
-            before == Some(id.as_str())
-        }
+        Undo::StartAgain { id, .. }
+        | Undo::StopAgain { id }
+        | Undo::PauseAgain { id }
+        | Undo::NameBack { id, .. } => before == Some(id.as_str()),
     }
 }
 

@@ -233,6 +233,7 @@ pub(super) fn name(act: &Act) -> &str {
         | Act::SetAside { name, .. }
         | Act::Start { name, .. }
         | Act::StartAgain { name, .. }
+        | Act::GoOn { name, .. }
         | Act::Remove { name, .. } => name,
         Act::CreateNetwork(network) | Act::ReplaceNetwork { network, .. } => &network.key,
         Act::CreateVolume(volume) => &volume.key,
@@ -263,6 +264,7 @@ fn undo_of(course: &Course<'_>, act: &Act) -> Option<Undo> {
             Undo::RemoveReplica { service: unit.service.clone(), replica: unit.replica }
         }
         Act::StartAgain { id, .. } => Undo::StopAgain { id: id.clone() },
+        Act::GoOn { id, .. } => Undo::PauseAgain { id: id.clone() },
         Act::Keep { .. } | Act::Remove { .. } | Act::RemoveNetwork { .. } | Act::RemoveVolume { .. } => {
             return None;
         }
@@ -289,6 +291,10 @@ pub(super) fn act(course: &Course<'_>, act: &Act) -> Result<Option<String>, Step
         }
         Act::StartAgain { id, service, .. } => {
             world.start_again(id, service)?;
+            return Ok(Some(id.clone()));
+        }
+        Act::GoOn { id, .. } => {
+            world.go_on(id)?;
             return Ok(Some(id.clone()));
         }
         Act::Remove { id, .. } => world.remove(id)?,

@@ -139,6 +139,7 @@ impl Undoing<'_> {
                 let seen = self.world.seen(self.project)?.replicas;
                 seen.iter().filter(|one| one.id == *id).try_for_each(|one| self.end(one))
             }
+            Undo::PauseAgain { id } => self.world.pause(id),
             Undo::NameBack { id, name } => self.world.rename(id, name),
         };
         done.map(|()| Found::Undone)
@@ -192,6 +193,7 @@ fn words(undo: &Undo) -> String {
         Undo::RemoveReplica { service, replica } => format!("{service} {replica}"),
         Undo::StartAgain { service, .. } => format!("{service} as it ran before"),
         Undo::StopAgain { id } => format!("sandbox {id}"),
+        Undo::PauseAgain { id } => format!("sandbox {id} as it was paused before"),
         Undo::NameBack { name, .. } => format!("the name {name}"),
     }
 }

@@ -98,6 +98,8 @@ enum Fate<'a> {
     /// There is none.
     Make,
     Keep(&'a Replica),
+    /// It is paused, and else as it is to be.
+    GoOn(&'a Replica),
     StartAgain(&'a Replica),
     /// It runs as it is to be, and is started again because one that it needs is.
     Restart(&'a Replica),
@@ -108,9 +110,11 @@ impl<'a> Fate<'a> {
     fn found(&self) -> Option<&'a Replica> {
         match self {
             Self::Make => None,
-            Self::Keep(found) | Self::StartAgain(found) | Self::Restart(found) | Self::MakeAnew(found) => {
-                Some(found)
-            }
+            Self::Keep(found)
+            | Self::GoOn(found)
+            | Self::StartAgain(found)
+            | Self::Restart(found)
+            | Self::MakeAnew(found) => Some(found),
         }
     }
 }
@@ -257,7 +261,7 @@ impl<'a> Builder<'a> {
     /// Ends those who share the network of a sandbox that does not stay as it is.
     fn neighbours(&mut self, renewed: &BTreeSet<&str>) {
         for unit in &self.desired.units {
-            if !matches!(self.fate(unit, renewed), Fate::Keep(_)) {
+            if !matches!(self.fate(unit, renewed), Fate::Keep(_) | Fate::GoOn(_)) {
                 self.moved.insert(&unit.service);
             }
         }
@@ -321,7 +325,13 @@ impl<'a> Builder<'a> {
         }
         let follows = unit.after.iter().any(|wait| wait.restart && renewed.contains(&*wait.service));
         let lost = unit.beside.as_ref().is_some_and(|other| self.moved.contains(other.as_str()));
-        if follows || lost { Fate::Restart(found) } else { Fate::Keep(found) }
+        if follows || lost {
+            Fate::Restart(found)
+        } else if found.paused {
+            Fate::GoOn(found)
+        } else {
+            Fate::Keep(found)
+        }
     }
 
     fn unit(&mut self, index: usize, unit: &'a Unit, renewed: &BTreeSet<&str>) {
@@ -335,6 +345,10 @@ impl<'a> Builder<'a> {
                 self.used.insert(&found.id);
                 // It runs: what it was to wait for is over.
                 self.add(Act::Keep { id: found.id.clone(), name: found.name.clone() }, Vec::new())
+            }
+            Fate::GoOn(found) => {
+                self.used.insert(&found.id);
+                self.add(Act::GoOn { id: found.id.clone(), name: found.name.clone() }, Vec::new())
             }
             Fate::StartAgain(found) => {
                 self.used.insert(&found.id);

@@ -76,7 +76,7 @@ fn without_starts(mut work: Work, anew: bool) -> Work {
         {
             step.act = Act::Keep { id: id.clone(), name: name.clone() };
         }
-        if let Act::StartAgain { id, name, .. } = &step.act {
+        if let Act::StartAgain { id, name, .. } | Act::GoOn { id, name } = &step.act {
             step.act = Act::Keep { id: id.clone(), name: name.clone() };
         }
         if let Act::Start { begins, .. } = &mut step.act {

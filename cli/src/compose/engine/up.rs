@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use perry_sandbox_engine::{
-    Desired, Event, Events as _, Happened, Interrupt, Machine, OnFailure, Options, Recreate, Replica, Role,
-    Seen, StepError, Up, UpError, Work, fetch, reconcile, run,
+    Desired, Interrupt, Machine, OnFailure, Options, Recreate, Replica, Role, Seen, StepError, Up, UpError,
+    Work, fetch, reconcile, run,
 };
 use perry_sandbox_stack::{Asked, Judged, desire, shared_backend};
 use serde_json::json;
@@ -58,7 +58,7 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let work = reconcile(&desired, &seen, how(args), &run_id)?;
     warn_of_orphans(&desired, &seen, args);
     if args.dry_run {
-        return print(&work, &paused(&desired, &seen), args).map(|()| Exit::Done);
+        return print(&work, args).map(|()| Exit::Done);
     }
     // Nothing is ended that could not be started again.
     let mut services = question.stack.services.keys();
@@ -72,7 +72,6 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let options = options(cli, args);
-    go_on(&machine, &paused(&desired, &seen), &lines)?;
     let ran = run(&machine, &desired, &work, &journal, (options, &interrupt), &lines);
     // What is said from here on is said below what was drawn.
     drop(lines);
@@ -84,25 +83,6 @@ pub(crate) fn up(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
     let running: Vec<(String, String)> =
         desired.units.iter().zip(ids).filter_map(|(unit, id)| Some((unit.service.clone(), id?))).collect();
     after(&machine, &running, (args, begun), &interrupt)
-}
-
-/// Those that are paused and are to be up.
-fn paused<'a>(desired: &Desired, seen: &'a Seen) -> Vec<&'a Replica> {
-    let is_wanted = |one: &&Replica| desired.units.iter().any(|unit| unit.service == one.member.service);
-    let paused = seen.replicas.iter().filter(|one| one.paused && one.member.role == Role::Replica);
-    paused.filter(is_wanted).collect()
-}
-
-/// Lets these go on.
-fn go_on(machine: &Machine<'_>, paused: &[&Replica], lines: &Lines) -> Result<(), Failure> {
-    for one in paused {
-        let id = one.id.parse().map_err(|_| Failure::NoService(one.member.service.clone()))?;
-        let tell = |happened| lines.tell(Event { what: format!("unpause {}", one.name), happened });
-        tell(Happened::Begun);
-        machine.sandboxes().unpause(&id)?;
-        tell(Happened::Done);
-    }
-    Ok(())
 }
 
 /// Refuses what would end one that nobody asks for now, and that could not be started again: it shares the network of one
@@ -214,18 +194,13 @@ fn warn_of_orphans(desired: &Desired, seen: &Seen, args: &UpArgs) {
     }
 }
 
-fn print(work: &Work, paused: &[&Replica], args: &UpArgs) -> Result<(), Failure> {
+fn print(work: &Work, args: &UpArgs) -> Result<(), Failure> {
     if args.json {
-        let paused: Vec<&str> = paused.iter().map(|one| one.name.as_str()).collect();
-        let mut report = json!({ "schema": "perry-sandbox/compose-work/v1", "work": work });
-        if let (false, Some(report)) = (paused.is_empty(), report.as_object_mut()) {
-            report.insert("unpause".to_owned(), paused.into());
-        }
+        let report = json!({ "schema": "perry-sandbox/compose-work/v1", "work": work });
         return output::lines([format!("{report:#}")]);
     }
-    output::lines(paused.iter().map(|one| output::printable(&format!("unpause {}", one.name))))?;
     if work.is_nothing() {
-        return if paused.is_empty() { output::lines(["nothing is to be done"]) } else { Ok(()) };
+        return output::lines(["nothing is to be done"]);
     }
     output::text(&output::printable(&work.to_string()))
 }

@@ -54,6 +54,8 @@ fn what_is_paused_does_nothing_until_it_is_let_go_on() {
         sleep(Duration::from_millis(100));
         assert_ne!(counted(&shop), before, "{}: it goes on", shop.backend);
         assert_eq!(shop.compose(&["pause"]).code, 0, "{}", shop.backend);
+        let told = shop.up(&["--dry-run"]);
+        assert!(told.stdout.contains("unpause "), "{}: {told:?}", shop.backend);
         let up = shop.up(&["--wait"]);
         assert!(up.code == 0 && !shop.compose(&["ps"]).stdout.contains("paused"), "{}: {up:?}", shop.backend);
         // One that is paused hears that it is to end.
