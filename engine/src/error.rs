@@ -54,6 +54,17 @@ pub struct Left {
     pub what: String,
     /// Why.
     pub why: String,
+    /// Whether it can stay so.
+    pub state: LeftState,
+}
+
+/// In which state something is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftState {
+    /// A sandbox that ran before does not run: it stays as it is, and is started again by whoever wants it.
+    Stopped,
+    /// Something is there, or gone, that should not be.
+    Wrong,
 }
 
 /// Why a project is not up.

@@ -22,7 +22,7 @@ mod work;
 mod world;
 
 pub use desired::{Desired, NetworkUnit, Project, StopHow, Unit, Until, VolumeUnit, Wait};
-pub use error::{EngineError, Left, Reached, StepError, UpError};
+pub use error::{EngineError, Left, LeftState, Reached, StepError, UpError};
 pub use execute::{Event, Events, Happened, OnFailure, Options, end, finish_undo, run, stop_heeding};
 pub use interrupt::Interrupt;
 pub use journal::{Journal, Undo, Unfinished};

@@ -30,15 +30,15 @@ impl Work {
         self.tidy.is_empty() && self.steps.iter().all(|step| matches!(step.act, Act::Keep { .. }))
     }
 
-    /// The services of which a sandbox is started again.
+    /// The sandboxes that are started again.
     pub fn starts_again(&self) -> BTreeSet<&str> {
-        let mut services = BTreeSet::new();
+        let mut ids = BTreeSet::new();
         for step in &self.steps {
-            if let Act::StartAgain { service, .. } = &step.act {
-                services.insert(service.as_str());
+            if let Act::StartAgain { id, .. } = &step.act {
+                ids.insert(id.as_str());
             }
         }
-        services
+        ids
     }
 
     /// How many sandboxes, networks and volumes are removed.

@@ -18,6 +18,14 @@ fn next(fake: &Fake, desired: &Desired, how: Up) -> Vec<String> {
     acts(&reconcile(desired, &fake.seen("shop").unwrap(), how, "r2").unwrap())
 }
 
+/// On which lines these stand, one behind the other.
+fn lines_in_order<const COUNT: usize>(text: &str, wanted: [&str; COUNT]) -> [usize; COUNT] {
+    let line = |what: &str| text.lines().position(|line| line.contains(what));
+    let lines = wanted.map(line);
+    assert!(lines.is_sorted() && lines.iter().all(Option::is_some), "{wanted:?}: {lines:?}: {text}");
+    lines.map(Option::unwrap_or_default)
+}
+
 #[test]
 fn a_first_up_reads_as_it_is_done() {
     let work = reconcile(&shop(), &kind_world().seen("shop").unwrap(), Up::default(), "r1").unwrap();
@@ -182,23 +190,18 @@ fn who_shares_a_network_is_started_again_behind_the_one_whose_it_is() {
     assert!(next(&fake, &desired, Up::default()).contains(&"keep shop-probe-1".to_owned()));
     desired.units.iter_mut().find(|unit| unit.service == "db").unwrap().config = "other".to_owned();
     let text = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().to_string();
-    let line = |what: &str| {
-        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
-    };
-    let order =
-        ["stop shop-probe-1", "stop shop-db-1", "start shop-db-1", "start shop-probe-1 again"].map(line);
-    assert!(order.is_sorted(), "{text}");
+    let order = ["stop shop-probe-1", "stop shop-db-1", "start shop-db-1", "start shop-probe-1 again"];
+    let order = lines_in_order(&text, order);
     assert_eq!(text.matches("stop shop-probe-1").count(), 1, "{text}");
     let behind = text.lines().nth(order[1]).unwrap();
     assert!(behind.ends_with(&format!("stop shop-db-1  after {}", order[0] + 1)), "{text}");
     desired.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
     let text = reconcile(&desired, &fake.seen("shop").unwrap(), Up::default(), "r2").unwrap().to_string();
-    let line = |what: &str| {
-        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
-    };
-    let order =
-        ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"].map(line);
-    assert!(order.is_sorted() && text.matches("stop shop-probe-1").count() == 1, "{text}");
+    lines_in_order(
+        &text,
+        ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"],
+    );
+    assert!(text.matches("stop shop-probe-1").count() == 1, "{text}");
 }
 
 #[test]
@@ -215,16 +218,13 @@ fn who_shares_a_network_comes_along_though_nobody_asks_for_it() {
     assert!(!text(&only, Up::default()).contains("probe"), "nothing of it moves");
     only.units[0].config = "other".to_owned();
     let moved = text(&only, Up::default());
-    let line = |text: &str, what: &str| {
-        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
-    };
     let order = ["stop shop-probe-1", "stop shop-db-1", "start shop-db-1", "start shop-probe-1 again"];
-    assert!(order.map(|what| line(&moved, what)).is_sorted(), "{moved}");
+    lines_in_order(&moved, order);
     // Its network is replaced: whoever is in it goes first, and comes back.
     only.networks.get_mut(0).unwrap().subnet = Some("10.1.0.0/24".to_owned());
     let replaced = text(&only, Up::default());
     let order = ["stop shop-probe-1", "stop shop-db-1", "replace network", "start shop-probe-1 again"];
-    assert!(order.map(|what| line(&replaced, what)).is_sorted(), "{replaced}");
+    lines_in_order(&replaced, order);
     // One that goes, or whose network goes, does not come back.
     only.networks.get_mut(0).unwrap().subnet = None;
     only.services.remove("probe");

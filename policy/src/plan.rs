@@ -148,6 +148,13 @@ pub enum Terminal {
     Own,
 }
 
+impl Terminal {
+    /// One of its own where it is wanted.
+    pub const fn when(is_wanted: bool) -> Self {
+        if is_wanted { Self::Own } else { Self::None }
+    }
+}
+
 /// How the root file system is mounted; read-only is tighter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -25,8 +25,7 @@ pub(crate) fn run(args: &RunArgs, environment: &Environment) -> anyhow::Result<E
         return detach(args, environment);
     }
     let pipeline = Pipeline::open(environment.clone())?;
-    let wanted = if args.tty { Terminal::Own } else { Terminal::None };
-    let asked = pipeline.ask(&args.request.wish(wanted)?, None)?;
+    let asked = pipeline.ask(&args.request.wish(Terminal::when(args.tty))?, None)?;
     let Some(admitted) = pipeline.admit(&asked)? else { return answer::refuse(&asked, args.json) };
     if let Some(exception) = admitted.plan.exception.as_ref().filter(|_| !args.quiet) {
         output::note(&format!(

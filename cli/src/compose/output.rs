@@ -93,6 +93,11 @@ impl From<UnderstandError> for Failure {
 }
 
 impl Failure {
+    /// The terminal cannot be used.
+    pub(crate) fn terminal(error: &anyhow::Error) -> Self {
+        Self::Terminal(format!("{error:#}"))
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use super::event::{Events, Happened, tell};
-use crate::error::{Left, StepError};
+use crate::error::{Left, LeftState, StepError};
 use crate::work::{Act, Step, Work};
 use crate::world::World;
 
@@ -48,7 +48,9 @@ fn at_once<'a>(
                 (act, begun)
             });
             let each: Vec<_> = each.collect();
-            let broken = |act: &Act| Some(Left { what: act.to_string(), why: "it broke off".to_owned() });
+            let broken = |act: &Act| {
+                Some(Left { what: act.to_string(), why: "it broke off".to_owned(), state: LeftState::Wrong })
+            };
             let ended = each.into_iter().map(|(act, begun)| match begun {
                 Ok(end) => end.join().unwrap_or_else(|_| broken(act)),
                 // There was no thread to be had.
@@ -84,5 +86,5 @@ fn one(world: &dyn World, project: &str, act: &Act, events: &dyn Events) -> Opti
         Err(error) => error.to_string(),
     };
     tell(events, act, Happened::Failed(error.clone()));
-    Some(Left { what: act.to_string(), why: error })
+    Some(Left { what: act.to_string(), why: error, state: LeftState::Wrong })
 }

@@ -6,7 +6,7 @@ use super::pool::{Progress, Taken};
 use super::run::{Course, tidy};
 use super::undo;
 use crate::desired::Unit;
-use crate::error::{Left, Reached, StepError};
+use crate::error::{Left, LeftState, Reached, StepError};
 use crate::journal::{Undo, Unfinished};
 use crate::work::{Act, Work};
 
@@ -29,7 +29,7 @@ pub(super) fn keep(course: &Course<'_>, work: &Work, taken: &Taken) -> (Vec<Left
         left.extend(tidy(course, work.tidy.iter().filter(goes)));
         if left.is_empty() && course.journal.end().is_err() {
             let why = "that the run is over could not be written down".to_owned();
-            left.push(Left { what: "the journal".to_owned(), why });
+            left.push(Left { what: "the journal".to_owned(), why, state: LeftState::Wrong });
         }
     }
     (left, reached)

@@ -3,7 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::desired::{Desired, Unit};
-use crate::error::{EngineError, Left, StepError, UpError};
+use crate::error::{EngineError, Left, LeftState, StepError, UpError};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::label::{Membership, Role};
@@ -170,7 +170,7 @@ pub(super) fn tidy<'a>(course: &Course<'_>, acts: impl Iterator<Item = &'a Act>)
             Ok(_) => tell(course.events, act, Happened::Done),
             Err(error) => {
                 tell(course.events, act, Happened::Failed(error.to_string()));
-                left.push(Left { what: act.to_string(), why: error.to_string() });
+                left.push(Left { what: act.to_string(), why: error.to_string(), state: LeftState::Wrong });
             }
         }
     }

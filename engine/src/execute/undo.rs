@@ -7,7 +7,7 @@ use super::event::{Events, Happened, tell};
 use super::pool::Taken;
 use super::run::Course;
 use crate::desired::{NetworkUnit, Project};
-use crate::error::{Left, StepError};
+use crate::error::{Left, LeftState, StepError};
 use crate::interrupt::Interrupt;
 use crate::journal::{Undo, Unfinished};
 use crate::world::{Condition, Replica, SeenResource, World};
@@ -18,7 +18,7 @@ pub(super) fn all(course: &Course<'_>, taken: &Taken) -> Vec<Left> {
     let left = some(course, &began, taken);
     if left.is_empty() && course.journal.end().is_err() {
         let why = "what was undone could not be written down".to_owned();
-        return vec![Left { what: "the journal".to_owned(), why }];
+        return vec![Left { what: "the journal".to_owned(), why, state: LeftState::Wrong }];
     }
     left
 }
@@ -28,15 +28,6 @@ pub(super) fn some(course: &Course<'_>, part: &Unfinished, taken: &Taken) -> Vec
     let (world, interrupt) = (course.world, course.conditions.interrupt);
     let late = if taken.has_unanswered() { world.lateness() } else { Duration::ZERO };
     Undoing { world, project: &course.desired.project.name, interrupt, late }.take(part, course.events)
-}
-
-impl Unfinished {
-    /// Whether all that is left is that sandboxes do not run that ran: they stay as they are, and nothing is half made.
-    pub fn leaves_only_stopped(&self, left: &[Left]) -> bool {
-        let starts = self.undo.iter().filter(|undo| matches!(undo, Undo::StartAgain { .. }));
-        let starts: Vec<String> = starts.map(words).collect();
-        left.iter().all(|one| starts.contains(&one.what))
-    }
 }
 
 /// Undoes a run that was killed.
@@ -93,7 +84,9 @@ impl Undoing<'_> {
             }
             Err(error) => {
                 tell(events, &what, Happened::Failed(error.to_string()));
-                Err(Left { what, why: error.to_string() })
+                let stays_stopped = matches!(undo, Undo::StartAgain { .. });
+                let state = if stays_stopped { LeftState::Stopped } else { LeftState::Wrong };
+                Err(Left { what, why: error.to_string(), state })
             }
         }
     }

@@ -51,17 +51,13 @@ pub fn start(seen: &Seen, how: &Again) -> Work {
 
 /// One that would be started in the network of another that would not run: whose, and which other.
 pub fn without_network<'a>(seen: &'a Seen, work: &Work) -> Option<(&'a str, &'a str)> {
-    let starts = work
-        .steps
-        .iter()
-        .filter_map(|step| if let Act::StartAgain { id, .. } = &step.act { Some(id.as_str()) } else { None });
-    let starts: BTreeSet<&str> = starts.collect();
+    let starts = work.starts_again();
     let will_run = |service: &String| {
-        let of_it = seen
-            .replicas
-            .iter()
-            .filter(|one| one.member.role == Role::Replica && one.member.service == *service);
-        of_it.into_iter().any(|one| one.condition.is_running() || starts.contains(one.id.as_str()))
+        seen.replicas.iter().any(|one| {
+            one.member.role == Role::Replica
+                && one.member.service == *service
+                && (one.condition.is_running() || starts.contains(one.id.as_str()))
+        })
     };
     let starting = seen.replicas.iter().filter(|one| starts.contains(one.id.as_str()));
     let mut lonely = starting.filter_map(|one| {

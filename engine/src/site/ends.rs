@@ -10,7 +10,6 @@ use crate::desired::{Desired, Project};
 use crate::error::{EngineError, Left};
 use crate::execute::{Events, Options, end, finish_undo, run};
 use crate::interrupt::Interrupt;
-use crate::label::Role;
 use crate::machine::SecretSource;
 use crate::reconcile::{Again, Down, down, restart, start, stop};
 use crate::work::Work;
@@ -142,8 +141,7 @@ impl Site<'_> {
 /// Nothing is ended that could not be started again.
 fn has_values(seen: &Seen, work: &Work, secrets: &SecretSource<'_>) -> Result<(), RaiseError> {
     let starts = work.starts_again();
-    let members = seen.replicas.iter().map(|one| &one.member);
-    let members = members.filter(|member| member.role == Role::Replica);
-    let mut given = members.filter(|member| member.secrets && starts.contains(member.service.as_str()));
+    let started = seen.replicas.iter().filter(|one| starts.contains(one.id.as_str()));
+    let mut given = started.map(|one| &one.member).filter(|member| member.secrets);
     given.try_for_each(|member| secrets(&member.service).map(drop).map_err(RaiseError::Secret))
 }

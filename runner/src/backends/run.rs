@@ -16,8 +16,7 @@ use super::client::Attended;
 use super::end::{Conclusion, conclude};
 use super::guard::Guard;
 use super::place::{Place, REMOVAL, sweep_for_a_while};
-use super::podman;
-use super::script::{Backend, Script};
+use super::script::Script;
 use crate::io::{Commands, Streams};
 use crate::native::{
     Bounds, Company, Counting, Delivery, Ended, Finished, Hands, Observer, RunError, Running, await_readable,
@@ -89,10 +88,6 @@ pub(crate) fn run(
         required.check(REMOVAL)?;
     }
     if let Some(names) = &script.names {
-        if script.backend == Backend::Podman {
-            // Where that is not possible it runs all the same, and podman may leave an empty namespace.
-            podman::share().ok();
-        }
         names.tell(script)?;
     }
     berth.place.used();

@@ -112,10 +112,10 @@ impl Sandboxes {
         let start = RunStart::of(plan, &digest, image.evidence());
         let started = append(&Event::RunStart(RunStart { terminal: settings.terminal, ..start }))?;
         // The connection stays open until the program has ended: without it the supervisor ends the program.
-        let window = surroundings.terminal.unwrap_or((24, 80));
-        let answer = run_guest(&settings, streams, window, surroundings.commands, |descriptors| {
-            send(&control, &text, descriptors)
-        });
+        let answer =
+            run_guest(&settings, streams, surroundings.terminal, surroundings.commands, |descriptors| {
+                send(&control, &text, descriptors)
+            });
         let done = answer.as_ref().ok();
         let trail = append(&Event::RunEnd(RunEnd {
             plan: digest.to_string(),

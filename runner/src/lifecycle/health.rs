@@ -197,7 +197,7 @@ fn ask(post: &Post, order: &HealthOrder) -> Option<Result<(), BadAnswer>> {
     };
     let streams = Streams { stdin: Input::Null, stdout: Output::Capture, stderr: Output::Capture };
     let answer = thread::scope(|scope| {
-        let answer = run_guest(&settings, streams, (24, 80), None, |descriptors| {
+        let answer = run_guest(&settings, streams, None, None, |descriptors| {
             let given = descriptors.iter().map(BorrowedFd::try_clone_to_owned).collect::<Result<_, _>>()?;
             scope.spawn(move || host_guest(&theirs, post, (asked, false), given));
             Ok(())

@@ -186,13 +186,14 @@ fn nothing() -> io::Result<[OwnedFd; 3]> {
 pub(crate) fn run_guest(
     settings: &Settings,
     streams: Streams,
-    window: (u16, u16),
+    terminal: Option<(u16, u16)>,
     commands: Option<&Commands>,
     send: impl FnOnce(&[BorrowedFd<'_>]) -> io::Result<()>,
 ) -> Result<Finished, RunError> {
     // Only to name a step that fails: the supervisor makes its own.
     let spec = Spec::join(settings, &Ground::of_this_process(false), Users::Own)?;
-    let (running, report, ends) = wire(settings, streams, window).map_err(StartError::Channel)?;
+    let (running, report, ends) =
+        wire(settings, streams, terminal.unwrap_or_default()).map_err(StartError::Channel)?;
     // Until it has its terminal it has nothing, and nothing of the supervisor's.
     let ends = ends.map_or_else(nothing, Ok).map_err(StartError::Channel)?;
     let [stdin, stdout, stderr] = &ends;

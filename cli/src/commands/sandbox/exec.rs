@@ -22,8 +22,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> anyhow::Result
     let pipeline = Pipeline::open(environment.clone())?;
     let sandboxes = pipeline.sandboxes()?;
     let id = find(&sandboxes, &args.name)?;
-    let wanted = if args.tty { Terminal::Own } else { Terminal::None };
-    let (attached, commands) = terminal::attach(wanted, Some(AtomicBool::new(false)))?;
+    let (attached, commands) = terminal::attach(Terminal::when(args.tty), Some(AtomicBool::new(false)))?;
     let join = Join {
         command: args.command.clone(),
         env: variables(&args.env)?,

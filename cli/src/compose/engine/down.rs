@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perry_sandbox_engine::{Down, Seen, down as steps, end, finish_undo};
+use perry_sandbox_engine::{Down, LeftState, Seen, down as steps, end, finish_undo};
 
 use super::args::{DownArgs, RecoverArgs};
 use super::progress::Lines;
@@ -107,14 +107,13 @@ pub(crate) fn recover(cli: &Cli, args: &RecoverArgs) -> Result<Exit, Failure> {
     for left in &left {
         output::note(&format!("left: {}: {}", left.what, left.why));
     }
-    if unfinished.leaves_only_stopped(&left) {
-        held.settle()?;
+    if left.iter().any(|left| left.state == LeftState::Wrong) {
+        return Ok(Exit::Failure);
     }
+    held.settle()?;
     if left.is_empty() {
         return Ok(Exit::Done);
     }
-    if unfinished.leaves_only_stopped(&left) {
-        output::note("these stay stopped, and all else is undone: the project can be worked on again");
-    }
+    output::note("these stay stopped, and all else is undone: the project can be worked on again");
     Ok(Exit::Failure)
 }

@@ -33,10 +33,10 @@ pub(crate) fn exec(cli: &Cli, args: &ExecArgs) -> Result<Exit, Failure> {
     let which = args.index.map_or_else(String::new, |index| format!(", replica {index}"));
     let not_there = || Failure::NotRunning { service: format!("`{}`{which}", args.service) };
     let (_, info) = found.next().ok_or_else(not_there)?;
-    let failed = |error: anyhow::Error| Failure::Terminal(format!("{error:#}"));
+    let failed = |error: anyhow::Error| Failure::terminal(&error);
     let is_screen = args.tty || (!args.no_tty && io::stdin().is_terminal() && io::stdout().is_terminal());
-    let wanted = if is_screen { Terminal::Own } else { Terminal::None };
-    let (attached, commands) = terminal::attach(wanted, Some(AtomicBool::new(false))).map_err(failed)?;
+    let (attached, commands) =
+        terminal::attach(Terminal::when(is_screen), Some(AtomicBool::new(false))).map_err(failed)?;
     let join = Join {
         command: args.command.clone(),
         env: variables(("--env", &args.env), &there.whose.variables)?,

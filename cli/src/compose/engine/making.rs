@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use perry_sandbox_engine::{
-    Act, Begins, Event, Events as _, Happened, Recreate, Step, Until, Up, Work, reconcile, run,
+    Act, Begins, Event, Events as _, Happened, Recreate, Until, Up, Work, reconcile, run,
 };
 
 use super::allowed::{Asked, ask};
@@ -66,9 +66,7 @@ pub(crate) fn create_as(cli: &Cli, args: &UpArgs) -> Result<Exit, Failure> {
 /// What is there stays as it is, and nothing is waited for that does not run. What runs is ended only where what it needs is
 /// made anew.
 fn without_starts(mut work: Work, anew: bool) -> Work {
-    let again =
-        |step: &Step| if let Act::StartAgain { id, .. } = &step.act { Some(id.clone()) } else { None };
-    let again: BTreeSet<String> = work.steps.iter().filter_map(again).collect();
+    let again: BTreeSet<String> = work.starts_again().into_iter().map(str::to_owned).collect();
     for step in &mut work.steps {
         if let Act::Stop { id, name, .. } = &step.act
             && !anew
@@ -129,7 +127,7 @@ pub(crate) fn pull(cli: &Cli, args: &PullArgs) -> Result<Exit, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use perry_sandbox_engine::{After, StopHow};
+    use perry_sandbox_engine::{After, Step, StopHow};
 
     use super::*;
 

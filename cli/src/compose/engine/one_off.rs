@@ -75,8 +75,9 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
     name(&mut wanted, args, &run_id);
     let look = site.look(&backend);
     let secrets = |service: &str| site::secrets_of(&question.stack, &whose.variables, service);
-    let window = terminal::usable().map_err(|error| unusable(&error))?;
-    let machine = site.machine(&look, &secrets)?.one_off(input(args)?, window);
+    // Looked at now: when the program runs it is too late to refuse.
+    let window = args.tty.then(terminal::usable).transpose().map_err(|error| Failure::terminal(&error))?;
+    let machine = site.machine(&look, &secrets)?.one_off(input(args)?, window.unwrap_or_default());
     let held = site.projects.hold(&project, "run", PATIENCE)?;
     refuse_other_backend(&site, &wanted, &backend)?;
     let seen = site::seen(&machine, &project)?;
@@ -100,17 +101,13 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
 
 /// Stays with it until it has ended; its code.
 fn stay(machine: &Machine<'_>, id: String, args: &RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
-    let raw = args.tty.then(terminal::raw).transpose().map_err(|error| unusable(&error))?;
+    let raw = args.tty.then(terminal::raw).transpose().map_err(|error| Failure::terminal(&error))?;
     let code = follow(machine, &id, interrupt)?;
     drop(raw);
     if args.rm {
         machine.remove(&id).map_err(|source| Failure::Left { what: id, source })?;
     }
     Ok(Exit::Code(code))
-}
-
-fn unusable(error: &anyhow::Error) -> Failure {
-    Failure::Terminal(format!("{error:#}"))
 }
 
 /// What the program is asked to be otherwise than the service.
@@ -142,12 +139,8 @@ fn change(question: &mut Question, args: &RunArgs, own: &BTreeMap<String, String
         network.aliases.clear();
         network.address = None;
     }
-    demand.terminal = terminal_of(args);
+    demand.terminal = Terminal::when(args.tty);
     Ok(())
-}
-
-fn terminal_of(args: &RunArgs) -> Terminal {
-    if args.tty { Terminal::Own } else { Terminal::None }
 }
 
 /// Its own name, and no restarts: whoever waits for it waits for its first end.

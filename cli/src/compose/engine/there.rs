@@ -69,7 +69,7 @@ impl There {
         let given = seen.replicas.iter().filter(|one| one.member.role == Role::Replica && one.member.secrets);
         let sandboxes = self.site.pipeline.sandboxes()?;
         let values = self.secrets_there().map_err(Failure::Secret)?;
-        for one in given.filter(|one| starts.contains(one.member.service.as_str())) {
+        for one in given.filter(|one| starts.contains(one.id.as_str())) {
             let service = &one.member.service;
             if self.question.is_none() {
                 return Err(Failure::Secret(format!(

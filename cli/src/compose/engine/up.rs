@@ -96,7 +96,9 @@ fn check_others(
     let starts = work.starts_again();
     let is_other = |one: &&Replica| {
         let service = one.member.service.as_str();
-        one.member.secrets && starts.contains(service) && !question.stack.services.contains_key(service)
+        one.member.secrets
+            && starts.contains(one.id.as_str())
+            && !question.stack.services.contains_key(service)
     };
     let mut others = seen.replicas.iter().filter(is_other).peekable();
     if others.peek().is_none() {

@@ -15,6 +15,7 @@ use perry_sandbox_policy::{LaunchPlan, VolumeAccess};
 use serde::{Deserialize, Serialize};
 
 use super::super::docker::VolumePlace;
+use super::super::podman;
 use super::super::project::STRAY;
 use super::super::script::{Action, Backend};
 use super::super::tool::ToolError;
@@ -108,10 +109,16 @@ impl Required {
             return Err(StockError::OtherProject { backend, kind, name, project });
         }
         match self.kept {
-            Kept::Networks => match way_out(&found) {
-                Some(why) => Err(StockError::Open { backend, name, why }),
-                None => Ok(()),
-            },
+            Kept::Networks => {
+                if let Some(why) = way_out(&found) {
+                    return Err(StockError::Open { backend, name, why });
+                }
+                if self.backend == Backend::Podman {
+                    // Where that is not possible it is joined all the same, and podman may leave an empty namespace.
+                    podman::share().ok();
+                }
+                Ok(())
+            }
             Kept::Volumes if !self.is_held(&found) => Err(StockError::Executable { backend, name }),
             Kept::Volumes => self.own(&found).map_err(failed),
         }
