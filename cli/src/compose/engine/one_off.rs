@@ -55,7 +55,9 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, Failure> {
         Asked::Allowed(judged) => judged,
         Asked::Refused(exit) => {
             if args.user.is_some() || !args.publish.is_empty() || !args.env.is_empty() {
-                output::note("`plan` is about the files: what this run was given beside them is not in it");
+                output::note(
+                    "what this run was given beside the files `plan` does not know: write it into the files first, or add it to the policy by hand",
+                );
             }
             return Ok(exit);
         }
