@@ -270,6 +270,10 @@ impl Hands for Reach<'_, '_> {
             }
         });
     }
+
+    fn has_ended(&self) -> bool {
+        self.script.has_ended()
+    }
 }
 
 struct Done {

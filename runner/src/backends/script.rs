@@ -366,12 +366,22 @@ impl Script {
 
     /// The program's process as the host sees it, where its engine runs below us and says so.
     pub(crate) fn program(&self) -> Option<i32> {
+        let number = self.program_number()?;
+        let process = Process::of(u32::try_from(number).ok()?)?;
+        process.is_first().then_some(number)
+    }
+
+    /// Whether its program, of which the engine has said the number, is dead.
+    pub(crate) fn has_ended(&self) -> bool {
+        let process = |number| Process::of(u32::try_from(number).ok()?);
+        self.program_number().is_some_and(|number| !process(number).is_some_and(Process::is_alive))
+    }
+
+    fn program_number(&self) -> Option<i32> {
         if self.backend != Backend::Podman {
             return None;
         }
-        let number = std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse::<i32>().ok()?;
-        let process = Process::of(u32::try_from(number).ok()?)?;
-        process.is_first().then_some(number)
+        std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()
     }
 
     /// What is done, in order, for people.

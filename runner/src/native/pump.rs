@@ -118,7 +118,7 @@ pub(crate) struct Pump {
     pending: Vec<u8>,
     /// Bytes of `pending` that have been written.
     written: usize,
-    /// What is sent when the source ends: a terminal wants a character, a pipe is closed.
+    /// What is sent by [`Pump::leave`] when the source has ended: a terminal wants a character, a pipe is closed.
     farewell: Option<u8>,
     /// What went by last.
     last: Option<u8>,
@@ -267,18 +267,24 @@ impl Pump {
     }
 
     fn close_if_done(&mut self) {
-        if self.source.is_some() || !self.pending.is_empty() {
-            return;
+        let is_done = self.source.is_none() && self.pending.is_empty() && self.farewell.is_none();
+        if is_done && matches!(self.sink, Sink::Descriptor { way: Way::Ours, .. }) {
+            self.sink = Sink::Closed;
         }
-        match self.farewell.take() {
-            // After a part of a line it only sends off that part; the end is what comes with nothing before it.
-            Some(byte) if self.last.is_some_and(|last| last != b'\n') => self.pending = vec![byte, byte],
-            Some(byte) => self.pending = vec![byte],
-            None => {
-                if matches!(self.sink, Sink::Descriptor { way: Way::Ours, .. }) {
-                    self.sink = Sink::Closed;
-                }
-            }
+    }
+
+    /// Whether all has been passed on but the farewell.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.source.is_none() && self.pending.is_empty() && self.farewell.is_some()
+    }
+
+    /// Sends the farewell after what is on the way.
+    pub(crate) fn leave(&mut self) {
+        let Some(byte) = self.farewell.take() else { return };
+        self.pending.push(byte);
+        // After a part of a line it only sends off that part; the end is what comes with nothing before it.
+        if self.last.is_some_and(|last| last != b'\n') {
+            self.pending.push(byte);
         }
     }
 

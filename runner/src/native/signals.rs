@@ -17,6 +17,9 @@ pub(crate) trait Hands: Sync {
 
     /// Ends it and everything in it. Asked once or more; does not wait.
     fn kill(&self);
+
+    /// Whether its program has ended, where that can be seen before its engine says so.
+    fn has_ended(&self) -> bool;
 }
 
 /// What became of a signal.

@@ -152,6 +152,7 @@ pub(crate) fn supervise(
         given_up: false,
         executed: false,
         master: None,
+        leaving: None,
         closing: None,
         ended: Ended {
             exit: None,
@@ -209,6 +210,8 @@ struct Watch<'a> {
     /// Whether the report is closed: the program runs.
     executed: bool,
     master: Option<OwnedFd>,
+    /// When the end of the input is typed.
+    leaving: Option<Instant>,
     /// When nothing more is passed on.
     closing: Option<Instant>,
     ended: Ended,
@@ -229,6 +232,7 @@ impl Watch<'_> {
             self.take(report)?;
         }
         loop {
+            self.see_off();
             let ready = self.wait()?;
             for source in ready {
                 self.serve(source)?;
@@ -285,11 +289,9 @@ impl Watch<'_> {
         if let (Some(commands), Some(_), false) = (self.commands, &self.running.process, has_ended) {
             add(Source::Commands, commands.descriptor(), PollFlags::POLLIN);
         }
-        // An engine whose client reads the end of a terminal's input before the program is there may drop what the program says.
-        let too_early = self.hands.is_some() && self.master.is_some() && !self.executed;
         if let Some((descriptor, flags)) = self.running.inward.as_ref().and_then(Pump::interest)
             && !self.is_gone()
-            && !too_early
+            && !self.is_too_early_to_type()
         {
             add(Source::Inward, descriptor, flags);
         }
@@ -310,7 +312,7 @@ impl Watch<'_> {
     fn patience(&self) -> Duration {
         let live = self.ended.exit.is_none();
         let look = self.next_look.filter(|_| live && self.is_watched());
-        let times = [live.then(|| self.deadline()), look, self.closing];
+        let times = [live.then(|| self.deadline()), look, self.leaving, self.closing];
         let next = times.into_iter().flatten().min().unwrap_or_else(|| self.deadline());
         // Rounded up: waking just before the time would spin.
         next.saturating_duration_since(Instant::now()).saturating_add(Duration::from_micros(999))

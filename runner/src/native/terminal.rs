@@ -35,3 +35,59 @@ impl Running {
         Ok([slave.try_clone()?, slave, stderr])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::super::signals::{Delivery, Hands};
+    use super::super::supervise::{Company, Counting, supervise};
+    use super::super::sys::open_pidfd;
+    use super::super::tests::bounds;
+    use super::*;
+
+    /// A client whose program has some time to go.
+    struct Client {
+        since: Instant,
+        lasts: Duration,
+    }
+
+    impl Hands for Client {
+        fn signal(&self, _: i32) -> Delivery {
+            Delivery::Sent
+        }
+
+        fn kill(&self) {}
+
+        fn has_ended(&self) -> bool {
+            self.since.elapsed() >= self.lasts
+        }
+    }
+
+    /// What a client hears that is given no input, in the time that it takes to clean up.
+    fn heard(lasts: Duration) -> Vec<u8> {
+        let (report, silence) = UnixStream::pair().unwrap();
+        let mut running = Running::new(report.into(), 0);
+        let [stdin, stdout, stderr] = running.plug_terminal(Streams::captured(), (24, 80)).unwrap();
+        let mut client = Command::new("timeout");
+        client.args(["1", "head", "-c", "1"]).stdin(stdin).stdout(stdout).stderr(stderr);
+        let mut child = client.spawn().unwrap();
+        drop(client);
+        running.process = Some((i32::try_from(child.id()).unwrap(), open_pidfd(child.id()).unwrap()));
+        // The program runs.
+        drop(silence);
+        let hands = Client { since: Instant::now(), lasts };
+        let company = Company { hands: Some(&hands), ..Company::of(Counting::Others) };
+        let ended = supervise(running, &bounds(), None, company).unwrap();
+        assert!(child.wait().is_err(), "it is collected by its descriptor");
+        ended.stdout
+    }
+
+    #[test]
+    fn an_engines_client_hears_the_end_of_the_input_unless_its_program_has_ended() {
+        assert_eq!(heard(Duration::MAX), b"\x04", "a program that goes on");
+        assert_eq!(heard(Duration::from_millis(30)), b"", "a program that ends by itself in a moment");
+    }
+}

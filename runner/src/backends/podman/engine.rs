@@ -263,7 +263,7 @@ const HELD: [(Control, &str); 30] = [
     (Control::OpenFiles, "RLIMIT_NOFILE"),
     (
         Control::Terminal,
-        "podman, and a terminal of the supervisor's before it; ^C does not end a first process that does not catch it; on a busy machine podman may lose what a program of a moment says",
+        "podman, and a terminal of the supervisor's before it; ^C does not end a first process that does not catch it; podman may lose what a program says last that is typed to at the moment of its end",
     ),
 ];
 

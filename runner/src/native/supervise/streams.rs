@@ -2,24 +2,58 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::tcgetpgrp;
 
 use super::super::pump::{Pump, never_block};
-use super::super::signals::stand_in;
+use super::super::signals::{Hands, stand_in};
 use super::super::sys::set_window;
 use super::{GRACE, Watch, after};
 use crate::outcome::Limit;
 
+/// How long an engine's program has from its start, or from the last that was typed, until the end of the input is typed.
+const LINGER: Duration = Duration::from_millis(100);
+
 impl Watch<'_> {
     pub(super) fn pass_in(&mut self) {
+        if self.is_too_late_to_type() {
+            self.running.inward = None;
+        }
         let Some(pump) = &mut self.running.inward else { return };
         pump.turn(u64::MAX);
         if pump.take_interrupt() && self.interrupts() {
             self.signal(libc::SIGINT, stand_in);
         }
+    }
+
+    /// Types the end of the input once all before it has been typed.
+    ///
+    /// What podman's monitor has not read when the program ends makes the kernel reset its connection (`unix_release_sock`), and
+    /// podman's client takes that for the end of the output, whatever was still to be read. So a program that ends by itself
+    /// gets the time to.
+    pub(super) fn see_off(&mut self) {
+        let is_early = self.is_too_early_to_type();
+        let Some(pump) = self.running.inward.as_mut().filter(|pump| pump.is_leaving() && !is_early) else {
+            self.leaving = None;
+            return;
+        };
+        let linger = if self.hands.is_some() { LINGER } else { Duration::ZERO };
+        let due = *self.leaving.get_or_insert_with(|| after(linger));
+        if Instant::now() >= due {
+            pump.leave();
+        }
+    }
+
+    /// Whether an engine's client has a terminal and no program behind it yet.
+    pub(super) const fn is_too_early_to_type(&self) -> bool {
+        self.hands.is_some() && self.master.is_some() && !self.executed
+    }
+
+    /// Whether there is a terminal and no program behind it any more, though the client is still there: see [`Self::see_off`].
+    fn is_too_late_to_type(&self) -> bool {
+        self.master.is_some() && self.hands.is_some_and(Hands::has_ended)
     }
 
     pub(super) fn pass_on(&mut self, number: usize) {
