@@ -187,7 +187,7 @@ fn remedy(step: &Step, errno: Errno) -> &'static str {
         (Step::Pivot, libc::EINVAL) => {
             "; the host's root is an initial RAM disk, which cannot be left: run from a real root file system"
         }
-        (Step::AwaitIds | Step::AwaitRelease | Step::DieWithParent, libc::ECANCELED) => {
+        (Step::AwaitIds | Step::AwaitRelease | Step::Terminal | Step::DieWithParent, libc::ECANCELED) => {
             "; the runner stopped while the sandbox started"
         }
         (Step::Confine { .. }, libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {

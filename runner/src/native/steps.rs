@@ -235,7 +235,7 @@ pub(crate) enum Step {
     DieWithParent,
     /// Put the three streams in place.
     Streams,
-    /// Make a terminal of our own, send its other end to the parent, and put it in place of the streams.
+    /// Make a terminal of our own, send its other end to the parent, which sets its size, and put it in place of the streams.
     Terminal,
     /// Change to a folder of the image.
     WorkingFolder { path: Text },

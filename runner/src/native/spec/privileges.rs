@@ -49,11 +49,11 @@ pub(super) fn privileges(settings: &Settings, ground: &Ground, wall: Option<Step
     }
     steps.extend([
         Step::Caps { keep: settings.linux_caps },
+        Step::DieWithParent,
         streams,
         Step::WorkingFolder { path: text(&settings.cwd)? },
         Step::Umask { mask: 0o022 },
         Step::CheckProgram { candidates: candidates(settings)? },
-        Step::DieWithParent,
         Step::NoNewPrivileges,
     ]);
     steps.extend(wall);

@@ -9,7 +9,8 @@ use nix::unistd::tcgetpgrp;
 
 use super::super::pump::{Pump, never_block};
 use super::super::signals::{Hands, stand_in};
-use super::super::sys::set_window;
+use super::super::start::tell;
+use super::super::sys::{TERMINAL_TAKEN, set_window};
 use super::{GRACE, Watch, after};
 use crate::outcome::Limit;
 
@@ -95,6 +96,9 @@ impl Watch<'_> {
         const END: u8 = 4;
         let Some(screen) = self.running.screen.take() else { return Ok(()) };
         let _ = set_window(master.as_fd(), screen.size.0, screen.size.1);
+        if self.hands.is_none() {
+            tell(self.running.report.as_fd(), TERMINAL_TAKEN, None).map_err(io::Error::other)?;
+        }
         never_block(&master)?;
         self.running.inward = Some(Pump::inward(screen.bytes, screen.source, master.try_clone()?, Some(END)));
         let [out, _] = &mut self.running.outward;

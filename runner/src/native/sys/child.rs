@@ -33,6 +33,8 @@ pub(crate) type Descriptors = [RawFd; SLOTS];
 pub(crate) const REPORT_FAILURE: u8 = b'F';
 /// First byte of a report: the sandbox's terminal, as a descriptor beside it.
 pub(crate) const REPORT_TERMINAL: u8 = b'T';
+/// What is answered to that, when it has the size of its window.
+pub(crate) const TERMINAL_TAKEN: u8 = b't';
 
 /// First byte of a report: a file system of the sandbox, as a descriptor beside it.
 pub(crate) const REPORT_ROOM: u8 = b'M';
@@ -413,6 +415,8 @@ impl Child<'_> {
 
     /// SECURITY: the terminal is made inside, from the sandbox's own devpts; the host's terminal never comes in
     /// (CVE-2017-5226), and no pty is bound into the image (CVE-2025-52565).
+    ///
+    /// A program that asks for the size of its window at once is to hear it: so the parent answers.
     fn terminal(&self) -> Result<()> {
         let flags = libc::O_RDWR | libc::O_NOCTTY;
         let master = mount::open_in(self.fd(Slot::Pts), c"ptmx", flags, 0, Beneath::SameMount)?;
@@ -427,7 +431,11 @@ impl Child<'_> {
         let answer = call::send(self.fd(Slot::Report), &[REPORT_TERMINAL], Some(master));
         call::close(slave_fd);
         call::close(master);
-        answer
+        answer?;
+        match call::receive(self.fd(Slot::Report))? {
+            Some((TERMINAL_TAKEN, _)) => Ok(()),
+            Some(_) | None => Err(Errno(libc::ECANCELED)),
+        }
     }
 
     /// SECURITY: the process that enters is a copy of the supervisor; whatever that one has open, the sandbox's root on

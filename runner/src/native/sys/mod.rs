@@ -21,7 +21,9 @@ mod spawn;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
 pub(crate) use call_room::{LONGEST_CALL, MOST_WORDS};
-pub(crate) use child::{JOINED_AS, Pointers, REPORT_FAILURE, REPORT_READY, REPORT_ROOM, REPORT_TERMINAL};
+pub(crate) use child::{
+    JOINED_AS, Pointers, REPORT_FAILURE, REPORT_READY, REPORT_ROOM, REPORT_TERMINAL, TERMINAL_TAKEN,
+};
 pub(crate) use door::{REPORT_DOOR, REPORT_NAMES};
 #[cfg(test)]
 pub(crate) use fault::{Armed, Side};

@@ -1,10 +1,15 @@
 //! Streams, limits, signals, and the end of a run.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use perry_sandbox_policy::Publication;
+
+use super::super::cgroup::Group;
+use super::super::observer::Observer;
 use super::rootfs::{busybox, put_busybox, settings};
 use super::*;
 use crate::io::{Input, Output, remote};
@@ -184,6 +189,40 @@ fn a_terminal_is_the_sandboxs_own() {
     let text = String::from_utf8_lossy(&finished.stdout).into_owned();
     assert!(text.contains("/dev/pts/0") && text.contains("24 80") && text.contains("got hello"), "{text}");
     assert_eq!(finished.end, End::Exited(0));
+}
+
+/// Keeps the supervisor busy while the sandbox sets itself up.
+struct Late;
+
+impl Observer for Late {
+    fn published(&self, _: &[Publication]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn started(&self, _: i32, _: BorrowedFd<'_>, _: Option<&Group>) {
+        thread::sleep(Duration::from_millis(300));
+    }
+
+    fn executed(&self) {}
+
+    fn joined(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    fn spent(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_window_has_its_size_before_the_program_can_ask() {
+    let (tree, live) = (busybox(), tempfile::tempdir().unwrap());
+    let mut settings = settings(&["/bin/busybox", "stty", "size"]);
+    settings.terminal = true;
+    let room = without_cgroups();
+    let place = Place { observer: Some(&Late), ..place(&room, live.path()) };
+    let finished = run(&settings, &root_folder(tree.path()), Streams::captured(), None, &place).unwrap();
+    assert_eq!(String::from_utf8_lossy(&finished.stdout), "24 80\r\n");
 }
 
 #[test]

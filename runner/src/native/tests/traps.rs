@@ -38,14 +38,15 @@ fn trap_1_launching_from_a_threaded_program_never_hangs() {
 fn trap_2_the_death_signal_is_set_after_every_change_of_user_and_before_every_wait() {
     let root = busybox();
     let folder = root_folder(root.path());
-    let settings = settings(&["/bin/true"]);
+    let settings = Settings { terminal: true, ..settings(&["/bin/true"]) };
     let ground = Ground::survey(&settings, &folder, Some(1)).unwrap();
     for spec in
         [Spec::assemble(&settings, &ground).unwrap(), Spec::join(&settings, &ground, Users::Own).unwrap()]
     {
         let mut dies = false;
         for step in &spec.steps {
-            if matches!(step, Step::AwaitIds | Step::AwaitRelease | Step::Execute { .. }) {
+            let waits = [Step::AwaitIds, Step::AwaitRelease, Step::Terminal].contains(step);
+            if waits || matches!(step, Step::Execute { .. }) {
                 assert!(dies, "{step}");
             }
             // A clone does not inherit it.
