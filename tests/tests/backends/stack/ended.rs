@@ -92,8 +92,8 @@ fn what_nobody_looks_after_any_more_is_in_no_ones_way() {
         let all = attendants(&shop, "db");
         let words: Vec<String> =
             std::iter::once("-KILL".to_owned()).chain(all.iter().map(u64::to_string)).collect();
-        let killed = std::process::Command::new("kill").args(words).status();
-        assert!(killed.is_ok_and(|status| status.success()), "{}", shop.backend);
+        // It fails where one of them, a health check's, has ended by itself meanwhile.
+        std::process::Command::new("kill").args(words).status().expect("it is there");
         shop.until("it is seen to be lost", || {
             shop.ps().iter().any(|one| one.0 == "db" && one.2 != "running")
         });
