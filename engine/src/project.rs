@@ -59,10 +59,7 @@ impl Projects {
     /// The name is none, another run has it, or the folder cannot be used.
     pub fn hold(&self, project: &str, doing: &str, patience: Duration) -> Result<Held, EngineError> {
         let folder = self.folder(project)?;
-        for folder in [&folder, &self.locks] {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(failed("make", folder))?;
-        }
+        make(&self.locks)?;
         let path = self.locks.join(format!("{project}.lock"));
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -133,6 +130,7 @@ impl Held {
     /// The last run was killed and has not been undone, or the journal cannot be written.
     pub fn begin(&self, run: &str) -> Result<Journal, EngineError> {
         self.refuse_unfinished()?;
+        make(&self.folder)?;
         Journal::begin(&self.journal(), run)
     }
 
@@ -152,6 +150,7 @@ impl Held {
     /// # Errors
     /// It cannot be written.
     pub fn remember(&self, what: &Remembered) -> Result<(), EngineError> {
+        make(&self.folder)?;
         let (path, new) = (self.folder.join(MEMORY), self.folder.join("project.new"));
         let text = serde_json::to_vec(what).map_err(|error| failed("write", &path)(error.into()))?;
         let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &path));
@@ -183,6 +182,12 @@ impl Held {
     }
 }
 
+/// For its owner only.
+fn make(folder: &Path) -> Result<(), EngineError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(failed("make", folder))
+}
+
 fn write_holder(lock: &mut Flock<File>, doing: &str) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
@@ -203,6 +208,7 @@ mod tests {
         projects.hold("other", "up", Duration::ZERO).unwrap();
         drop(held);
         projects.hold("shop", "down", Duration::ZERO).unwrap();
+        assert!(!data.path().join("projects/shop").exists(), "nothing was begun, and nothing is remembered");
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
         there.whose.services.as_ref().is_some_and(|known| !known.contains(&member.service))
     };
     let found = found.into_iter().filter(|(member, _)| args.orphans || !is_orphan(member));
-    let found: Vec<_> = found.filter(|(member, info)| is_wanted(args, member, info)).collect();
+    let mut found: Vec<_> = found.filter(|(member, info)| is_wanted(args, member, info)).collect();
+    found.sort_by_cached_key(|(member, info)| {
+        (member.service.clone(), member.role == Role::OneOff, member.replica, info.name.to_string())
+    });
     if args.quiet {
         output::lines(found.iter().map(|(_, info)| info.id.to_string()))?;
     } else if args.only_services {

@@ -143,7 +143,6 @@ pub(super) fn memory(question: &Question, backend: &str) -> Remembered {
     Remembered { origin: origin(&folder), folder, backend: backend.to_owned(), description: None }
 }
 
-/// The sandboxes of a project, with all that may be seen of them.
 /// A secret of a sandbox that has no value among these: it could not be started again.
 pub(super) fn missing_secret(
     sandboxes: &LongRunning<'_>,
@@ -155,6 +154,7 @@ pub(super) fn missing_secret(
     Ok(names.into_iter().find(|name| !values.names().any(|there| there == name)))
 }
 
+/// The sandboxes of a project, with all that may be seen of them.
 pub(super) fn members(site: &Site, project: &str) -> Result<Vec<(Membership, SandboxInfo)>, Failure> {
     Ok(perry_sandbox_engine::Site::new(&site.pipeline).members(project)?)
 }
