@@ -67,6 +67,23 @@ fn what_is_printed_reads_as_the_same_project() {
 }
 
 #[test]
+fn what_is_reset_in_an_item_of_a_list_is_gone() {
+    let text = r#"
+services:
+  s:
+    image: x
+    ports: [{target: 80, published: !reset "81"}, {target: 90, host_ip: !reset null}]
+    volumes: [{type: tmpfs, target: /a, read_only: !reset null, tmpfs: {size: !reset 10, mode: 7}}]
+x-a: [{gone: !reset 2, stays: [[{gone: !reset 3}]]}]
+"#;
+    let json = project(&[("/p/compose.yaml", text)]).to_json().unwrap();
+    for gone in ["published", "host_ip", "read_only", "size", "gone"] {
+        assert!(!json.contains(gone), "{gone}: {json}");
+    }
+    assert!(json.contains("\"mode\": 7") && json.contains("stays"), "{json}");
+}
+
+#[test]
 fn services_come_behind_those_that_they_need() {
     let project = project(&[(
         "/p/compose.yaml",

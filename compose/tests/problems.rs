@@ -17,7 +17,7 @@ error: services.a.image: invalid interpolation format: `${A:-` holds a `${` that
 1 | services: {a: {image: \"${A:-\"}}
   |                       ^^^^^^^
   |
-  = help: write `$$` for a plain `$`
+  = help: write `$$` for a plain `$`; a `}` closes a variable, and only `-` `:-` `+` `:+` `?` `:?` go behind its name
 
 ";
     assert_eq!(shown("services: {a: {image: \"${A:-\"}}\n"), expected);
@@ -58,10 +58,23 @@ fn places_in_two_files_are_both_shown() {
 }
 
 #[test]
+fn a_name_that_is_none_is_told_at_its_place() {
+    for text in ["name: ${UNSET}\nservices: {a: {image: x}}\n", "name: ä\nservices: {a: {image: x}}\n"] {
+        let problems = Memory::new(&[("/p/compose.yaml", text)]).load().unwrap_err();
+        assert_eq!(problems.list()[0].reason, Reason::ProjectName);
+        assert!(problems.to_string().contains("compose.yaml:1:7: `name` has no letter"), "{problems}");
+    }
+    let problems = Memory::new(&[("/p/.env", "A=1\nB=${A\n"), ("/p/compose.yaml", "services: {}\n")]).load();
+    let problems = problems.unwrap_err();
+    assert!(problems.to_string().contains("/p/.env: line 2: "), "{problems}");
+}
+
+#[test]
 fn cycles_are_told_by_their_way() {
     let text = problems("services: {a: {extends: b}, b: {extends: c}, c: {extends: a}}\n");
-    assert!(text.list().iter().all(|problem| problem.reason == Reason::Cycle));
-    assert!(text.list()[0].message.contains("a -> b -> c -> a"), "{text}");
+    let [one] = text.list() else { panic!("{text}") };
+    assert_eq!(one.reason, Reason::Cycle);
+    assert!(one.message.ends_with("`a` → `b` → `c` → `a`"), "{text}");
     let files = Memory::new(&[
         ("/p/compose.yaml", "include: [b.yaml]\n"),
         ("/p/b.yaml", "include: [compose.yaml]\n"),

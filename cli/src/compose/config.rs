@@ -17,7 +17,7 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
     let asked = args.part.variables || args.part.explain.is_some();
     let options = Options {
         interpolate: !args.no_interpolate && !asked,
-        normalize: !args.no_normalize && !is_compatible(cli),
+        normalize: !args.no_normalize && !cli.compatibility,
         resolve_paths: !args.no_path_resolution,
         check_consistency: !args.no_consistency,
         resolve_environment: whole || args.part.environment,
@@ -39,14 +39,6 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs) -> Result<(), Failure> {
     }
     let project = project(cli, args, loaded, &request)?;
     if whole { print(project, args) } else { list::print(&project, &args.part) }
-}
-
-/// Whether the model is left as the files say it.
-fn is_compatible(cli: &Cli) -> bool {
-    let said = std::env::vars_os().find(|(name, _)| name == "COMPOSE_COMPATIBILITY");
-    cli.compatibility
-        || said
-            .is_some_and(|(_, value)| ["1", "t", "T", "true", "TRUE", "True"].iter().any(|yes| value == *yes))
 }
 
 /// What the command line and the environment say of the project.

@@ -9,4 +9,4 @@ mod volume;
 pub(crate) use defaults::set_defaults;
 pub(crate) use forms::{canonical, omit_empty};
 pub(crate) use port::is_address;
-pub(crate) use volume::target as volume_target;
+pub(crate) use volume::{target as volume_target, volume_fault};

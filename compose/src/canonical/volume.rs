@@ -30,6 +30,11 @@ pub(crate) fn target(short: &str) -> Option<String> {
     volume(short).ok().map(|volume| volume.target)
 }
 
+/// Why a volume in its short form cannot be read; nothing if it can.
+pub(crate) fn volume_fault(short: &str) -> Option<String> {
+    volume(short).err().map(|error| error.to_string())
+}
+
 /// Reads `[source:]target[:options]`.
 pub(super) fn volume(text: &str) -> Result<Volume, VolumeError> {
     let mut volume = Volume::default();

@@ -1,3 +1,6 @@
+use crate::error::shown;
+use crate::template::not_set;
+
 /// A file of variables that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
@@ -30,4 +33,10 @@ pub enum EnvFileFault {
     /// Values that are too long together.
     #[error("values of more than {0} bytes")]
     Length(usize),
+}
+
+/// What is said of a variable in a value that is not set.
+pub(crate) fn not_set_in(path: &str, line: usize, name: &str) -> String {
+    let keep = "`$$`, or single quotes around the value, keep a `$`";
+    format!("{}:{line}: {} ({keep})", shown(path), not_set(name))
 }

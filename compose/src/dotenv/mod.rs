@@ -5,6 +5,7 @@ mod escapes;
 mod parse;
 mod raw;
 
+pub(crate) use error::not_set_in;
 pub use error::{EnvFileError, EnvFileFault};
 pub use parse::parse;
 pub(crate) use parse::parse_telling;

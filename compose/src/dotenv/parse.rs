@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use super::escapes::expand;
 use super::{EnvFileError, EnvFileFault};
 use crate::error::shown;
-use crate::template::substitute;
+use crate::template::Substitution;
 
 /// Bytes of all values of a file.
 const MOST_VALUES: usize = 8 << 20;
+/// Variables of one file that are told of.
+const MOST_TOLD: usize = 20;
 
 /// Reads a file of variables into `out`. A name alone takes its value from `lookup`; a variable in a value is looked for
 /// there first, and then among those of `out`.
@@ -21,7 +23,7 @@ pub fn parse(
     parse_telling(text, lookup, out, &mut |_, _| ())
 }
 
-/// [`parse`], which tells the line and the name of each value with `${` that is not what is written.
+/// [`parse`], which tells the line of each value in which a variable stands that is not set, and its name.
 ///
 /// # Errors
 /// The first line that cannot be read.
@@ -29,12 +31,13 @@ pub(crate) fn parse_telling(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
     out: &mut BTreeMap<String, String>,
-    changed: &mut dyn FnMut(usize, &str),
+    unset: &mut dyn FnMut(usize, &str),
 ) -> Result<(), EnvFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, rest: text, left: MOST_VALUES };
     // Counted onwards: from the beginning for each value, a file of nothing but values takes the square of its length.
     let (mut line, mut counted) = (1_usize, 0);
+    let mut told = 0..MOST_TOLD;
     while reader.skip_to_statement() {
         match reader.name()? {
             Name::Alone(name) => {
@@ -47,11 +50,10 @@ pub(crate) fn parse_telling(
                 let between = text.get(counted..read).unwrap_or_default();
                 line = line.saturating_add(between.matches('\n').count());
                 counted = read;
-                let (value, written) =
-                    reader.value(&|name| lookup(name).or_else(|| out.get(name).cloned()))?;
-                if written.is_some_and(|written| written.contains("${") && written != value) {
-                    changed(line, name);
-                }
+                let known = |name: &str| lookup(name).or_else(|| out.get(name).cloned());
+                let mut tell = |name: &str| told.next().into_iter().for_each(|_| unset(line, name));
+                let value = reader.value(&known, &mut tell);
+                let value = value.map_err(|error| EnvFileError { line, ..error })?;
                 out.insert(name.to_owned(), value);
             }
         }
@@ -117,16 +119,17 @@ impl<'a> Reader<'a> {
         Ok(Name::Valued(""))
     }
 
-    /// The value, and what is written, where variables are put into that.
+    /// The value, with its variables put in.
     fn value(
         &mut self,
         lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(String, Option<String>), EnvFileError> {
+        unset: &mut dyn FnMut(&str),
+    ) -> Result<String, EnvFileError> {
         let quote = self.rest.chars().next().filter(|first| matches!(first, '"' | '\''));
         let raw = if let Some(quote) = quote {
             let quoted = self.quoted(quote)?;
             if quote == '\'' {
-                return Ok((self.counted(quoted)?, None));
+                return self.counted(quoted);
             }
             expand(&quoted)
         } else {
@@ -134,9 +137,10 @@ impl<'a> Reader<'a> {
             self.rest = rest;
             line.split_once(" #").map_or(line, |(value, _)| value).trim_end().to_owned()
         };
-        let value =
-            substitute(&raw, lookup).map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?;
-        Ok((self.counted(value)?, Some(raw)))
+        let mut substitution = Substitution::new(lookup);
+        let value = substitution.apply(&raw);
+        substitution.unset.iter().for_each(|name| unset(name));
+        self.counted(value.map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?)
     }
 
     /// The text between quotes, over several lines if need be; `\` before the quote makes it a character.

@@ -176,10 +176,11 @@ impl Loader<'_> {
     fn walk(&mut self, file: &str, name: &str, span: Span, way: &mut Way) -> Result<(), Stopped> {
         if let Some(from) = way.iter().position(|(known, service, _)| known == file && service == name) {
             let round = way.get(from..).unwrap_or_default();
-            let names: Vec<String> = round.iter().map(|(_, service, _)| shown(service)).collect();
-            let first = names.first().cloned().unwrap_or_default();
-            let message = format!("extends cycle: {} -> {first}", names.join(" -> "));
-            return self.stop(Problem::new(Reason::Cycle, span, message));
+            let members = round.iter().map(|(file, service, _)| (file.clone(), service.clone()));
+            if !self.rounds.insert(members.collect()) {
+                return Err(Stopped);
+            }
+            return self.stop(Problem::new(Reason::Cycle, span, cycle(round)));
         }
         self.extended = self.extended.saturating_add(1);
         if way.len() >= MOST_CHAINED || self.extended > MOST_EXTENDED {
@@ -190,4 +191,14 @@ impl Loader<'_> {
         way.push((file.to_owned(), name.to_owned(), span));
         Ok(())
     }
+}
+
+/// The round as it is told: from its smallest name.
+fn cycle(round: &[(String, String, Span)]) -> String {
+    let mut names: Vec<String> =
+        round.iter().map(|(_, service, _)| format!("`{}`", shown(service))).collect();
+    let smallest = names.iter().enumerate().min_by_key(|(_, name)| name.as_str()).map_or(0, |(at, _)| at);
+    names.rotate_left(smallest);
+    names.extend(names.first().cloned());
+    format!("extends cycle: {}", names.join(" → "))
 }

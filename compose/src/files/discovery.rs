@@ -35,10 +35,10 @@ pub(crate) fn find(request: &Request, files: &dyn Files, report: &mut Report) ->
     };
     project.environment.entry("PWD".to_owned()).or_insert_with(|| current.to_owned());
     let given = given_env_files(request);
-    project.read_env_files(request, files, &given)?;
+    project.read_env_files(request, files, &given, report)?;
     project.files_by_variable(current, files)?;
     project.files_by_name(request, files, report);
-    project.read_env_files(request, files, &given)?;
+    project.read_env_files(request, files, &given, report)?;
     if project.files.is_empty() {
         let message = format!("no Compose file in `{}` or above it", shown(current));
         let help = format!("its name is one of {}, or is given by `-f`", NAMES.join(", "));
@@ -83,6 +83,7 @@ impl Project {
         request: &Request,
         files: &dyn Files,
         given: &[String],
+        report: &mut Report,
     ) -> Result<(), Problem> {
         if given.is_empty() {
             if !disabled(&request.environment)? {
@@ -94,7 +95,8 @@ impl Project {
         } else {
             self.env_files = given.to_vec();
         }
-        let found = merge_env_files(files, &request.current_folder, &self.env_files, &self.environment)?;
+        let found =
+            merge_env_files(files, &request.current_folder, &self.env_files, &self.environment, report)?;
         for (name, value) in found {
             self.environment.entry(name).or_insert(value);
         }

@@ -1,6 +1,6 @@
 use super::{Environment, Files, Kind, absolute, read_text};
-use crate::dotenv::{MOST_BYTES, parse};
-use crate::error::{Problem, Reason, shown};
+use crate::dotenv::{MOST_BYTES, not_set_in, parse_telling};
+use crate::error::{Problem, Reason, Report, shown};
 
 /// Reads files of variables, each over those before it. `environment` wins where a value names a variable; what it has
 /// itself is not looked at otherwise.
@@ -9,6 +9,7 @@ pub(crate) fn merge_env_files(
     folder: &str,
     paths: &[String],
     environment: &Environment,
+    report: &mut Report,
 ) -> Result<Environment, Problem> {
     let mut found = Environment::new();
     for path in paths {
@@ -23,7 +24,9 @@ pub(crate) fn merge_env_files(
             return Err(Problem::nowhere(Reason::MissingFile, message));
         }
         let text = read_text(files, &path, MOST_BYTES)?;
-        parse(&text, &|name| environment.get(name).cloned(), &mut found)
+        let lookup = |name: &str| environment.get(name).cloned();
+        let mut tell = |line: usize, name: &str| report.warn(None, not_set_in(&path, line, name));
+        parse_telling(&text, &lookup, &mut found, &mut tell)
             .map_err(|error| Problem::nowhere(Reason::EnvFileSyntax, format!("{}: {error}", shown(&path))))?;
     }
     Ok(found)

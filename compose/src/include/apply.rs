@@ -109,7 +109,7 @@ impl Loader<'_> {
             paths.push(path);
         }
         let mut environment = Environment::clone(&scope.environment);
-        match merge_env_files(self.files, &self.current, &paths, &environment) {
+        match merge_env_files(self.files, &self.current, &paths, &environment, &mut self.report) {
             Ok(found) => {
                 for (name, value) in found {
                     environment.entry(name).or_insert(value);

@@ -32,8 +32,13 @@ fn entry(item: &Node, report: &mut Report) -> Entry {
         Value::Mapping(_) => {
             entry.paths = texts(item.get("path"), report);
             entry.env_files = texts(item.get("env_file"), report);
-            if let Some((folder, _)) = texts(item.get("project_directory"), report).into_iter().next() {
-                entry.project_directory = folder;
+            match item.get("project_directory").map(|folder| (&folder.value, folder.span)) {
+                None | Some((Value::Null, _)) => {}
+                Some((Value::Text(folder), _)) => entry.project_directory.clone_from(folder),
+                Some((_, span)) => {
+                    let message = "the `project_directory` of an included project is a text";
+                    report.problem(Problem::new(Reason::SchemaType, span, message));
+                }
             }
         }
         _ => {

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::error::{Problem, Reason, Report, Sources, shown};
@@ -40,6 +40,8 @@ pub(crate) struct Loader<'f> {
     pub(crate) environments: usize,
     /// Services that were extended.
     pub(crate) extended: usize,
+    /// Those that extend each other in a round, and have been told of: by file and name.
+    pub(crate) rounds: BTreeSet<BTreeSet<(String, String)>>,
     /// Parts that those were given by what they extend.
     pub(crate) copied: usize,
     /// Bytes that texts with their variables put in may still have.
@@ -86,6 +88,7 @@ impl<'f> Loader<'f> {
             report: Report::default(),
             bases: HashMap::new(),
             extended: 0,
+            rounds: BTreeSet::new(),
             environments: 0,
             copied: 0,
             room: MOST_BYTES,

@@ -5,9 +5,9 @@ use crate::error::{Problem, Problems, Reason, Sources, Warning};
 use crate::files::{
     Environment, Files, Given, Project, Request, find, is_remote, name_before_loading, normalized,
 };
-use crate::node::{Key, Node, Value};
+use crate::node::{Key, Node, Span, Value};
 use crate::normalize::normalize;
-use crate::template::substitute;
+use crate::template::{Substitution, not_set};
 
 /// A project as its files say it: merged, in long forms, checked against the schema, with what is implicit said.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Loader<'_> {
             return self.stop(Problem::nowhere(Reason::Unsupported, message));
         }
         self.home = project.environment.get("HOME").cloned();
-        let name = self.name(request, &project)?;
+        let (name, named) = self.name(request, &project)?;
         project.environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
         // Where no variables are put in, none are known: names without values stay so.
         let known = if request.options.interpolate {
@@ -88,11 +88,15 @@ impl Loader<'_> {
             return self.stop(Problem::nowhere(Reason::SchemaType, "the Compose file is empty"));
         }
         if name.is_empty() {
-            let message = "the project has no name: the folder's has no letter or digit that a name may have";
-            return self.stop(
+            let problem = if let Some(span) = named {
+                let message = "`name` has no letter or digit that a name may have: they are of ASCII";
+                Problem::new(Reason::ProjectName, span, message)
+            } else {
+                let message =
+                    "the project has no name: the folder's has no letter or digit that a name may have";
                 Problem::nowhere(Reason::ProjectName, message)
-                    .help("give one by `-p`, or as `name` in the file"),
-            );
+            };
+            return self.stop(problem.help("give one by `-p`, or as `name` in the file"));
         }
         if request.options.normalize {
             let span = model.span;
@@ -124,17 +128,23 @@ impl Loader<'_> {
     }
 
     /// The project's name: the caller's, the environment's, the last that a file says, the folder's.
-    fn name(&mut self, request: &Request, project: &Project) -> Result<String, Stopped> {
+    fn name(&mut self, request: &Request, project: &Project) -> Result<(String, Option<Span>), Stopped> {
         let variable = project.environment.get("COMPOSE_PROJECT_NAME");
         let given = name_before_loading(request.project_name.as_deref(), variable, &project.folder);
         let from_folder = match self.or_stop(given)? {
-            Given::Fixed(name) => return Ok(name),
+            Given::Fixed(name) => return Ok((name, None)),
             Given::Folder(name) => name,
         };
-        let Some(named) = self.name_in_files(&project.files)? else { return Ok(from_folder) };
+        let Some(named) = self.name_in_files(&project.files)? else { return Ok((from_folder, None)) };
         let (text, span) = named;
         let text = if request.options.interpolate {
-            match substitute(&text, &|name| project.environment.get(name).cloned()) {
+            let lookup = |name: &str| project.environment.get(name).cloned();
+            let mut substitution = Substitution::new(&lookup);
+            let done = substitution.apply(&text);
+            for name in substitution.unset {
+                self.report.warn(Some(span), not_set(&name));
+            }
+            match done {
                 Ok(text) => text,
                 Err(error) => {
                     let reason = error.reason();
@@ -144,11 +154,11 @@ impl Loader<'_> {
         } else {
             text
         };
-        Ok(if request.options.normalize { normalized(&text) } else { text })
+        Ok((if request.options.normalize { normalized(&text) } else { text }, Some(span)))
     }
 
     /// The last `name` at the top of a document.
-    fn name_in_files(&mut self, files: &[String]) -> Result<Option<(String, crate::node::Span)>, Stopped> {
+    fn name_in_files(&mut self, files: &[String]) -> Result<Option<(String, Span)>, Stopped> {
         let mut named = None;
         for path in files {
             let documents = self.documents(path)?;

@@ -27,9 +27,25 @@ fn collect(node: &mut Node, path: &mut Vec<String>, paths: &mut Vec<Vec<String>>
                 directive != Some(Directive::Reset)
             });
         }
-        Value::Sequence(items) => items.iter_mut().for_each(|item| {
-            item.directive = None;
-        }),
+        Value::Sequence(items) => items.iter_mut().for_each(in_list),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Timestamp(_)
+        | Value::Text(_) => {}
+    }
+}
+
+/// What is in an item of a list speaks of no earlier value: the list is merged as a whole.
+fn in_list(node: &mut Node) {
+    node.directive = None;
+    match &mut node.value {
+        Value::Mapping(entries) => {
+            entries.retain(|_, value| value.directive != Some(Directive::Reset));
+            entries.iter_mut().for_each(|(_, value)| in_list(value));
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(in_list),
         Value::Null
         | Value::Bool(_)
         | Value::Integer(_)

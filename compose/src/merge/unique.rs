@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use crate::canonical::volume_target;
+use crate::canonical::{volume_fault, volume_target};
 use crate::error::{Problem, Reason, Report};
 use crate::node::{Node, Path, Value};
 
@@ -75,7 +75,7 @@ fn unique(items: Vec<Node>, identity: Identity, path: &Path<'_>, report: &mut Re
     let mut places: HashMap<String, usize> = HashMap::new();
     for item in items {
         let Some(name) = identity.of(&item) else {
-            let message = format!("{path}: {}", identity.expected());
+            let message = format!("{path}: {}", identity.wrong(&item));
             report.problem(Problem::new(Reason::SchemaType, item.span, message));
             continue;
         };
@@ -90,6 +90,11 @@ fn unique(items: Vec<Node>, identity: Identity, path: &Path<'_>, report: &mut Re
 }
 
 impl Identity {
+    fn wrong(self, item: &Node) -> String {
+        let fault = item.text().filter(|_| matches!(self, Self::Volume)).and_then(volume_fault);
+        fault.unwrap_or_else(|| self.expected().to_owned())
+    }
+
     fn expected(self) -> &'static str {
         match self {
             Self::Key => "expected a text",

@@ -1,3 +1,4 @@
+use crate::error::shown;
 use crate::node::{Mapping, Node, Value};
 
 /// What a name without a value has.
@@ -28,7 +29,7 @@ pub(super) fn pairs(node: &Node, missing: Missing) -> Result<Mapping, (&Node, St
                 let text = item.printed();
                 let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(n, v)| (n, Some(v)));
                 if missing == Missing::Null && name.ends_with(char::is_whitespace) {
-                    return Err((item, "has a space behind its name".to_owned()));
+                    return Err((item, format!("names `{}` with a space behind it", shown(name))));
                 }
                 pairs.put(name, value.map_or_else(|| absent(item), |value| item.text_here(value)));
             }
@@ -78,7 +79,7 @@ pub(super) fn hosts(node: &Node) -> Result<Vec<Node>, (&Node, String)> {
 
 fn check_host<'a>(node: &'a Node, host: &str) -> Result<(), (&'a Node, String)> {
     if host.is_empty() || host.contains([':', '=']) {
-        return Err((node, format!("has `{}`, which is no host's name", crate::error::shown(host))));
+        return Err((node, format!("has `{}`, which is no host's name", shown(host))));
     }
     Ok(())
 }

@@ -43,7 +43,9 @@ fn size(text: &str) -> Option<i64> {
     reason = "the fraction of a byte is dropped, and the bounds are checked"
 )]
 fn whole(number: f64) -> Option<i64> {
-    (number.is_finite() && number < 9.3e18).then_some(number as i64)
+    /// The first that does not fit.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    (number.is_finite() && number < END).then_some(number as i64)
 }
 
 /// Reads a whole number.
@@ -159,7 +161,7 @@ mod tests {
         ] {
             assert_eq!(size(text), Some(bytes), "{text}");
         }
-        for text in ["", "x", "-1", "1x", "1kbb", "1bb", "1 gig", "g"] {
+        for text in ["", "x", "-1", "1x", "1kbb", "1bb", "1 gig", "g", "8589934592g", "9223372036854775808"] {
             assert_eq!(size(text), None, "{text}");
         }
     }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::Project;
-use crate::dotenv::{MOST_BYTES, parse, parse_raw, parse_telling};
+use crate::dotenv::{MOST_BYTES, not_set_in, parse, parse_raw, parse_telling};
 use crate::error::{Problem, Reason, Report, shown};
 use crate::files::{Environment, Files, Kind, absolute, read_text};
 use crate::node::{Mapping, Node, Value};
@@ -9,9 +9,6 @@ use crate::node::{Mapping, Node, Value};
 /// Bytes that the files of variables and labels of all services may have, and what is read in them, those that several name
 /// counted each time.
 const MOST_IN_ALL: usize = 32 << 20;
-
-/// Values of one file that are told of.
-const MOST_TOLD: usize = 20;
 
 impl Project {
     /// Puts the values of `env_file`s into the services' environments, and drops the names of those files.
@@ -39,15 +36,14 @@ impl Project {
             let mut place = span;
             for file in service.remove("env_file").as_ref().and_then(Node::sequence).unwrap_or_default() {
                 place = file.span;
-                let mut changed = Vec::new();
-                if let Err(problem) =
-                    read(file, (&folder, files, &mut left), &lookup, &mut found, &mut changed)
+                let mut unset = Vec::new();
+                if let Err(problem) = read(file, (&folder, files, &mut left), &lookup, &mut found, &mut unset)
                 {
                     report.problem(problem);
                 }
                 // One file of several services is told of once.
-                changed.retain(|message| told.insert(message.clone()));
-                for message in changed {
+                unset.retain(|message| told.insert(message.clone()));
+                for message in unset {
                     report.warn(Some(file.span), message);
                 }
             }
@@ -116,7 +112,7 @@ fn read(
     (folder, files, left): (&str, &dyn Files, &mut usize),
     lookup: &dyn Fn(&str) -> Option<String>,
     found: &mut Environment,
-    changed: &mut Vec<String>,
+    unset: &mut Vec<String>,
 ) -> Result<(), Problem> {
     let path = file.get("path").and_then(Node::text).unwrap_or_default();
     let required = file.get("required").is_some_and(|required| required.printed() == "true");
@@ -127,15 +123,7 @@ fn read(
     let before = bytes(found);
     match file.get("format").and_then(Node::text) {
         None => {
-            let mut tell = |line: usize, name: &str| {
-                if changed.len() < MOST_TOLD {
-                    changed.push(format!(
-                        "{}:{line}: the value of `{}` is not what is written: `${{` in it is a variable; `format: raw` of the env file keeps it",
-                        shown(path),
-                        shown(name)
-                    ));
-                }
-            };
+            let mut tell = |line: usize, name: &str| unset.push(not_set_in(path, line, name));
             parse_telling(&text, lookup, found, &mut tell).map_err(|error| fault(file, path, &error))
         }
         Some("raw") => parse_raw(&text, lookup, found).map_err(|error| fault(file, path, &error)),

@@ -1,5 +1,5 @@
 use super::cast::Cast;
-use super::substitute::{Substitution, TemplateError};
+use super::substitute::{Substitution, TemplateError, not_set};
 use crate::error::{Problem, Reason, Report, shown};
 use crate::node::{Node, Path, Span, Value};
 
@@ -64,8 +64,7 @@ impl Interpolation<'_> {
             let mut substitution = Substitution::new(self.lookup);
             let outcome = substitution.apply(text);
             for name in substitution.unset {
-                let message = format!("variable `{name}` is not set, an empty text takes its place");
-                self.report.warn(Some(span), message);
+                self.report.warn(Some(span), not_set(&name));
             }
             match outcome {
                 Ok(done) => result = Some(done),
@@ -102,7 +101,9 @@ fn problem(error: &TemplateError, span: Span, path: &Path<'_>) -> Problem {
     let message = format!("{path}: {error}");
     let problem = Problem::new(error.reason(), span, message);
     match error {
-        TemplateError::Invalid(_) => problem.help("write `$$` for a plain `$`"),
+        TemplateError::Invalid(_) => problem.help(
+            "write `$$` for a plain `$`; a `}` closes a variable, and only `-` `:-` `+` `:+` `?` `:?` go behind its name",
+        ),
         TemplateError::Required { .. } | TemplateError::Depth | TemplateError::Length => problem,
     }
 }

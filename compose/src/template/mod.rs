@@ -9,4 +9,4 @@ mod variables;
 pub use variables::{Variable, variables};
 
 pub(crate) use interpolate::{Interpolation, MOST_BYTES, interpolate};
-pub(crate) use substitute::substitute;
+pub(crate) use substitute::{Substitution, not_set};

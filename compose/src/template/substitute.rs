@@ -112,10 +112,7 @@ impl<'a> Substitution<'a> {
     }
 }
 
-/// The text with its variables put in; unset ones are empty.
-pub(crate) fn substitute(
-    template: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, TemplateError> {
-    Substitution::new(lookup).apply(template)
+/// What is said of a variable that is not set.
+pub(crate) fn not_set(name: &str) -> String {
+    format!("variable `{}` is not set, an empty text takes its place", crate::error::shown(name))
 }
