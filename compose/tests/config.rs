@@ -114,6 +114,8 @@ fn a_profile_lets_its_services_in() {
     )]);
     assert_eq!(project.names("services"), ["a"]);
     assert_eq!(project.all_profiles().into_iter().collect::<Vec<_>>(), ["c", "debug", "other"]);
+    let apart = project.select(&["c".to_owned()]).unwrap_err().to_string();
+    assert!(apart.contains("no such service: `c`: none of its profiles is active"), "{apart}");
     project.enable(&["b".to_owned()]);
     assert_eq!(project.names("services"), ["a", "b"]);
 }

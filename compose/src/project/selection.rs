@@ -50,10 +50,7 @@ impl Project {
                     left.extend(dependencies(service).map(|(name, required)| (name.to_owned(), required)));
                 }
                 None if required => {
-                    let message = format!("no such service: `{}`", shown(&name));
-                    let known = self.services().iter().map(|(key, _)| key.name.as_str());
-                    missing
-                        .push(Problem::nowhere(Reason::UndefinedService, message).did_you_mean(&name, known));
+                    missing.push(self.no_service(&name));
                 }
                 Some(_) | None => {}
             }
@@ -73,6 +70,17 @@ impl Project {
             self.disabled = std::mem::take(&mut self.disabled).into_iter().chain(apart).collect();
         }
         Ok(())
+    }
+
+    /// There is none of this name, or none by the profiles that are active.
+    fn no_service(&self, name: &str) -> Problem {
+        let message = format!("no such service: `{}`", shown(name));
+        let mut problem = Problem::nowhere(Reason::UndefinedService, message);
+        if self.disabled.contains(name) {
+            problem.message.push_str(": none of its profiles is active");
+            return problem.help("name one of its profiles by `--profile`");
+        }
+        problem.did_you_mean(name, self.services().iter().map(|(key, _)| key.name.as_str()))
     }
 
     /// Drops networks, volumes, secrets, configs and models that no service uses.
