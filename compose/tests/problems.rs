@@ -60,9 +60,11 @@ fn places_in_two_files_are_both_shown() {
 #[test]
 fn a_name_that_is_none_is_told_at_its_place() {
     for text in ["name: ${UNSET}\nservices: {a: {image: x}}\n", "name: ä\nservices: {a: {image: x}}\n"] {
+        let unset = text.contains("UNSET");
         let problems = Memory::new(&[("/p/compose.yaml", text)]).load().unwrap_err();
         assert_eq!(problems.list()[0].reason, Reason::ProjectName);
         assert!(problems.to_string().contains("compose.yaml:1:7: `name` has no letter"), "{problems}");
+        assert_eq!(problems.to_string().contains("variable `UNSET` is not set"), unset, "{problems}");
     }
     let problems = Memory::new(&[("/p/.env", "A=1\nB=${A\n"), ("/p/compose.yaml", "services: {}\n")]).load();
     let problems = problems.unwrap_err();
@@ -75,6 +77,8 @@ fn cycles_are_told_by_their_way() {
     let [one] = text.list() else { panic!("{text}") };
     assert_eq!(one.reason, Reason::Cycle);
     assert!(one.message.ends_with("`a` → `b` → `c` → `a`"), "{text}");
+    let text = problems("services: {a-b: {extends: a}, a: {extends: a-b}}\n");
+    assert!(text.list()[0].message.ends_with(": `a` → `a-b` → `a`"), "{text}");
     let files = Memory::new(&[
         ("/p/compose.yaml", "include: [b.yaml]\n"),
         ("/p/b.yaml", "include: [compose.yaml]\n"),

@@ -1,11 +1,8 @@
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{Problem, Reason, Report, shown};
+use crate::error::{Problem, Reason, Report};
 use crate::node::{Mapping, Node};
 use crate::project::{Project, dependencies, sorted};
-
-/// More names than these help nobody.
-const MOST_SHOWN: usize = 30;
 
 /// Finds services that wait for each other. Each knot is told once, by one cycle that begins with its smallest name.
 pub(super) fn check(project: &Project, report: &mut Report) {
@@ -61,13 +58,7 @@ fn search<'a>(services: &'a Mapping, start: &'a str, done: &mut HashSet<&'a str>
 
 fn tell(services: &Mapping, cycle: &[&str], report: &mut Report) {
     let Some(first) = cycle.first() else { return };
-    let mut names: Vec<String> =
-        cycle.iter().take(MOST_SHOWN).map(|name| format!("`{}`", shown(name))).collect();
-    if cycle.len() > MOST_SHOWN {
-        names.push("…".to_owned());
-    }
-    names.push(format!("`{}`", shown(first)));
-    let message = format!("dependency cycle: {}", names.join(" → "));
+    let message = format!("dependency cycle: {}", crate::error::cycle(cycle));
     let next = cycle.get(1).unwrap_or(first);
     let place = services
         .get(first)

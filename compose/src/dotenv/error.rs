@@ -1,5 +1,4 @@
 use crate::error::shown;
-use crate::template::not_set;
 
 /// A file of variables that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +34,11 @@ pub enum EnvFileFault {
     Length(usize),
 }
 
-/// What is said of a variable in a value that is not set.
+/// What is said of a value with a variable that is not set. The variable may be a part of a secret, so it is not named.
 pub(crate) fn not_set_in(path: &str, line: usize, name: &str) -> String {
-    let keep = "`$$`, or single quotes around the value, keep a `$`";
-    format!("{}:{line}: {} ({keep})", shown(path), not_set(name))
+    format!(
+        "{}:{line}: in the value of `{}` an empty text takes the place of a variable that is not set (`$$`, or single quotes around the value, keep a `$`)",
+        shown(path),
+        shown(name)
+    )
 }

@@ -7,7 +7,7 @@ use crate::template::Substitution;
 
 /// Bytes of all values of a file.
 const MOST_VALUES: usize = 8 << 20;
-/// Variables of one file that are told of.
+/// Values of one file that are told of.
 const MOST_TOLD: usize = 20;
 
 /// Reads a file of variables into `out`. A name alone takes its value from `lookup`; a variable in a value is looked for
@@ -23,7 +23,7 @@ pub fn parse(
     parse_telling(text, lookup, out, &mut |_, _| ())
 }
 
-/// [`parse`], which tells the line of each value in which a variable stands that is not set, and its name.
+/// [`parse`], which tells the line and the name of each value in which a variable stands that is not set.
 ///
 /// # Errors
 /// The first line that cannot be read.
@@ -51,9 +51,11 @@ pub(crate) fn parse_telling(
                 line = line.saturating_add(between.matches('\n').count());
                 counted = read;
                 let known = |name: &str| lookup(name).or_else(|| out.get(name).cloned());
-                let mut tell = |name: &str| told.next().into_iter().for_each(|_| unset(line, name));
-                let value = reader.value(&known, &mut tell);
-                let value = value.map_err(|error| EnvFileError { line, ..error })?;
+                let value = reader.value(&known);
+                let (value, is_whole) = value.map_err(|error| EnvFileError { line, ..error })?;
+                if !is_whole && told.next().is_some() {
+                    unset(line, name);
+                }
                 out.insert(name.to_owned(), value);
             }
         }
@@ -119,17 +121,13 @@ impl<'a> Reader<'a> {
         Ok(Name::Valued(""))
     }
 
-    /// The value, with its variables put in.
-    fn value(
-        &mut self,
-        lookup: &dyn Fn(&str) -> Option<String>,
-        unset: &mut dyn FnMut(&str),
-    ) -> Result<String, EnvFileError> {
+    /// The value with its variables put in, and whether all of them are set.
+    fn value(&mut self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<(String, bool), EnvFileError> {
         let quote = self.rest.chars().next().filter(|first| matches!(first, '"' | '\''));
         let raw = if let Some(quote) = quote {
             let quoted = self.quoted(quote)?;
             if quote == '\'' {
-                return self.counted(quoted);
+                return Ok((self.counted(quoted)?, true));
             }
             expand(&quoted)
         } else {
@@ -139,8 +137,8 @@ impl<'a> Reader<'a> {
         };
         let mut substitution = Substitution::new(lookup);
         let value = substitution.apply(&raw);
-        substitution.unset.iter().for_each(|name| unset(name));
-        self.counted(value.map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?)
+        let value = value.map_err(|error| self.error(EnvFileFault::Value(error.to_string())))?;
+        Ok((self.counted(value)?, substitution.unset.is_empty()))
     }
 
     /// The text between quotes, over several lines if need be; `\` before the quote makes it a character.

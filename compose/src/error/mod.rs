@@ -7,6 +7,7 @@ mod render;
 mod report;
 mod sources;
 
+pub(crate) use problem::cycle;
 pub use problem::{Note, Problem, shown};
 pub use problems::Problems;
 pub use reason::Reason;

@@ -74,6 +74,22 @@ impl Problem {
     }
 }
 
+/// A cycle in words: from its smallest name, and back to that.
+pub(crate) fn cycle(names: &[&str]) -> String {
+    /// More names than these help nobody.
+    const MOST: usize = 30;
+    let smallest = names.iter().enumerate().min_by_key(|(_, name)| **name).map_or(0, |(at, _)| at);
+    let (behind, first) = names.split_at_checked(smallest).unwrap_or_default();
+    let turned = || first.iter().chain(behind);
+    let word = |name: &&str| format!("`{}`", shown(name));
+    let mut words: Vec<String> = turned().take(MOST).map(word).collect();
+    if names.len() > MOST {
+        words.push("…".to_owned());
+    }
+    words.extend(turned().next().map(word));
+    words.join(" → ")
+}
+
 /// Text of a file in a message: shortened, and without control characters, so that a hostile file cannot flood or
 /// steer a terminal.
 pub fn shown(text: &str) -> String {

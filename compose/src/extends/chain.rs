@@ -1,4 +1,4 @@
-use crate::error::{Problem, Reason, shown};
+use crate::error::{Problem, Reason, cycle, shown};
 use crate::load::{Loader, Scope, Stopped, weight};
 use crate::merge::{Directives, merge_service};
 use crate::node::{Key, Mapping, Node, Span, Value};
@@ -180,7 +180,9 @@ impl Loader<'_> {
             if !self.rounds.insert(members.collect()) {
                 return Err(Stopped);
             }
-            return self.stop(Problem::new(Reason::Cycle, span, cycle(round)));
+            let names: Vec<&str> = round.iter().map(|(_, service, _)| service.as_str()).collect();
+            let message = format!("extends cycle: {}", cycle(&names));
+            return self.stop(Problem::new(Reason::Cycle, span, message));
         }
         self.extended = self.extended.saturating_add(1);
         if way.len() >= MOST_CHAINED || self.extended > MOST_EXTENDED {
@@ -191,14 +193,4 @@ impl Loader<'_> {
         way.push((file.to_owned(), name.to_owned(), span));
         Ok(())
     }
-}
-
-/// The round as it is told: from its smallest name.
-fn cycle(round: &[(String, String, Span)]) -> String {
-    let mut names: Vec<String> =
-        round.iter().map(|(_, service, _)| format!("`{}`", shown(service))).collect();
-    let smallest = names.iter().enumerate().min_by_key(|(_, name)| name.as_str()).map_or(0, |(at, _)| at);
-    names.rotate_left(smallest);
-    names.extend(names.first().cloned());
-    format!("extends cycle: {}", names.join(" → "))
 }

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use super::entry::{Entry, entries};
 use super::import::import;
-use crate::error::{Problem, Reason, shown};
+use crate::error::{Problem, Reason, Report, cycle, shown};
 use crate::files::{Environment, Kind, absolute, is_remote, join, merge_env_files, parent};
 use crate::load::{Loader, Scope, Stopped};
 use crate::node::Node;
@@ -47,9 +47,9 @@ impl Loader<'_> {
         if let Some(main) = main
             && let Some(from) = scope.included.iter().position(|known| known == main)
         {
-            let round: Vec<String> =
-                scope.included.get(from..).unwrap_or_default().iter().map(|path| shown(path)).collect();
-            let message = format!("include cycle: {} -> {}", round.join(" -> "), shown(main));
+            let round = scope.included.get(from..).unwrap_or_default();
+            let names: Vec<&str> = round.iter().map(String::as_str).collect();
+            let message = format!("include cycle: {}", cycle(&names));
             return self.stop(Problem::new(Reason::Cycle, entry.span, message));
         }
         let (folder, directory) = self.folders(entry, main, scope);
@@ -109,7 +109,10 @@ impl Loader<'_> {
             paths.push(path);
         }
         let mut environment = Environment::clone(&scope.environment);
-        match merge_env_files(self.files, &self.current, &paths, &environment, &mut self.report) {
+        // Where no variables are put in, none are known.
+        let (mut unheard, known) = (Report::default(), self.options.interpolate);
+        let report = if known { &mut self.report } else { &mut unheard };
+        match merge_env_files(self.files, &self.current, &paths, &environment, report) {
             Ok(found) => {
                 for (name, value) in found {
                     environment.entry(name).or_insert(value);

@@ -9,6 +9,9 @@ use crate::node::{Key, Node, Span, Value};
 use crate::normalize::normalize;
 use crate::template::{Substitution, not_set};
 
+/// Where a file gives a project's name, and the variables in it that are not set.
+type Named = (Span, Vec<String>);
+
 /// A project as its files say it: merged, in long forms, checked against the schema, with what is implicit said.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -88,9 +91,11 @@ impl Loader<'_> {
             return self.stop(Problem::nowhere(Reason::SchemaType, "the Compose file is empty"));
         }
         if name.is_empty() {
-            let problem = if let Some(span) = named {
-                let message = "`name` has no letter or digit that a name may have: they are of ASCII";
-                Problem::new(Reason::ProjectName, span, message)
+            let problem = if let Some((span, unset)) = named {
+                let message = ["`name` has no letter or digit that a name may have".to_owned()];
+                let message: Vec<String> =
+                    message.into_iter().chain(unset.iter().map(|name| not_set(name))).collect();
+                Problem::new(Reason::ProjectName, span, message.join(": "))
             } else {
                 let message =
                     "the project has no name: the folder's has no letter or digit that a name may have";
@@ -128,7 +133,8 @@ impl Loader<'_> {
     }
 
     /// The project's name: the caller's, the environment's, the last that a file says, the folder's.
-    fn name(&mut self, request: &Request, project: &Project) -> Result<(String, Option<Span>), Stopped> {
+    /// The project's name, and where a file gives it.
+    fn name(&mut self, request: &Request, project: &Project) -> Result<(String, Option<Named>), Stopped> {
         let variable = project.environment.get("COMPOSE_PROJECT_NAME");
         let given = name_before_loading(request.project_name.as_deref(), variable, &project.folder);
         let from_folder = match self.or_stop(given)? {
@@ -137,12 +143,14 @@ impl Loader<'_> {
         };
         let Some(named) = self.name_in_files(&project.files)? else { return Ok((from_folder, None)) };
         let (text, span) = named;
+        let mut unset = Vec::new();
         let text = if request.options.interpolate {
             let lookup = |name: &str| project.environment.get(name).cloned();
             let mut substitution = Substitution::new(&lookup);
             let done = substitution.apply(&text);
-            for name in substitution.unset {
-                self.report.warn(Some(span), not_set(&name));
+            unset = substitution.unset;
+            for name in &unset {
+                self.report.warn(Some(span), not_set(name));
             }
             match done {
                 Ok(text) => text,
@@ -154,7 +162,7 @@ impl Loader<'_> {
         } else {
             text
         };
-        Ok((if request.options.normalize { normalized(&text) } else { text }, Some(span)))
+        Ok((if request.options.normalize { normalized(&text) } else { text }, Some((span, unset))))
     }
 
     /// The last `name` at the top of a document.

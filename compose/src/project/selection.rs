@@ -76,7 +76,7 @@ impl Project {
     fn no_service(&self, name: &str) -> Problem {
         let message = format!("no such service: `{}`", shown(name));
         let mut problem = Problem::nowhere(Reason::UndefinedService, message);
-        if self.disabled.contains(name) {
+        if self.disabled.get(name).is_some_and(|service| profiles(service).next().is_some()) {
             problem.message.push_str(": none of its profiles is active");
             return problem.help("name one of its profiles by `--profile`");
         }

@@ -7,6 +7,9 @@ const MOST_NESTED: usize = 50;
 /// Bytes of one text with its variables put in.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Variables of one text that are remembered for not being set.
+const MOST_UNSET: usize = 50;
+
 /// Why a text's variables cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
@@ -84,7 +87,7 @@ impl<'a> Substitution<'a> {
 
     fn value(&mut self, name: &str) -> String {
         (self.lookup)(name).unwrap_or_else(|| {
-            if !self.unset.iter().any(|known| known == name) {
+            if self.unset.len() < MOST_UNSET && !self.unset.iter().any(|known| known == name) {
                 self.unset.push(name.to_owned());
             }
             String::new()

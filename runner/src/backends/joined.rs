@@ -12,7 +12,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::prepared::Work;
-use super::script::{Action, Backend, PID_FILE, SAYING, Script};
+use super::script::{Action, Backend, PID_FILE, Script};
+use super::stage::SAYING;
 use crate::native::{Ids, Process, Target, foreign_process, foreign_target};
 
 /// Whether a program can join a sandbox of this backend here, as far as can be said before there is one; if not, why.

@@ -32,6 +32,7 @@ mod reply;
 mod run;
 mod runsc;
 mod script;
+mod stage;
 pub mod stock;
 mod survey;
 mod table;

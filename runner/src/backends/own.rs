@@ -145,11 +145,6 @@ impl Hands for Reach<'_> {
         // All that it started ends with it.
         let _ = signal_by_pidfd(self.process.as_raw_fd(), libc::SIGKILL);
     }
-
-    fn has_ended(&self) -> bool {
-        // The process goes with its program.
-        false
-    }
 }
 
 /// How it ended, in the words of both kinds.

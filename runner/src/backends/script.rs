@@ -16,7 +16,6 @@ use super::http::Exchange;
 use super::project::{HOSTS, Names};
 use super::stock::required::Required;
 use super::tool::{Call, ToolError};
-use crate::native::Process;
 
 /// Where podman writes which process of the host the program is, in a sandbox's folder.
 pub(crate) const PID_FILE: &str = "pid";
@@ -273,22 +272,6 @@ impl fmt::Display for Action {
     }
 }
 
-/// How long an engine may take to say how a sandbox is.
-pub(super) const SAYING: Duration = Duration::from_secs(5);
-
-/// Whether that is how a runtime is called. A program that is called so keeps nobody waiting but itself, and not for long.
-fn is_runtime(words: &[u8]) -> bool {
-    let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
-    let name = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    [&b"runc"[..], b"crun"].contains(&name)
-}
-
-/// Whether a Docker engine has started a container, now or before.
-fn is_started(container: &Value) -> bool {
-    let started = container.pointer("/State/StartedAt").and_then(Value::as_str);
-    started.is_some_and(|started| !started.starts_with("0001-"))
-}
-
 impl Script {
     /// Whether the engine leaves nothing of a sandbox whose program ended by itself.
     pub(crate) const fn is_removed_by_itself(&self) -> bool {
@@ -315,39 +298,6 @@ impl Script {
         self.required.iter().try_for_each(|required| required.forget_stray(&self.name, within))
     }
 
-    /// Whether its program has been started, as far as its engine says without being kept waiting.
-    pub(crate) fn has_started(&self) -> bool {
-        match self.backend {
-            Backend::Podman => self.folder.join(PID_FILE).exists(),
-            Backend::Runsc => {
-                self.folder.join(super::runsc::STATE).read_dir().is_ok_and(|mut it| it.next().is_some())
-            }
-            Backend::Docker
-            | Backend::Nerdctl
-            | Backend::Orbstack
-            | Backend::Colima
-            | Backend::RancherDesktop
-            | Backend::Lima => {
-                let state = self.state.as_ref().and_then(|state| state.take(SAYING).ok()).unwrap_or_default();
-                serde_json::from_slice(&state).is_ok_and(|state: Value| is_started(&state))
-            }
-            // Apple's says so to nobody, and the others are no scripts.
-            Backend::Apple | Backend::Microvm | Backend::Wasm => true,
-        }
-    }
-
-    /// Whether its process is there and is still its runtime's: podman writes the number down before there is a network, and
-    /// before the program is executed.
-    pub(crate) fn is_being_made(&self) -> bool {
-        let process = self.program().and_then(|number| std::fs::read(format!("/proc/{number}/cmdline")).ok());
-        process.is_some_and(|words| is_runtime(&words))
-    }
-
-    /// Whether [`Script::has_started`] knows it also of one that has ended, so that one of which it does not say so never ran.
-    pub(crate) const fn keeps_start(&self) -> bool {
-        matches!(self.backend, Backend::Podman)
-    }
-
     /// How an engine's client says that there is no such sandbox, where it has no way to be asked not to mind.
     const fn gone(&self) -> Option<&'static str> {
         match self.backend {
@@ -362,26 +312,6 @@ impl Script {
             | Backend::Microvm
             | Backend::Wasm => None,
         }
-    }
-
-    /// The program's process as the host sees it, where its engine runs below us and says so.
-    pub(crate) fn program(&self) -> Option<i32> {
-        let number = self.program_number()?;
-        let process = Process::of(u32::try_from(number).ok()?)?;
-        process.is_first().then_some(number)
-    }
-
-    /// Whether its program, of which the engine has said the number, is dead.
-    pub(crate) fn has_ended(&self) -> bool {
-        let process = |number| Process::of(u32::try_from(number).ok()?);
-        self.program_number().is_some_and(|number| !process(number).is_some_and(Process::is_alive))
-    }
-
-    fn program_number(&self) -> Option<i32> {
-        if self.backend != Backend::Podman {
-            return None;
-        }
-        std::fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()
     }
 
     /// What is done, in order, for people.
@@ -412,20 +342,5 @@ impl Script {
         steps.extend(self.state.iter().map(|action| format!("at its end: {action}")));
         steps.push(format!("at its end, and when this program is killed: {}", self.remove));
         steps
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_runtime_is_told_from_a_program_by_how_it_was_called() {
-        for words in ["/usr/bin/runc\0init\0", "runc\0init\0", "/usr/bin/crun\0--root\0/run/crun\0create\0"] {
-            assert!(is_runtime(words.as_bytes()), "{words:?}");
-        }
-        for words in ["/bin/busybox\0sleep\0", "sh\0-c\0runc\0", "/runc/sh\0", ""] {
-            assert!(!is_runtime(words.as_bytes()), "{words:?}");
-        }
     }
 }

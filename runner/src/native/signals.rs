@@ -19,7 +19,9 @@ pub(crate) trait Hands: Sync {
     fn kill(&self);
 
     /// Whether its program has ended, where that can be seen before its engine says so.
-    fn has_ended(&self) -> bool;
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// What became of a signal.

@@ -66,13 +66,13 @@ mod tests {
         }
     }
 
-    /// What a client hears that is given no input, in the time that it takes to clean up.
-    fn heard(lasts: Duration) -> Vec<u8> {
+    /// What a client hears that is given no input, in so many seconds.
+    fn heard(lasts: Duration, seconds: &str) -> Vec<u8> {
         let (report, silence) = UnixStream::pair().unwrap();
         let mut running = Running::new(report.into(), 0);
         let [stdin, stdout, stderr] = running.plug_terminal(Streams::captured(), (24, 80)).unwrap();
         let mut client = Command::new("timeout");
-        client.args(["1", "head", "-c", "1"]).stdin(stdin).stdout(stdout).stderr(stderr);
+        client.args([seconds, "head", "-c", "1"]).stdin(stdin).stdout(stdout).stderr(stderr);
         let mut child = client.spawn().unwrap();
         drop(client);
         running.process = Some((i32::try_from(child.id()).unwrap(), open_pidfd(child.id()).unwrap()));
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_engines_client_hears_the_end_of_the_input_unless_its_program_has_ended() {
-        assert_eq!(heard(Duration::MAX), b"\x04", "a program that goes on");
-        assert_eq!(heard(Duration::from_millis(30)), b"", "a program that ends by itself in a moment");
+        assert_eq!(heard(Duration::MAX, "60"), b"\x04", "a program that goes on");
+        assert_eq!(heard(Duration::from_millis(30), "1"), b"", "a program that ends by itself in a moment");
     }
 }

@@ -47,6 +47,7 @@ fn no_input_is_its_end_there_as_well() {
 /// podman drops what a program says last if the end of the input comes just then: one run in seventy where nothing waits.
 #[test]
 fn what_a_short_program_says_is_not_lost() {
+    let _turn = crate::life::turn();
     for wall in with_terminals() {
         std::thread::scope(|scope| {
             for _ in 0..4 {

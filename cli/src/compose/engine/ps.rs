@@ -28,7 +28,6 @@ pub(crate) fn ps(cli: &Cli, args: &PsArgs) -> Result<Exit, Failure> {
         output::lines(found.iter().map(|(_, info)| info.id.to_string()))?;
     } else if args.only_services {
         let mut names: Vec<&str> = found.iter().map(|(member, _)| member.service.as_str()).collect();
-        names.sort_unstable();
         names.dedup();
         output::lines(names)?;
     } else if args.format == ListFormat::Json {

@@ -15,7 +15,7 @@ use super::{GRACE, Watch, after};
 use crate::outcome::Limit;
 
 /// How long an engine's program has from its start, or from the last that was typed, until the end of the input is typed.
-const LINGER: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_millis(200);
 
 impl Watch<'_> {
     pub(super) fn pass_in(&mut self) {
