@@ -10,7 +10,8 @@ const SIGTERM_EXIT = 143;
 const up: string[] = [];
 const coming: string[] = [];
 let listens = false;
-let ending = false;
+/** When the first signal came; null: none has come. */
+let ending: number | null = null;
 
 /** From now on a signal ends `name` too. */
 export function remember(name: string): void {
@@ -58,12 +59,18 @@ function listen(): void {
   });
 }
 
+/** Signals this close are one: `timeout` sends its own to the program and to its group, and so do other keepers. */
+const SAME_MS = 1000;
+
 /** What is coming is undone by its own call; what is up is ended, the latest first. A second signal does not wait. */
 function endAllOfUs(code: number): void {
-  if (ending) {
-    process.exit(code);
+  if (ending !== null) {
+    if (Math.abs(Date.now() - ending) >= SAME_MS) {
+      process.exit(code);
+    }
+    return;
   }
-  ending = true;
+  ending = Date.now();
   for (const id of coming.slice()) {
     try {
       callSync("cancel", { id: id });

@@ -161,9 +161,19 @@ fn signalled(
     let mut line = String::new();
     said.read_line(&mut line).expect("it says something");
     assert_eq!(line, "up\n");
-    assert!(process_with(&format!("sleep\0{mark}")).is_some());
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
-    assert!(sent.is_ok_and(|status| status.success()));
+    // It is up when its shell is.
+    let begun = Instant::now();
+    while process_with(&format!("sleep\0{mark}")).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let send = || Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status();
+    assert!(send().is_ok_and(|status| status.success()));
+    // Who bounds a program's time sends a signal to it and to its group.
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(10));
+        send().expect("it is there");
+    }
     child.wait().expect("it ends")
 }
 
@@ -182,7 +192,7 @@ fn a_signal_ends_what_the_program_has_brought_up() {
             assert_eq!(process_with(&format!("sleep\0{mark}")), None, "{signal}");
         }
         // A graph that was halted has nodes that are up, whoever resumed it and by what.
-        let mark = format!("6{}", std::process::id());
+        let mark = format!("5{}", std::process::id());
         let end = signalled(&home, &program, ("graphs-halt", &mark), ("-TERM", ""));
         assert_eq!((end.code(), process_with(&format!("sleep\0{mark}"))), (Some(143), None));
         // Who says that it ends things itself has them left alone, and finds them again.
