@@ -1,5 +1,7 @@
 //! Workload graphs on this machine, through the envelope.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use perry_sandbox_testkit::{example::BARE_POLICY, is_root, skip};
 use serde_json::{Value, json};
 
@@ -16,6 +18,9 @@ memory-enforcement = "watched"
 limits = { memory = "64MiB", cpu = 1, pids = 64, wall = "1h", output = "16MiB", disk = "64MiB", open-files = 256 }
 "#;
 
+/// How many graphs this process has named.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// A graph of this test and process alone, which is gone at its end, however that comes.
 struct Graph<'a> {
     own: &'a Own,
@@ -24,7 +29,9 @@ struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     fn new(own: &'a Own, name: &str) -> Self {
-        Self { own, name: format!("{name}{}", std::process::id()) }
+        // Another test of this process runs some of these again.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { own, name: format!("{name}{}x{number}", std::process::id()) }
     }
 
     /// The arguments of an `up` of these nodes, under a policy that grants what each of them asks for.

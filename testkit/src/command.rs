@@ -223,7 +223,10 @@ fn program() -> &'static Path {
 
 /// Copies a program to where every user reaches it. Another process writes it: a thread of this one that starts a program
 /// meanwhile would hold the file open for writing, and what is being written cannot be executed.
-fn copy_program(program: &Path, to: &Path) {
+///
+/// # Panics
+/// It cannot be copied.
+pub fn copy_program(program: &Path, to: &Path) {
     let done = Command::new("cp").arg(program).arg(to).status();
     assert!(done.is_ok_and(|status| status.success()), "{} is copied", program.display());
 }

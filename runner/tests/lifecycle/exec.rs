@@ -12,7 +12,7 @@ use perry_sandbox_runner::{
     End, ExecSurroundings, Input, LaunchError, LifecycleError, Limit, Output, RunError, Stop, Streams,
     Verified,
 };
-use perry_sandbox_testkit::{again_as_ordinary_from, outside::greeter};
+use perry_sandbox_testkit::{again_as_ordinary_from, copy_program, outside::greeter};
 
 use super::yard::{CHECKER, Yard, checker, until, yard};
 
@@ -102,7 +102,8 @@ fn who_lies_in_wait_gets_nothing_of_those_who_come() {
     yard.spine.plan = yard.plan(&["/bin/checker", "spy=60"]);
     let id = yard.run();
     until(|| yard.log(&id).contains("watching").then_some(()));
-    for _ in 0..64 {
+    // It ends by itself when it has seen enough of them.
+    for _ in 0..1000 {
         let Ok(outcome) = yard.exec(&id, &yard.plan(&["/bin/busybox", "sleep", "0.05"])) else { break };
         assert!(matches!(outcome.end, End::Exited(0) | End::Killed(9)));
     }
@@ -214,7 +215,9 @@ fn it_ends_with_the_sandbox_with_its_own_time_and_with_its_output() {
 
     thread::scope(|scope| {
         let long = scope.spawn(|| yard.shell(&id, "sleep 60"));
-        thread::sleep(Duration::from_millis(300));
+        let joined =
+            || String::from_utf8(yard.shell(&id, "ps -o args | grep -c '[s]leep 60'").stdout).unwrap();
+        until(|| (joined().trim() != "0").then_some(()));
         yard.sandboxes.stop(&id, &Stop { signal: None, grace: Duration::from_millis(100) }).unwrap();
         assert_eq!(long.join().unwrap().end, End::Killed(9));
     });
@@ -318,7 +321,7 @@ fn all_of_it_holds_for_an_ordinary_user() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("tests");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    copy_program(&std::env::current_exe().unwrap(), &program);
     for name in [
         "it_is_held_by_the_very_walls_of_the_sandbox",
         "the_checker_finds_nothing_open_through_exec",

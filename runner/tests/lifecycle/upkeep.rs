@@ -96,10 +96,11 @@ fn watched(yard: &Yard, line: &str, check: HealthCheck) -> perry_sandbox_runner:
 
 #[test]
 fn health_is_what_the_joining_program_says() {
-    let yard = yard("sleep 2; echo well > /tmp/state; sleep 300");
+    let yard = yard("until [ -e /tmp/go ]; do sleep 0.1; done; echo well > /tmp/state; sleep 300");
     let id = watched(&yard, "/bin/busybox grep -q well /tmp/state", check(3));
     let health = || yard.sandboxes.inspect(&id).unwrap().health;
     until(|| (health() == Some(Health::Unhealthy)).then_some(()));
+    yard.shell(&id, "touch /tmp/go");
     until(|| (health() == Some(Health::Healthy)).then_some(()));
     yard.shell(&id, "rm /tmp/state");
     until(|| (health() == Some(Health::Unhealthy)).then_some(()));

@@ -25,7 +25,7 @@ fn a_client_that_hangs_is_absent_in_time() {
     let began = Instant::now();
     let why = why(&fakes.absence("podman"));
     // Two seconds, and what this machine needs for everything else.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(why.contains("did not answer within 2.0s"), "{why}");
     let ran = fakes.run(&[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (122, ""), "{ran:?}");

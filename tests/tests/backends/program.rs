@@ -90,7 +90,9 @@ fn a_lot_comes_through_whole() {
 fn time_that_runs_out_is_124_and_output_over_its_limit_123() {
     for wall in walls() {
         let home = wall.home();
-        let late = wall.shell(&home, &["--timeout", "2s"], "echo started; sleep 60");
+        // A busy machine may need the shorter time for the start.
+        let late = |time| wall.shell(&home, &["--timeout", time], "echo started; sleep 60");
+        let late = Some(late("2s")).filter(|ran| !ran.stdout.is_empty()).unwrap_or_else(|| late("20s"));
         assert_eq!((late.code, late.stdout.as_str()), (124, "started\n"), "{wall:?}: {late:?}");
         let loud = wall.shell(&home, &["--output-limit", "64KiB"], "yes");
         assert_eq!(loud.code, 123, "{wall:?}: {}", loud.stderr);

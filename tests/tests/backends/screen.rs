@@ -82,17 +82,23 @@ fn its_size_is_the_users_and_follows_it() {
     for wall in with_terminals() {
         let home = wall.home();
         // `script` gives a terminal to the user, whose size its shell changes.
-        let script = "i=0; while [ $i -lt 100 ]; do stty size; sleep 0.1; i=$((i+1)); done";
+        let script = "i=0; while [ $i -lt 600 ]; do stty size; sleep 0.1; i=$((i+1)); done";
         let program = wall.command(&home, &on_a_terminal(wall, script));
         let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
         let line: Vec<String> =
             std::iter::once(program.get_program()).chain(program.get_args()).map(quoted).collect();
+        let typescript = home.path().join("typescript");
+        let until = |size: &str| {
+            let shown = format!("grep -q '{size}' '{}'", typescript.display());
+            format!("n=0; until {shown} || [ $n -ge 300 ]; do sleep 0.1; n=$((n+1)); done")
+        };
+        let (before, after) = (until("31 101"), until("43 101"));
         let line = format!(
-            "stty rows 31 cols 101; ({}) & sleep 3; stty rows 43; sleep 3; kill $!; wait",
+            "stty rows 31 cols 101; ({}) & {before}; stty rows 43; {after}; kill $!; wait",
             line.join(" ")
         );
         let mut user = Command::new("script");
-        user.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        user.args(["--quiet", "--flush", "--return", "--command", &line]).arg(&typescript);
         user.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         user.current_dir(program.get_current_dir().unwrap_or(home.path()));
         user.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -112,7 +112,7 @@ fn the_value_is_in_the_memory_of_no_process_of_ours() {
         .expect("the program starts");
     let sleeps = |pid: &u32| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline"));
-        *pid != child.id() && line.is_ok_and(|line| line.contains("sleep"))
+        *pid != child.id() && line.is_ok_and(|line| line.contains("sleep") && !line.contains("--secret"))
     };
     wait_for("the program", || descendants(child.id()).iter().any(sleeps));
     let all = descendants(child.id());

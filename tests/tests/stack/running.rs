@@ -90,13 +90,17 @@ fn wait_has_the_code_of_the_first_that_ends() {
 #[test]
 fn another_signal_is_sent_and_the_program_does_with_it_what_it_likes() {
     let up = Up::new();
-    let trap = "trap 'exit 9' HUP; trap : USR1; while :; do /bin/busybox sleep 0.1; done";
+    let trap = "trap 'exit 9' HUP; trap : USR1; echo ready; while :; do /bin/busybox sleep 0.1; done";
     let text = std::fs::read_to_string(up.home.path().join("compose.yaml")).expect("the file");
     let text =
         text.replacen("[/bin/busybox, sleep, '300']", &format!("[/bin/busybox, sh, -c, \"{trap}\"]"), 1);
     up.home.give("compose.yaml", text.as_bytes());
     assert_eq!(up.run(&["up", "-d", "--policy", "good.toml"]).code, 0);
-    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    while !up.run(&["logs", "web"]).stdout.contains("ready") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(up.run(&["kill", "-s", "USR1", "web"]).code, 0);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(up.json("web")["status"], "running");
