@@ -89,7 +89,8 @@ fn its_size_is_the_users_and_follows_it() {
             std::iter::once(program.get_program()).chain(program.get_args()).map(quoted).collect();
         let typescript = home.path().join("typescript");
         let until = |size: &str| {
-            let shown = format!("grep -q '{size}' '{}'", typescript.display());
+            // Its first line is this command.
+            let shown = format!("grep -q '^{size}' '{}'", typescript.display());
             format!("n=0; until {shown} || [ $n -ge 300 ]; do sleep 0.1; n=$((n+1)); done")
         };
         let (before, after) = (until("31 101"), until("43 101"));
