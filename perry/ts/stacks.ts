@@ -59,8 +59,11 @@ function listen(): void {
   });
 }
 
-/** Signals this close are one: `timeout` sends its own to the program and to its group, and so do other keepers. */
-const SAME_MS = 1000;
+/**
+ * Signals this close are one: `timeout` sends its own to the program and to its group, and so do other keepers. Programs of
+ * Perry hear a signal when they look for it, up to a second after it came.
+ */
+const SAME_MS = 3000;
 
 /** What is coming is undone by its own call; what is up is ended, the latest first. A second signal does not wait. */
 function endAllOfUs(code: number): void {

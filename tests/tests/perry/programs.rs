@@ -169,8 +169,8 @@ fn signalled(
     }
     let send = || Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status();
     assert!(send().is_ok_and(|status| status.success()));
-    // Who bounds a program's time sends a signal to it and to its group.
-    for _ in 0..5 {
+    // Who bounds a program's time sends a signal to it and to its group, and it does not hear both at the same time.
+    for _ in 0..100 {
         std::thread::sleep(Duration::from_millis(10));
         send().expect("it is there");
     }

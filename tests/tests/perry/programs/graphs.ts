@@ -139,7 +139,7 @@ async function stacks(): Promise<void> {
 
 /** Brings something up and stays until a signal comes. */
 export async function graphsStay(): Promise<void> {
-  const built = workloads.graph(NAME, { long: shell("trap exit TERM; sleep " + MARK + " & wait") });
+  const built = workloads.graph(NAME, { long: shell("trap 'sleep 2; exit' TERM; sleep " + MARK + " & wait") });
   await workloads.runGraph(built, { policy: policyFor(["long"]) });
   console.log("up");
   setInterval(() => undefined, 1000);
