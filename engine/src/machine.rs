@@ -264,13 +264,7 @@ impl World for Machine<'_> {
 
     fn stop(&self, text: &str, how: StopHow) -> Result<(), StepError> {
         let grace = how.grace.unwrap_or(Stop::default().grace);
-        match self.sandboxes.stop(&id(text)?, &Stop { signal: how.signal, grace }) {
-            Ok(_)
-            | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. } | LifecycleError::NotFound(_))) => {
-                Ok(())
-            }
-            Err(error) => Err(failed(error)),
-        }
+        or_ended(self.sandboxes.stop(&id(text)?, &Stop { signal: how.signal, grace }).map(drop))
     }
 
     fn go_on(&self, text: &str) -> Result<(), StepError> {
@@ -278,13 +272,7 @@ impl World for Machine<'_> {
     }
 
     fn pause(&self, text: &str) -> Result<(), StepError> {
-        match self.sandboxes.pause(&id(text)?) {
-            Ok(())
-            | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. } | LifecycleError::NotFound(_))) => {
-                Ok(())
-            }
-            Err(error) => Err(failed(error)),
-        }
+        or_ended(self.sandboxes.pause(&id(text)?))
     }
 
     fn rename(&self, text: &str, name: &str) -> Result<(), StepError> {
@@ -356,6 +344,17 @@ fn not_made(error: StockError) -> StepError {
 fn labels(project: &Project, run: &str, more: impl IntoIterator<Item = String>) -> Result<Labels, StepError> {
     let all = label::of_resource(&project.name, &project.origin, run).into_iter().chain(more);
     Labels::parse(&all.collect::<Vec<_>>()).map_err(failed)
+}
+
+/// What does not run, or is not there, is what is wanted.
+fn or_ended(done: Result<(), PipelineError>) -> Result<(), StepError> {
+    match done {
+        Ok(())
+        | Err(PipelineError::Sandbox(LifecycleError::NotRunning { .. } | LifecycleError::NotFound(_))) => {
+            Ok(())
+        }
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// What is not there, or somebody else's by the same name, is not ours to remove.

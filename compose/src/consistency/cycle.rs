@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{Problem, Reason, Report};
+use crate::error::{Problem, Reason, Report, cycle};
 use crate::node::{Mapping, Node};
 use crate::project::{Project, dependencies, sorted};
 
@@ -9,8 +9,8 @@ pub(super) fn check(project: &Project, report: &mut Report) {
     let services = project.services();
     let mut done: HashSet<&str> = HashSet::new();
     for (start, _) in sorted(services) {
-        if let Some(cycle) = search(services, start, &mut done) {
-            tell(services, &cycle, report);
+        if let Some(round) = search(services, start, &mut done) {
+            tell(services, round, report);
         }
     }
 }
@@ -50,16 +50,13 @@ fn search<'a>(services: &'a Mapping, start: &'a str, done: &mut HashSet<&'a str>
             stack.extend(needed.into_iter().map(|name| (name, false)));
         }
     }
-    let mut cycle = found?;
-    let smallest = cycle.iter().enumerate().min_by_key(|(_, name)| **name).map_or(0, |(at, _)| at);
-    cycle.rotate_left(smallest);
-    Some(cycle)
+    found
 }
 
-fn tell(services: &Mapping, cycle: &[&str], report: &mut Report) {
-    let Some(first) = cycle.first() else { return };
-    let message = format!("dependency cycle: {}", crate::error::cycle(cycle));
-    let next = cycle.get(1).unwrap_or(first);
+fn tell(services: &Mapping, mut round: Vec<&str>, report: &mut Report) {
+    let message = format!("dependency cycle: {}", cycle(&mut round));
+    let Some(first) = round.first() else { return };
+    let next = round.get(1).unwrap_or(first);
     let place = services
         .get(first)
         .and_then(|service| service.get("depends_on"))

@@ -74,19 +74,18 @@ impl Problem {
     }
 }
 
-/// A cycle in words: from its smallest name, and back to that.
-pub(crate) fn cycle(names: &[&str]) -> String {
+/// Turns a cycle so that it begins with its smallest name, and says it in words.
+pub(crate) fn cycle(names: &mut [&str]) -> String {
     /// More names than these help nobody.
     const MOST: usize = 30;
     let smallest = names.iter().enumerate().min_by_key(|(_, name)| **name).map_or(0, |(at, _)| at);
-    let (behind, first) = names.split_at_checked(smallest).unwrap_or_default();
-    let turned = || first.iter().chain(behind);
+    names.rotate_left(smallest);
     let word = |name: &&str| format!("`{}`", shown(name));
-    let mut words: Vec<String> = turned().take(MOST).map(word).collect();
+    let mut words: Vec<String> = names.iter().take(MOST).map(word).collect();
     if names.len() > MOST {
         words.push("…".to_owned());
     }
-    words.extend(turned().next().map(word));
+    words.extend(names.first().map(word));
     words.join(" → ")
 }
 

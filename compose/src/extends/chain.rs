@@ -180,8 +180,8 @@ impl Loader<'_> {
             if !self.rounds.insert(members.collect()) {
                 return Err(Stopped);
             }
-            let names: Vec<&str> = round.iter().map(|(_, service, _)| service.as_str()).collect();
-            let message = format!("extends cycle: {}", cycle(&names));
+            let mut names: Vec<&str> = round.iter().map(|(_, service, _)| service.as_str()).collect();
+            let message = format!("extends cycle: {}", cycle(&mut names));
             return self.stop(Problem::new(Reason::Cycle, span, message));
         }
         self.extended = self.extended.saturating_add(1);

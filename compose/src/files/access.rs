@@ -69,7 +69,7 @@ pub(crate) fn read_text(files: &dyn Files, path: &str, most: usize) -> Result<St
         let line = good.split(|byte| *byte == b'\n').count();
         let is_utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
         let why =
-            if is_utf16 { "but in UTF-16: write it again".to_owned() } else { format!("see line {line}") };
+            if is_utf16 { "but in UTF-16: save it in UTF-8".to_owned() } else { format!("see line {line}") };
         let message = format!("`{}` is not text in UTF-8, {why}", shown(path));
         Problem::nowhere(Reason::YamlSyntax, message)
     })

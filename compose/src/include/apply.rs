@@ -48,8 +48,8 @@ impl Loader<'_> {
             && let Some(from) = scope.included.iter().position(|known| known == main)
         {
             let round = scope.included.get(from..).unwrap_or_default();
-            let names: Vec<&str> = round.iter().map(String::as_str).collect();
-            let message = format!("include cycle: {}", cycle(&names));
+            let mut names: Vec<&str> = round.iter().map(String::as_str).collect();
+            let message = format!("include cycle: {}", cycle(&mut names));
             return self.stop(Problem::new(Reason::Cycle, entry.span, message));
         }
         let (folder, directory) = self.folders(entry, main, scope);

@@ -9,43 +9,34 @@ pub(crate) struct Directives {
 /// Collects a document's `!reset` and `!override`, and takes the former's values out.
 pub(crate) fn take_directives(document: &mut Node) -> Directives {
     let mut directives = Directives::default();
-    collect(document, &mut Vec::new(), &mut directives.paths);
+    collect(document, Some(&mut Vec::new()), &mut directives.paths);
     directives
 }
 
-fn collect(node: &mut Node, path: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
+/// Without a path in an item of a list: what is there speaks of no earlier value, as a list is merged as a whole.
+fn collect(node: &mut Node, mut path: Option<&mut Vec<String>>, paths: &mut Vec<Vec<String>>) {
     match &mut node.value {
-        Value::Mapping(entries) => {
-            entries.retain(|key, value| {
+        Value::Mapping(entries) => entries.retain(|key, value| {
+            if let Some(path) = &mut path {
                 path.push(key.name.clone());
-                let directive = value.directive.take();
-                match directive {
-                    Some(_) => paths.push(path.clone()),
-                    None => collect(value, path, paths),
-                }
+            }
+            let directive = value.directive.take();
+            match directive {
+                Some(_) => paths.extend(path.as_deref().cloned()),
+                None => collect(value, path.as_deref_mut(), paths),
+            }
+            if let Some(path) = &mut path {
                 path.pop();
-                directive != Some(Directive::Reset)
-            });
+            }
+            directive != Some(Directive::Reset)
+        }),
+        Value::Sequence(items) => {
+            for item in items {
+                if item.directive.take().is_none() {
+                    collect(item, None, paths);
+                }
+            }
         }
-        Value::Sequence(items) => items.iter_mut().for_each(in_list),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::Timestamp(_)
-        | Value::Text(_) => {}
-    }
-}
-
-/// What is in an item of a list speaks of no earlier value: the list is merged as a whole.
-fn in_list(node: &mut Node) {
-    node.directive = None;
-    match &mut node.value {
-        Value::Mapping(entries) => {
-            entries.retain(|_, value| value.directive != Some(Directive::Reset));
-            entries.iter_mut().for_each(|(_, value)| in_list(value));
-        }
-        Value::Sequence(items) => items.iter_mut().for_each(in_list),
         Value::Null
         | Value::Bool(_)
         | Value::Integer(_)

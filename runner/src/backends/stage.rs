@@ -69,8 +69,8 @@ impl Script {
 
     /// The program's process as the host sees it, where its engine runs below us and says so.
     pub(crate) fn program(&self) -> Option<i32> {
-        let number = self.number()?;
-        Process::of(number)?.is_first().then(|| i32::try_from(number).ok()).flatten()
+        let process = Process::of(self.number()?).filter(|process| process.is_first())?;
+        i32::try_from(process.pid).ok()
     }
 
     /// Whether its program is dead, where its engine runs below us and has said which process it is.

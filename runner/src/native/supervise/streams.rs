@@ -95,8 +95,9 @@ impl Watch<'_> {
         /// What a terminal takes for the end of its input.
         const END: u8 = 4;
         let Some(screen) = self.running.screen.take() else { return Ok(()) };
-        let _ = set_window(master.as_fd(), screen.size.0, screen.size.1);
+        // An engine's client has it with its size already.
         if self.hands.is_none() {
+            let _ = set_window(master.as_fd(), screen.size.0, screen.size.1);
             tell(self.running.report.as_fd(), TERMINAL_TAKEN, None).map_err(io::Error::other)?;
         }
         never_block(&master)?;
