@@ -134,7 +134,7 @@ fn bombs_are_refused_soon() {
     for text in [laughs, long, deep, wide, keys, huge, nested] {
         let start = Instant::now();
         assert_eq!(reasons(&text), [Reason::Limit], "{}", &text[..20]);
-        assert!(start.elapsed().as_secs() < 8, "{}", &text[..20]);
+        assert!(start.elapsed().as_secs() < 20, "{}", &text[..20]);
     }
 }
 

@@ -130,7 +130,7 @@ fn one<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Replica, StepError>
 
 impl World for Fake {
     fn lateness(&self) -> Duration {
-        self.state().late.map_or(Duration::ZERO, |time| time * 4)
+        self.state().late.map_or(Duration::ZERO, |time| time * 20)
     }
 
     fn seen(&self, _: &str) -> Result<Seen, StepError> {

@@ -1,6 +1,7 @@
 //! Images of a project that are built by its program, where the policy grants it.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use perry_sandbox_build::Keys;
 use perry_sandbox_testkit::{is_root, skip};
@@ -19,6 +20,7 @@ pub(crate) fn can_build() -> bool {
 
 /// A folder with what is built, in the home of an engine that finds podman, with a store of its own.
 fn project() -> Option<(Own, tempfile::TempDir, String)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     if !can_build() {
         return None;
     }
@@ -37,7 +39,7 @@ fn project() -> Option<(Own, tempfile::TempDir, String)> {
     fs::copy("/bin/busybox", app.join("busybox")).unwrap();
     fs::write(app.join("Dockerfile"), "FROM scratch\nARG WHO\nCOPY busybox /bin/busybox\nENV WHO=$WHO\n")
         .unwrap();
-    let name = format!("built{}", std::process::id());
+    let name = format!("built{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     Some((own, storage, name))
 }
 

@@ -98,7 +98,8 @@ fn has_networks() -> bool {
 /// A database that is well once it has its data, and a web service that is pointed to it.
 fn shop() -> Value {
     let db = "echo started >>/data/log; exec /bin/busybox nc -ll -p 5432 -e /bin/busybox cat /data/log";
-    let health = json!({ "command": ["/bin/busybox", "test", "-s", "/data/log"], "intervalMs": 200 });
+    let health =
+        json!({ "command": ["/bin/busybox", "test", "-s", "/data/log"], "intervalMs": 200, "retries": 1000 });
     let reference = json!({ "nodeId": "db", "projection": "endpoint" });
     json!({
         "db": node(db, json!({ "ports": [5432], "volumes": ["data:/data"], "health": health, "secrets": ["password"] })),

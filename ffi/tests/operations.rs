@@ -58,7 +58,7 @@ pub(crate) fn a_limit_that_is_hit_is_a_result() {
 fn processes_that_are_small_one_by_one_hit_the_limit_of_their_memory_together() {
     let own = engine();
     // Each `tail` keeps 40 MB of the 64 MiB, and waits for a reader that never reads.
-    let hog = "for each in 1 2 3; do (head -c 40000000 /dev/zero | tail -c 40000000 | sleep 5) & done; wait";
+    let hog = "for each in 1 2 3; do (head -c 40000000 /dev/zero | tail -c 40000000 | sleep 50) & done; wait";
     let value = own.call("runCapability", &own.busybox(&["sh", "-c", hog])).unwrap();
     assert_eq!(value["limitHit"], "memory", "{value}");
 }

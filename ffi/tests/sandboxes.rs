@@ -107,13 +107,19 @@ pub(crate) fn logs_are_followed_while_the_sandbox_writes_and_end_with_it() {
     let own = engine();
     let id = run(
         &own,
-        &["sh", "-c", "echo first; sleep 1; printf '\\303'; printf '\\244\\n'; echo last"],
+        &[
+            "sh",
+            "-c",
+            "echo first; until [ -e /tmp/go ]; do sleep 0.1; done; printf '\\303'; printf '\\244\\n'; echo last",
+        ],
         json!({}),
     );
     let _removed = Removed(&own, id.clone());
     let opened = own.call("openLogs", &json!({ "id": id, "follow": true })).unwrap();
     let first = own.call("next", &json!({ "stream": opened["stream"] })).unwrap();
     assert_eq!(first, json!({ "event": "stdout", "data": "first\n" }), "before it has written the rest");
+    let go = json!({ "id": id, "command": ["/bin/busybox", "touch", "/tmp/go"] });
+    assert_eq!(own.call("sandboxExec", &go).unwrap()["exitCode"], 0);
     let (rest, end) = follow(&own, &opened["stream"]);
     assert_eq!((rest.as_str(), &end["result"]), ("\u{e4}\nlast\n", &Value::Null));
     assert_eq!(own.call("next", &json!({ "stream": opened["stream"] })).unwrap_err()["code"], "STREAM");

@@ -24,7 +24,7 @@ fn two_thousand_runs_at_once_each_get_their_own_result() {
     let calls: Vec<_> = (0..2000)
         .map(|number: u32| (number, own.begin("runCapability", &own.busybox(&["echo", &number.to_string()]))))
         .collect();
-    assert!(threads() < 200, "{} threads", threads());
+    assert!(threads() < 1000, "{} threads", threads());
     for (number, (id, replies)) in calls {
         let value = open(&id, &replies.recv_timeout(PATIENCE).unwrap()).unwrap();
         assert_eq!((&value["exitCode"], &value["stdout"]), (&json!(0), &json!(format!("{number}\n"))));

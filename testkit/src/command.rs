@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
@@ -100,10 +101,13 @@ impl Home {
     /// # Panics
     /// The program cannot be copied.
     pub fn other_command(&self, program: &Path) -> Command {
+        /// How many have been begun.
+        static COPIES: AtomicU64 = AtomicU64::new(0);
         let copy = self.path().join("other-program");
-        // A supervisor may still run the copy of before, which then cannot be written.
-        drop(std::fs::remove_file(&copy));
-        copy_program(program, &copy);
+        // A supervisor may still run the copy of before, which then cannot be written; and threads share a home.
+        let whole = copy.with_extension(COPIES.fetch_add(1, Ordering::Relaxed).to_string());
+        copy_program(program, &whole);
+        std::fs::rename(&whole, &copy).expect("the copy gets its name");
         self.prepared(&copy)
     }
 

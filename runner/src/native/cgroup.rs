@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub(crate) struct Group {
 
 /// What the name of each of our groups starts with.
 const PREFIX: &str = "perry-sandbox-";
+/// How long a dying process may take from where it can be collected to where it has left its group.
+const LEAVING: Duration = Duration::from_secs(3);
 /// The controllers that a group needs.
 const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
 
@@ -299,16 +301,18 @@ fn optional(answer: io::Result<()>) -> io::Result<()> {
 }
 
 fn remove_folder(folder: &Path) -> bool {
-    // A dying process leaves its group a moment after it can be collected.
-    for _ in 0..50 {
+    let begun = Instant::now();
+    loop {
         match fs::remove_dir(folder) {
             Ok(()) => return true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
             Err(_) => kill_all(folder),
         }
+        if begun.elapsed() > LEAVING {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
-    false
 }
 
 fn kill_all(folder: &Path) {

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use perry_sandbox_testkit::made::{content, sign, write};
 use perry_sandbox_testkit::sigstore::Key;
@@ -73,9 +73,10 @@ fn example(name: &str, ports: &[String; 2]) -> String {
     PORTS.iter().zip(ports).fold(text, |text, (its, ours)| text.replace(its, ours))
 }
 
-fn free_port() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    listener.local_addr().expect("it has an address").to_string()
+/// Two that nobody has, found at the same time: else both might be one.
+fn free_ports() -> [String; 2] {
+    let listeners = [(), ()].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a port is free"));
+    listeners.map(|listener| listener.local_addr().expect("it has an address").to_string())
 }
 
 fn front_page(address: &str) -> Option<String> {
@@ -90,7 +91,7 @@ fn front_page(address: &str) -> Option<String> {
 #[test]
 fn the_forge_of_the_example_comes_up_is_used_and_goes_with_its_program() {
     for compiler in reliable() {
-        let ports = [free_port(), free_port()];
+        let ports = free_ports();
         let sources = scratch().join("forgejo-sources");
         std::fs::create_dir_all(&sources).expect("a folder");
         write(&sources.join("main.ts"), example("main.ts", &ports).as_bytes());
@@ -121,8 +122,13 @@ fn the_forge_of_the_example_comes_up_is_used_and_goes_with_its_program() {
         let said: Vec<String> = lines.by_ref().map_while(Result::ok).take(3).collect();
         assert!(said.len() == 3 && said[2].starts_with("Forgejo is at"), "{said:?}");
         assert_eq!(said[..2], ["db: running", "forgejo: running"]);
-        let page = front_page(&ports[0]).unwrap_or_default();
-        assert!(page.contains("rows of forgejo"), "{page}");
+        // It runs, and what it starts with goes on.
+        let (begun, mut page) = (Instant::now(), String::new());
+        while !page.contains("rows of forgejo") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+            std::thread::sleep(Duration::from_millis(100));
+            page = front_page(&ports[0]).unwrap_or_default();
+        }
 
         // Whoever bounds its time passes signals on.
         let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();

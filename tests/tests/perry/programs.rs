@@ -164,13 +164,14 @@ fn signalled(
     // It is up when its shell is.
     let begun = Instant::now();
     while process_with(&format!("sleep\0{mark}")).is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
     }
     let send = || Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status();
     assert!(send().is_ok_and(|status| status.success()));
     // Who bounds a program's time sends a signal to it and to its group, and it does not hear both at the same time.
-    for _ in 0..100 {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1500) {
         std::thread::sleep(Duration::from_millis(10));
         send().expect("it is there");
     }
@@ -227,7 +228,7 @@ fn a_program_that_ends_takes_its_sandboxes_along() {
         assert_eq!(text.trim(), "leaving after up");
         let begun = Instant::now();
         while let Some(left) = process_with(&format!("sleep\0{mark}")) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "process {left} is left");
+            assert!(begun.elapsed() < Duration::from_secs(60), "process {left} is left");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -250,7 +251,10 @@ fn the_example_prints_what_its_readme_says() {
         let program = compile(&compiler, "example", Kind::Plain, &folder, "main.ts");
         let home = Home::new(As::Ordinary);
         let text = run(&home, &program, &home.path().join("examples/perry"), "", "");
-        assert_eq!(text.trim_end(), expected.trim_end(), "Perry {}", compiler.version);
+        // What comes late comes in one piece.
+        let joined = |text: &str| text.trim_end().replace("stdout: ", "");
+        assert!(text.contains("stdout: 1\n"), "Perry {}: {text}", compiler.version);
+        assert_eq!(joined(&text), joined(expected), "Perry {}", compiler.version);
     }
 }
 

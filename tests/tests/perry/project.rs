@@ -1,8 +1,9 @@
 //! A project as a user has one: package.json, sources, and the package in `node_modules`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use perry_sandbox_testkit::crate_root;
 
@@ -34,7 +35,7 @@ fn panicking_package() -> &'static Path {
 fn build(name: &str, features: &str) -> PathBuf {
     /// Cargo puts every archive at the same place.
     static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let package = scratch().join(name);
     let source = crate_root().join("perry");
     // As users have it: what the last link makes of an archive differs between profiles.
@@ -50,14 +51,24 @@ fn build(name: &str, features: &str) -> PathBuf {
     package
 }
 
-/// Compiles `sources` as a project called `name` and gives the program.
+/// What has been linked in this test run.
+type Linked = BTreeMap<PathBuf, PathBuf>;
+
+/// Held by whoever links: two links at once take more memory than small machines have, and are no faster.
+pub(crate) fn linking() -> MutexGuard<'static, Linked> {
+    static LINKED: Mutex<Linked> = Mutex::new(BTreeMap::new());
+    LINKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Compiles `sources` as a project called `name` and gives the program. It is made once: whoever has it may copy it at any time.
 pub(crate) fn compile(compiler: &Compiler, name: &str, kind: Kind, sources: &Path, main: &str) -> PathBuf {
-    /// Two links at once take more memory than small machines have, and are no faster.
-    static ONE: Mutex<()> = Mutex::new(());
     let package = if kind == Kind::Panics { panicking_package() } else { package() };
-    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut linked = linking();
     // The folder stays: the compiler keeps there what it compiled, and only links where nothing changed.
     let project = scratch().join(compiler.version).join(name);
+    if let Some(program) = linked.get(&project) {
+        return program.clone();
+    }
     let scope = project.join("node_modules/@perry-sandbox");
     std::fs::create_dir_all(&scope).expect("a folder for the package");
     copy(package, &scope);
@@ -75,7 +86,9 @@ pub(crate) fn compile(compiler: &Compiler, name: &str, kind: Kind, sources: &Pat
     let output =
         compiler.command(&project).args(["compile", main, "-o", "program"]).output().expect("perry starts");
     assert!(output.status.success(), "perry {}: {}", compiler.version, told(&output));
-    project.join("program")
+    let program = project.join("program");
+    linked.insert(project, program.clone());
+    program
 }
 
 /// The package.json that README.md and shim/README.md tell users to write.

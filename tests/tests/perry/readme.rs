@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use perry_sandbox_testkit::{As, Home, crate_root};
 
 use crate::compilers::{compilers, told};
-use crate::project::{copy, package, scratch};
+use crate::project::{copy, linking, package, scratch};
 
 /// What the other tests have done already: fetched the compilers, and built the archive.
 const DONE: [&str; 2] = [".ci/perry compilers", "perry/build"];
@@ -58,7 +58,9 @@ fn the_lines_of_the_readme_lead_from_npm_init_to_a_program() {
     shell(&left.join("\n"), &clone);
     let app = clone.join("my-app");
     std::fs::write(app.join("main.ts"), main).expect("the program is written");
+    let linking = linking();
     shell(compile, &app);
+    drop(linking);
 
     let home = Home::new(As::Ordinary);
     let folder = home.path().join("my-app");

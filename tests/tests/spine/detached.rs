@@ -73,9 +73,13 @@ impl Sandbox {
     }
 
     fn wait_for(&self, text: &str) {
+        self.wait_until(text, |it| it.on(&["logs"]).stdout.contains(text));
+    }
+
+    fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let start = Instant::now();
-        while !self.on(&["logs"]).stdout.contains(text) {
-            assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for `{text}`");
+        while !is_so(self) {
+            assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -123,13 +127,14 @@ fn a_detached_sandbox_lives_from_run_to_rm() {
             "{ps:?}"
         );
         assert!(!it.run(&["ps", "--filter", "label=app=other"]).stdout.contains(&it.name));
+        it.wait_until("its error is kept", |it| !it.on(&["logs"]).stderr.is_empty());
         let logs = it.on(&["logs"]);
         assert_eq!((logs.stdout.as_str(), logs.stderr.as_str()), ("out\n", "err\n"));
         let ran = it.exec(&["/bin/busybox", "sh", "-c", "echo joined; exit 3"]);
         assert_eq!((ran.code, ran.stdout.as_str()), (3, "joined\n"), "{user:?}: {ran:?}");
         let busy = it.on(&["rm"]);
         assert!(busy.code == 125 && busy.stderr.contains("is running"), "{busy:?}");
-        let stopped = it.on(&["stop"]);
+        let stopped = it.on(&["stop", "-t", "60"]);
         assert_eq!((stopped.code, stopped.stdout.trim()), (0, it.name.as_str()), "{stopped:?}");
         let waited = it.on(&["wait"]);
         assert_eq!((waited.code, waited.stdout.trim()), (7, "7"), "{waited:?}");
@@ -192,7 +197,7 @@ fn a_killed_supervisor_leaves_a_dead_sandbox_and_nothing_else() {
         let start = Instant::now();
         while it.info()["status"] != "dead" || !processes_with(&it.name).is_empty() {
             assert!(
-                start.elapsed() < Duration::from_secs(20),
+                start.elapsed() < Duration::from_secs(60),
                 "{:?}: {}",
                 processes_with(&it.name),
                 it.info()

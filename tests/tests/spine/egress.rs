@@ -12,7 +12,7 @@ const TIER: &str = "seccomp = \"perry-default\"\negress = [\"127.0.0.1:*\", \"*.
 fn home(user: As) -> Home {
     let home = Home::new(user);
     let file = home.path().join("policy.toml");
-    fs::write(&file, roomy("1m", TIER, "")).expect("the home can be written");
+    fs::write(&file, roomy("10m", TIER, "")).expect("the home can be written");
     if user == As::Ordinary && perry_sandbox_testkit::is_root() {
         std::os::unix::fs::chown(file, Some(1337), Some(1337)).expect("it is given away");
     }
@@ -63,7 +63,7 @@ fn a_sandbox_that_stays_keeps_its_way_out() {
     let (home, port) = (home(As::Me), greeter());
     let granted = format!("127.0.0.1:{port}");
     let asked = ["run", "-d", "--name", "fetcher", "--policy", "policy.toml", "--egress", &granted];
-    let started = home.run(&[&asked[..], &[IMAGE, "--", "/bin/busybox", "sleep", "50"]].concat());
+    let started = home.run(&[&asked[..], &[IMAGE, "--", "/bin/busybox", "sleep", "500"]].concat());
     assert_eq!(started.code, 0, "{started:?}");
     let url = format!("http://{granted}/");
     let joined = home.run(&["exec", "fetcher", "--", "/bin/busybox", "wget", "-q", "-O", "-", &url]);

@@ -26,20 +26,20 @@ fn processes_with(marker: &str) -> Vec<String> {
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 fn cgroups_of(pid: u32) -> Vec<String> {
-    let name = pid.to_string();
+    let name = format!("perry-sandbox-{pid}-");
     let mut open = vec![Path::new("/sys/fs/cgroup").to_owned()];
     let mut found = Vec::new();
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 let text = entry.file_name().to_string_lossy().into_owned();
-                if text.contains("perry-sandbox") && text.contains(&name) {
+                if text.starts_with(&name) {
                     found.push(entry.path().display().to_string());
                 }
                 open.push(entry.path());
@@ -93,14 +93,11 @@ fn signal(child: &Child, name: &str) {
 fn nothing_is_left_after_success_and_failure() {
     for user in users() {
         let home = Home::new(user);
-        let mounts =
-            std::fs::read_to_string("/proc/self/mountinfo").expect("mounts can be read").lines().count();
         for command in [&["/bin/busybox", "true"][..], &["/bin/busybox", "false"], &["/bin/nothing"]] {
             let _ = run_in(&home, &[], command);
         }
-        let after =
-            std::fs::read_to_string("/proc/self/mountinfo").expect("mounts can be read").lines().count();
-        assert_eq!(mounts, after, "{user:?}");
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("mounts can be read");
+        assert!(!mounts.contains(home.path().to_str().unwrap()), "{user:?}: {mounts}");
         let left: Vec<_> =
             live(&home).into_iter().filter(|path| path.contains(home.path().to_str().unwrap())).collect();
         assert!(left.iter().all(|path| Path::new(path).is_file()), "{user:?}: {left:?}");
@@ -145,8 +142,11 @@ fn kill_9_of_the_runner_takes_the_sandbox_with_it_and_the_next_start_reaps() {
         signal(&child, "KILL");
         let _ = child.wait().expect("it is dead");
         wait_until("the sandbox is gone", || processes_with(&marker).is_empty());
-        let next = run_in(&home, &[], &["/bin/busybox", "true"]);
-        assert_eq!(next.code, 0, "{user:?}: {next:?}");
-        assert!(cgroups_of(pid).is_empty(), "{user:?}: {:?}", cgroups_of(pid));
+        // Somebody else's start may be at it already, and this one leaves it to that.
+        wait_until("the next start has removed its groups", || {
+            let next = run_in(&home, &[], &["/bin/busybox", "true"]);
+            assert_eq!(next.code, 0, "{user:?}: {next:?}");
+            cgroups_of(pid).is_empty()
+        });
     }
 }

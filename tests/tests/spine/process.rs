@@ -43,10 +43,14 @@ fn a_missing_program_is_127_and_one_that_cannot_run_126() {
 
 #[test]
 fn time_that_runs_out_is_124() {
-    let ran = shell(&Home::new(As::Ordinary), &["--timeout", "1s"], "echo started; sleep 60");
+    let home = Home::new(As::Ordinary);
+    let late = |time| (time, shell(&home, &["--timeout", time], "echo started; sleep 60"));
+    // A busy machine may need the shorter time for the start.
+    let (time, ran) =
+        Some(late("1s")).filter(|(_, ran)| !ran.stdout.is_empty()).unwrap_or_else(|| late("20s"));
     assert_eq!(ran.code, 124, "{ran:?}");
     assert!(ran.stdout.contains("started"), "what it printed before is kept: {ran:?}");
-    assert!(ran.stderr.contains("1s"), "{ran:?}");
+    assert!(ran.stderr.contains(time), "{ran:?}");
 }
 
 #[test]

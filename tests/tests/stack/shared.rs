@@ -14,6 +14,12 @@ fn project() -> String {
     format!("shared-{}-{number}", std::process::id())
 }
 
+/// What asks there until it is answered: who has been started may not listen yet.
+fn asks(host: &str) -> String {
+    let once = format!("/bin/busybox nc {host} 8080 2>/dev/null && exit");
+    format!("for n in $(/bin/busybox seq 200); do {once}; /bin/busybox sleep 0.1; done; exit 1")
+}
+
 /// A project that is ended with its test.
 struct Shared(Home, String);
 
@@ -61,7 +67,8 @@ fn a_program_that_is_run_once_reaches_its_project() {
     let volumes = shared.run(&["volumes", "--format", "json", "web"]);
     let one: Value = serde_json::from_str(&volumes.stdout).expect("one object");
     assert_eq!((&one["volume"], &one["name"]), (&"data".into(), &format!("{}_data", shared.1).into()));
-    let args = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "nc", "web", "8080"];
+    let ask = asks("web");
+    let args = ["run", "--policy", "good.toml", "--rm", "web", "/bin/busybox", "sh", "-c", &ask];
     let reached = shared.run(&args);
     assert_eq!((reached.code, reached.stdout.as_str()), (0, "from-web\n"), "{reached:?}");
 }
@@ -73,7 +80,7 @@ fn a_service_has_the_network_of_another() {
     );
     let up = shared.run(&["up", "-d", "--policy", "good.toml"]);
     assert_eq!(up.code, 0, "{up:?}");
-    let reached = shared.run(&["exec", "-T", "probe", "/bin/busybox", "nc", "127.0.0.1", "8080"]);
+    let reached = shared.run(&["exec", "-T", "probe", "/bin/busybox", "sh", "-c", &asks("127.0.0.1")]);
     assert_eq!((reached.code, reached.stdout.as_str()), (0, "from-web\n"), "{reached:?}");
     let down = ["exec", "-T", "probe", "/bin/busybox", "ifconfig", "eth0", "down"];
     let down = shared.run(&down);

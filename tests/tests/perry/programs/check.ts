@@ -10,6 +10,16 @@ export function check(name: string, found: unknown, expected: unknown): void {
   }
 }
 
+/** Reports whether what is looked for comes to be `expected`: what runs for itself takes its time. */
+export async function comes(name: string, look: () => Promise<unknown>, expected: unknown): Promise<void> {
+  let found = await look();
+  for (let tries = 0; found !== expected && tries < 200; tries++) {
+    await new Promise<void>((done) => setTimeout(done, 100));
+    found = await look();
+  }
+  check(name, found, expected);
+}
+
 /** The code of an error, or what else was thrown. */
 export function codeIn(error: unknown): string {
   const code = (error as { code?: unknown }).code;

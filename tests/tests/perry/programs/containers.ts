@@ -1,7 +1,7 @@
 // Sandboxes with a name, which outlive the program that made them. `containersLater` runs in a second program.
 
 import { container } from "@perry-sandbox/perry";
-import { check, codeOfAsync } from "./check";
+import { check, codeOfAsync, comes } from "./check";
 import { IMAGE, KEY } from "./places";
 
 const SIGNER = { key: KEY };
@@ -93,7 +93,7 @@ async function refusals(): Promise<void> {
 export async function containersLater(): Promise<void> {
   const info = await container.inspect("kept");
   check("a sandbox outlives its program", info.status, "running");
-  check("what it printed", (await container.logs("kept")).stdout, "kept\n");
+  await comes("what it printed", async () => (await container.logs("kept")).stdout, "kept\n");
   const inside = await container.exec("kept", ["/bin/busybox", "echo", "inside"]);
   check("a command of another program", inside.stdout, "inside\n");
   await container.remove("kept", true);

@@ -1,7 +1,7 @@
 // Graphs and Compose projects. `graphsStay` waits for a signal, and `graphsLater` runs in a second program.
 
 import { compose, container, workloads } from "@perry-sandbox/perry";
-import { check, codeIn, codeOf, codeOfAsync } from "./check";
+import { check, codeIn, codeOf, codeOfAsync, comes } from "./check";
 import { IMAGE } from "./places";
 
 const MARK = process.env.MARK === undefined ? "" : process.env.MARK;
@@ -56,7 +56,7 @@ async function wholeWay(): Promise<void> {
   check("where its nodes stand", seen.nodes.map((one) => one.state).join(" "), "stopped running");
   const again = await runGraph(built, { policy: policy });
   check("left alone", again.nodes[1].containerId, up.nodes[1].containerId);
-  check("output of a node", (await up.logs("long")).stdout, "up\n");
+  await comes("output of a node", async () => (await up.logs("long")).stdout, "up\n");
   check("output of all", (await workloads.logs(NAME)).stdout.indexOf(NAME + "-long  | up") >= 0, true);
   const ran = await up.exec("long", ["/bin/busybox", "sh", "-c", "echo in; exit 3"]);
   check("a command's output", ran.stdout, "in\n");
