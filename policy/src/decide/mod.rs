@@ -12,6 +12,7 @@ mod process;
 mod project;
 mod system;
 mod verdict;
+mod wanted;
 
 pub(crate) use backend::row_of;
 pub(crate) use ceiling::ceiling_of;

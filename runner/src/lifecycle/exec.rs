@@ -16,7 +16,7 @@ use super::post::Post;
 use super::record::State;
 use super::sandboxes::Sandboxes;
 use super::shape::shape;
-use super::start::runs;
+use super::steer::runs;
 use crate::backends::can_be_joined;
 use crate::io::{Commands, Streams};
 use crate::launch::{LaunchError, Outcome, same_image};

@@ -20,6 +20,7 @@ mod restart;
 mod sandboxes;
 mod shape;
 mod start;
+mod steer;
 mod supervisor;
 mod tree;
 
@@ -33,7 +34,8 @@ pub use log::{LogBounds, LogBoundsError, LogChunk, LogEnd, LogStream, Logs};
 pub use record::{Finish, SandboxInfo, SandboxStatus};
 pub use restart::{Restart, RestartError};
 pub use sandboxes::{Filter, NewSandbox, Sandboxes};
-pub use start::{StartOptions, Stop};
+pub use start::StartOptions;
+pub use steer::Stop;
 pub(crate) use supervisor::supervise_detached;
 pub use tree::Load;
 

@@ -12,7 +12,7 @@ use super::folder::Home;
 use super::id::{SandboxId, SandboxName, shown};
 use super::labels::Labels;
 use super::record::{LONGEST_TEXT, Record, SandboxInfo, SandboxStatus, State};
-use super::start::Stop;
+use super::steer::Stop;
 
 /// The longest request that a caller may keep with a sandbox.
 const LONGEST_REQUEST: usize = 1 << 20;

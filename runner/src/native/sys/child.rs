@@ -2,26 +2,24 @@
 //!
 //! This process is a copy of one thread of a program that may have had many. Any lock may be held for ever, the
 //! allocator's among them; so nothing here allocates, locks, formats, or calls the C library beyond `syscall(2)`.
-//! All texts, pointer arrays and filters were made by the parent. Review this file alone.
+//! All texts, pointer arrays and filters were made by the parent. Review this file with its folder and `restrict` alone.
 #![expect(unsafe_code, reason = "execve takes pointer arrays")]
 #![expect(clippy::as_conversions, reason = "flags in a constant")]
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "steps are dispatched in one full match; the inner ones answer ENOSYS for those of others"
-)]
 
-use core::ffi::{CStr, c_char};
+mod tree;
+
+use core::ffi::c_char;
 use std::os::fd::RawFd;
 
+use self::tree::{make_filesystem, working_folder};
 use super::call::{self, Errno, Plain, Prctl, Result, plain, prctl};
 use super::call_room::{CallRoom, Words};
 use super::door;
-use super::file;
-use super::landlock;
-use super::mount::{self, Beneath, MountAttributes};
+use super::mount::{self, Beneath};
 use super::notify;
 use super::passage;
 use super::program;
+use super::restrict::restrict_self;
 use crate::native::ids::Users;
 use crate::native::steps::{SLOTS, Slot, Step};
 use crate::native::text::Text;
@@ -80,9 +78,6 @@ const JOINED: i64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWCGROUP) as i64;
-
-/// Linux caps that exist, highest number; unknown ones answer EINVAL and need nothing.
-const LAST_CAP: i64 = 63;
 
 /// Runs the steps. Never returns: the last step executes the program, a failed one reports and exits.
 pub(super) fn run(steps: &[Step], pointers: &Pointers, descriptors: &Descriptors) -> ! {
@@ -212,39 +207,6 @@ impl Child<'_> {
         }
     }
 
-    fn furnish(&mut self, step: &Step) -> Result<()> {
-        match step {
-            Step::MakeFolder { beneath, path, mode } => {
-                match mount::make_folder(self.fd(*beneath), path.as_c(), *mode) {
-                    Err(Errno(libc::EEXIST)) => Ok(()),
-                    other => other,
-                }
-            }
-            Step::MakeFile { beneath, path, mode } => {
-                let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
-                mount::open_in(self.fd(*beneath), path.as_c(), flags, *mode, Beneath::SameMount)
-                    .map(call::close)
-            }
-            Step::MakeLink { beneath, path, target } => {
-                mount::make_link(self.fd(*beneath), path.as_c(), target.as_c())
-            }
-            Step::Device { name, host, major, minor } => {
-                let node = mount::open_host(host.as_c())?;
-                let answer = self.device(name.as_c(), (node, c""), (*major, *minor));
-                call::close(node);
-                answer
-            }
-            Step::GivenDevice { name, part, major, minor } => {
-                self.device(name.as_c(), (self.fd(Slot::Devices), part.as_c()), (*major, *minor))
-            }
-            Step::KeepNull => self.keep_null(),
-            Step::GiveFile { value, name, user, mode, .. } => {
-                file::write(self.fd(Slot::Files), name.as_c(), self.fd(*value), *user, *mode)
-            }
-            _ => Err(Errno(libc::ENOSYS)),
-        }
-    }
-
     /// The parent's first word: ids are mapped. It may carry the root with mapped owners.
     fn await_ids(&mut self) -> Result<()> {
         match call::receive(self.fd(Slot::Gate))? {
@@ -278,132 +240,6 @@ impl Child<'_> {
         /// Whoever writes this is meant.
         const SELF: &[u8] = b"0";
         call::write(self.fd(by), SELF).map(drop)
-    }
-
-    fn take_root(&mut self, into: Slot) -> Result<()> {
-        let given = self.fd(Slot::GivenRoot);
-        if given < 0 {
-            return Err(Errno(libc::EBADF));
-        }
-        if let Some(place) = self.descriptors.get_mut(Slot::GivenRoot.index()) {
-            *place = -1;
-        }
-        self.put(into, given);
-        Ok(())
-    }
-
-    /// SECURITY: what is found at the path must be the very folder that the parent looked at.
-    fn open_host(&mut self, path: &CStr, into: Slot, same_as: Option<Slot>) -> Result<()> {
-        let opened = mount::open_host(path)?;
-        if let Some(slot) = same_as
-            && mount::identity(opened)? != mount::identity(self.fd(slot))?
-        {
-            return Err(Errno(libc::ESTALE));
-        }
-        self.put(into, opened);
-        Ok(())
-    }
-
-    /// SECURITY: never on "/" itself. The old root would then lie below this mount when it is to be detached, stay where
-    /// it is, and be reached through ".." from the new one.
-    fn cover_host(&self, mount: Slot) -> Result<()> {
-        let place = mount::open_host(c"/proc")?;
-        let answer = mount::move_onto(self.fd(mount), place);
-        call::close(place);
-        answer
-    }
-
-    fn attach(&self, tree: RawFd, beneath: Slot, path: &CStr) -> Result<()> {
-        let target = mount::open_in(self.fd(beneath), path, libc::O_PATH, 0, Beneath::AnyMount)?;
-        let answer = mount::move_onto(tree, target);
-        call::close(target);
-        answer
-    }
-
-    fn attach_part(
-        &self,
-        whole: Slot,
-        part: &CStr,
-        (beneath, path): (Slot, &CStr),
-        attributes: MountAttributes,
-    ) -> Result<()> {
-        let tree = mount::open_tree(self.fd(whole), part, false)?;
-        let answer =
-            mount::add_attributes(tree, attributes, false).and_then(|()| self.attach(tree, beneath, path));
-        call::close(tree);
-        answer
-    }
-
-    /// Binds a device onto an empty file of our /dev; its numbers are looked at through the bound descriptor.
-    fn device(&self, name: &CStr, (at, node): (RawFd, &CStr), numbers: (u32, u32)) -> Result<()> {
-        let tree = mount::open_tree(at, node, false)?;
-        let kind = mount::kind_of(tree)?;
-        if kind.device != Some(numbers) {
-            return Err(Errno(libc::ENXIO));
-        }
-        mount::add_attributes(tree, MountAttributes::Device, false)?;
-        let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW;
-        let file = mount::open_in(self.fd(Slot::Dev), name, flags, 0o666, Beneath::SameMount)?;
-        call::close(file);
-        let answer = self.attach(tree, Slot::Dev, name);
-        call::close(tree);
-        answer
-    }
-
-    /// SECURITY: masks come from our own /dev by descriptor, and it is looked at: an image cannot put a link to a
-    /// writable file of /proc in its place (CVE-2025-31133).
-    fn keep_null(&mut self) -> Result<()> {
-        let null = mount::open_in(self.fd(Slot::Dev), c"null", libc::O_PATH, 0, Beneath::AnyMount)?;
-        if mount::kind_of(null)?.device != Some((1, 3)) {
-            return Err(Errno(libc::ENXIO));
-        }
-        self.put(Slot::Null, null);
-        Ok(())
-    }
-
-    fn mask(&self, path: &CStr) -> Result<()> {
-        let target = match self.open_proc(path, libc::O_PATH) {
-            Err(Errno(libc::ENOENT)) => return Ok(()),
-            other => other?,
-        };
-        let cover = if mount::kind_of(target)?.folder { Slot::Empty } else { Slot::Null };
-        let tree = mount::open_tree(self.fd(cover), c"", false)?;
-        let answer = mount::move_onto(tree, target);
-        call::close(tree);
-        call::close(target);
-        answer
-    }
-
-    fn read_only(&self, path: &CStr) -> Result<()> {
-        let target = match self.open_proc(path, libc::O_PATH) {
-            Err(Errno(libc::ENOENT)) => return Ok(()),
-            other => other?,
-        };
-        let tree = mount::open_tree(target, c"", true)?;
-        let answer = mount::add_attributes(tree, MountAttributes::ReadOnlyData, true)
-            .and_then(|()| mount::move_onto(tree, target));
-        call::close(tree);
-        call::close(target);
-        answer
-    }
-
-    /// SECURITY: files of /proc are reached by descriptor beneath our own mount, which is checked to be procfs
-    /// (CVE-2025-52881).
-    fn open_proc(&self, path: &CStr, flags: i32) -> Result<RawFd> {
-        let opened = mount::open_in(self.fd(Slot::Proc), path, flags, 0, Beneath::SameMount)?;
-        if mount::is_procfs(opened)? {
-            Ok(opened)
-        } else {
-            call::close(opened);
-            Err(Errno(libc::EXDEV))
-        }
-    }
-
-    fn write_proc(&self, path: &CStr, value: &CStr) -> Result<()> {
-        let file = self.open_proc(path, libc::O_WRONLY)?;
-        let answer = call::write(file, value.to_bytes());
-        call::close(file);
-        answer.map(drop)
     }
 
     fn streams(&self) -> Result<()> {
@@ -496,94 +332,4 @@ impl Child<'_> {
         }
         worst
     }
-}
-
-/// As the sandbox's own user: a folder that it may not enter is an error here. Links stay inside the root.
-fn working_folder(path: &CStr) -> Result<()> {
-    let root = mount::open_host(c"/")?;
-    let folder = mount::open_following(root, path, libc::O_PATH | libc::O_DIRECTORY);
-    call::close(root);
-    let folder = folder?;
-    let procfs = mount::is_procfs(folder)?;
-    let answer = plain(Plain::Fchdir, [i64::from(folder), 0, 0]);
-    call::close(folder);
-    if procfs { Err(Errno(libc::EXDEV)) } else { answer.map(drop) }
-}
-
-fn make_filesystem(
-    kind: &Text,
-    options: &[(Text, Option<Text>)],
-    attributes: MountAttributes,
-) -> Result<RawFd> {
-    let filesystem = mount::fsopen(kind.as_c())?;
-    for (key, value) in options {
-        mount::fsconfig(filesystem, key.as_c(), value.as_ref().map(Text::as_c))?;
-    }
-    let made = mount::fsmount(filesystem, attributes);
-    call::close(filesystem);
-    made
-}
-
-/// Steps that need no descriptor: each takes something away from this process.
-pub(crate) fn restrict_self(step: &Step) -> Result<()> {
-    match step {
-        Step::HostName { name } => call::set_hostname(name.as_c()),
-        Step::DomainName { name } => call::set_domainname(name.as_c()),
-        Step::Groups { groups } => call::set_groups(groups),
-        Step::LoopbackUp => call::loopback_up(),
-        Step::Limit { resource, soft, hard } => call::set_limit(*resource, *soft, *hard),
-        Step::NewKeyring => call::new_session_keyring(),
-        Step::Become { uid, gid, drop_groups } => become_user(i64::from(*uid), i64::from(*gid), *drop_groups),
-        Step::DropBounding { keep } => drop_bounding(*keep),
-        Step::LockSecureBits => prctl(Prctl::SecureBits, SECURE_BITS),
-        Step::Caps { keep } => keep_caps(*keep),
-        Step::Umask { mask } => plain(Plain::Umask, [i64::from(*mask), 0, 0]).map(drop),
-        Step::NotDumpable => prctl(Prctl::Dumpable, 0),
-        Step::NoNewPrivileges => prctl(Prctl::NoNewPrivileges, 1),
-        Step::Confine { handled, scoped, rules, terminal } => {
-            landlock::confine((*handled, *scoped), rules, terminal.then_some(libc::STDIN_FILENO))
-        }
-        Step::CloseOnExec => {
-            plain(Plain::CloseRange, [3, i64::from(u32::MAX), i64::from(libc::CLOSE_RANGE_CLOEXEC)]).map(drop)
-        }
-        Step::Filter { program } => call::set_filter(program, 0).map(drop),
-        _ => Err(Errno(libc::ENOSYS)),
-    }
-}
-
-/// `NOROOT`, `NO_SETUID_FIXUP` and the locks of these and of `KEEP_CAPS`; raising ambient caps is locked by exec's
-/// `NO_NEW_PRIVS` and the empty permitted set.
-const SECURE_BITS: i64 = 0x01 | 0x02 | 0x04 | 0x08 | 0x20;
-
-fn become_user(uid: i64, gid: i64, drop_groups: bool) -> Result<()> {
-    if drop_groups {
-        call::set_groups(&[])?;
-    }
-    plain(Plain::Setgid, [gid, gid, gid])?;
-    plain(Plain::Setuid, [uid, uid, uid]).map(drop)
-}
-
-fn drop_bounding(keep: u64) -> Result<()> {
-    for cap in 0..=LAST_CAP {
-        if keep.checked_shr(u32::try_from(cap).unwrap_or(0)).unwrap_or(0) & 1 == 1 {
-            continue;
-        }
-        match prctl(Prctl::DropBounding, cap) {
-            // Past the last Linux cap that this kernel knows.
-            Err(Errno(libc::EINVAL)) => break,
-            other => other?,
-        }
-    }
-    Ok(())
-}
-
-fn keep_caps(keep: u64) -> Result<()> {
-    prctl(Prctl::ClearAmbient, 0)?;
-    call::set_caps(keep)?;
-    for cap in 0..=LAST_CAP {
-        if keep.checked_shr(u32::try_from(cap).unwrap_or(0)).unwrap_or(0) & 1 == 1 {
-            prctl(Prctl::RaiseAmbient, cap)?;
-        }
-    }
-    Ok(())
 }

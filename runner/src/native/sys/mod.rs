@@ -1,7 +1,7 @@
 //! The only unsafe code of the crate: raw system calls, and what runs between clone and exec.
 //!
 //! [`call`] and [`mount`] wrap one kernel call each in a safe function. [`child`] is the program that runs in the new
-//! process; it may use nothing but these wrappers.
+//! process, [`restrict`] what it takes away from itself; they may use nothing but these wrappers.
 
 mod call;
 mod call_room;
@@ -17,6 +17,7 @@ mod parent;
 mod passage;
 mod probe;
 mod program;
+mod restrict;
 mod spawn;
 
 pub(crate) use call::{Errno, close_from, exit_now, signal_by_pidfd};
@@ -44,6 +45,6 @@ pub(crate) use spawn::{Walls, spawn_walled};
 #[cfg(feature = "wasm")]
 pub(crate) use self::{
     call::filter_every_thread,
-    child::restrict_self,
     mount::{leave_host, set_attributes_below},
+    restrict::restrict_self,
 };
