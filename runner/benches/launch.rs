@@ -123,16 +123,20 @@ fn many(size: usize, make: impl Fn() -> Command) {
 /// What the launcher process and a sandbox take while twenty sandboxes sleep.
 fn memory(report: &mut Report) {
     const MANY: usize = 20;
-    let sleeping = spine(&request(&["/bin/busybox", "sleep", "2"]));
+    let sleeping = spine(&request(&["/bin/busybox", "sleep", "20"]));
     let launcher = Launcher::start(&std::env::current_exe().unwrap()).unwrap();
     let idle = proportional_memory(&[launcher.id()]);
     let (busy, programs) = thread::scope(|scope| {
         for _ in 0..MANY {
             scope.spawn(|| sandbox(&sleeping, Some(&launcher)));
         }
-        thread::sleep(Duration::from_millis(1200));
-        let all = with_descendants(launcher.id());
-        assert_eq!(all.len(), MANY + 1, "a launcher process and one process for each sandbox");
+        // A launcher process and one process for each sandbox, which is smaller before it is its program.
+        let mut all = Vec::new();
+        while all.len() != MANY + 1 {
+            thread::sleep(Duration::from_millis(50));
+            all = with_descendants(launcher.id());
+        }
+        thread::sleep(Duration::from_secs(1));
         (proportional_memory(&all[..1]), proportional_memory(&all[1..]))
     });
     let each = |total: u64| total / u64::try_from(MANY).unwrap();

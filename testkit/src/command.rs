@@ -234,3 +234,15 @@ pub fn copy_program(program: &Path, to: &Path) {
     let done = Command::new("cp").arg(program).arg(to).status();
     assert!(done.is_ok_and(|status| status.success()), "{} is copied", program.display());
 }
+
+/// Writes a program that is a script, by another process for the same reason.
+///
+/// # Panics
+/// It cannot be written.
+pub fn write_program(to: &Path, text: &str) {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", r#"cat > "$0" && chmod 755 "$0""#]).arg(to).stdin(Stdio::piped());
+    let mut shell = shell.spawn().expect("a shell starts");
+    shell.stdin.take().expect("it is a pipe").write_all(text.as_bytes()).expect("it reads");
+    assert!(shell.wait().is_ok_and(|status| status.success()), "{} is written", to.display());
+}

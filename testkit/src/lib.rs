@@ -17,7 +17,7 @@ mod skip;
 pub mod tarball;
 pub mod wit;
 
-pub use command::{As, Home, Ran, compose_program, copy_program, crate_root, is_root, peer};
+pub use command::{As, Home, Ran, compose_program, copy_program, crate_root, is_root, peer, write_program};
 pub use inside::{Verdicts, checker};
 pub use ordinary::{again_as_ordinary, again_as_ordinary_from, as_root};
 pub use skip::skip;

@@ -18,10 +18,11 @@ use crate::keyless_kit::{PATH, sample};
 
 /// Most memory above that of an honest verification, in KiB.
 const MOST: u64 = 64 * 1024;
-/// What the policy allows here, in milliseconds.
+/// What the policy allows where time runs out, and elsewhere, where a busy machine must not be taken for that; in milliseconds.
 const DEADLINE: u64 = 3000;
-/// When a process must have given up at the latest: the machine may be busy.
-const GENEROUS: u64 = 12_000;
+const GENEROUS: u64 = 60_000;
+/// What says that it has run out.
+const LATE: &str = "V-FIND-04";
 
 /// A repository with a signed image and, perhaps, more.
 struct Scene {
@@ -68,7 +69,7 @@ impl Scene {
             place: format!("{}/{PATH}", registry.host()),
             digest: self.digest.to_string(),
             root: self.folder.path().join("root.json"),
-            deadline: DEADLINE,
+            deadline: GENEROUS,
             account: None,
             sealed: false,
         }
@@ -251,7 +252,8 @@ fn all(attacks: &[Attack]) {
     let base = baseline();
     let reports = in_parallel(attacks, |attack| {
         let registry = attack.scene.serve(attack.options.clone());
-        attack.scene.job(&registry).run().unwrap()
+        let deadline = if attack.says == LATE { DEADLINE } else { GENEROUS };
+        Job { deadline, ..attack.scene.job(&registry) }.run().unwrap()
     });
     let mut wrong = Vec::new();
     for (attack, report) in attacks.iter().zip(reports) {

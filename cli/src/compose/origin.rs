@@ -7,7 +7,7 @@ use crate::redact::is_secret;
 use perry_sandbox_stack::Disk;
 
 /// The most that is read of a file of variables to find a line in it: the loader's own bound.
-const MOST: usize = 16 << 20;
+const MOST: usize = 1 << 20;
 /// What is hidden is shown as this.
 const HIDDEN: &str = "********";
 

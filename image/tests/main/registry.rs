@@ -26,7 +26,7 @@ fn sample() -> Content {
 fn access() -> Access {
     Access {
         insecure: Insecure::Loopback,
-        patience: Duration::from_secs(2),
+        patience: Duration::from_secs(20),
         attempts: 2,
         ..Access::default()
     }
@@ -178,7 +178,7 @@ fn endless_and_huge_answers_are_bounded() {
     assert!(matches!(error, ReadError::Size { .. }), "{error}");
     let error = read_blob(&source, &layer.digest, None, 1 << 20).unwrap_err();
     assert!(matches!(error, ReadError::TooLarge { .. }), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(20));
+    assert!(start.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_registry_that_never_answers_or_breaks_off_is_given_up() {
     let impatient = Access { patience: Duration::from_millis(300), ..access() };
     let error = connect(&registry, impatient).tag("v1").unwrap_err();
     assert!(matches!(error, ReadError::Transport { .. }), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(60));
     let registry = hostile(Hostile::CutBlobs);
     let source = connect(&registry, access());
     let found = resolve(&source, &tag(), &Platform::host()).unwrap();
@@ -389,7 +389,7 @@ fn tls_folder(content: &Content) -> Option<TlsFolder> {
     let server = server.unwrap();
     let start = Instant::now();
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(10), "openssl does not listen");
+        assert!(start.elapsed() < Duration::from_secs(60), "openssl does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
     Some(TlsFolder { dir, server, port })

@@ -3,7 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use perry_sandbox_image::reference::Platform;
 use perry_sandbox_image::{Layout, Silent, Store, StoreError, Wanted, resolve};
@@ -142,7 +142,11 @@ fn prune_keeps_what_is_listed_and_what_is_in_use() {
     assert_eq!((pruned.blobs.len(), pruned.rootfs.len()), (5, 0));
     assert!(rootfs.path().join("l0/f0").exists());
     drop(rootfs);
-    assert_eq!(bench.store.prune().unwrap().rootfs.len(), 1);
+    // A child of another test may have a copy of its lock until it executes its program.
+    let begun = Instant::now();
+    while bench.store.prune().unwrap().rootfs.is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is in use still");
+    }
     assert!(bench.store.list().unwrap().is_empty());
 }
 

@@ -338,11 +338,11 @@ mod tests {
     fn one_that_hangs_is_killed_with_what_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("late");
-        let script = format!("(sleep 1; touch {}) & sleep 60", file.display());
+        let script = format!("(sleep 5; touch {}) & sleep 60", file.display());
         let begun = Instant::now();
         let error = sh(&script).run(Duration::from_millis(200), None).unwrap_err();
         assert!(matches!(error, ToolError::Hangs { .. }) && begun.elapsed() < SOON, "{error}");
-        std::thread::sleep(Duration::from_millis(1300));
+        std::thread::sleep(Duration::from_millis(5500));
         assert!(!file.exists(), "its child lived on");
     }
 

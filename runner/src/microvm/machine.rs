@@ -233,8 +233,7 @@ mod tests {
         assert_eq!(monitor(&folders), Err(Missing::Program));
         let file = place.path().join(PROGRAM);
         let script = |text: &str| {
-            fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            perry_sandbox_testkit::write_program(&file, &format!("#!/bin/sh\n{text}\n"));
             monitor(&folders)
         };
         assert!(script("exit 1").unwrap_err().to_string().contains("does not say its version"));

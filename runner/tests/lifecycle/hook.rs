@@ -69,7 +69,7 @@ fn a_program_with_more_rights_than_its_user_obeys_no_socket() {
     }
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("program");
-    fs::copy(super::yard::program(), &copy).unwrap();
+    perry_sandbox_testkit::copy_program(super::yard::program(), &copy);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let served = |mode| {
         chown(&copy, None, Some(1)).unwrap();

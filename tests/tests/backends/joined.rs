@@ -161,7 +161,7 @@ fn who_reads_it_late_loses_nothing_and_who_reads_no_more_ends_it() {
         unread.stdout.take().expect("a pipe").read_exact(&mut first).expect("it says something");
         let begun = Instant::now();
         while unread.try_wait().expect("it is ours").is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "{flags:?}: it goes on");
+            assert!(begun.elapsed() < Duration::from_secs(60), "{flags:?}: it goes on");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -171,7 +171,7 @@ fn who_reads_it_late_loses_nothing_and_who_reads_no_more_ends_it() {
     client.stdout.take().expect("a pipe").read_exact(&mut [0; 4]).expect("it says something");
     let begun = Instant::now();
     while client.try_wait().expect("it is ours").is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "a second signal ends it");
+        assert!(begun.elapsed() < Duration::from_secs(60), "a second signal ends it");
         Command::new("kill").arg(client.id().to_string()).status().expect("kill starts");
         std::thread::sleep(Duration::from_millis(500));
     }
@@ -184,7 +184,7 @@ fn its_limits_are_the_sandboxs() {
     let _turn = turn();
     for wall in joined_walls() {
         let it = Kept::start(wall, wall.home(), &["--memory", "64MiB", "--pids-limit", "16"], "sleep 100");
-        let bomb = "i=0; while [ $i -lt 40 ]; do sleep 9 & i=$((i+1)); echo $i; done";
+        let bomb = "i=0; while [ $i -lt 40 ]; do sleep 100 & i=$((i+1)); echo $i; done";
         let ran = it.exec(&[], &["/bin/busybox", "sh", "-c", bomb]);
         let count: usize = ran.stdout.lines().last().and_then(|last| last.parse().ok()).unwrap_or(0);
         assert!((1..16).contains(&count) && ran.stderr.contains("can't fork"), "{wall:?}: {ran:?}");

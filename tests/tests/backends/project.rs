@@ -88,7 +88,7 @@ impl Project {
             // Sandboxes whose runner was killed are being removed by their guards.
             let begun = Instant::now();
             while !self.bare(&[kind, "rm", &name]).status.success()
-                && begun.elapsed() < Duration::from_secs(10)
+                && begun.elapsed() < Duration::from_secs(60)
             {
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -259,7 +259,7 @@ fn from_a_network_neither_the_host_nor_anything_outside_is_reached() {
     }
     let begun = Instant::now();
     while !empty_namespaces().is_subset(&before) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "podman left a network: {:?}", empty_namespaces());
+        assert!(begun.elapsed() < Duration::from_secs(60), "podman left a network: {:?}", empty_namespaces());
         std::thread::sleep(Duration::from_millis(100));
     }
 }

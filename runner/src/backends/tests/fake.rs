@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use perry_sandbox_reference::Platform;
+use perry_sandbox_testkit::write_program;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,13 +80,13 @@ impl Stage {
                 std::fs::write(file("reads"), "").unwrap();
             }
         }
-        script(&path, PROGRAM);
+        write_program(&path, PROGRAM);
         path
     }
 
     /// A program of this text.
     pub(super) fn text(&self, name: &str, text: &str) {
-        script(&self.home().join(name), text);
+        write_program(&self.home().join(name), text);
     }
 
     /// How many calls a program has had.
@@ -128,16 +128,6 @@ impl Stage {
         });
         socket
     }
-}
-
-/// Another process writes it: a file that this one has open for writing cannot be executed, nor while a fork of another test
-/// has it.
-fn script(path: &Path, text: &str) {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", r#"cat > "$0" && chmod 755 "$0""#]).arg(path).stdin(Stdio::piped());
-    let mut shell = shell.spawn().unwrap();
-    shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(shell.wait().unwrap().success());
 }
 
 /// What a Docker engine of this host's architecture says.

@@ -264,16 +264,16 @@ fn a_head_that_is_too_long_or_too_slow_is_refused() {
     assert_eq!(only(&long.end()), EgressReason::TooSlowOrLong);
     let slow = yard_with(&near(port), nearby, SHORT);
     let mut client = slow.connect();
-    client.write_all(b"CONNECT a.ex").unwrap();
     let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    // Who is paused before it writes is too slow as well, and may hear nothing.
+    let is_answered = client.write_all(b"CONNECT a.ex").and_then(|()| client.read_to_string(&mut answer));
+    assert!(is_answered.is_err() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert_eq!(only(&slow.end()), EgressReason::TooSlowOrLong);
 }
 
 #[test]
 fn a_resolver_that_never_answers_keeps_nobody() {
-    let yard = yard_with(&near(80), never, SHORT);
+    let yard = yard_with(&near(80), never, Times { head: Duration::from_secs(20), ..SHORT });
     assert!(yard.tunnel("a.example:80", b"").starts_with(b"HTTP/1.1 502 "));
     let waiting = yard.connect();
     (&waiting).write_all(b"CONNECT a.example:80 HTTP/1.1\r\n\r\n").unwrap();
@@ -334,7 +334,12 @@ fn the_end_closes_what_is_open() {
     let at = yard.at;
     assert_eq!(yard.end().allowed, 1);
     assert!(matches!(client.read(&mut answer), Ok(0) | Err(_)));
-    assert!(TcpStream::connect(at).is_err(), "nobody listens any more");
+    // A child of another test may have a copy of the socket until it executes its program.
+    let begun = Instant::now();
+    while TcpStream::connect(at).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "somebody listens still");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

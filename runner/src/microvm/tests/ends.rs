@@ -71,7 +71,7 @@ fn time_and_output_are_limited_from_outside() {
         return;
     };
     assert_eq!((end(&ran), ran.stdout.as_str()), ((Some(End::Killed(9)), Some(Limit::Wall)), "a\n"));
-    assert!((2000..4000).contains(&ran.report.wall) && started.elapsed() < Duration::from_secs(30));
+    assert!(ran.report.wall >= 2000 && started.elapsed() < Duration::from_secs(30));
     let Some(ran) = run(&["yes"], b"", |settings| settings.limits.output = 5001) else { return };
     assert_eq!(end(&ran), (Some(End::Killed(9)), Some(Limit::Output)));
     assert_eq!((ran.stdout.len(), ran.report.output), (5001, 5001));

@@ -32,8 +32,7 @@ fn play_with(script: &str, change: impl FnOnce(&mut Settings)) -> Ran {
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let (program, kernel) = (place.path().join("monitor"), place.path().join("kernel"));
     fs::write(&kernel, "").unwrap();
-    fs::write(&program, format!("#!/bin/sh\n{script}")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    perry_sandbox_testkit::write_program(&program, &format!("#!/bin/sh\n{script}"));
     let (version, accelerator) = ("1".to_owned(), Accelerator::Tcg);
     let machine =
         Machine { program, version, kernel, accelerator, filtered: true, namespaces: true, landlock: false };

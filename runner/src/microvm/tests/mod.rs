@@ -40,7 +40,9 @@ fn machine_here() -> Option<&'static Machine> {
         };
         let folders = ["/usr/local/bin", "/usr/bin"].map(PathBuf::from).to_vec();
         let choice = Choice { folders, kernels: vec![kernel], emulation: true };
-        machine(&choice).map_err(|missing| skip(&format!("{missing}; {}", missing.remedy()))).ok()
+        // Its monitor has two seconds to answer, which a busy machine may need for its first start.
+        let found = machine(&choice).or_else(|_| machine(&choice));
+        found.map_err(|missing| skip(&format!("{missing}; {}", missing.remedy()))).ok()
     };
     FOUND.get_or_init(look).as_ref()
 }

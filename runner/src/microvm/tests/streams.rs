@@ -52,6 +52,6 @@ fn a_machine_ends_when_its_caller_is_gone() {
     let started = Instant::now();
     running.control.shutdown(std::net::Shutdown::Both).unwrap();
     running.helper.join().unwrap().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(50));
     assert_eq!(running.stdout.read(&mut [0; 2]).unwrap(), 0, "nobody holds the other end");
 }

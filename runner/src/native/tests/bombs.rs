@@ -53,7 +53,8 @@ fn all_hit(kind: &str, limits: &[Limit], change: impl Fn(&mut Settings)) {
 fn a_fork_bomb_is_ended_long_before_its_wall_time() {
     // Where a cgroup counts, processes that are refused cost memory of the kernel too, and that may run out first. Where none
     // counts, refusals are inferred, or its processor time ends it.
-    all_hit("fork", &[Limit::Pids, Limit::Memory, Limit::Cpu], |_| {});
+    let long = |settings: &mut Settings| settings.limits.wall = Duration::from_secs(240);
+    all_hit("fork", &[Limit::Pids, Limit::Memory, Limit::Cpu], long);
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn a_flood_of_open_files_is_ended() {
 fn a_program_that_gives_up_without_more_files_says_why() {
     let Some(root) = root_with_checker() else { return };
     // It keeps them until it is told to fail, so that a look finds them open.
-    let line = "i=3; while [ $i -lt 16 ]; do eval \"exec $i</dev/null\"; i=$((i+1)); done; sleep 1; exit 1";
+    let line = "i=3; while [ $i -lt 16 ]; do eval \"exec $i</dev/null\"; i=$((i+1)); done; sleep 5; exit 1";
     let mut settings = settings(&["/bin/sh", "-c", line]);
     settings.limits.open_files = 16;
     let finished = one(root.path(), &settings, &without_cgroups());

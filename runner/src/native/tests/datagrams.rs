@@ -13,6 +13,7 @@ use super::super::failure::RunError;
 use super::super::run::Finished;
 use super::super::settings::Settings;
 use super::attacks::root_with_checker;
+use super::publish::{becomes_free, free};
 use super::rootfs::settings;
 use super::sandbox_in;
 use crate::io::{Remote, Streams, remote};
@@ -20,19 +21,6 @@ use crate::publish::CALLERS;
 
 /// Where the server listens inside.
 const INSIDE: NonZeroU16 = NonZeroU16::new(5353).unwrap();
-
-fn free() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Waits until nobody has it: a child of another test may have a copy of a socket until it executes its program.
-fn becomes_free(port: u16) {
-    let begun = Instant::now();
-    while TcpListener::bind(("127.0.0.1", port)).is_err() || UdpSocket::bind(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{port} is not let go");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
 
 fn published(on: &str, protocol: Protocol) -> Publication {
     Publication { on: on.parse().unwrap(), port: INSIDE, protocol }

@@ -77,7 +77,7 @@ fn state(live: &Path) -> State {
 
 /// What is mounted, but for networks: what is mounted on a file goes, in a namespace of its own too, when another removes
 /// the file, as tests beside this one do; and one that lies under another mount cannot be taken away first.
-fn mounts() -> String {
+pub(super) fn mounts() -> String {
     let all = fs::read_to_string("/proc/self/mountinfo").unwrap();
     all.lines().filter(|line| !line.contains(" - nsfs ")).flat_map(|line| [line, "\n"]).collect()
 }

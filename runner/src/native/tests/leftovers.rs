@@ -17,6 +17,7 @@ use super::super::start::{Given, start, this_process};
 use super::super::steps::{Slot, Step};
 use super::super::sys::{peek_exited, wait_exit};
 use super::super::text::Text;
+use super::faults::mounts;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::outcome::{End, Limit};
@@ -48,7 +49,7 @@ fn host() -> Host {
             );
         }
     }
-    Host { mounts: fs::read_to_string("/proc/self/mountinfo").unwrap(), sandboxed, cgroups }
+    Host { mounts: mounts(), sandboxed, cgroups }
 }
 
 fn script() -> Settings {

@@ -125,7 +125,9 @@ fn as_root_a_file_system_that_cannot_map_owners_belongs_to_nobody() {
 /// A program of the host in a folder of the host.
 fn programs() -> TempDir {
     let host = host("/var/tmp");
-    put_busybox(&host.path().join("busybox"));
+    let written = host.path().join("written");
+    put_busybox(&written);
+    perry_sandbox_testkit::copy_program(&written, &host.path().join("busybox"));
     host
 }
 

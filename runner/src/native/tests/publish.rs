@@ -1,7 +1,7 @@
 //! Real sandboxes that are reached from outside by what they publish, and by nothing else.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,19 @@ use crate::publish::{CONNECTIONS, PublishError};
 const INSIDE: u16 = 8080;
 
 /// A port that nobody listens on, as far as can be said.
-fn free() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+pub(super) fn free() -> u16 {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    becomes_free(port);
+    port
+}
+
+/// Waits until nobody has it: a child of another test may have a copy of a socket until it executes its program.
+pub(super) fn becomes_free(port: u16) {
+    let begun = Instant::now();
+    while TcpListener::bind(("127.0.0.1", port)).is_err() || UdpSocket::bind(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{port} is not let go");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn publication(on: &str) -> Publication {
@@ -125,7 +136,7 @@ fn a_server_inside_is_fetched_from_wherever_it_listens_and_its_port_is_free_afte
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, INSIDE)).is_err());
         let port = server.port;
         server.end();
-        TcpListener::bind(("127.0.0.1", port)).unwrap();
+        becomes_free(port);
     }
 }
 

@@ -133,7 +133,7 @@ fn a_program_that_is_killed_in_the_middle_of_everything_does_not_hold_the_record
     ];
     for script in scripts {
         let mut settings = under(force, &["sh", "-c", script]);
-        settings.limits.wall = Duration::from_secs(3);
+        settings.limits.wall = Duration::from_secs(6);
         settings.limits.pids = 32;
         let (finished, run) = recorded(force, &settings);
         // How each ends is the scheduler's choice; that all of it ends is not.

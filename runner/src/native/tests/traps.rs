@@ -7,6 +7,7 @@ use super::super::ids::Users;
 use super::super::launcher::Launcher;
 use super::super::steps::{Slot, Step};
 use super::attacks::spec_of;
+use super::faults::mounts;
 use super::rootfs::{busybox, settings};
 use super::*;
 use crate::outcome::{End, Limit};
@@ -103,7 +104,13 @@ fn a_launcher_that_dies_takes_its_sandboxes_along_and_the_run_says_so() {
     let root = busybox();
     thread::scope(|scope| {
         let run = scope.spawn(|| through(&launcher, root.path(), &settings(&["/bin/sleep", "60"])));
-        thread::sleep(Duration::from_millis(500));
+        let runs_it = |pid: &u32| {
+            std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"/bin/sleep"))
+        };
+        while !perry_sandbox_testkit::bench::with_descendants(launcher.id()).iter().any(runs_it) {
+            assert!(!run.is_finished(), "it ends at once");
+            thread::sleep(Duration::from_millis(10));
+        }
         let pid = nix::unistd::Pid::from_raw(i32::try_from(launcher.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
         let error = run.join().unwrap().unwrap_err();
@@ -217,7 +224,6 @@ fn forty_at_once_all_run_and_nothing_is_left() {
     let root = busybox();
     let live = tempfile::tempdir().unwrap();
     let nowhere = without_cgroups();
-    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let before = mounts();
     thread::scope(|scope| {
         let one = || {

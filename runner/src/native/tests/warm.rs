@@ -202,12 +202,12 @@ fn the_wall_time_of_a_call_begins_with_the_call() {
     let Some(yard) = Yard::new(1) else { return };
     let wish = |line| {
         let mut wish = settings(&["/bin/sh", "-c", line]);
-        wish.limits.wall = Duration::from_millis(900);
+        wish.limits.wall = Duration::from_secs(3);
         wish
     };
     yard.run(&wish("true"));
     yard.await_ready(1);
-    thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_millis(3100));
     let finished = yard.run(&wish("sleep 0.2"));
     assert_eq!((finished.end, finished.limit), (End::Exited(0), None));
     yard.await_ready(1);

@@ -226,7 +226,7 @@ fn a_launcher_process_that_is_stopped_does_not_hold_up_the_end() {
     }
     let begin = Instant::now();
     while !waiting.iter().all(|pid| is_gone(*pid)) {
-        assert!(begin.elapsed() < Duration::from_secs(10));
+        assert!(begin.elapsed() < Duration::from_secs(60));
         thread::sleep(Duration::from_millis(2));
     }
     assert_eq!(fs::read_dir(live.path()).unwrap().count(), 0);

@@ -38,6 +38,7 @@ fn sleeping_is_ended_as_well() {
     );
     let mut trial = Trial::new(&sleeps);
     trial.order.limits.wall = Duration::from_millis(600);
+    trial.order.limits.milli_cpu = 8000;
     assert_eq!(trial.run().end(), (KILLED, Some(Limit::Wall)));
 }
 

@@ -168,6 +168,6 @@ pub(super) fn put(path: &Path, bytes: &[u8]) {
 pub(super) fn as_ordinary_user(test: &str) {
     let folder = open_to_all("wasm-program");
     let program = folder.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    perry_sandbox_testkit::copy_program(&std::env::current_exe().unwrap(), &program);
     perry_sandbox_testkit::again_as_ordinary_from(&program, &format!("wasm::tests::{test}"), &[]);
 }

@@ -71,9 +71,9 @@ fn a_dependency_that_takes_too_long_leaves_nothing() {
         shop.write(&of(&[("db", check), ("web", ", depends_on: {db: {condition: service_healthy}}")]));
         nothing_is_left(
             &shop,
-            &["--wait-timeout", "2"],
+            &["--wait-timeout", "6"],
             5,
-            "was not so far after 2 s, and it had to become healthy; its last check ended with code 3 and said `no rows`",
+            "was not so far after 6 s, and it had to become healthy; its last check ended with code 3 and said `no rows`",
         );
     }
 }

@@ -30,7 +30,7 @@ fn up_and_down_at_once_come_to_one_of_both() {
         shop.write(&services(free_port()));
         assert_eq!(shop.up(&["--wait"]).code, 0, "{}", shop.backend);
         let up = shop.spawn_up();
-        let down = shop.compose(&["down", "-v", "-t", "1"]);
+        let down = shop.compose_in_turn(&["down", "-v", "-t", "1"]);
         let up = up.wait_with_output().expect("it ends");
         assert_eq!((up.status.code(), down.code), (Some(0), 0), "{}: {up:?} {down:?}", shop.backend);
         let count = shop.ps().len();
@@ -47,8 +47,8 @@ fn a_program_that_is_run_once_and_up_do_not_hinder_each_other() {
     for shop in shops("uprun") {
         shop.write(&services(free_port()));
         let up = shop.spawn_up();
-        let run =
-            shop.compose(&["run", "--policy", "policy.toml", "--rm", "db", "/bin/busybox", "echo", "hello"]);
+        let run = ["run", "--policy", "policy.toml", "--rm", "db", "/bin/busybox", "echo", "hello"];
+        let run = shop.compose_in_turn(&run);
         let up = up.wait_with_output().expect("it ends");
         assert_eq!(up.status.code(), Some(0), "{}: {up:?}", shop.backend);
         assert_eq!((run.code, run.stdout.as_str()), (0, "hello\n"), "{}: {run:?}", shop.backend);

@@ -145,6 +145,17 @@ impl Shop {
         Ran::from(self.command(args).output().expect("the program starts"))
     }
 
+    /// As `compose`, again for as long as another run has the project: who waits for it does so for ten seconds.
+    pub(super) fn compose_in_turn(&self, args: &[&str]) -> Ran {
+        let begun = Instant::now();
+        loop {
+            let ran = self.compose(args);
+            if !ran.stderr.contains("is being worked on by") || begun.elapsed() > Duration::from_secs(60) {
+                return ran;
+            }
+        }
+    }
+
     /// `up -d` under the policy.
     pub(super) fn up(&self, more: &[&str]) -> Ran {
         self.compose(&[&["up", "-d", "--policy", "policy.toml"], more].concat())
@@ -221,7 +232,7 @@ impl Shop {
         let begun = Instant::now();
         while !holds() {
             assert!(
-                begun.elapsed() < Duration::from_secs(30),
+                begun.elapsed() < Duration::from_secs(60),
                 "{}: waited in vain until {what}",
                 self.backend
             );

@@ -111,7 +111,7 @@ fn what_an_engine_makes_after_nobody_waits_for_it_any_more_is_removed() {
     let _turn = crate::life::turn();
     let Some((shop, front)) = fronted("late") else { return };
     // Longer than an answer is waited for.
-    front.once("POST /networks/create", Fate::Late(Duration::from_millis(10_300)));
+    front.once("POST /networks/create", Fate::Late(Duration::from_millis(10_100)));
     let ran = shop.up(&[]);
     assert_eq!(ran.code, 5, "{ran:?}");
     std::thread::sleep(Duration::from_secs(2));

@@ -59,7 +59,7 @@ fn what_an_engine_makes_after_its_asker_was_killed_is_undone_by_recover() {
     let _turn = crate::life::turn();
     let Some((shop, front)) = fronted("after") else { return };
     for kind in ["POST /networks/create", "POST /volumes/create", "POST /containers/create"] {
-        let fate = Fate::Late(Duration::from_millis(1200));
+        let fate = Fate::Late(Duration::from_millis(600));
         killed_at(&shop, &front, kind, fate);
         is_undone(&shop, kind);
         std::thread::sleep(Duration::from_millis(1500));
