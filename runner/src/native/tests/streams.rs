@@ -19,6 +19,9 @@ fn script(line: &str) -> Settings {
     settings(&["/bin/sh", "-c", line])
 }
 
+/// A program that catches nothing and says that it is ready itself: a shell before it would catch an interrupt.
+const STAYS: &str = "echo ready >/tmp/said; exec busybox tail -f /tmp/said";
+
 /// Runs a program that says that it is ready, and acts then; how it ended, and what else it said.
 fn once_ready(
     settings: &Settings,
@@ -191,7 +194,7 @@ fn an_uncaught_signal_ends_the_program_and_a_caught_one_is_its_own() {
         let (remote, commands) = remote().unwrap();
         once_ready(&script(line), (Input::Null, Some(&commands)), || remote.signal(libc::SIGTERM).unwrap())
     };
-    assert_eq!(send("echo ready; exec sleep 30"), (End::Killed(libc::SIGTERM), String::new()));
+    assert_eq!(send(STAYS), (End::Killed(libc::SIGTERM), String::new()));
     let caught = send("trap 'echo caught; exit 3' TERM; echo ready; sleep 30 & wait");
     assert_eq!(caught, (End::Exited(3), "caught\n".to_owned()));
 }
@@ -341,7 +344,7 @@ fn nothing_of_a_host_folder_is_executed() {
 #[test]
 fn an_interrupt_typed_on_the_terminal_ends_a_program_that_does_not_catch_it() {
     let (typed, keyboard) = nix::unistd::pipe().unwrap();
-    let mut settings = script("echo ready; exec sleep 20");
+    let mut settings = script(STAYS);
     settings.terminal = true;
     let interrupts = || assert_eq!(nix::unistd::write(&keyboard, b"\x03").unwrap(), 1);
     let (end, _) = once_ready(&settings, (Input::Descriptor(typed), None), interrupts);
