@@ -24,6 +24,6 @@ pub use error::ProjectError;
 pub(crate) use keeper::{enter, keep};
 pub(crate) use links::{Link, connect};
 pub(crate) use members::{Neighbour, Resident, join, neighbour};
-pub(crate) use of_plan::{networks_of, shared_by, volumes_of};
+pub(crate) use of_plan::{networks_of, shared_by, speaks_for_others, volumes_of};
 pub use own::OwnStock;
 pub(crate) use volumes::hold;

@@ -32,12 +32,15 @@ pub(crate) fn volumes_of(plan: &LaunchPlan, data: &Path) -> Result<Vec<VolumeFol
     each.collect()
 }
 
+/// SECURITY: whether a plan has networks, and a Linux cap by which its program gives itself the addresses of others there.
+pub(crate) fn speaks_for_others(plan: &LaunchPlan) -> bool {
+    let caps = [LinuxCap::NetAdmin, LinuxCap::NetRaw];
+    !plan.networks.is_empty() && caps.iter().any(|cap| plan.linux_caps.contains(*cap))
+}
+
 /// The networks of a plan. Whether they are there is seen when the sandbox joins them.
 pub(crate) fn networks_of(plan: &LaunchPlan) -> Result<Vec<NetworkWish>, ProjectError> {
-    // SECURITY: with these a program gives itself the addresses of others.
-    let speaks_for_others =
-        [LinuxCap::NetAdmin, LinuxCap::NetRaw].iter().any(|cap| plan.linux_caps.contains(*cap));
-    if !plan.networks.is_empty() && speaks_for_others {
+    if speaks_for_others(plan) {
         return Err(ProjectError::LinuxCap);
     }
     let own = plan.networks.iter().filter(|attachment| attachment.network.shared().is_none());

@@ -121,7 +121,9 @@ impl Podman {
             Control::Groups,
             nobody(why, Some("write the group into `user`, or use the backend `native`")),
         );
-        let why = "podman's sandboxes do not share the network of another yet";
+        // Seen in 4.3: with ids of its own it may not have the other's sysfs, and podman binds the host's, with cgroups that can
+        // be written; `exec` fails; and `rm --force` refuses the other as long as this one is there.
+        let why = "podman would show the host's /sys to who shares the network of another, let no command join it, and not remove the other before it";
         table.set(Control::SharedNetwork, nobody(why, Some("use the backend `native`")));
         table.set(Control::Publish, published(Backend::Podman));
         if !self.info.seccomp {

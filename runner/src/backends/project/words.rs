@@ -12,6 +12,7 @@ use super::super::stock::{PROJECT, Project, StockName};
 use super::links::{LINKS, Links};
 use super::names::HOSTS;
 use crate::demands::PlanError;
+use crate::project::speaks_for_others;
 
 /// Nobody has IPv6 in there: an address of the link would reach the host's own, whatever the network is.
 const WITHOUT_IPV6: &str = "net.ipv6.conf.all.disable_ipv6";
@@ -30,6 +31,14 @@ pub(in super::super) fn engine_names(
 ) -> Result<Vec<StockName>, PlanError> {
     if plan.networks.is_empty() {
         return Ok(Vec::new());
+    }
+    if speaks_for_others(plan) {
+        return Err(PlanError::NotEnforceable {
+            backend,
+            control: Control::ProjectNetworks,
+            why: "with NET_ADMIN or NET_RAW it could answer for others in its networks".to_owned(),
+            remedy: Some("take the Linux cap away".to_owned()),
+        });
     }
     let project = project(backend, plan, Control::ProjectNetworks)?;
     let mut seen = BTreeSet::new();

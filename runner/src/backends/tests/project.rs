@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use perry_sandbox_policy::{Attachment, Control, LaunchPlan, VolumeAccess, VolumeMount};
+use perry_sandbox_profiles::LinuxCap;
 use serde_json::json;
 
 use super::super::docker::Volumes;
@@ -130,7 +131,9 @@ fn docker_mounts_a_volume_by_its_name_and_shows_it_by_one_without() {
 #[test]
 fn what_cannot_be_said_to_an_engine_is_refused() {
     type Change = fn(&mut LaunchPlan);
-    let changes: [(Change, Control); 4] = [
+    let changes: [(Change, Control); 6] = [
+        (|plan| plan.linux_caps = [LinuxCap::NetAdmin].into_iter().collect(), Control::ProjectNetworks),
+        (|plan| plan.linux_caps = [LinuxCap::NetRaw].into_iter().collect(), Control::ProjectNetworks),
         (|plan| plan.service = None, Control::ProjectNetworks),
         (|plan| plan.networks[1].network = "back".parse().unwrap(), Control::ProjectNetworks),
         (|plan| plan.networks[0].address = Some("fd00::1".parse().unwrap()), Control::ProjectNetworks),
