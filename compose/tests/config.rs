@@ -135,3 +135,13 @@ fn a_key_with_a_path_has_no_json() {
     assert!(project.to_json().unwrap_err().to_string().contains("`k`"));
     assert!(project.to_yaml().contains("- 'k: /x'"));
 }
+
+#[test]
+fn a_number_that_is_not_finite_has_no_json() {
+    for number in [".inf", "-.inf", ".nan"] {
+        let text = format!("services: {{a: {{image: x}}}}\nx-size: {number}\n");
+        let project = project(&[("/p/compose.yaml", &text)]);
+        assert!(project.to_json().unwrap_err().to_string().contains(&format!("`{number}`")));
+        assert!(project.to_yaml().contains(&format!("x-size: {number}\n")));
+    }
+}

@@ -21,12 +21,8 @@ pub(super) fn json(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// A number in JSON, as Go's encoder writes it. What is no number at all has no form there.
+/// A finite number in JSON, as Go's encoder writes it.
 pub(super) fn number(number: f64, out: &mut String) {
-    if !number.is_finite() {
-        out.push_str("null");
-        return;
-    }
     let size = number.abs();
     if size > 0.0 && !(1e-6..1e21).contains(&size) {
         let text = format!("{number:e}");

@@ -1,4 +1,4 @@
-use super::escape;
+use super::{escape, yaml};
 use crate::error::shown;
 use crate::model::{EXTENSIONS, Field, Keep, Kind, PROJECT, Shape};
 use crate::node::{Mapping, Node, Value};
@@ -6,8 +6,14 @@ use crate::project::{Project, sorted};
 
 /// A value that JSON cannot say as the standard's program says things.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the key `{0}` of `build.ssh` has a path, which has no form in JSON; print YAML instead")]
-pub struct NoJsonForm(String);
+pub enum NoJsonForm {
+    /// A key of `build.ssh` with its path.
+    #[error("the key `{0}` of `build.ssh` has a path, which has no form in JSON; print YAML instead")]
+    SshPath(String),
+    /// A number that is none.
+    #[error("the number `{0}` has no form in JSON; print YAML instead, or write a finite one")]
+    Number(String),
+}
 
 /// A project in JSON: sections by name, attributes in the model's order, two spaces for each step in.
 pub(crate) fn project(project: &Project) -> Result<String, NoJsonForm> {
@@ -138,6 +144,9 @@ impl Writer {
             Value::Null => self.out.push_str("null"),
             Value::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
             Value::Integer(number) => self.out.push_str(&number.to_string()),
+            Value::Float(number) if !number.is_finite() => {
+                return Err(NoJsonForm::Number(yaml::raw(node).trim_end().to_owned()));
+            }
             Value::Float(number) => escape::number(*number, &mut self.out),
             Value::Timestamp(text) | Value::Text(text) => escape::json(text, &mut self.out),
             Value::Sequence(items) => {
@@ -210,7 +219,7 @@ impl Writer {
         if let Some((name, _)) =
             entries.iter().find(|(_, path)| path.text().is_some_and(|path| !path.is_empty()))
         {
-            return Err(NoJsonForm(shown(name)));
+            return Err(NoJsonForm::SshPath(shown(name)));
         }
         self.out.push('[');
         self.depth = self.depth.saturating_add(1);
