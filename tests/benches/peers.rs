@@ -3,7 +3,7 @@
 //! Every row starts a static `true` in the same root file system. Rounds are interleaved, so that a machine that slows
 //! down slows all of them; each ratio is the median over the rounds of the ratio to that round's fork and exec.
 //! `cargo bench -p perry-sandbox-tests` measures, with `-- --json FILE` into a file that `benches/plot.py` draws;
-//! `cargo test --benches` only runs each row once.
+//! `cargo test --bench peers` only runs each row once.
 
 mod launchers;
 

@@ -2,7 +2,7 @@
 //! beside the same call from Rust, in one run.
 //!
 //! `PERRY_SANDBOX_PERRY=FOLDER cargo bench -p perry-sandbox-tests --bench perry` measures, over a release archive;
-//! `cargo test --benches` runs each row once.
+//! `cargo test --bench perry` runs each row once.
 
 #[path = "../tests/perry/compilers.rs"]
 #[allow(dead_code, reason = "tests use the rest")]
