@@ -1,7 +1,6 @@
 //! Orders and cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
 
 use perry_sandbox_stack::Graph;
 use proptest::prelude::*;
@@ -49,16 +48,14 @@ fn a_long_cycle_does_not_flood_the_terminal() {
     assert!(found.to_string().len() < 600, "{found}");
 }
 
-/// Far above the bar of 50 ms for an optimised build; a quadratic step would take longer than this.
+/// How long that takes is measured by the bench of that name.
 #[test]
-fn thousands_of_services_take_no_time() {
+fn thousands_of_services_have_an_order() {
     let name = |at: usize| format!("s{at:05}");
     let needs: Needs =
         (0..5_000).map(|at| (name(at), (at.saturating_sub(8)..at).map(name).collect())).collect();
-    let before = Instant::now();
     let order = Graph::new(&needs).order().unwrap();
     assert_eq!(order.levels().len(), 5_000);
-    assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
 }
 
 fn graphs() -> impl Strategy<Value = Needs> {

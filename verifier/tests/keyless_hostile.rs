@@ -23,6 +23,8 @@ const DEADLINE: u64 = 3000;
 const GENEROUS: u64 = 60_000;
 /// What says that it has run out.
 const LATE: &str = "V-FIND-04";
+/// How many of its deadlines a process may take to give up: the machine may be busy.
+const PATIENCE: u64 = 5;
 
 /// A repository with a signed image and, perhaps, more.
 struct Scene {
@@ -94,6 +96,12 @@ struct Attack {
     options: Options,
     /// What the denial must say.
     says: &'static str,
+}
+
+impl Attack {
+    fn deadline(&self) -> u64 {
+        if self.says == LATE { DEADLINE } else { GENEROUS }
+    }
 }
 
 fn attack(name: &'static str, says: &'static str, hostile: Hostile) -> Attack {
@@ -252,14 +260,13 @@ fn all(attacks: &[Attack]) {
     let base = baseline();
     let reports = in_parallel(attacks, |attack| {
         let registry = attack.scene.serve(attack.options.clone());
-        let deadline = if attack.says == LATE { DEADLINE } else { GENEROUS };
-        Job { deadline, ..attack.scene.job(&registry) }.run().unwrap()
+        Job { deadline: attack.deadline(), ..attack.scene.job(&registry) }.run().unwrap()
     });
     let mut wrong = Vec::new();
     for (attack, report) in attacks.iter().zip(reports) {
         let more = report.peak.saturating_sub(base.peak);
         let fine = !report.accepted && report.words.contains(attack.says);
-        if !fine || more > MOST || report.took > GENEROUS || report.words.len() > 20_000 {
+        if !fine || more > MOST || report.took / PATIENCE > attack.deadline() || report.words.len() > 20_000 {
             let words: String = report.words.chars().take(1500).collect();
             wrong.push(format!(
                 "{}: accepted {}, {more} KiB more, {} ms, wanted {}: {words}",

@@ -277,7 +277,8 @@ impl Group {
         let is_ours = |folder: &&PathBuf| {
             folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
         };
-        self.folders.iter().filter(is_ours).filter(|folder| !remove_folder(folder)).count() == 0
+        let begun = Instant::now();
+        self.folders.iter().filter(is_ours).filter(|folder| !remove_folder(folder, begun)).count() == 0
     }
 }
 
@@ -300,8 +301,7 @@ fn optional(answer: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn remove_folder(folder: &Path) -> bool {
-    let begun = Instant::now();
+fn remove_folder(folder: &Path, begun: Instant) -> bool {
     loop {
         match fs::remove_dir(folder) {
             Ok(()) => return true,

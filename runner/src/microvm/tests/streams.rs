@@ -52,6 +52,7 @@ fn a_machine_ends_when_its_caller_is_gone() {
     let started = Instant::now();
     running.control.shutdown(std::net::Shutdown::Both).unwrap();
     running.helper.join().unwrap().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(50));
+    // Well before its wall time, which would end it too.
+    assert!(started.elapsed() < Duration::from_secs(25));
     assert_eq!(running.stdout.read(&mut [0; 2]).unwrap(), 0, "nobody holds the other end");
 }

@@ -248,8 +248,7 @@ fn nothing_is_left_after_the_end_and_after_a_kill() {
     }
     drop(server);
     assert!(!of.exists());
-    // The next who comes gets its address, and sees nothing of it.
-    // The server's child may be dying still, and has it until then.
+    // The next who comes gets its address, once the server's child is dead as well, and sees nothing of it.
     let begun = Instant::now();
     loop {
         let text = yard.said(&joins(vec![wish("shop", "back", &["web"])], "cat /etc/hosts"));
